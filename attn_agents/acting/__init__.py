@@ -1,0 +1,1 @@
+"""Playing: actors that turn parameters into trajectories."""

@@ -1,0 +1,206 @@
+"""An actor: N environments, one policy, one stream of unrolls."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import jax
+import numpy as np
+
+from attn_agents import types
+from attn_agents.environments import base
+
+
+class Agent(Protocol):
+  """What an actor needs of an agent; `attn_agents.agent.Agent` has it."""
+
+  def initial_state(self, batch_size: int) -> types.AgentState:
+    """The state before the first row."""
+
+  def step(
+    self,
+    params: types.Nest,
+    key: types.Array,
+    timestep: types.TimeStep,
+    agent_state: types.AgentState,
+  ) -> tuple[types.AgentOutput, types.AgentState]:
+    """Chooses actions at one row."""
+
+
+class Variables(Protocol):
+  """Where parameters come from; never blocks."""
+
+  def take(self) -> tuple[int, np.ndarray] | None:
+    """(version, flat float32 [P]) if newer than the last taken, else None."""
+
+
+class TrajectorySink(Protocol):
+  """Where unrolls go."""
+
+  def insert(self, trajectory: types.Trajectory) -> float:
+    """Adds one, waiting for room; returns the seconds waited."""
+
+
+@dataclasses.dataclass
+class _Clock:
+  """Seconds spent since the last report."""
+
+  env: float = 0.0
+  inference: float = 0.0
+  queue: float = 0.0
+  start: float = dataclasses.field(default_factory=time.monotonic)
+
+
+class Actor:
+  """Plays N environments and sends an unroll of T steps at a time.
+
+  Per step: one jitted call for all environments and one step of them. Per
+  unroll: one insert, and one look for newer parameters that never waits. The
+  last row of an unroll is the first row of the next one.
+  """
+
+  def __init__(
+    self,
+    environment: base.Environment,
+    agent: Agent,
+    unravel: Callable[[np.ndarray], types.Nest],
+    variables: Variables,
+    sink: TrajectorySink,
+    *,
+    unroll_length: int,
+    policy_seed: int,
+    actor_id: int = 0,
+  ):
+    """Compiles nothing yet; the first unroll does.
+
+    Args:
+      environment: N environments; reset by the first unroll.
+      agent: the policy.
+      unravel: turns the flat parameter vector into the agent's parameters.
+      variables: must have parameters before the first unroll.
+      sink: takes the unrolls.
+      unroll_length: T, transitions per unroll.
+      policy_seed: of the sampled actions.
+      actor_id: index over all hosts, for reports.
+    """
+    self._environment = environment
+    self._agent = agent
+    self._unravel = jax.jit(unravel)
+    self._variables = variables
+    self._sink = sink
+    self._unroll_length = unroll_length
+    self._actor_id = actor_id
+    self._step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
+    self._key = jax.random.key(policy_seed)
+    self._params: types.Nest = None
+    self._version = -1
+    self._row: types.EnvOutput | None = None
+    self._state = agent.initial_state(environment.num_envs)
+    self._clock = _Clock()
+
+  def run(self, should_stop: Callable[[], bool]) -> None:
+    """Makes unrolls until `should_stop()`."""
+    while not should_stop():
+      self.run_unroll()
+
+  def run_unroll(self) -> None:
+    """Plays T steps and sends them.
+
+    Raises:
+      RuntimeError: no parameters have ever arrived.
+    """
+    self._take_parameters()
+    if self._row is None:
+      self._row = self._timed_env(self._environment.reset)
+    trajectory = self._play()
+    self._clock.queue += self._sink.insert(trajectory)
+
+  def _play(self) -> types.Trajectory:
+    """T steps from the current row, as one trajectory."""
+    assert self._row is not None
+    length, num_envs = self._unroll_length, self._environment.num_envs
+    # Copied, because the first step donates the buffers.
+    first_state = jax.tree.map(np.array, self._state)
+    rows = _Rows(self._row.timestep, length + 1)
+    actions = np.empty((length, num_envs), np.int32)
+    logits, game_ends = [], []
+    for t in range(length):
+      start = time.monotonic()
+      output, self._state, self._key = self._step(
+        self._params, self._key, rows.at(t), self._state
+      )
+      actions[t] = output.action
+      logits.append(output.policy_logits)
+      self._clock.inference += time.monotonic() - start
+      self._row = self._timed_env(self._environment.step, actions[t])
+      rows.put(t + 1, self._row.timestep)
+      game_ends.append(self._row.game_end)
+    return types.Trajectory(
+      unroll=types.Unroll(
+        timestep=rows.all(),
+        action=actions,
+        behaviour_logits=np.stack(logits),
+        agent_state=first_state,
+      ),
+      report=self._report(game_ends),
+    )
+
+  def _report(self, game_ends: list[types.GameEnd]) -> types.ActorReport:
+    clock, self._clock = self._clock, _Clock()
+    return types.ActorReport(
+      params_version=np.int64(self._version),
+      actor_id=np.int32(self._actor_id),
+      game_end=jax.tree.map(lambda *x: np.stack(x), *game_ends),
+      env_seconds=np.float32(clock.env),
+      inference_seconds=np.float32(clock.inference),
+      queue_seconds=np.float32(clock.queue),
+      total_seconds=np.float32(self._clock.start - clock.start),
+    )
+
+  def _split_and_step(
+    self,
+    params: types.Nest,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    state: types.AgentState,
+  ) -> tuple[types.AgentOutput, types.AgentState, jax.Array]:
+    key, step_key = jax.random.split(key)
+    output, state = self._agent.step(params, step_key, timestep, state)
+    return output, state, key
+
+  def _take_parameters(self) -> None:
+    newest = self._variables.take()
+    if newest is not None:
+      self._version, values = newest
+      self._params = self._unravel(values)
+    if self._params is None:
+      raise RuntimeError('an actor was started before any parameters arrived')
+
+  def _timed_env(
+    self, call: Callable[..., types.EnvOutput], *args: np.ndarray
+  ) -> types.EnvOutput:
+    start = time.monotonic()
+    output = call(*args)
+    self._clock.env += time.monotonic() - start
+    return output
+
+
+class _Rows:
+  """The T + 1 time steps of one unroll, each copied once, where it stays."""
+
+  def __init__(self, first: types.TimeStep, num_rows: int):
+    self._rows = types.TimeStep(
+      *(np.empty((num_rows, *x.shape), x.dtype) for x in first)
+    )
+    self.put(0, first)
+
+  def put(self, t: int, timestep: types.TimeStep) -> None:
+    for rows, value in zip(self._rows, timestep, strict=True):
+      rows[t] = value
+
+  def at(self, t: int) -> types.TimeStep:
+    return types.TimeStep(*(rows[t] for rows in self._rows))
+
+  def all(self) -> types.TimeStep:
+    return self._rows

@@ -1,0 +1,116 @@
+"""The agent as pure functions of its parameters, the same for any network.
+
+Jitting, placing and batching are the callers' business.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attn_agents import types
+
+
+class Agent:
+  """Acts with, and unrolls for learning, a network of `networks.registry`."""
+
+  def __init__(
+    self, network: nn.Module, observation_shape: tuple[int, int, int]
+  ) -> None:
+    """Binds a network to the shape of its observations.
+
+    Args:
+      network: see `networks.registry.make_network`.
+      observation_shape: height, width and channels.
+    """
+    self._network = network
+    self._observation_shape = observation_shape
+
+  def initial_params(self, key: jax.Array) -> types.Nest:
+    """Draws parameters, a tree of float32 arrays."""
+    shape = (1, 1)
+    inputs = types.NetworkInput(
+      observation=jnp.zeros((*shape, *self._observation_shape), jnp.uint8),
+      reward=jnp.zeros(shape, jnp.float32),
+      prev_action=jnp.zeros(shape, jnp.int32),
+      is_first=jnp.ones(shape, bool),
+    )
+    state = self.initial_state(1).core_state
+    return self._network.init(key, inputs, state)['params']
+
+  def initial_state(self, batch_size: int) -> types.AgentState:
+    """The state before the first row of B episodes: zeros."""
+    return types.AgentState(
+      core_state=self._network.initial_state(batch_size),
+      prev_action=jnp.zeros((batch_size,), jnp.int32),
+    )
+
+  def step(
+    self,
+    params: types.Nest,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    agent_state: types.AgentState,
+  ) -> tuple[types.AgentOutput, types.AgentState]:
+    """Chooses an action at one row.
+
+    Args:
+      params: from `initial_params`.
+      key: PRNG key, used once; the caller splits it.
+      timestep: `types.TimeStep` [B].
+      agent_state: the state before the row, [B].
+
+    Returns:
+      The actions, sampled from softmax(policy_logits), and the state after.
+    """
+    row = jax.tree_util.tree_map(lambda x: x[None], timestep)
+    outputs, core_state = self._apply(
+      params, row, agent_state.prev_action[None], agent_state.core_state
+    )
+    logits = outputs.policy_logits[0]
+    action = jax.random.categorical(key, logits).astype(jnp.int32)
+    return (
+      types.AgentOutput(action, logits, outputs.baseline[0]),
+      types.AgentState(core_state, action),
+    )
+
+  def unroll(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    action: types.Array,
+    agent_state: types.AgentState,
+  ) -> types.NetworkOutput:
+    """Runs the network over the rows of an unroll.
+
+    Args:
+      params: from `initial_params`.
+      timestep: `types.TimeStep` [T + 1, B].
+      action: int32 [T, B], the actions chosen at rows 0..T-1.
+      agent_state: the state before row 0, [B].
+
+    Returns:
+      `types.NetworkOutput` [T + 1, B], equal to that of T + 1 calls of `step`
+      with these actions.
+    """
+    prev_action = jnp.concatenate(
+      [agent_state.prev_action[None], action], axis=0
+    )
+    outputs, _ = self._apply(
+      params, timestep, prev_action, agent_state.core_state
+    )
+    return outputs
+
+  def _apply(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    prev_action: jax.Array,
+    core_state: types.Nest,
+  ) -> tuple[types.NetworkOutput, types.Nest]:
+    inputs = types.NetworkInput(
+      observation=timestep.observation,
+      reward=timestep.reward,
+      prev_action=prev_action,
+      is_first=timestep.step_type == types.StepType.FIRST,
+    )
+    return self._network.apply({'params': params}, inputs, core_state)

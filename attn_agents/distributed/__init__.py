@@ -1,0 +1,1 @@
+"""Processes: the program, its roles, their start, supervision and end."""

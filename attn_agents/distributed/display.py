@@ -1,0 +1,167 @@
+"""Shows a run on its user's terminal: live, or as plain lines."""
+
+import datetime
+import math
+import pathlib
+import sys
+import time
+from collections.abc import Sequence
+
+import rich.console
+import rich.live
+import rich.progress_bar
+import rich.table
+
+from attn_agents.distributed import lifecycle
+from attn_agents.utils import metrics_table
+
+_PLAIN_SECONDS = 10.0
+_READ_SECONDS = 1.0
+# Below these shares nobody waits enough to be called held up.
+_NOTABLE_WAIT = 0.2
+
+Row = metrics_table.Row
+
+
+def make(
+  logdir: pathlib.Path | str, title: str, max_frames: int
+) -> 'LiveDisplay | PlainDisplay':
+  """A live display on a terminal, plain lines anywhere else."""
+  if sys.stdout.isatty():
+    return LiveDisplay(logdir, title, max_frames)
+  return PlainDisplay(logdir, max_frames)
+
+
+class _LastRow:
+  """The newest row of this start of the run, read at most once a second."""
+
+  def __init__(self, logdir: pathlib.Path | str):
+    self._path = pathlib.Path(logdir) / 'metrics.csv'
+    self._read_at = 0.0
+    self._row: Row = {}
+    # A row of an earlier start says nothing about this one.
+    self._old = metrics_table.last(self._path)
+
+  def get(self) -> Row:
+    now = time.monotonic()
+    if now - self._read_at > _READ_SECONDS:
+      self._read_at = now
+      row = metrics_table.last(self._path)
+      if row is not None and row != self._old:
+        self._row, self._old = row, None
+    return self._row
+
+
+class PlainDisplay:
+  """A line every ten seconds, and one whenever a process has news."""
+
+  def __init__(self, logdir: pathlib.Path | str, max_frames: int):
+    """Prints nothing yet."""
+    self._last_row = _LastRow(logdir)
+    self._max_frames = max_frames
+    self._printed_at = time.monotonic()
+    self._printed_frames = math.nan
+    self._news: dict[str, str] = {}
+
+  def update(self, statuses: Sequence[lifecycle.Status]) -> None:
+    """Prints what is new."""
+    for status in statuses:
+      text = f'{status.state} {status.detail}'.strip()
+      if self._news.get(status.name) != text and status.role != 'actor':
+        self._news[status.name] = text
+        print(f'{_clock()} {status.name}: {text}', flush=True)
+    row = self._last_row.get()
+    due = time.monotonic() - self._printed_at >= _PLAIN_SECONDS
+    if row and due and row['frames'] != self._printed_frames:
+      self._printed_at = time.monotonic()
+      self._printed_frames = row['frames']
+      parts = [f'{k} {v}' for k, v in facts(row, self._max_frames)]
+      print(f'{_clock()} {", ".join(parts)}', flush=True)
+
+  def close(self) -> None:
+    """Nothing is left open."""
+
+
+class LiveDisplay:
+  """A table that stays in place, with a bar if the run has an end."""
+
+  def __init__(self, logdir: pathlib.Path | str, title: str, max_frames: int):
+    """Takes the terminal until `close`."""
+    self._last_row = _LastRow(logdir)
+    self._title = title
+    self._max_frames = max_frames
+    self._live = rich.live.Live(
+      console=rich.console.Console(), refresh_per_second=4, transient=False
+    )
+    self._live.start()
+
+  def update(self, statuses: Sequence[lifecycle.Status]) -> None:
+    """Draws the newest numbers."""
+    row = self._last_row.get()
+    table = rich.table.Table(title=self._title, show_header=False)
+    table.add_column(style='bold')
+    table.add_column(min_width=44)
+    if row and self._max_frames:
+      table.add_row(
+        'progress',
+        rich.progress_bar.ProgressBar(
+          total=self._max_frames, completed=row['frames'], width=44
+        ),
+      )
+    for name, value in facts(row, self._max_frames) if row else ():
+      table.add_row(name, value)
+    for status in statuses:
+      if status.role != 'actor':
+        table.add_row(status.name, f'{status.state} {status.detail}'.strip())
+    self._live.update(table)
+
+  def close(self) -> None:
+    """Gives the terminal back."""
+    self._live.stop()
+
+
+def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
+  """What a user wants to know of a row of metrics, as names and texts."""
+  frames = f'{row["frames"]:,.0f}'
+  if max_frames:
+    frames += f' of {max_frames:,}'
+  result = [
+    ('frames', frames),
+    ('fps', f'{row["fps"]:,.0f}'),
+    ('return', _number(row['episode_return_mean'])),
+    ('episodes', f'{row["episodes"]:,.0f}'),
+    (
+      'policy lag',
+      f'{_number(row["policy_lag_mean"])} mean, '
+      f'{_number(row["policy_lag_max"])} max',
+    ),
+    ('queue', _number(row['queue_depth'])),
+  ]
+  if max_frames and row['fps'] > 0:
+    seconds = max(0.0, max_frames - row['frames']) / row['fps']
+    result.append(('ETA', str(datetime.timedelta(seconds=round(seconds)))))
+  result.append(('bottleneck', bottleneck(row)))
+  return result
+
+
+def bottleneck(row: Row) -> str:
+  """Names what holds the run up, from the shares of time spent waiting."""
+  learner, actors = row['learner_wait_share'], row['actor_wait_share']
+  if learner >= max(_NOTABLE_WAIT, actors):
+    part = (
+      'environments'
+      if row['actor_env_share'] > row['actor_inference_share']
+      else 'policy'
+    )
+    return f'actors, in the {part} (the learner waits {learner:.0%})'
+  if actors >= _NOTABLE_WAIT:
+    return f'learner (actors wait {actors:.0%})'
+  return 'none: actors and learner keep pace'
+
+
+def _number(value: float) -> str:
+  return '-' if math.isnan(value) else f'{value:,.4g}'
+
+
+def _clock() -> str:
+  return time.strftime('%H:%M:%S')

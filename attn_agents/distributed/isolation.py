@@ -1,0 +1,177 @@
+"""Confines a local run to the loopback interface of a network of its own.
+
+Reverb and Courier listen on every interface, without authentication, and
+cannot be told otherwise; Courier moreover decodes pickles from whoever
+connects. A local run therefore moves into a fresh network namespace that holds
+nothing but `lo`: its processes reach one another, and nobody else reaches
+them, neither other hosts nor other users of this one. Linux only.
+
+Standard library only, because it has to run first: namespaces are a property
+of each thread, so it must happen before an import starts any. Processes
+started afterwards inherit it. The file system, the user id and the right to
+signal the run from outside stay as they were; what goes is every route out of
+it, abstract Unix sockets included.
+"""
+
+import ctypes
+import dataclasses
+import errno
+import fcntl
+import os
+import pathlib
+import socket
+import struct
+import sys
+
+_CLONE_NEWUSER = 0x10000000
+_CLONE_NEWNET = 0x40000000
+_SIOCGIFFLAGS = 0x8913
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP = 0x1
+# struct ifreq on 64-bit Linux: the name, then a union that starts with flags.
+_IFREQ = '16sH22x'
+
+# Some kernels put these into every new network namespace. They are down, and
+# no packet can pass them.
+_FALLBACK_TUNNELS = frozenset(
+  (
+    'erspan0',
+    'gre0',
+    'gretap0',
+    'ip6_vti0',
+    'ip6gre0',
+    'ip6tnl0',
+    'ip_vti0',
+    'sit0',
+    'tunl0',
+  )
+)
+
+# A privileged process needs the first only; everybody else may make a network
+# namespace only inside a user namespace of their own.
+_WAYS = (
+  (_CLONE_NEWNET, 'network namespace'),
+  (_CLONE_NEWUSER | _CLONE_NEWNET, 'user and network namespaces'),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Isolation:
+  """Whether this process is cut off from every other host.
+
+  Attributes:
+    confined: True if nothing outside can connect to this process's ports.
+    detail: by which means it is confined, or why it could not be.
+  """
+
+  confined: bool
+  detail: str
+
+
+def is_confined() -> bool:
+  """Returns True if loopback is this process's only network interface.
+
+  Interfaces that exist but are down count as a way in, since they may come up
+  in mid-run.
+  """
+  return all(
+    name == 'lo' or (name in _FALLBACK_TUNNELS and not _is_up(name))
+    for _, name in socket.if_nameindex()
+  )
+
+
+def confine_to_loopback() -> Isolation:
+  """Moves this process, and all it starts from now on, off the network.
+
+  A refusal leaves the process as it was: each way is tried in a forked child
+  first, because a half-finished one (a namespace whose `lo` may not be brought
+  up, as under Ubuntu's AppArmor restriction) cannot be left again.
+
+  Returns:
+    What happened. Calling it again inside changes nothing.
+
+  Raises:
+    RuntimeError: other threads run already; they would stay outside.
+  """
+  if not sys.platform.startswith('linux'):
+    return Isolation(False, f'{sys.platform} has no network namespaces')
+  if is_confined() and _is_up('lo'):
+    return Isolation(True, 'loopback is the only interface')
+  threads = len(os.listdir('/proc/self/task'))
+  if threads > 1:
+    raise RuntimeError(
+      f'confine_to_loopback() was called with {threads} threads running; '
+      'call it before importing JAX, EnvPool or TensorFlow'
+    )
+  refusals = []
+  for flags, way in _WAYS:
+    refusal = _try_in_child(flags)
+    if not refusal:
+      _enter(flags)
+      return Isolation(True, way)
+    refusals.append(f'{way}: {refusal}')
+  return Isolation(False, '; '.join(refusals))
+
+
+def _try_in_child(flags: int) -> str:
+  """Returns why a child of this process could not `_enter(flags)`, or ''."""
+  receiving, sending = os.pipe()
+  pid = os.fork()
+  if pid == 0:
+    refusal = 'interrupted'
+    try:
+      _enter(flags)
+      refusal = '' if is_confined() else 'other interfaces remain visible'
+    except Exception as e:
+      refusal = str(e) or repr(e)
+    finally:
+      os.write(sending, refusal.encode())
+      # No cleanup of the parent's state (buffers, exit handlers) in the copy.
+      os._exit(0)
+  os.close(sending)
+  with os.fdopen(receiving, 'rb') as pipe:
+    refusal = pipe.read().decode()
+  _, status = os.waitpid(pid, 0)
+  return refusal if status == 0 else f'child ended with status {status}'
+
+
+def _enter(flags: int) -> None:
+  uid, gid = os.geteuid(), os.getegid()
+  _unshare(flags)
+  if flags & _CLONE_NEWUSER:
+    # The kernel accepts a group map from an unprivileged process only once
+    # setgroups is given up.
+    _write('/proc/self/setgroups', 'deny')
+    _write('/proc/self/uid_map', f'{uid} {uid} 1')
+    _write('/proc/self/gid_map', f'{gid} {gid} 1')
+  with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+    request = struct.pack(_IFREQ, b'lo', _flags('lo') | _IFF_UP)
+    try:
+      fcntl.ioctl(control, _SIOCSIFFLAGS, request)
+    except OSError as e:
+      raise OSError(e.errno, f'bringing lo up: {e.strerror}') from e
+
+
+def _unshare(flags: int) -> None:
+  libc = ctypes.CDLL(None, use_errno=True)
+  if libc.unshare(flags) != 0:
+    code = ctypes.get_errno()
+    reason = os.strerror(code)
+    if code == errno.ENOSPC:
+      reason = 'the limit in /proc/sys/user/max_*_namespaces is reached'
+    raise OSError(code, f'unshare refused: {reason}')
+
+
+def _write(path: str, text: str) -> None:
+  pathlib.Path(path).write_text(text, encoding='utf-8')
+
+
+def _flags(interface: str) -> int:
+  with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+    request = struct.pack(_IFREQ, interface.encode(), 0)
+    reply = fcntl.ioctl(control, _SIOCGIFFLAGS, request)
+  return struct.unpack(_IFREQ, reply)[1]
+
+
+def _is_up(interface: str) -> bool:
+  return bool(_flags(interface) & _IFF_UP)

@@ -1,0 +1,143 @@
+"""How a process of a run lives and dies: signals, status, logs, parentage.
+
+Every role writes `<logdir>/status/<role>-<i>.json` as it goes along. Who reads
+them (`supervisor.py`) knows a role that ended on purpose ('done', 'stopped',
+'failed') from one that was killed, which leaves its last word standing.
+
+Standard library only: it runs before any heavy import.
+"""
+
+import ctypes
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+# States after which a process is allowed to be gone.
+ENDED = ('done', 'stopped', 'failed')
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+  """The last word of one process.
+
+  Attributes:
+    role: 'learner', 'actor', 'queue' or 'variables'.
+    index: among processes of the same role.
+    pid: its process id.
+    state: 'starting', 'running', 'done', 'stopped' or 'failed'.
+    detail: what it is doing, or why it failed; one line.
+    time: Unix time of writing.
+    extra: more facts of the role's own.
+  """
+
+  role: str
+  index: int
+  pid: int
+  state: str
+  detail: str = ''
+  time: float = 0.0
+  extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+  @property
+  def name(self) -> str:
+    """E.g. 'actor-0'."""
+    return f'{self.role}-{self.index}'
+
+
+class StatusFile:
+  """The status of this process, replaced in one step at every change."""
+
+  def __init__(self, logdir: pathlib.Path | str, role: str, index: int = 0):
+    """Makes the directory; nothing is written before the first `set`."""
+    directory = pathlib.Path(logdir) / 'status'
+    directory.mkdir(parents=True, exist_ok=True)
+    self._path = directory / f'{role}-{index}.json'
+    self._role, self._index = role, index
+    self._extra: dict[str, Any] = {}
+
+  def set(self, state: str, detail: str = '', **extra: Any) -> None:
+    """Replaces the status; `extra` facts stay until overwritten."""
+    self._extra.update(extra)
+    one_line = ' '.join(str(detail).split())
+    status = Status(
+      self._role, self._index, os.getpid(), state, one_line, time.time(),
+      dict(self._extra),
+    )  # fmt: skip
+    partial = self._path.with_suffix(f'.{os.getpid()}.partial')
+    partial.write_text(json.dumps(dataclasses.asdict(status)))
+    os.replace(partial, self._path)
+
+
+def read_statuses(logdir: pathlib.Path | str) -> Iterator[Status]:
+  """Every process's last word, in the order of their names."""
+  for path in sorted((pathlib.Path(logdir) / 'status').glob('*.json')):
+    try:
+      yield Status(**json.loads(path.read_text()))
+    except FileNotFoundError:
+      continue
+
+
+def clear_statuses(logdir: pathlib.Path | str) -> None:
+  """Removes what processes of an earlier run left."""
+  for path in (pathlib.Path(logdir) / 'status').glob('*'):
+    path.unlink()
+
+
+class StopSignal:
+  """True from the first SIGTERM or SIGINT on.
+
+  Replaces whatever handlers there are, Launchpad's included: its handler in a
+  worker would SIGKILL the process some seconds later, saved or not.
+  """
+
+  def __init__(self) -> None:
+    """Installs the handlers; must be called in the main thread."""
+    self.event = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+      signal.signal(number, lambda *_: self.event.set())
+
+  def __call__(self) -> bool:
+    """Whether to stop."""
+    return self.event.is_set()
+
+
+def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
+  """Asks the kernel to signal this process when its parent dies."""
+  parent = os.getppid()
+  ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number)
+  if os.getppid() != parent:
+    os.kill(os.getpid(), signal_number)
+
+
+def adopt_orphans() -> None:
+  """Makes this process the parent of its descendants' orphans."""
+  ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def log_to_file(logdir: pathlib.Path | str, name: str) -> None:
+  """Sends stdout and stderr of this process to `<logdir>/logs/<name>.log`.
+
+  Appends, so that a continued run keeps its history; C++ output goes there
+  too, since the file descriptors themselves are replaced.
+  """
+  path = pathlib.Path(logdir) / 'logs' / f'{name}.log'
+  path.parent.mkdir(parents=True, exist_ok=True)
+  sys.stdout.flush()
+  sys.stderr.flush()
+  descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+  os.dup2(descriptor, 1)
+  os.dup2(descriptor, 2)
+  os.close(descriptor)
+  sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+  stamp = time.strftime('%Y-%m-%d %H:%M:%S')
+  print(f'--- {name}, pid {os.getpid()}, {stamp} ---', flush=True)

@@ -1,0 +1,173 @@
+"""The process graph as a Launchpad program. The only module that knows it.
+
+    actor 0..n-1  --trajectories-->  queue  --batches-->  learner
+         ^                                                   |
+         +------------------  variables  <----parameters-----+
+
+Nodes are plain Python classes without Courier: data travels through Reverb
+only (`replay/servers.py` says why). `supervisor.py` runs this module as a
+child: `python -m attn_agents.distributed.program --logdir=...`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
+from attn_agents.distributed import lifecycle, roles, topology
+
+if TYPE_CHECKING:
+  import launchpad as lp
+  from launchpad.nodes.python import local_multi_processing
+
+# Seconds Launchpad waits for its workers before it kills them, and itself.
+_TERMINATION_SECONDS = 10
+
+# Actors compute on CPUs whatever the learner has, with one thread each: their
+# parallelism is processes, and thread pools of every process at once would
+# fight for the same cores.
+_ONE_THREAD = {
+  'OMP_NUM_THREADS': '1',
+  'OPENBLAS_NUM_THREADS': '1',
+  'MKL_NUM_THREADS': '1',
+  'TF_NUM_INTRAOP_THREADS': '1',
+  'TF_NUM_INTEROP_THREADS': '1',
+}
+_NO_ACCELERATOR = {
+  'CUDA_VISIBLE_DEVICES': '',
+  'JAX_PLATFORMS': 'cpu',
+  'TF_CPP_MIN_LOG_LEVEL': '2',
+}
+
+
+def environment_of(role: str) -> dict[str, str]:
+  """Environment variables of a role's process, on top of the inherited."""
+  if role == 'learner':
+    return {'TF_CPP_MIN_LOG_LEVEL': '2'}
+  if role != 'actor':
+    return {**_NO_ACCELERATOR, **_ONE_THREAD}
+  flags = os.environ.get('XLA_FLAGS', '').split()
+  # Simulated devices are meant for the learner.
+  flags = [f for f in flags if 'host_platform_device_count' not in f]
+  return {
+    **_NO_ACCELERATOR,
+    **_ONE_THREAD,
+    'NPROC': '1',
+    'XLA_FLAGS': ' '.join([*flags, '--xla_cpu_multi_thread_eigen=false']),
+  }
+
+
+def build(place: topology.Topology) -> 'lp.Program':
+  """Describes the whole process graph.
+
+  Args:
+    place: which processes run here, and where they find one another.
+  """
+  import launchpad as lp
+
+  program = lp.Program('attn_agents')
+  groups: list[tuple[str, type[roles.Role], tuple[int, ...]]] = [
+    ('actor', roles.ActorSupervisor, place.actors)
+  ]
+  if place.serve:
+    groups = [
+      ('queue', roles.QueueServer, (0,)),
+      ('variables', roles.VariableServer, (0,)),
+      ('learner', roles.LearnerRole, (0,)),
+      *groups,
+    ]
+  for name, role, indices in groups:
+    if indices:
+      with program.group(name):
+        for index in indices:
+          program.add_node(lp.PyClassNode(role, place, index))
+  return program
+
+
+def launch(place: topology.Topology) -> None:
+  """Runs the program until every process has ended or one has failed.
+
+  Raises:
+    RuntimeError: a process ended with an error; the others were stopped.
+  """
+  import launchpad as lp
+
+  program = build(place)
+  _parse_launchpad_flags()
+  manager = lp.launch(
+    program,
+    launch_type='local_mp',
+    terminal='output_to_files',
+    local_resources={name: _process(name) for name in program.groups},
+  )
+  # Without this a failing worker ends the launcher by SIGALRM and leaves the
+  # others running.
+  manager.wait()
+
+
+def self_check() -> str:
+  """Starts and stops a program of two processes, for `launch/doctor.py`.
+
+  Returns:
+    One line of detail.
+
+  Raises:
+    RuntimeError: the processes did not both run and end.
+  """
+  import launchpad as lp
+
+  start = time.monotonic()
+  with tempfile.TemporaryDirectory() as directory:
+    program = lp.Program('self_check')
+    with program.group('node'):
+      for index in range(2):
+        program.add_node(lp.PyNode(_touch, f'{directory}/{index}'))
+    _parse_launchpad_flags()
+    lp.launch(
+      program,
+      launch_type='local_mp',
+      terminal='output_to_files',
+      local_resources={'node': _process('queue')},
+    ).wait()
+    ran = sorted(p.name for p in pathlib.Path(directory).iterdir())
+  if ran != ['0', '1']:
+    raise RuntimeError(f'of two nodes only {ran} ran')
+  return f'two nodes ran and ended in {time.monotonic() - start:.1f} s'
+
+
+def _touch(path: str) -> None:
+  pathlib.Path(path).touch()
+
+
+def _parse_launchpad_flags() -> None:
+  from absl import flags
+
+  flags.FLAGS(
+    ['program', f'--lp_termination_notice_secs={_TERMINATION_SECONDS}']
+  )
+
+
+def _process(role: str) -> 'local_multi_processing.PythonProcess':
+  from launchpad.nodes.python import local_multi_processing
+
+  return local_multi_processing.PythonProcess(env=environment_of(role))
+
+
+def main() -> int:
+  """Entry point of the launching process."""
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--topology', required=True, help='as JSON')
+  values = json.loads(parser.parse_args().topology)
+  place = topology.Topology(**{**values, 'actors': tuple(values['actors'])})
+  lifecycle.die_with_parent()
+  lifecycle.log_to_file(place.logdir, 'launcher')
+  launch(place)
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,278 @@
+"""What each process of a run does, from its start to its end.
+
+A role is a class with `run()`, made of plain arguments, so that it can be sent
+to its process. Heavy libraries are imported inside `run`, in the process that
+needs them.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from attn_agents import run_directory
+from attn_agents.distributed import lifecycle, topology
+
+if TYPE_CHECKING:
+  from attn_agents import experiment
+  from attn_agents.learning import training
+
+# Launchpad gives workers 10 s between the wish to stop and SIGKILL.
+_GRACE_SECONDS = 6.0
+_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0)
+# An actor that lived this long had no fault at its start; its count starts
+# anew, so that a run of weeks does not use up its restarts one by one.
+_HEALTHY_SECONDS = 600.0
+
+
+class Role:
+  """Common start and end of every role."""
+
+  name: str
+  log_name = ''
+
+  def __init__(self, place: topology.Topology, index: int = 0):
+    """Remembers where the run is; nothing is started."""
+    self.place = place
+    self.index = index
+
+  def run(self) -> None:
+    """Runs the role and leaves its last word in the status file."""
+    lifecycle.die_with_parent()
+    log = f'{self.log_name or self.name}-{self.index}'
+    lifecycle.log_to_file(self.place.logdir, log)
+    status = lifecycle.StatusFile(self.place.logdir, self.name, self.index)
+    status.set('starting')
+    stop = lifecycle.StopSignal()
+    code = 1
+    try:
+      self.work(status, stop)
+      code = 0
+    except BaseException as error:
+      traceback.print_exc()
+      status.set('failed', f'{type(error).__name__}: {error}')
+    # Threads blocked in C++ would hold a normal exit up for ever.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """The role's own part; sets its last status unless it raises."""
+    raise NotImplementedError
+
+  def _experiment(self) -> 'experiment.Experiment':
+    from attn_agents import experiment
+
+    config = run_directory.RunDirectory(self.place.logdir).config()
+    return experiment.Experiment(config)
+
+
+class QueueServer(Role):
+  """Holds trajectories on their way from actors to the learner."""
+
+  name = 'queue'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Serves until told to stop."""
+    from attn_agents.replay import servers
+
+    parts = self._experiment()
+    server = servers.queue_server(
+      parts.trajectory_spec(),
+      capacity=parts.config.queue.capacity_batches * parts.items_per_batch,
+      port=topology.port_of(self.place.queue_address),
+    )
+    status.set('running', f'port {server.port}')
+    stop.event.wait()
+    status.set('stopped')
+
+
+class VariableServer(Role):
+  """Holds the newest parameters and their version."""
+
+  name = 'variables'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Serves until told to stop."""
+    from attn_agents.replay import servers
+
+    server = servers.variable_server(
+      self._experiment().num_params,
+      port=topology.port_of(self.place.variables_address),
+    )
+    status.set('running', f'port {server.port}')
+    stop.event.wait()
+    status.set('stopped')
+
+
+class LearnerRole(Role):
+  """Learns in a thread; the main thread stays free to stop and save."""
+
+  name = 'learner'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Learns until max_frames, a signal, or a fault; saves in each case."""
+    self._status = status
+    self._training: training.Training | None = None
+    outcome: list[bool | BaseException] = []
+
+    def learn() -> None:
+      try:
+        self._training = self._make_training()
+        outcome.append(self._training.run(stop))
+      except BaseException as error:
+        traceback.print_exc()
+        outcome.append(error)
+
+    thread = threading.Thread(target=learn, name='learner', daemon=True)
+    thread.start()
+    while thread.is_alive() and not stop():
+      thread.join(timeout=0.1)
+    thread.join(timeout=_GRACE_SECONDS)
+    if self._training is not None:
+      if not outcome:
+        # In the middle of a long update: what the host knows is saved.
+        self._training.save_latest()
+      if self._training.saved is not None:
+        status.set('running', 'saved', saved=self._training.saved.frames)
+    if outcome and isinstance(outcome[0], BaseException):
+      raise outcome[0]
+    status.set('done' if outcome and outcome[0] else 'stopped')
+
+  def _make_training(self) -> 'training.Training':
+    from attn_agents.replay import queue, variables  # isort: skip
+    import jax
+
+    from attn_agents.learning import checkpoint, metrics, publisher, training
+
+    run = run_directory.RunDirectory(self.place.logdir)
+    parts = self._experiment()
+    devices = jax.local_devices()
+    checkpointer = checkpoint.Checkpointer(
+      run.checkpoints, keep=parts.config.runtime.checkpoints_kept
+    )
+    start = parts.initial_snapshot()
+    if checkpointer.newest() is not None:
+      start = checkpointer.restore(start.state)
+    self._status.set(
+      'starting',
+      'connecting to the queue and the variable server',
+      frames=start.counters.frames,
+      devices=[str(d) for d in devices],
+    )
+    store = variables.VariablePublisher(self.place.variables_address)
+    reader = queue.QueueReader(
+      self.place.queue_address,
+      parts.trajectory_spec(),
+      parts.items_per_batch,
+    )
+    return training.Training(
+      parts.make_learner(start, publisher.BackgroundPublisher(store), devices),
+      parts.make_feeder(reader.batches(), devices),
+      metrics.MetricsWriter(run.path, start.counters.learner_steps),
+      checkpointer,
+      parts.config.runtime,
+      start,
+      max_frames=parts.config.max_frames,
+      queue_depth=reader.depth,
+      report=lambda what: self._status.set('running', what),
+    )
+
+
+class ActorSupervisor(Role):
+  """Keeps one actor process alive, a bounded number of times.
+
+  Launchpad stops the whole program when one of its workers dies, so the actor
+  itself is a child of the worker that Launchpad knows.
+  """
+
+  name = 'actor_supervisor'
+  log_name = 'actor'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Starts the actor, and again when it dies, until told to stop."""
+    restarts, incarnation = 0, 0
+    most = (
+      run_directory.RunDirectory(self.place.logdir)
+      .config()
+      .runtime.max_actor_restarts
+    )
+    while True:
+      started = time.monotonic()
+      child = self._start(incarnation)
+      status.set('running', restarts=incarnation)
+      code = _wait(child, stop)
+      if code is None:
+        status.set('stopped')
+        return
+      incarnation += 1
+      if time.monotonic() - started > _HEALTHY_SECONDS:
+        restarts = 0
+      if restarts >= most:
+        break
+      delay = _BACKOFF_SECONDS[min(restarts, len(_BACKOFF_SECONDS) - 1)]
+      restarts += 1
+      why = describe_exit(code)
+      status.set(
+        'running', f'actor {why}; starting it again', restarts=incarnation
+      )
+      print(f'actor {why}; restart {restarts} of {most} in {delay:g} s')
+      stop.event.wait(delay)
+    detail = f'actor {describe_exit(code)}, {most} restarts used up'
+    print(detail)
+    status.set('failed', detail, restarts=incarnation)
+    # Not an error for Launchpad: the other actors go on.
+    stop.event.wait()
+
+  def _start(self, incarnation: int) -> subprocess.Popen:
+    return subprocess.Popen(
+      [
+        sys.executable,
+        '-m',
+        'attn_agents.distributed.actor_process',
+        f'--logdir={self.place.logdir}',
+        f'--queue={self.place.queue_address}',
+        f'--variables={self.place.variables_address}',
+        f'--actor={self.index}',
+        f'--restart={incarnation}',
+      ],
+      stdin=subprocess.DEVNULL,
+      cwd=pathlib.Path(__file__).parents[2],
+    )
+
+
+def _wait(
+  child: subprocess.Popen, should_stop: Callable[[], bool]
+) -> int | None:
+  """The child's exit code, or None if it was ended because of `should_stop`."""
+  while not should_stop():
+    try:
+      return child.wait(timeout=0.2)
+    except subprocess.TimeoutExpired:
+      continue
+  # It holds nothing that could be lost, and may be blocked in C++.
+  child.kill()
+  child.wait()
+  return None
+
+
+def describe_exit(code: int) -> str:
+  """An exit code in words."""
+  if code < 0:
+    return f'was killed by signal {-code}'
+  return f'ended with exit code {code}'

@@ -1,0 +1,255 @@
+"""Runs a program as a child, watches over it, and tells how it ended.
+
+Launchpad's own exit codes cannot be relied on (it may kill itself with its
+workers), so the run's end is read from what its processes left as their last
+word, and nothing of it is ever left running.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import psutil
+
+from attn_agents.distributed import lifecycle, roles, topology
+
+_POLL_SECONDS = 0.2
+# After the wish to stop: when everything still alive is killed. Launchpad
+# kills its workers some seconds earlier.
+_STOP_SECONDS = 14.0
+# What ends the run when it dies; an actor alone does not.
+_ESSENTIAL = ('queue', 'variables', 'learner', 'actor_supervisor')
+
+
+class Display(Protocol):
+  """Shows a run to its user."""
+
+  def update(self, statuses: Sequence[lifecycle.Status]) -> None:
+    """Called several times a second."""
+
+  def close(self) -> None:
+    """Called once, before the last line is printed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+  """How a run ended.
+
+  Attributes:
+    code: exit code for the shell.
+    cause: one line for the user.
+  """
+
+  code: int
+  cause: str
+
+
+@dataclasses.dataclass
+class _Watch:
+  """What the supervisor has seen so far."""
+
+  stop_signal: int = 0
+  signals: int = 0
+  stopping_since: float = 0.0
+  missing: str = ''
+
+
+class Supervisor:
+  """The parent of all processes of a run on this machine."""
+
+  def __init__(self, place: topology.Topology, display: Display):
+    """Starts nothing yet."""
+    self._place = place
+    self._display = display
+    self._watch = _Watch()
+
+  def run(self) -> Ending:
+    """Starts the program and returns when it and all its processes are gone.
+
+    SIGINT and SIGTERM ask it to save and stop; a second one does not wait.
+    Must be called in the main thread.
+    """
+    lifecycle.clear_statuses(self._place.logdir)
+    lifecycle.adopt_orphans()
+    for number in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(number, self._on_signal)
+    launcher = self._start()
+    try:
+      while launcher.poll() is None and not self._out_of_patience():
+        self._look(launcher)
+        time.sleep(_POLL_SECONDS)
+      self._look(launcher)
+    finally:
+      self._end_all()
+      self._display.close()
+    return diagnose(
+      list(lifecycle.read_statuses(self._place.logdir)),
+      launcher_code=launcher.wait(),
+      stop_signal=self._watch.stop_signal,
+      missing=self._watch.missing,
+      has_checkpoint=_has_checkpoint(self._place.logdir),
+    )
+
+  def _start(self) -> subprocess.Popen:
+    logs = pathlib.Path(self._place.logdir) / 'logs'
+    logs.mkdir(parents=True, exist_ok=True)
+    command = [
+      sys.executable,
+      '-m',
+      'attn_agents.distributed.program',
+      f'--topology={json.dumps(dataclasses.asdict(self._place))}',
+    ]
+    with open(logs / 'launcher.log', 'a') as log:
+      return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd=pathlib.Path(__file__).parents[2],
+        env={**os.environ, 'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/'},
+        # Ctrl-C reaches this process only, which passes it on once.
+        start_new_session=True,
+      )
+
+  def _look(self, launcher: subprocess.Popen) -> None:
+    """Shows the run; passes a wish or a need to stop on to the launcher."""
+    statuses = list(lifecycle.read_statuses(self._place.logdir))
+    self._display.update(statuses)
+    if not self._watch.missing and not self._watch.stopping_since:
+      self._watch.missing = _dead(statuses)
+    wanted = (
+      self._watch.stop_signal or self._watch.missing or _is_over(statuses)
+    )
+    if wanted and not self._watch.stopping_since:
+      self._watch.stopping_since = time.monotonic()
+      if launcher.poll() is None:
+        launcher.send_signal(signal.SIGTERM)
+
+  def _out_of_patience(self) -> bool:
+    since = self._watch.stopping_since
+    late = since and time.monotonic() - since > _STOP_SECONDS
+    return bool(late or self._watch.signals > 1)
+
+  def _on_signal(self, number: int, frame: object) -> None:
+    del frame
+    self._watch.stop_signal = self._watch.stop_signal or number
+    self._watch.signals += 1
+
+  def _end_all(self) -> None:
+    """Leaves no descendant behind, orphans included."""
+    deadline = (self._watch.stopping_since or time.monotonic()) + _STOP_SECONDS
+    while alive := psutil.Process().children(recursive=True):
+      if self._watch.signals > 1 or time.monotonic() > deadline:
+        for process in alive:
+          _kill(process)
+      psutil.wait_procs(alive, timeout=_POLL_SECONDS)
+
+
+def diagnose(
+  statuses: Sequence[lifecycle.Status],
+  *,
+  launcher_code: int,
+  stop_signal: int,
+  missing: str,
+  has_checkpoint: bool,
+) -> Ending:
+  """Tells from what is left how a run ended.
+
+  Args:
+    statuses: every process's last word.
+    launcher_code: exit code of the launching process, negative for a signal.
+    stop_signal: that the user sent, or 0.
+    missing: a process that was found dead while nobody had asked to stop.
+    has_checkpoint: whether the run has any checkpoint.
+  """
+  learner = next((s for s in statuses if s.role == 'learner'), None)
+  saved = _saved(learner, has_checkpoint)
+  failed = [s for s in statuses if s.state == 'failed' and s.role in _ESSENTIAL]
+  lost = missing or _dead(statuses)
+  if learner is not None and learner.state == 'done' and not missing:
+    return Ending(0, f'done; {saved}')
+  if stop_signal and not missing and not _fatal(failed):
+    if learner is not None and learner.state == 'stopped' and has_checkpoint:
+      return Ending(0, f'stopped; {saved}')
+    return Ending(128 + stop_signal, f'stopped in a hurry; {saved}')
+  if lost:
+    return Ending(1, f'failed: {lost}; {saved}')
+  if failed:
+    first = min(failed, key=lambda s: s.time)
+    name = first.name.replace('_supervisor', '')
+    return Ending(
+      1, f'failed: {name}: {first.detail} (logs/{name}.log); {saved}'
+    )
+  if launcher_code:
+    return Ending(
+      1,
+      f'failed: the launcher {roles.describe_exit(launcher_code)} '
+      f'(logs/launcher.log); {saved}',
+    )
+  return Ending(1, f'failed: the program ended by itself; {saved}')
+
+
+def _saved(learner: lifecycle.Status | None, has_checkpoint: bool) -> str:
+  if learner is not None and 'saved' in learner.extra:
+    return f'checkpoint saved at {learner.extra["saved"]:,} frames'
+  if has_checkpoint:
+    return 'the last checkpoint stands'
+  return 'there is no checkpoint yet'
+
+
+def _fatal(failed: Sequence[lifecycle.Status]) -> bool:
+  return any(s.role != 'actor_supervisor' for s in failed)
+
+
+def _is_over(statuses: Sequence[lifecycle.Status]) -> bool:
+  """Whether the program has nothing left to do, well or badly."""
+  actors = [s for s in statuses if s.role == 'actor_supervisor']
+  no_actor = bool(actors) and all(s.state == 'failed' for s in actors)
+  ended = any(s.role == 'learner' and s.state in lifecycle.ENDED
+              for s in statuses)  # fmt: skip
+  return no_actor or ended or _fatal([s for s in statuses
+                                      if s.state == 'failed'
+                                      and s.role in _ESSENTIAL])  # fmt: skip
+
+
+def _dead(statuses: Sequence[lifecycle.Status]) -> str:
+  """The first process that is gone without having said why, or ''."""
+  for status in statuses:
+    if (
+      status.role in _ESSENTIAL
+      and status.state not in lifecycle.ENDED
+      and not _is_alive(status.pid)
+    ):
+      name = status.name.replace('_supervisor', '')
+      what = 'its supervisor' if name != status.name else 'it'
+      return (
+        f'{name}: {what} (pid {status.pid}) was killed or crashed '
+        f'(logs/{name}.log)'
+      )
+  return ''
+
+
+def _is_alive(pid: int) -> bool:
+  try:
+    return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+  except psutil.NoSuchProcess:
+    return False
+
+
+def _has_checkpoint(logdir: str) -> bool:
+  directory = pathlib.Path(logdir) / 'checkpoints'
+  # Orbax gives a checkpoint its bare number only once it is complete.
+  return any(path.name.isdigit() for path in directory.glob('*'))
+
+
+def _kill(process: psutil.Process) -> None:
+  with contextlib.suppress(psutil.NoSuchProcess):
+    process.kill()

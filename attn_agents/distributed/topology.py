@@ -1,0 +1,58 @@
+"""Who runs where: plain data that describes the whole process graph."""
+
+import dataclasses
+import socket
+
+from configs import schema
+
+_LOOPBACK = '127.0.0.1'
+
+
+@dataclasses.dataclass(frozen=True)
+class Topology:
+  """The processes of one run and where they find each other.
+
+  Attributes:
+    logdir: the run's directory, as each process sees it.
+    queue_address, variables_address: 'host:port' of the Reverb servers.
+    actors: indices of the actors that run here.
+    serve: whether the two servers and the learner run here; False for a host
+      that only plays.
+  """
+
+  logdir: str
+  queue_address: str
+  variables_address: str
+  actors: tuple[int, ...]
+  serve: bool = True
+
+
+def local(config: schema.Config, logdir: str) -> Topology:
+  """Everything on this machine, on free ports unless the config fixes them."""
+  queue = config.queue
+  ports = [queue.queue_port, queue.variables_port]
+  free = _free_ports(ports.count(0))
+  ports = [port or free.pop() for port in ports]
+  return Topology(
+    logdir=logdir,
+    queue_address=f'{_LOOPBACK}:{ports[0]}',
+    variables_address=f'{_LOOPBACK}:{ports[1]}',
+    actors=tuple(range(config.runtime.num_actors)),
+  )
+
+
+def port_of(address: str) -> int:
+  """The port of 'host:port'."""
+  return int(address.rpartition(':')[2])
+
+
+def _free_ports(count: int) -> list[int]:
+  """Distinct ports that nobody listens on at the moment."""
+  sockets = [socket.socket() for _ in range(count)]
+  try:
+    for probe in sockets:
+      probe.bind(('', 0))
+    return [probe.getsockname()[1] for probe in sockets]
+  finally:
+    for probe in sockets:
+      probe.close()

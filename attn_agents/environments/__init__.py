@@ -1,0 +1,1 @@
+"""Batched environments: EnvPool Atari and a small NumPy Catch."""

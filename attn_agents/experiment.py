@@ -1,0 +1,198 @@
+"""One run's parts, assembled from its config.
+
+Knows neither Launchpad nor Reverb: whoever runs the parts passes in where
+trajectories go and where parameters come from. So the same actor and learner
+work in processes (`distributed/roles.py`) and in one thread (the tests).
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import flatten_util
+
+from attn_agents import agent as agent_lib
+from attn_agents import types
+from attn_agents.acting import actor
+from attn_agents.environments import base, factory, seeding
+from attn_agents.learning import (
+  checkpoint,
+  counters,
+  feeder,
+  learner,
+  publisher,
+  update,
+)
+from attn_agents.networks import registry
+from configs import schema
+
+
+class Experiment:
+  """Makes every part of a run."""
+
+  def __init__(self, config: schema.Config):
+    """Makes nothing yet.
+
+    Args:
+      config: complete and validated (`configs.resolution.resolve`).
+    """
+    self.config = config
+
+  @functools.cached_property
+  def num_actions(self) -> int:
+    """Size of the game's action set."""
+    environment = factory.make_environment(
+      self.config.environment, num_envs=1, seed=1, num_threads=1
+    )
+    try:
+      return environment.num_actions
+    finally:
+      environment.close()
+
+  @functools.cached_property
+  def agent(self) -> agent_lib.Agent:
+    """The agent as pure functions."""
+    env = self.config.environment
+    return agent_lib.Agent(
+      registry.make_network(self.config, self.num_actions),
+      (env.height, env.width, env.channels),
+    )
+
+  @functools.cached_property
+  def params_spec(self) -> types.Nest:
+    """Shapes and dtypes of the parameters."""
+    return jax.eval_shape(self.agent.initial_params, jax.random.key(0))
+
+  @property
+  def num_params(self) -> int:
+    """P, the number of parameters."""
+    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(self.params_spec))
+
+  def unravel(self) -> Callable[[types.Array], types.Nest]:
+    """The function from flat float32 [P] to the agent's parameters."""
+    zeros = jax.tree.map(
+      lambda x: jnp.zeros(x.shape, x.dtype), self.params_spec
+    )
+    return flatten_util.ravel_pytree(zeros)[1]
+
+  def trajectory_spec(self) -> types.Trajectory:
+    """Shapes and dtypes of one item of the queue, derived from `types`."""
+    env, learning = self.config.environment, self.config.learning
+    length, num_envs = (
+      learning.unroll_length,
+      self.config.runtime.envs_per_actor,
+    )
+
+    def spec(shape: tuple[int, ...], dtype: type) -> jax.ShapeDtypeStruct:
+      return jax.ShapeDtypeStruct(shape, np.dtype(dtype))
+
+    rows, steps = (length + 1, num_envs), (length, num_envs)
+    return types.Trajectory(
+      unroll=types.Unroll(
+        timestep=types.TimeStep(
+          observation=spec(
+            (*rows, env.height, env.width, env.channels), np.uint8
+          ),
+          reward=spec(rows, np.float32),
+          discount=spec(rows, np.float32),
+          step_type=spec(rows, np.int8),
+        ),
+        action=spec(steps, np.int32),
+        behaviour_logits=spec((*steps, self.num_actions), np.float32),
+        agent_state=jax.eval_shape(
+          functools.partial(self.agent.initial_state, num_envs)
+        ),
+      ),
+      report=types.ActorReport(
+        params_version=spec((), np.int64),
+        actor_id=spec((), np.int32),
+        game_end=types.GameEnd(
+          game_return=spec(steps, np.float32),
+          game_length=spec(steps, np.int32),
+        ),
+        env_seconds=spec((), np.float32),
+        inference_seconds=spec((), np.float32),
+        queue_seconds=spec((), np.float32),
+        total_seconds=spec((), np.float32),
+      ),
+    )
+
+  @property
+  def items_per_batch(self) -> int:
+    """Trajectories (of `envs_per_actor` environments each) per update."""
+    return self.config.learning.batch_size // self.config.runtime.envs_per_actor
+
+  def seeds(self, actor_index: int, incarnation: int) -> seeding.ActorSeeds:
+    """The seeds of an actor's life; see `seeding.actor_seeds`."""
+    return seeding.actor_seeds(
+      self.config.seed,
+      incarnation,
+      host_index=0,
+      actor_index=actor_index,
+      num_envs=self.config.runtime.envs_per_actor,
+    )
+
+  def make_environment(self, seeds: seeding.ActorSeeds) -> base.Environment:
+    """One actor's environments, not reset yet."""
+    return factory.make_environment(
+      self.config.environment,
+      num_envs=self.config.runtime.envs_per_actor,
+      seed=seeds.environment,
+      num_threads=self.config.runtime.env_threads,
+    )
+
+  def make_actor(
+    self,
+    variables: actor.Variables,
+    sink: actor.TrajectorySink,
+    actor_index: int = 0,
+    incarnation: int = 0,
+  ) -> actor.Actor:
+    """An actor, which steps nothing until its first unroll."""
+    seeds = self.seeds(actor_index, incarnation)
+    return actor.Actor(
+      self.make_environment(seeds),
+      self.agent,
+      self.unravel(),
+      variables,
+      sink,
+      unroll_length=self.config.learning.unroll_length,
+      policy_seed=seeds.policy,
+      actor_id=actor_index,
+    )
+
+  def initial_snapshot(self) -> checkpoint.Snapshot:
+    """The state of a run that has not started."""
+    key = jax.random.key(self.config.seed)
+    state = update.init_state(self.agent, self.config, key)
+    return checkpoint.Snapshot(
+      state=jax.tree.map(np.asarray, state), counters=counters.Counters()
+    )
+
+  def make_feeder(
+    self,
+    batches: Iterable[Sequence[types.Trajectory]],
+    devices: Sequence[jax.Device],
+  ) -> feeder.Feeder:
+    """The thread that brings batches to the devices."""
+    return feeder.Feeder(
+      batches, devices, prefetch=self.config.queue.prefetch_batches
+    )
+
+  def make_learner(
+    self,
+    start: checkpoint.Snapshot,
+    variables: publisher.Variables,
+    devices: Sequence[jax.Device],
+  ) -> learner.Learner:
+    """A learner at `start`; publishes its parameters at once."""
+    return learner.Learner(
+      update.make_update(self.agent, self.config, devices),
+      start,
+      variables,
+      devices,
+      action_repeat=self.config.environment.action_repeat,
+      publish_every_updates=self.config.runtime.publish_every_updates,
+    )

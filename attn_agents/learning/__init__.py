@@ -1,0 +1,1 @@
+"""Learning: optimisers and the update of parameters."""

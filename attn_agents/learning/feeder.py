@@ -1,0 +1,82 @@
+"""Reads batches in the background and puts them on the learner's devices."""
+
+import queue
+import threading
+from collections.abc import Iterable, Sequence
+
+import jax
+
+from attn_agents import types
+from attn_agents.learning import batching, update
+
+
+class Feeder:
+  """A thread that keeps a few batches ready on the devices.
+
+  Reading from Reverb blocks in C++ for as long as there is no data, so it
+  happens in a daemon thread that can be left behind at the end.
+  """
+
+  def __init__(
+    self,
+    batches: Iterable[Sequence[types.Trajectory]],
+    devices: Sequence[jax.Device],
+    prefetch: int,
+  ):
+    """Starts reading.
+
+    Args:
+      batches: an endless source of batches of trajectories.
+      devices: each batch is split evenly over them.
+      prefetch: batches kept ready.
+    """
+    self._batches = batches
+    self._devices = list(devices)
+    self._ready: queue.SimpleQueue = queue.SimpleQueue()
+    # Taken before a batch is read, not before it is handed over: a batch held
+    # back in this thread would only add to the policy lag.
+    self._room = threading.Semaphore(prefetch)
+    self._error: BaseException | None = None
+    threading.Thread(target=self._run, name='feeder', daemon=True).start()
+
+  def get(
+    self, timeout: float
+  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+    """The next batch, or None if there is none for `timeout` seconds.
+
+    Returns:
+      The unroll, sharded [D, T + 1, B / D, ...], and its description.
+
+    Raises:
+      RuntimeError: the source failed; the cause is chained.
+    """
+    try:
+      batch = self._ready.get(timeout=timeout)
+      self._room.release()
+      return batch
+    except queue.Empty:
+      if self._error is not None:
+        raise RuntimeError(
+          f'reading trajectories failed: {self._error}'
+        ) from self._error
+      return None
+
+  def _run(self) -> None:
+    batches = iter(self._batches)
+    try:
+      while self._room.acquire():
+        trajectories = next(batches)
+        info = batching.describe(trajectories)
+        unroll = update.shard(
+          batching.concatenate(trajectories), len(self._devices)
+        )
+        self._ready.put((self._to_devices(unroll), info))
+    except StopIteration:
+      self._error = EOFError('the source of trajectories has ended')
+    except BaseException as error:
+      self._error = error
+
+  def _to_devices(self, unroll: types.Unroll) -> types.Unroll:
+    return jax.tree.map(
+      lambda x: jax.device_put_sharded(list(x), self._devices), unroll
+    )

@@ -1,0 +1,112 @@
+"""The learner: owns the train state, updates it, publishes parameters."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax import flatten_util
+
+from attn_agents import types
+from attn_agents.learning import batching, checkpoint, publisher, update
+from attn_agents.learning import counters as counters_lib
+
+
+class Learner:
+  """Applies updates one after another and counts what it has learned from."""
+
+  def __init__(
+    self,
+    update_fn: update.Update,
+    start: checkpoint.Snapshot,
+    variables: publisher.Variables,
+    devices: Sequence[jax.Device],
+    *,
+    action_repeat: int,
+    publish_every_updates: int = 1,
+  ):
+    """Puts the state on the devices and publishes its parameters.
+
+    Args:
+      update_fn: from `update.make_update` for the same devices.
+      start: where to begin, new or restored.
+      variables: takes flat float32 [P] parameters and their version, which is
+        the number of learner steps that made them.
+      devices: D local devices.
+      action_repeat: frames per agent step.
+      publish_every_updates: updates between two publications.
+    """
+    self._update = update_fn
+    self._variables = variables
+    self._action_repeat = action_repeat
+    self._publish_every = publish_every_updates
+    self._flatten = jax.jit(_flatten_first_device)
+    self._state = update.replicate(start.state, devices)
+    self._last_metrics: update.Metrics | None = None
+    self._started = time.monotonic() - start.counters.wall_time
+    self._counters = start.counters
+    self._publish()
+
+  @property
+  def counters(self) -> counters_lib.Counters:
+    """Totals so far."""
+    return dataclasses.replace(
+      self._counters, wall_time=time.monotonic() - self._started
+    )
+
+  def step(
+    self, unroll: types.Unroll, info: batching.BatchInfo
+  ) -> tuple[update.Metrics, np.ndarray]:
+    """One update.
+
+    Computation is left one update ahead of this thread: the call returns once
+    the update *before* this one has finished.
+
+    Args:
+      unroll: [D, T + 1, B / D, ...] on the devices.
+      info: its description.
+
+    Returns:
+      The update's metrics, possibly still computing, and the policy lag of
+      each trajectory in updates.
+    """
+    lags = self._counters.learner_steps - info.versions
+    self._state, metrics = self._update(self._state, unroll)
+    steps = self._counters.agent_steps + info.agent_steps
+    self._counters = dataclasses.replace(
+      self._counters,
+      agent_steps=steps,
+      frames=steps * self._action_repeat,
+      learner_steps=self._counters.learner_steps + 1,
+      games=self._counters.games + len(info.game_returns),
+    )
+    if self._counters.learner_steps % self._publish_every == 0:
+      self._publish()
+    if self._last_metrics is not None:
+      jax.block_until_ready(self._last_metrics)
+    self._last_metrics = metrics
+    return metrics, lags
+
+  def snapshot(
+    self,
+    recent_returns: Sequence[float] = (),
+    recent_lengths: Sequence[float] = (),
+  ) -> checkpoint.Snapshot:
+    """A copy on the host of all that a continuation needs; waits for it."""
+    return checkpoint.Snapshot(
+      state=update.unreplicate(self._state),
+      counters=self.counters,
+      recent_returns=tuple(recent_returns),
+      recent_lengths=tuple(recent_lengths),
+    )
+
+  def _publish(self) -> None:
+    # A copy made before the next update donates the parameters.
+    first = jax.tree.map(lambda x: x.addressable_data(0), self._state.params)
+    self._variables.publish(self._flatten(first), self._counters.learner_steps)
+
+
+def _flatten_first_device(params: types.Nest) -> jax.Array:
+  """Parameters with a leading device axis of 1 as one flat vector [P]."""
+  return flatten_util.ravel_pytree(jax.tree.map(lambda x: x[0], params))[0]

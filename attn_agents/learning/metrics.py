@@ -1,0 +1,195 @@
+"""What the learner measures: one row of metrics.csv every few seconds."""
+
+import collections
+import csv
+import math
+import os
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import jax
+import numpy as np
+import tensorboardX
+
+from attn_agents import types
+from attn_agents.learning import batching
+from attn_agents.learning import counters as counters_lib
+from attn_agents.utils import metrics_table
+
+# Every column is explained in README.md, "What a run leaves".
+COLUMNS = (
+  'wall_time',
+  'frames',
+  'agent_steps',
+  'learner_steps',
+  'fps',
+  'episodes',
+  'episode_return_mean',
+  'episode_length_mean',
+  'loss',
+  'pg_loss',
+  'baseline_loss',
+  'entropy',
+  'baseline_mean',
+  'rho_mean',
+  'grad_norm',
+  'clip_fraction',
+  'nonfinite',
+  'policy_lag_mean',
+  'policy_lag_max',
+  'queue_depth',
+  'learner_wait_share',
+  'learner_update_share',
+  'actor_env_share',
+  'actor_inference_share',
+  'actor_wait_share',
+)
+# Columns that are means of the update's own metrics, under their names there.
+_UPDATE_METRICS = {
+  name: name
+  for name in (
+    'loss', 'pg_loss', 'baseline_loss', 'entropy', 'baseline_mean',
+    'rho_mean', 'grad_norm', 'nonfinite',
+  )
+} | {'clip_fraction': 'clipped'}  # fmt: skip
+# Episode statistics are over this many games, so that a row is never empty
+# between two rare ends of games.
+_RECENT_GAMES = 100
+
+Row = metrics_table.Row
+
+
+class Window:
+  """What happened since the last row."""
+
+  def __init__(
+    self,
+    recent_returns: Iterable[float] = (),
+    recent_lengths: Iterable[float] = (),
+  ):
+    """Starts empty, but for the last games of a run that goes on."""
+    self.recent_returns = collections.deque(recent_returns, _RECENT_GAMES)
+    self.recent_lengths = collections.deque(recent_lengths, _RECENT_GAMES)
+    self._reset()
+
+  def add(
+    self,
+    metrics: Mapping[str, types.Array],
+    info: batching.BatchInfo,
+    lags: np.ndarray,
+    wait_seconds: float,
+    update_seconds: float,
+  ) -> None:
+    """Takes note of one update; `metrics` may still be on their way."""
+    self._metrics.append(metrics)
+    self._lags.append(lags)
+    self._actor_seconds += info.actor_seconds
+    self._wait_seconds += wait_seconds
+    self._update_seconds += update_seconds
+    self.recent_returns.extend(map(float, info.game_returns))
+    self.recent_lengths.extend(map(float, info.game_lengths))
+
+  def close(
+    self,
+    counters: counters_lib.Counters,
+    frames_before: int,
+    seconds: float,
+    queue_depth: float,
+  ) -> Row:
+    """Returns the row of the last `seconds` and starts the next window.
+
+    Args:
+      counters: totals by now.
+      frames_before: frames at the window's start.
+      seconds: its length.
+      queue_depth: items in the queue by now.
+    """
+    row: Row = {
+      'wall_time': counters.wall_time,
+      'frames': counters.frames,
+      'agent_steps': counters.agent_steps,
+      'learner_steps': counters.learner_steps,
+      'fps': (counters.frames - frames_before) / max(seconds, 1e-9),
+      'episodes': counters.games,
+      'episode_return_mean': _mean(self.recent_returns),
+      'episode_length_mean': _mean(self.recent_lengths),
+      'queue_depth': queue_depth,
+      'learner_wait_share': self._wait_seconds / max(seconds, 1e-9),
+      'learner_update_share': self._update_seconds / max(seconds, 1e-9),
+    }
+    updates = jax.device_get(self._metrics)
+    for column, name in _UPDATE_METRICS.items():
+      row[column] = _mean([float(u[name]) for u in updates])
+    lags = np.concatenate(self._lags) if self._lags else np.zeros(0)
+    row['policy_lag_mean'] = _mean(lags)
+    row['policy_lag_max'] = float(lags.max()) if lags.size else math.nan
+    env, inference, queue, total = self._actor_seconds
+    for name, part in (('env', env), ('inference', inference), ('wait', queue)):
+      row[f'actor_{name}_share'] = part / total if total else math.nan
+    self._reset()
+    return row
+
+  def _reset(self) -> None:
+    self._metrics: list[Mapping[str, types.Array]] = []
+    self._lags: list[np.ndarray] = []
+    self._actor_seconds = np.zeros(4)
+    self._wait_seconds = 0.0
+    self._update_seconds = 0.0
+
+
+class MetricsWriter:
+  """Appends rows to metrics.csv and TensorBoard event files."""
+
+  def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
+    """Opens the run's files.
+
+    Rows later than `learner_steps`, where a continued run takes up again, are
+    dropped, so that no step stands in the file twice.
+    """
+    self._path = pathlib.Path(logdir) / 'metrics.csv'
+    kept = [
+      row
+      for row in metrics_table.read(self._path)
+      if row.get('learner_steps', math.inf) <= learner_steps
+    ]
+    _rewrite(self._path, kept)
+    self._file = open(self._path, 'a', newline='')  # noqa: SIM115
+    self._csv = csv.DictWriter(self._file, COLUMNS)
+    self._events = tensorboardX.SummaryWriter(
+      str(pathlib.Path(logdir) / 'tensorboard'),
+      purge_step=int(kept[-1]['frames']) + 1 if kept else None,
+    )
+
+  def write(self, row: Row) -> None:
+    """Adds one row to both."""
+    self._csv.writerow({k: _text(v) for k, v in row.items()})
+    self._file.flush()
+    for name, value in row.items():
+      if name != 'frames' and math.isfinite(value):
+        self._events.add_scalar(name, value, int(row['frames']))
+
+  def close(self) -> None:
+    """Flushes and closes the files."""
+    self._file.close()
+    self._events.close()
+
+
+def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
+  """Replaces the file in one step, so that a crash leaves the old one."""
+  partial = path.with_suffix('.partial')
+  with open(partial, 'w', newline='') as file:
+    writer = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
+    writer.writeheader()
+    writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
+  os.replace(partial, path)
+
+
+def _mean(values: Iterable[float]) -> float:
+  values = list(values)
+  return float(np.mean(values)) if values else math.nan
+
+
+def _text(value: float) -> str:
+  if not math.isfinite(value):
+    return ''
+  return str(int(value)) if value == int(value) else f'{value:.6g}'

@@ -1,0 +1,102 @@
+"""RMSProp in TensorFlow 1's form, behind one of two gradient clips.
+
+TensorFlow 1 (and so IMPALA's and S3TA's published values) differs from most
+libraries: the running mean of squares starts at 1, epsilon is inside the square
+root, and the learning rate is inside the momentum:
+
+    ms  <- decay ms + (1 - decay) g^2
+    mom <- momentum mom + learning_rate g / sqrt(ms + epsilon)
+    params <- params - mom
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import flatten_util
+
+from attn_agents import types
+from configs import schema
+
+_CLIPS = {'global_norm': optax.clip_by_global_norm, 'value': optax.clip}
+
+
+def make_optimizer(
+  config: schema.OptimizerConfig,
+) -> optax.GradientTransformationExtraArgs:
+  """Makes the clipped RMSProp of S3TA A.2.
+
+  `learning_rate`, `epsilon` and `clip_threshold` are float32 [] arrays in the
+  state (see `set_hyperparams`), so that changing them never recompiles. Decay,
+  momentum and the kind of clip are fixed.
+
+  Args:
+    config: the optimiser's section of the config.
+
+  Returns:
+    An optax transformation of float32 gradients.
+
+  Raises:
+    ValueError: `config.clip` is not a known kind.
+  """
+  if config.clip not in _CLIPS:
+    raise ValueError(
+      f'Unknown clip {config.clip!r}; known: {", ".join(_CLIPS)}.'
+    )
+
+  def factory(
+    learning_rate: float, epsilon: float, clip_threshold: float
+  ) -> optax.GradientTransformation:
+    return optax.chain(
+      _CLIPS[config.clip](clip_threshold),
+      optax.rmsprop(
+        learning_rate,
+        decay=config.decay,
+        eps=epsilon,
+        initial_scale=1.0,
+        eps_in_sqrt=True,
+        # None spares the memory of a momentum that is always 0.
+        momentum=config.momentum or None,
+      ),
+    )
+
+  return optax.inject_hyperparams(factory, hyperparam_dtype=jnp.float32)(
+    learning_rate=config.learning_rate,
+    epsilon=config.epsilon,
+    clip_threshold=config.clip_threshold,
+  )
+
+
+def set_hyperparams(
+  opt_state: optax.OptState,
+  learning_rate: types.Array,
+  epsilon: types.Array,
+  clip_threshold: types.Array,
+) -> optax.OptState:
+  """Returns a state of `make_optimizer` with other float32 [] values."""
+  return opt_state._replace(
+    hyperparams={
+      'learning_rate': learning_rate,
+      'epsilon': epsilon,
+      'clip_threshold': clip_threshold,
+    }
+  )
+
+
+def clip_fraction(
+  grads: types.Nest, clip: str, clip_threshold: types.Array
+) -> jax.Array:
+  """Returns how much of a gradient the clip changes, float32 [] in 0..1.
+
+  Args:
+    grads: tree of float32 arrays, before the clip.
+    clip: as in `schema.OptimizerConfig`.
+    clip_threshold: float32 [].
+
+  Returns:
+    For 'global_norm' 1 if the gradient is scaled down, else 0; for 'value' the
+    fraction of elements beyond the threshold.
+  """
+  if clip == 'global_norm':
+    return (optax.global_norm(grads) > clip_threshold).astype(jnp.float32)
+  flat, _ = flatten_util.ravel_pytree(grads)
+  return jnp.mean(jnp.abs(flat) > clip_threshold)

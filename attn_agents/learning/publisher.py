@@ -1,0 +1,52 @@
+"""Hands parameters to the variable server without holding the learner up."""
+
+import threading
+from typing import Protocol
+
+import numpy as np
+
+from attn_agents import types
+
+
+class Variables(Protocol):
+  """The learner's end of the variable server."""
+
+  def publish(self, values: np.ndarray, version: int) -> None:
+    """Makes `values` (float32 [P]) the newest parameters."""
+
+
+class BackgroundPublisher:
+  """Publishes in a thread; of parameters not sent yet only the newest go."""
+
+  def __init__(self, variables: Variables):
+    """Starts the thread."""
+    self._variables = variables
+    self._changed = threading.Condition()
+    self._newest: tuple[types.Array, int] | None = None
+    self._error: BaseException | None = None
+    threading.Thread(target=self._run, name='publisher', daemon=True).start()
+
+  def publish(self, values: types.Array, version: int) -> None:
+    """Takes parameters, which may still be computing, and returns at once.
+
+    Raises:
+      RuntimeError: an earlier publication failed; the cause is chained.
+    """
+    if self._error is not None:
+      raise RuntimeError(
+        f'publishing parameters failed: {self._error}'
+      ) from self._error
+    with self._changed:
+      self._newest = (values, version)
+      self._changed.notify()
+
+  def _run(self) -> None:
+    try:
+      while True:
+        with self._changed:
+          while self._newest is None:
+            self._changed.wait()
+          (values, version), self._newest = self._newest, None
+        self._variables.publish(np.asarray(values), version)
+    except BaseException as error:
+      self._error = error

@@ -1,0 +1,182 @@
+"""The learner's loop: updates, rows of metrics, checkpoints, an end."""
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from attn_agents import types
+from attn_agents.learning import (
+  batching,
+  checkpoint,
+  counters,
+  learner,
+  metrics,
+)
+from configs import schema
+
+_POLL_SECONDS = 0.2
+# After an update longer than this a copy of the state is kept on the host, so
+# that a stop in the middle of the next one still has something new to save.
+_LONG_UPDATE_SECONDS = 2.0
+# RMSProp recovers from a stray infinity because such updates are skipped; this
+# many in a row are no accident.
+_MAX_NONFINITE_ROWS = 3
+
+
+class StalledError(RuntimeError):
+  """No trajectories arrived for too long."""
+
+
+class DivergedError(RuntimeError):
+  """Gradients stay infinite or NaN."""
+
+
+class Feeder(Protocol):
+  """Where batches come from."""
+
+  def get(
+    self, timeout: float
+  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+    """The next batch, None if there is none in time."""
+
+
+class Training:
+  """Runs a learner until it is told to stop or has seen enough frames.
+
+  Attributes:
+    latest: the newest state known on the host, for whoever must save while an
+      update is still computing.
+    saved: the counters of the last checkpoint, None before the first.
+  """
+
+  def __init__(
+    self,
+    learner_: learner.Learner,
+    feeder: Feeder,
+    writer: metrics.MetricsWriter,
+    checkpointer: checkpoint.Checkpointer,
+    runtime: schema.RuntimeConfig,
+    start: checkpoint.Snapshot,
+    *,
+    max_frames: int,
+    queue_depth: Callable[[], float],
+    report: Callable[[str], None],
+  ):
+    """Joins the parts; `report` is told in words what is going on."""
+    self._learner = learner_
+    self._feeder = feeder
+    self._writer = writer
+    self._checkpointer = checkpointer
+    self._runtime = runtime
+    self._max_frames = max_frames
+    self._queue_depth = queue_depth
+    self._report = report
+    self._window = metrics.Window(start.recent_returns, start.recent_lengths)
+    self._nonfinite_rows = 0
+    self._saving = threading.Lock()
+    self.latest = start
+    self.saved: counters.Counters | None = None
+
+  def run(self, should_stop: Callable[[], bool]) -> bool:
+    """Learns; returns True if `max_frames` was reached, False if stopped.
+
+    Either way, and after a fault too, the last thing it does is to save a
+    checkpoint.
+
+    Raises:
+      StalledError: no data for `runtime.stall_seconds`.
+      DivergedError: gradients were not finite for several rows of metrics.
+    """
+    try:
+      self._loop(should_stop)
+    except Exception:
+      # A failed update may have taken the donated state with it.
+      with contextlib.suppress(Exception):
+        self._take_snapshot()
+      self.save_latest()
+      raise
+    self._report('saving')
+    self.save()
+    return self._finished()
+
+  def save(self) -> None:
+    """Saves the state as it is now."""
+    self._take_snapshot()
+    self.save_latest()
+
+  def save_latest(self) -> None:
+    """Saves the newest state known on the host; any thread may call this."""
+    with self._saving:
+      self._checkpointer.save(self.latest)
+      self.saved = self.latest.counters
+
+  def _loop(self, should_stop: Callable[[], bool]) -> None:
+    self._report('waiting for the first trajectories')
+    row_start = checkpoint_start = time.monotonic()
+    row_frames = self._learner.counters.frames
+    first = True
+    while not self._finished() and not should_stop():
+      waited = time.monotonic()
+      batch = self._next_batch(should_stop)
+      if batch is None:
+        break
+      now = time.monotonic()
+      if first:
+        self._report('compiling')
+      update_metrics, lags = self._learner.step(*batch)
+      took = time.monotonic() - now
+      self._window.add(update_metrics, batch[1], lags, now - waited, took)
+      if took > _LONG_UPDATE_SECONDS:
+        self._take_snapshot()
+      if first:
+        self._report('training')
+        first = False
+      now = time.monotonic()
+      if now - row_start >= self._runtime.log_every_seconds:
+        self._write_row(row_frames, now - row_start)
+        row_start, row_frames = now, self._learner.counters.frames
+      if now - checkpoint_start >= self._runtime.checkpoint_every_seconds:
+        self.save()
+        checkpoint_start = time.monotonic()
+    if self._learner.counters.frames > row_frames:
+      self._write_row(row_frames, time.monotonic() - row_start)
+
+  def _finished(self) -> bool:
+    return 0 < self._max_frames <= self._learner.counters.frames
+
+  def _next_batch(
+    self, should_stop: Callable[[], bool]
+  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+    deadline = time.monotonic() + self._runtime.stall_seconds
+    while not should_stop():
+      batch = self._feeder.get(timeout=_POLL_SECONDS)
+      if batch is not None:
+        return batch
+      if time.monotonic() > deadline:
+        raise StalledError(
+          'no trajectories arrived for '
+          f'{self._runtime.stall_seconds:g} s (runtime.stall_seconds)'
+        )
+    return None
+
+  def _take_snapshot(self) -> None:
+    self.latest = self._learner.snapshot(
+      tuple(self._window.recent_returns), tuple(self._window.recent_lengths)
+    )
+
+  def _write_row(self, frames_before: int, seconds: float) -> None:
+    row = self._window.close(
+      self._learner.counters, frames_before, seconds, self._queue_depth()
+    )
+    self._writer.write(row)
+    all_bad = not math.isnan(row['nonfinite']) and row['nonfinite'] == 1.0
+    self._nonfinite_rows = self._nonfinite_rows + 1 if all_bad else 0
+    if self._nonfinite_rows >= _MAX_NONFINITE_ROWS:
+      raise DivergedError(
+        'gradients were infinite or NaN in every update of the last '
+        f'{self._nonfinite_rows} rows of metrics.csv; a lower '
+        'optimizer.learning_rate may help'
+      )

@@ -1,0 +1,1 @@
+"""Neural networks in Flax: NetworkInput [T, B] to NetworkOutput [T, B]."""

@@ -1,0 +1,65 @@
+"""Soft spatial attention: queries against keys, answers from values.
+
+Keys are K = [O_K, S] and values V = [O_V, S], where O = [O_K, O_V] is the
+vision core's output and S the spatial basis (S3TA section 2). S is the same
+for all times and environments, so the sums over its channels are taken with S
+itself and the concatenations are never built: they would be six times as large
+as O.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def attend(
+  queries: jax.Array, features: jax.Array, basis: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Attends over cells: softmax(q . K) V, without scaling (S3TA Eqs. 3-5).
+
+  Args:
+    queries: float32 [B, heads, key_channels + basis_channels].
+    features: float32 [B, cells, channels], O; its first key_channels are O_K,
+      the others O_V.
+    basis: float32 [cells, basis_channels], S.
+
+  Returns:
+    answers: float32 [B, heads, channels - key_channels + basis_channels].
+    attention: float32 [B, heads, cells], sums to 1 over cells.
+  """
+  key_channels = queries.shape[-1] - basis.shape[-1]
+  keys, values = jnp.split(features, [key_channels], axis=-1)
+  what, where = jnp.split(queries, [key_channels], axis=-1)
+  logits = jnp.einsum('bqk,bsk->bqs', what, keys)
+  logits += jnp.einsum('bqp,sp->bqs', where, basis)
+  attention = jax.nn.softmax(logits, axis=-1)
+  answers = jnp.concatenate(
+    [
+      jnp.einsum('bqs,bsv->bqv', attention, values),
+      jnp.einsum('bqs,sp->bqp', attention, basis),
+    ],
+    axis=-1,
+  )
+  return answers, attention
+
+
+def keys_and_values(
+  features: jax.Array, basis: jax.Array, key_channels: int
+) -> tuple[jax.Array, jax.Array]:
+  """Builds K = [O_K, S] and V = [O_V, S] in full, for analysis.
+
+  Args:
+    features: float32 [..., height, width, channels], O.
+    basis: float32 [height, width, basis_channels], S.
+    key_channels: how many of O's first channels are keys.
+
+  Returns:
+    keys: float32 [..., height, width, key_channels + basis_channels].
+    values: float32 [..., height, width, channels - key_channels +
+      basis_channels].
+  """
+  keys, values = jnp.split(features, [key_channels], axis=-1)
+  basis = jnp.broadcast_to(basis, features.shape[:-1] + basis.shape[-1:])
+  return (
+    jnp.concatenate([keys, basis], axis=-1),
+    jnp.concatenate([values, basis], axis=-1),
+  )

@@ -1,0 +1,117 @@
+"""The two Reverb servers: the trajectory queue and the variable server.
+
+Both are plain Reverb (tensors only); no process of ours listens with Courier,
+which decodes pickles from anyone who reaches it.
+"""
+
+import socket
+
+import reverb
+import tensorflow as tf
+
+from attn_agents import types
+from attn_agents.replay import signature
+
+QUEUE_TABLE = 'trajectories'
+PARAMETERS_TABLE = 'parameters'
+VERSION_TABLE = 'version'
+
+
+class PortInUseError(RuntimeError):
+  """Somebody already listens on the port asked for."""
+
+
+def queue_server(
+  spec: types.Nest, capacity: int, port: int = 0
+) -> reverb.Server:
+  """Starts the queue: first in first out, every item sampled exactly once.
+
+  A full queue makes writers wait, so an actor can never be more than the
+  queue's capacity ahead of the learner.
+
+  Args:
+    spec: shapes and dtypes of one `types.Trajectory`.
+    capacity: items (unrolls of one actor) it holds.
+    port: fixed port, 0 for any free one.
+
+  Raises:
+    PortInUseError: the port is taken.
+  """
+  table = reverb.Table.queue(
+    QUEUE_TABLE, max_size=capacity, signature=signature.from_spec(spec)
+  )
+  return _serve([table], port)
+
+
+def variable_server(num_values: int, port: int = 0) -> reverb.Server:
+  """Starts the variable server: the newest parameters and their version.
+
+  The version stands in a table of its own, so that actors learn for a few
+  bytes that nothing has changed.
+
+  Args:
+    num_values: length of the flat parameter vector.
+    port: fixed port, 0 for any free one.
+
+  Raises:
+    PortInUseError: the port is taken.
+  """
+  version = tf.TensorSpec((), tf.int64)
+  tables = [
+    _newest_only(
+      PARAMETERS_TABLE, (tf.TensorSpec((num_values,), tf.float32), version)
+    ),
+    _newest_only(VERSION_TABLE, version),
+  ]
+  return _serve(tables, port)
+
+
+def free_port() -> int:
+  """A port that nobody listens on at the moment."""
+  with socket.socket() as probe:
+    probe.bind(('', 0))
+    return probe.getsockname()[1]
+
+
+def _newest_only(name: str, spec: types.Nest) -> reverb.Table:
+  return reverb.Table(
+    name=name,
+    sampler=reverb.selectors.Fifo(),
+    remover=reverb.selectors.Fifo(),
+    max_size=1,
+    rate_limiter=reverb.rate_limiters.MinSize(1),
+    signature=spec,
+  )
+
+
+def _serve(tables: list[reverb.Table], port: int) -> reverb.Server:
+  if port:
+    # Reverb sets SO_REUSEPORT: a second server on a taken port starts without
+    # a word and takes half of the clients. A plain bind tells the truth.
+    with socket.socket() as probe:
+      try:
+        probe.bind(('', port))
+      except OSError as error:
+        raise PortInUseError(
+          f'port {port} for {tables[0].name} is taken: {error.strerror}'
+        ) from None
+  return reverb.Server(tables, port=port or free_port())
+
+
+def wait_until_up(address: str, timeout: float | None = None) -> None:
+  """Blocks until the Reverb server at `address` answers.
+
+  Raises:
+    TimeoutError: it did not within `timeout` seconds.
+  """
+  client = reverb.Client(address)
+  try:
+    client.server_info(timeout=None if timeout is None else int(timeout))
+  except reverb.errors.DeadlineExceededError:
+    raise TimeoutError(f'no Reverb server answers at {address}') from None
+
+
+def queue_depth(address: str) -> int:
+  """Items waiting in the queue at `address`."""
+  info = reverb.Client(address).server_info(timeout=5)
+  return int(info[QUEUE_TABLE].current_size)

@@ -1,0 +1,172 @@
+"""What a run leaves on disk, and whether it may be continued there.
+
+    <logdir>/
+      config.json     the full config, seeds, versions, hardware, git commit
+      metrics.csv     one row every few seconds
+      tensorboard/    the same as event files
+      checkpoints/    Orbax, named by learner step
+      logs/           one file per process
+      status/         the last word of each process
+
+Imports no JAX: the launching process only looks.
+"""
+
+import datetime
+import fcntl
+import importlib.metadata
+import json
+import os
+import pathlib
+import subprocess
+from typing import IO, Any
+
+from attn_agents.utils import machine
+from configs import agents, errors, overrides, schema
+
+# Those whose version can change what a run computes or how it ends.
+_PACKAGES = (
+  'jax', 'jaxlib', 'flax', 'optax', 'chex', 'rlax', 'envpool', 'dm-launchpad',
+  'dm-reverb', 'tensorflow-cpu', 'orbax-checkpoint', 'numpy',
+)  # fmt: skip
+
+
+class RunDirectory:
+  """One run's directory."""
+
+  def __init__(self, path: pathlib.Path | str):
+    """Only remembers the path."""
+    self.path = pathlib.Path(path).absolute()
+    self._lock: IO[str] | None = None
+
+  @property
+  def checkpoints(self) -> pathlib.Path:
+    """Where the checkpoints are."""
+    return self.path / 'checkpoints'
+
+  @property
+  def metrics(self) -> pathlib.Path:
+    """The table of metrics."""
+    return self.path / 'metrics.csv'
+
+  @property
+  def logs(self) -> pathlib.Path:
+    """One file per process."""
+    return self.path / 'logs'
+
+  def check(self, config: schema.Config) -> bool:
+    """Whether the directory holds a run that `config` continues.
+
+    Returns:
+      True for a run to continue, False for a new one.
+
+    Raises:
+      ConfigError: it belongs to a different config (the differing fields are
+        named), or to something that is no run at all.
+    """
+    if not self.path.exists():
+      return False
+    if not self.path.is_dir():
+      raise errors.ConfigError(f'--logdir={self.path}: expected a directory')
+    path = self.path / 'config.json'
+    if not path.exists():
+      left = sorted(p.name for p in self.path.iterdir() if p.name != 'lock')
+      if left:
+        raise errors.ConfigError(
+          f'--logdir={self.path} holds no run, but other files '
+          f'({", ".join(left[:3])}); choose an empty or new directory'
+        )
+      return False
+    old = self._read()['config']
+    rows = overrides.differences(old, overrides.to_dict(config))
+    if rows:
+      listed = '; '.join(f'{name}: {a} there, {b} now' for name, a, b in rows)
+      raise errors.ConfigError(
+        f'--logdir={self.path} belongs to a different config ({listed}); '
+        'choose another --logdir or the same settings'
+      )
+    return True
+
+  def open(self, config: schema.Config, devices: machine.Devices) -> None:
+    """Takes the directory for this process and writes config.json.
+
+    Raises:
+      ConfigError: another process is running there.
+    """
+    self.path.mkdir(parents=True, exist_ok=True)
+    # Held for as long as this object lives.
+    self._lock = open(self.path / 'lock', 'w')  # noqa: SIM115
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+      raise errors.ConfigError(
+        f'--logdir={self.path}: another run is using it at this moment'
+      ) from None
+    for directory in (self.checkpoints, self.logs):
+      directory.mkdir(exist_ok=True)
+    content = {
+      'config': overrides.to_dict(config),
+      'seed': config.seed,
+      'git_commit': _git_commit(),
+      'versions': _versions(),
+      'hardware': {
+        **vars(machine.describe()),
+        'device_platform': devices.platform,
+        'device_count': devices.count,
+        'device_kind': devices.kind,
+      },
+      'started': [
+        *_starts(self.path / 'config.json'),
+        datetime.datetime.now(datetime.timezone.utc).isoformat(),
+      ],
+    }
+    partial = self.path / 'config.partial'
+    partial.write_text(json.dumps(content, indent=2) + '\n')
+    os.replace(partial, self.path / 'config.json')
+
+  def config(self) -> schema.Config:
+    """The run's config, as its processes read it.
+
+    Raises:
+      ConfigError: config.json is not of this version of the program.
+    """
+    values = self._read()['config']
+    template = agents.make(values['agent'], values['preset'])
+    return overrides.from_dict(template, values)
+
+  def starts(self) -> int:
+    """How often the run has been started, the present time included."""
+    return len(self._read()['started'])
+
+  def _read(self) -> dict[str, Any]:
+    return json.loads((self.path / 'config.json').read_text())
+
+
+def _starts(path: pathlib.Path) -> list[str]:
+  """When the run was started before."""
+  return json.loads(path.read_text())['started'] if path.exists() else []
+
+
+def _versions() -> dict[str, str]:
+  found = {}
+  for package in _PACKAGES:
+    try:
+      found[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def _git_commit() -> str:
+  """The checkout's commit, with '+' if files differ from it; '' if unknown."""
+  root = pathlib.Path(__file__).parent.parent
+
+  def git(*args: str) -> str:
+    return subprocess.run(
+      ['git', '-C', str(root), *args],
+      capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+  try:
+    return git('rev-parse', 'HEAD') + ('+' if git('status', '-s') else '')
+  except (OSError, subprocess.CalledProcessError):
+    return ''

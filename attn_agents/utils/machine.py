@@ -1,0 +1,128 @@
+"""What this machine offers: cores, memory, and JAX devices.
+
+Imports no JAX, so that a launcher can ask and stay free of accelerator memory
+and threads.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+
+from attn_agents.utils import cgroup
+
+_PROBE = """
+import json, jax
+devices = jax.local_devices()
+print(json.dumps([jax.default_backend(), len(devices), devices[0].device_kind]))
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+  """The host as this process may use it.
+
+  Attributes:
+    cores: CPUs this process may run on, >= 1: its affinity, cut to whole cores
+      by a container's CPU quota.
+    memory_bytes: physical memory, or a container's limit if that is smaller.
+    hostname: the host's name.
+    platform: operating system, architecture and C library.
+    python: version of the interpreter, e.g. '3.10.13'.
+  """
+
+  cores: int
+  memory_bytes: int
+  hostname: str
+  platform: str
+  python: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+  """The devices JAX computes on by default in a process of this machine.
+
+  Attributes:
+    platform: 'cpu', 'gpu' or 'tpu'.
+    count: devices of one process; 0 if and only if `reason` is set.
+    kind: the device's model as JAX names it, e.g. 'NVIDIA H200'.
+    reason: why JAX could not be asked; '' if it answered.
+  """
+
+  platform: str
+  count: int
+  kind: str
+  reason: str = ''
+
+
+def describe() -> Machine:
+  """Returns what this process may use of its host."""
+  # A fraction of a core is not worth a process that gets throttled for it.
+  quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
+  physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
+  return Machine(
+    cores=min(len(os.sched_getaffinity(0)), quota),
+    memory_bytes=int(min(physical, cgroup.memory_limit())),
+    hostname=socket.gethostname(),
+    platform=platform.platform(),
+    python=platform.python_version(),
+  )
+
+
+def probe_devices(timeout: float = 120.0) -> Devices:
+  """Returns the devices JAX would use here.
+
+  JAX is asked in a process of its own, which takes 2 to 20 seconds, unless
+  nothing but CPUs can be the answer.
+
+  Args:
+    timeout: seconds after which the question is given up.
+
+  Returns:
+    The devices, or `reason`; a driver that hangs or crashes takes nothing of
+    this process with it.
+  """
+  if _only_cpu_possible():
+    return Devices('cpu', _simulated_cpu_devices(), 'cpu')
+  try:
+    done = subprocess.run(
+      [sys.executable, '-c', _PROBE],
+      env={**os.environ, 'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'},
+      stdin=subprocess.DEVNULL,
+      capture_output=True,
+      text=True,
+      timeout=timeout,
+      check=False,
+    )
+  except subprocess.TimeoutExpired:
+    return Devices('cpu', 0, '', f'JAX did not start within {timeout:g} s')
+  if done.returncode:
+    lines = done.stderr.strip().splitlines() or ['no message']
+    asked = os.environ.get('JAX_PLATFORMS')
+    where = f' (JAX_PLATFORMS={asked})' if asked else ''
+    reason = f'JAX ended with {done.returncode}{where}: {lines[-1]}'
+    return Devices('cpu', 0, '', reason)
+  # Plugins may print to stdout while they load.
+  name, count, kind = json.loads(done.stdout.strip().splitlines()[-1])
+  return Devices(name, count, kind)
+
+
+def _only_cpu_possible() -> bool:
+  platforms = os.environ.get('JAX_PLATFORMS', '')
+  if platforms == 'cpu':
+    return True
+  # Accelerators come as plugins: CUDA's in the jax_plugins namespace.
+  plugins = ('jax_plugins', 'libtpu')
+  return not platforms and not any(map(importlib.util.find_spec, plugins))
+
+
+def _simulated_cpu_devices() -> int:
+  flag = re.compile(r'--xla_force_host_platform_device_count=(\d+)')
+  counts = flag.findall(os.environ.get('XLA_FLAGS', ''))
+  # XLA lets the last one win.
+  return int(counts[-1]) if counts else 1

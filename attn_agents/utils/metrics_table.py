@@ -1,0 +1,47 @@
+"""Reads metrics.csv: whole, or only its newest row. Standard library only."""
+
+import csv
+import math
+import os
+import pathlib
+
+Row = dict[str, float]
+
+# More than any row needs.
+_TAIL_BYTES = 4096
+
+
+def read(path: pathlib.Path | str) -> list[Row]:
+  """All rows; none if there is no file. Empty cells become NaN.
+
+  A last line that a crash cut short is left out.
+  """
+  if not os.path.exists(path):
+    return []
+  with open(path, newline='') as file:
+    lines = [line for line in file if line.endswith('\n')]
+  return [
+    _row(row) for row in csv.DictReader(lines) if None not in row.values()
+  ]
+
+
+def last(path: pathlib.Path | str) -> Row | None:
+  """The newest complete row, None if there is none; reads only the tail."""
+  if not os.path.exists(path):
+    return None
+  with open(path, 'rb') as file:
+    header = file.readline()
+    start = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(start, size - _TAIL_BYTES))
+    complete = file.read().rpartition(b'\n')[0]
+  newest = complete.rpartition(b'\n')[2]
+  rows = csv.DictReader([header.decode(), newest.decode()])
+  row = next(rows, None)
+  return None if row is None or None in row.values() else _row(row)
+
+
+def _row(texts: dict[str, str]) -> Row:
+  return {
+    name: float(text) if text else math.nan for name, text in texts.items()
+  }

@@ -1,0 +1,24 @@
+"""The one error that bad input ends in: a single line, then exit code 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class ConfigError(ValueError):
+  """Bad input. Its message is one line that a user can act on."""
+
+
+def unknown(what: str, value: str, choices: Iterable[str]) -> ConfigError:
+  """An error for a name that does not exist, with the nearest one that does.
+
+  Args:
+    what: the kind of name, e.g. 'game'.
+    value: what was given.
+    choices: every valid name.
+  """
+  choices = list(choices)
+  close = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.4)
+  if close:
+    return ConfigError(f"unknown {what} '{value}'; did you mean '{close[0]}'?")
+  listed = ', '.join(choices[:12]) + (', ...' if len(choices) > 12 else '')
+  return ConfigError(f"unknown {what} '{value}'; expected one of {listed}")

@@ -1,0 +1,137 @@
+"""Reads and writes configs: `section.field=value`, JSON, and differences."""
+
+import dataclasses
+import types
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from configs import errors, schema
+
+# What may differ between a run and its continuation: how fast and how long it
+# goes, not what it computes.
+RESUMABLE = ('max_frames', 'queue.', 'runtime.')
+
+_TRUE = ('true', '1', 'yes', 'on')
+_FALSE = ('false', '0', 'no', 'off')
+_S = TypeVar('_S')
+
+
+def apply(config: schema.Config, settings: Iterable[str]) -> schema.Config:
+  """Returns `config` with each 'section.field=value' of `settings` put in.
+
+  Raises:
+    ConfigError: a setting names no field, or its value has the wrong type.
+  """
+  for setting in settings:
+    path, equals, text = setting.partition('=')
+    if not equals:
+      raise errors.ConfigError(
+        f"--set {setting}: expected 'section.field=value'"
+      )
+    config = _replace(config, path.strip(), path.strip(), text.strip())
+  return config
+
+
+def to_dict(config: schema.Config) -> dict[str, Any]:
+  """The config as plain nested dicts, ready for JSON."""
+  return dataclasses.asdict(config)
+
+
+def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
+  """Inverse of `to_dict`: `template` gives the types, `values` the values.
+
+  Raises:
+    ConfigError: `values` lacks a field or has one that does not exist.
+  """
+  names = [f.name for f in dataclasses.fields(template)]  # type: ignore[arg-type]
+  for name in values:
+    if name not in names:
+      raise errors.unknown('config field', name, names)
+  changes = {}
+  for name in names:
+    if name not in values:
+      raise errors.ConfigError(f"config field '{name}' is missing")
+    current, value = getattr(template, name), values[name]
+    if dataclasses.is_dataclass(current):
+      value = from_dict(current, value)
+    elif isinstance(current, tuple):
+      value = tuple(value)
+    changes[name] = value
+  return dataclasses.replace(template, **changes)  # type: ignore[type-var]
+
+
+def differences(
+  old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[tuple[str, Any, Any]]:
+  """(field, old, new) wherever two runs' configs differ in what they compute.
+
+  Fields under `RESUMABLE` are left out.
+  """
+  flat_old, flat_new = _flatten(old), _flatten(new)
+  missing = '(absent)'
+  rows = []
+  for name in sorted({*flat_old, *flat_new}):
+    if name.startswith(RESUMABLE):
+      continue
+    a, b = flat_old.get(name, missing), flat_new.get(name, missing)
+    if a != b:
+      rows.append((name, a, b))
+  return rows
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+  flat: dict[str, Any] = {}
+  for name, value in tree.items():
+    if isinstance(value, Mapping):
+      flat.update(_flatten(value, f'{prefix}{name}.'))
+    else:
+      flat[prefix + name] = list(value) if isinstance(value, tuple) else value
+  return flat
+
+
+def _replace(section: Any, path: str, full_path: str, text: str) -> Any:
+  name, dot, rest = path.partition('.')
+  names = [f.name for f in dataclasses.fields(section)]
+  if name not in names:
+    raise errors.unknown(f'setting {full_path}:', name, names)
+  current = getattr(section, name)
+  if dataclasses.is_dataclass(current):
+    if not dot:
+      inner = ', '.join(f.name for f in dataclasses.fields(current))
+      raise errors.ConfigError(
+        f"setting '{full_path}' is a section; name one of its fields: {inner}"
+      )
+    value = _replace(current, rest, full_path, text)
+  elif dot:
+    raise errors.ConfigError(f"setting '{full_path}': '{name}' has no fields")
+  else:
+    value = _parse(current, full_path, text)
+  return dataclasses.replace(section, **{name: value})
+
+
+def _parse(current: Any, path: str, text: str) -> Any:
+  """Reads `text` as a value of the same type as `current`."""
+  kinds: Mapping[type, str] = types.MappingProxyType(
+    {
+      bool: 'true or false',
+      int: 'an integer',
+      float: 'a number',
+      tuple: 'integers separated by commas',
+    }
+  )
+  try:
+    if isinstance(current, bool):
+      if text.lower() not in _TRUE + _FALSE:
+        raise ValueError
+      return text.lower() in _TRUE
+    if isinstance(current, int):
+      return int(text.replace('_', ''))
+    if isinstance(current, float):
+      return float(text)
+    if isinstance(current, tuple):
+      return tuple(int(x) for x in text.strip('()[] ').split(',') if x.strip())
+    return text
+  except ValueError:
+    raise errors.ConfigError(
+      f"{path}='{text}': expected {kinds[type(current)]}, like {current}"
+    ) from None

@@ -1,0 +1,113 @@
+"""Turns what a user asked for into a complete config for this machine."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from configs import agents, errors, games, overrides, schema, validation
+
+PRESETS = ('paper', 'small')
+_MAX_ENVS_PER_ACTOR = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+  """What the command line says; None leaves the preset's value.
+
+  Attributes:
+    agent, game, preset: names; preset may be 'auto'.
+    seed, max_frames, num_actors, envs_per_actor: see `schema`.
+    settings: 'section.field=value' strings, applied last.
+  """
+
+  agent: str = 's3ta'
+  game: str = 'ms_pacman'
+  preset: str = 'auto'
+  seed: int | None = None
+  max_frames: int | None = None
+  num_actors: int | None = None
+  envs_per_actor: int | None = None
+  settings: Sequence[str] = ()
+
+
+def check_names(request: Request) -> None:
+  """Refuses unknown names; needs nothing of the machine, so it runs first.
+
+  Raises:
+    ConfigError: naming the nearest agent, game, preset or setting.
+  """
+  if request.agent not in agents.AGENTS:
+    raise errors.unknown('agent', request.agent, agents.AGENTS)
+  if request.game not in games.ALL_GAMES:
+    raise errors.unknown('game', request.game, games.ALL_GAMES)
+  if request.preset not in (*PRESETS, 'auto'):
+    raise errors.unknown('preset', request.preset, (*PRESETS, 'auto'))
+  overrides.apply(agents.make(request.agent, 'small'), request.settings)
+
+
+def choose_preset(preset: str, platform: str) -> tuple[str, str]:
+  """(preset, why): 'auto' takes 'paper' on an accelerator, 'small' on CPU."""
+  if preset != 'auto':
+    return preset, 'asked for'
+  if platform == 'cpu':
+    return 'small', 'no accelerator found; the paper sizes need one'
+  return 'paper', f'found an accelerator ({platform})'
+
+
+def resolve(
+  request: Request, platform: str, num_devices: int, cores: int
+) -> schema.Config:
+  """The complete, validated config of a run on this machine.
+
+  Args:
+    request: the user's wishes.
+    platform: 'cpu', 'gpu' or 'tpu', where the learner runs.
+    num_devices: local learner devices.
+    cores: usable CPU cores.
+
+  Raises:
+    ConfigError: one line saying what is wrong and what would be right.
+  """
+  check_names(request)
+  preset, _ = choose_preset(request.preset, platform)
+  config = agents.make(request.agent, preset)
+  config = dataclasses.replace(
+    config,
+    environment=dataclasses.replace(config.environment, game=request.game),
+  )
+  wishes = {
+    'seed': request.seed,
+    'max_frames': request.max_frames,
+    'runtime.num_actors': request.num_actors,
+    'runtime.envs_per_actor': request.envs_per_actor,
+  }
+  settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
+  config = overrides.apply(config, [*settings, *request.settings])
+  config = fit_to_machine(config, platform, cores)
+  validation.validate(config, num_devices)
+  return config
+
+
+def fit_to_machine(
+  config: schema.Config, platform: str, cores: int
+) -> schema.Config:
+  """Replaces the automatic zeros of `runtime` by numbers for this machine.
+
+  On CPU the learner needs about half of the cores for itself; with an
+  accelerator it needs one, and one is left to the servers.
+  """
+  runtime = config.runtime
+  batch = config.learning.batch_size
+  spare = cores // 2 if platform == 'cpu' else cores - 2
+  num_actors = runtime.num_actors or max(1, spare)
+  envs = runtime.envs_per_actor or validation.nearest_divisor(
+    max(batch, 1), min(_MAX_ENVS_PER_ACTOR, max(batch, 1))
+  )
+  threads = runtime.env_threads or min(
+    max(1, envs), max(1, cores // max(1, num_actors) // 2)
+  )
+  return dataclasses.replace(
+    config,
+    runtime=dataclasses.replace(
+      runtime, num_actors=num_actors, envs_per_actor=envs, env_threads=threads
+    ),
+  )

@@ -1,0 +1,83 @@
+"""S3TA: soft, spatial, sequential, top-down attention (Mott et al. 2019)."""
+
+import dataclasses
+
+from configs import schema, validation
+
+
+@dataclasses.dataclass(frozen=True)
+class S3TAConfig(schema.NetworkConfig):
+  """Sizes of the network, S3TA Table 2; defaults are the paper's.
+
+  Attributes:
+    conv_channels, conv_kernels, conv_strides: the vision CNN, SAME padding.
+    vision_channels: ConvLSTM channels, split into keys and values.
+    key_channels: the first channels of its output that become keys.
+    num_queries: attention heads.
+    basis: 'one_to_four' takes frequencies 1..4 for both cosine and sine [C];
+      'even_zero' takes 0..3, whose sin(0) makes 15 of 64 channels zero.
+    query_hidden: hidden layers of the query MLP; its output follows from the
+      number of queries and the key size.
+    answer_hidden, answer_size: the answer processor's MLP.
+    policy_core_size: units of the policy LSTM.
+    head_hidden: units of the layer before policy and value.
+    convolution: of the recurrent state, inside the scan: 'lax' is XLA's own,
+      'patches' gathers 3 x 3 patches and multiplies matrices (on CPU many
+      times faster under lax.scan), 'auto' chooses by backend.
+    remat: recompute the vision core in the backward pass to save memory.
+  """
+
+  conv_channels: tuple[int, ...] = (32, 64)
+  conv_kernels: tuple[int, ...] = (8, 4)
+  conv_strides: tuple[int, ...] = (4, 2)
+  vision_channels: int = 128
+  key_channels: int = 8
+  num_queries: int = 4
+  basis: str = 'one_to_four'
+  query_hidden: tuple[int, ...] = (256, 128)
+  answer_hidden: tuple[int, ...] = (512,)
+  answer_size: int = 256
+  policy_core_size: int = 256
+  head_hidden: int = 128
+  convolution: str = 'auto'
+  remat: bool = True
+
+  def validate(self) -> None:
+    """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    validation.choice('network.basis', self.basis, ('one_to_four', 'even_zero'))
+    validation.choice(
+      'network.convolution', self.convolution, ('auto', 'lax', 'patches')
+    )
+    layers = len(self.conv_channels)
+    validation.require(
+      layers == len(self.conv_kernels) == len(self.conv_strides) > 0,
+      'network.conv_channels',
+      self.conv_channels,
+      'as many entries as conv_kernels and conv_strides, at least one',
+    )
+    validation.require(
+      0 < self.key_channels < self.vision_channels,
+      'network.key_channels',
+      self.key_channels,
+      f'between 1 and vision_channels - 1 = {self.vision_channels - 1}, since '
+      'the rest become values',
+    )
+    for name in ('num_queries', 'answer_size', 'policy_core_size'):
+      value = getattr(self, name)
+      validation.require(value >= 1, f'network.{name}', value, 'at least 1')
+
+
+def paper() -> schema.Config:
+  """Exactly the published sizes and hyperparameters."""
+  return schema.Config(agent='s3ta', preset='paper', network=S3TAConfig())
+
+
+def small() -> schema.Config:
+  """The same agent cut to a 2-core CPU: 84 x 84 grey, narrow vision core."""
+  return schema.Config(
+    agent='s3ta',
+    preset='small',
+    network=S3TAConfig(conv_channels=(16, 32), vision_channels=32, remat=False),
+    environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
+    learning=schema.LearningConfig(unroll_length=20, batch_size=32),
+  )

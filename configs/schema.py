@@ -1,0 +1,181 @@
+"""What a run is made of: frozen, typed, documented sections.
+
+A config is plain data: this package imports neither JAX nor NumPy, so that a
+wrong flag is refused before anything heavy starts. Tags in the comments follow
+the project's specification: [P] printed in the S3TA paper, [R] its references
+(IMPALA), [C] our choice.
+"""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvironmentConfig:
+  """The game and how it is shown to the agent (S3TA A.4, IMPALA Table G.1).
+
+  Attributes:
+    game: one of `configs.games.ALL_GAMES`, e.g. ms_pacman.
+    height, width: size of an observation in pixels; 210 x 160 is unresized [P].
+    grayscale: one luminance channel in place of RGB.
+    frame_stack: number of last observations stacked along channels.
+    action_repeat: emulator frames per agent step [P].
+    max_pool: pixelwise maximum over the last two raw frames of a step [C]; it
+      keeps sprites that flicker on alternate frames visible. EnvPool 0.8.4
+      cannot do without, so only True is accepted.
+    sticky_action_probability: chance that the emulator repeats the previous
+      action instead [C: 0, the protocol of the paper's time].
+    noop_max: no-op frames at an episode's start, drawn from 1..noop_max [R].
+    fire_reset: press FIRE after a reset in games that have it [C: off].
+    episodic_life: a lost life ends the training episode, not the game [R].
+    full_action_space: all 18 actions instead of the game's minimal set [R].
+    max_episode_frames: frames after which a game is cut off [R].
+  """
+
+  game: str = 'ms_pacman'
+  height: int = 210
+  width: int = 160
+  grayscale: bool = False
+  frame_stack: int = 1
+  action_repeat: int = 4
+  max_pool: bool = True
+  sticky_action_probability: float = 0.0
+  noop_max: int = 30
+  fire_reset: bool = False
+  episodic_life: bool = True
+  full_action_space: bool = False
+  max_episode_frames: int = 108_000
+
+  @property
+  def channels(self) -> int:
+    """Channels of an observation."""
+    return self.frame_stack * (1 if self.grayscale else 3)
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+  """Base of every agent's network section; each agent adds its own fields."""
+
+  def validate(self) -> None:
+    """Raises `errors.ConfigError` if the sizes cannot make a network."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningConfig:
+  """The V-trace actor-critic loss (S3TA A.2; IMPALA section 4.2).
+
+  Attributes:
+    unroll_length: transitions per unroll, T [P].
+    batch_size: unrolls (environments) per update, B, over all devices [P].
+    discount: gamma [P].
+    baseline_cost: weight of the squared value error [R].
+    entropy_cost: weight of the entropy bonus [P].
+    max_abs_reward: rewards are clipped to [-x, x] for learning and for the
+      network's reward input; 0 leaves them as they are [P].
+    clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and
+      of the policy gradient [R].
+    vtrace_lambda: V-trace's lambda [R].
+  """
+
+  unroll_length: int = 50
+  batch_size: int = 32
+  discount: float = 0.99
+  baseline_cost: float = 0.5
+  entropy_cost: float = 0.01
+  max_abs_reward: float = 1.0
+  clip_rho_threshold: float = 1.0
+  clip_pg_rho_threshold: float = 1.0
+  vtrace_lambda: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+  """RMSProp in TensorFlow 1's form (S3TA A.2): g / sqrt(ms + epsilon).
+
+  Attributes:
+    learning_rate: step size, constant [P; constant is C].
+    decay: of the running mean of squares, which starts at 1 [P].
+    epsilon: inside the square root [P].
+    momentum: of the scaled update [P].
+    clip: 'global_norm' scales the whole gradient down to `clip_threshold` [C];
+      'value' clips each element, the paper's literal words.
+    clip_threshold: 1280 = IMPALA's 40 x a batch of 32 summed losses [P].
+  """
+
+  learning_rate: float = 2e-4
+  decay: float = 0.99
+  epsilon: float = 0.01
+  momentum: float = 0.0
+  clip: str = 'global_norm'
+  clip_threshold: float = 1280.0
+
+
+@dataclasses.dataclass(frozen=True)
+class QueueConfig:
+  """The Reverb queue between actors and learner, and the way to it.
+
+  Attributes:
+    capacity_batches: batches the queue holds before actors block. Policy lag
+      is at most about capacity_batches + prefetch_batches + 1 updates.
+    prefetch_batches: batches ready on the learner's devices.
+    queue_port, variables_port: fixed ports; 0 picks free ones.
+  """
+
+  capacity_batches: int = 1
+  prefetch_batches: int = 1
+  queue_port: int = 0
+  variables_port: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class RuntimeConfig:
+  """How many processes run and how they behave; may change between resumes.
+
+  Attributes:
+    num_actors: actor processes; 0 fits the machine.
+    envs_per_actor: environments per actor; 0 fits machine and batch. One actor
+      puts all of them into one item of the queue.
+    env_threads: EnvPool threads per actor; 0 fits the machine.
+    max_actor_restarts: times each actor is started again after dying.
+    publish_every_updates: updates between two publications of parameters.
+    checkpoint_every_seconds: wall time between two checkpoints.
+    checkpoints_kept: newest checkpoints kept.
+    log_every_seconds: wall time between two rows of metrics.csv.
+    stall_seconds: a learner without data for this long ends the run.
+  """
+
+  num_actors: int = 0
+  envs_per_actor: int = 0
+  env_threads: int = 0
+  max_actor_restarts: int = 5
+  publish_every_updates: int = 1
+  checkpoint_every_seconds: float = 120.0
+  checkpoints_kept: int = 3
+  log_every_seconds: float = 5.0
+  stall_seconds: float = 600.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """A whole run.
+
+  Attributes:
+    agent: a name in `configs.agents.AGENTS`.
+    preset: 'paper' or 'small'; the name of the settings this started from.
+    seed: of parameters, policies and environments.
+    max_frames: emulator frames after which the run ends; 0 runs until stopped.
+  """
+
+  agent: str
+  preset: str
+  network: NetworkConfig
+  seed: int = 0
+  max_frames: int = 0
+  environment: EnvironmentConfig = dataclasses.field(
+    default_factory=EnvironmentConfig
+  )
+  learning: LearningConfig = dataclasses.field(default_factory=LearningConfig)
+  optimizer: OptimizerConfig = dataclasses.field(
+    default_factory=OptimizerConfig
+  )
+  queue: QueueConfig = dataclasses.field(default_factory=QueueConfig)
+  runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)

@@ -1,0 +1,171 @@
+"""Refuses configs that are wrong, would deadlock or would waste data."""
+
+from configs import errors, games, schema
+
+
+def validate(config: schema.Config, num_devices: int = 1) -> None:
+  """Checks a resolved config (no automatic zeros left in `runtime`).
+
+  Args:
+    config: the whole run.
+    num_devices: local learner devices that share each batch.
+
+  Raises:
+    ConfigError: with the field, its value, what was expected and why.
+  """
+  _validate_environment(config.environment)
+  _validate_learning(config.learning)
+  _validate_optimizer(config.optimizer)
+  config.network.validate()
+  _validate_flow(config, num_devices)
+
+
+def require(ok: bool, field: str, value: object, expected: str) -> None:
+  """Raises ConfigError('field=value: expected ...') unless `ok`."""
+  if not ok:
+    raise errors.ConfigError(f'{field}={value}: expected {expected}')
+
+
+def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
+  """Raises ConfigError with the nearest choice unless `value` is one."""
+  if value not in choices:
+    raise errors.unknown(f'value of {field}', value, choices)
+
+
+def _validate_environment(env: schema.EnvironmentConfig) -> None:
+  if env.game not in games.ALL_GAMES:
+    raise errors.unknown('game', env.game, games.ALL_GAMES)
+  for name, low in (
+    ('height', 8),
+    ('width', 8),
+    ('frame_stack', 1),
+    ('action_repeat', 2),
+    ('noop_max', 1),
+  ):
+    value = getattr(env, name)
+    require(value >= low, f'environment.{name}', value, f'at least {low}')
+  require(
+    env.max_pool,
+    'environment.max_pool',
+    env.max_pool,
+    'true: EnvPool 0.8.4 pools the last two frames of every step and has no '
+    'way not to',
+  )
+  sticky = env.sticky_action_probability
+  require(
+    0 <= sticky < 1,
+    'environment.sticky_action_probability',
+    sticky,
+    'a probability below 1',
+  )
+  require(
+    env.max_episode_frames >= env.action_repeat,
+    'environment.max_episode_frames',
+    env.max_episode_frames,
+    f'at least one step of {env.action_repeat} frames',
+  )
+
+
+def _validate_learning(learning: schema.LearningConfig) -> None:
+  require(
+    learning.unroll_length >= 1,
+    'learning.unroll_length',
+    learning.unroll_length,
+    'at least 1: an unroll without a transition teaches nothing',
+  )
+  require(
+    learning.batch_size >= 1, 'learning.batch_size', learning.batch_size,
+    'at least 1',
+  )  # fmt: skip
+  for name in ('discount', 'vtrace_lambda'):
+    value = getattr(learning, name)
+    require(0 <= value <= 1, f'learning.{name}', value, 'a number in [0, 1]')
+  for name in ('baseline_cost', 'entropy_cost', 'max_abs_reward'):
+    value = getattr(learning, name)
+    require(value >= 0, f'learning.{name}', value, 'a number of 0 or more')
+  for name in ('clip_rho_threshold', 'clip_pg_rho_threshold'):
+    value = getattr(learning, name)
+    require(value > 0, f'learning.{name}', value, 'a number above 0')
+
+
+def _validate_optimizer(optimizer: schema.OptimizerConfig) -> None:
+  choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
+  for name in ('learning_rate', 'epsilon', 'clip_threshold'):
+    value = getattr(optimizer, name)
+    require(value > 0, f'optimizer.{name}', value, 'a number above 0')
+  for name in ('decay', 'momentum'):
+    value = getattr(optimizer, name)
+    require(0 <= value < 1, f'optimizer.{name}', value, 'a number in [0, 1)')
+
+
+def _validate_flow(config: schema.Config, num_devices: int) -> None:
+  """Checks that data can flow from actors through the queue to devices."""
+  batch = config.learning.batch_size
+  runtime, queue = config.runtime, config.queue
+  require(config.max_frames >= 0, 'max_frames', config.max_frames, '0 or more')
+  require(config.seed >= 0, 'seed', config.seed, '0 or more')
+  for name in ('num_actors', 'envs_per_actor', 'env_threads'):
+    value = getattr(runtime, name)
+    require(value >= 1, f'runtime.{name}', value, 'at least 1')
+  # What the seeds of actors and environments are dealt out for.
+  for name, most in (('num_actors', 256), ('envs_per_actor', 255)):
+    value = getattr(runtime, name)
+    require(value <= most, f'runtime.{name}', value, f'at most {most}')
+  for name in ('publish_every_updates', 'checkpoints_kept'):
+    value = getattr(runtime, name)
+    require(value >= 1, f'runtime.{name}', value, 'at least 1')
+  for name in (
+    'checkpoint_every_seconds', 'log_every_seconds', 'stall_seconds',
+  ):  # fmt: skip
+    value = getattr(runtime, name)
+    require(value > 0, f'runtime.{name}', value, 'seconds above 0')
+  require(
+    runtime.max_actor_restarts >= 0,
+    'runtime.max_actor_restarts',
+    runtime.max_actor_restarts,
+    '0 or more',
+  )
+  if batch % num_devices:
+    raise errors.ConfigError(
+      f'learning.batch_size={batch} cannot be shared evenly by {num_devices} '
+      f'devices; the nearest that can is '
+      f'{_nearest_multiple(batch, num_devices)}'
+    )
+  if batch % runtime.envs_per_actor:
+    raise errors.ConfigError(
+      f'runtime.envs_per_actor={runtime.envs_per_actor} does not divide '
+      f'learning.batch_size={batch}, so no number of actors fills a batch '
+      f'exactly; the nearest that does is '
+      f'{nearest_divisor(batch, runtime.envs_per_actor)}'
+    )
+  require(
+    queue.capacity_batches >= 1,
+    'queue.capacity_batches',
+    queue.capacity_batches,
+    'at least 1: a queue that cannot hold one batch deadlocks',
+  )
+  require(
+    queue.prefetch_batches >= 1,
+    'queue.prefetch_batches',
+    queue.prefetch_batches,
+    'at least 1',
+  )
+  for name in ('queue_port', 'variables_port'):
+    value = getattr(queue, name)
+    require(0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any')
+  if queue.queue_port and queue.queue_port == queue.variables_port:
+    raise errors.ConfigError(
+      f'queue.queue_port and queue.variables_port are both '
+      f'{queue.queue_port}: two servers on one port start silently and take '
+      'half of the clients each; give them different ports'
+    )
+
+
+def nearest_divisor(number: int, near: int) -> int:
+  """The divisor of `number` closest to `near`, the larger one on a tie."""
+  divisors = [d for d in range(1, number + 1) if number % d == 0]
+  return min(divisors, key=lambda d: (abs(d - near), -d))
+
+
+def _nearest_multiple(number: int, of: int) -> int:
+  return max(1, round(number / of)) * of

@@ -1,0 +1,30 @@
+"""What every command shares: flags, and one clear line for bad input."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from configs import errors
+
+USAGE_ERROR = 2
+
+
+def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
+  """Parses absl flags, calls `main`, and returns the exit code.
+
+  Bad input, whether a flag absl does not know or a `ConfigError`, ends in one
+  line on stderr and exit code 2.
+  """
+  argv = list(sys.argv if argv is None else argv)
+  try:
+    rest = flags.FLAGS(argv)
+    if len(rest) > 1:
+      raise errors.ConfigError(
+        f"unexpected argument '{rest[1]}'; expected flags like --name=value"
+      )
+    return main()
+  except (flags.Error, errors.ConfigError) as error:
+    line = ' '.join(str(error).split())
+    print(f'error: {line}', file=sys.stderr)
+    return USAGE_ERROR

@@ -1,0 +1,86 @@
+"""Says whether this machine can run attn_agents, and what to do if not.
+
+  .venv/bin/python launch/doctor.py            # or `make doctor`
+  .venv/bin/python launch/doctor.py --games    # starts all 57 games instead
+
+Exit codes: 0 all well, 1 something fails, 2 bad flags.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+
+import rich.console
+import rich.text
+from absl import flags
+
+from attn_agents.diagnostics import checks, games, runner
+from configs import games as game_names
+
+_GAMES = flags.DEFINE_bool(
+  'games', False, 'start every game instead of checking the machine'
+)
+_ALLOW_OPEN_PORTS = flags.DEFINE_bool(
+  'allow_open_ports', False, 'accept that other hosts can reach local runs'
+)
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs the doctor.
+
+  Args:
+    argv: command line, the program's name first.
+
+  Returns:
+    The exit code.
+  """
+  try:
+    surplus = flags.FLAGS(argv)[1:]
+    if surplus:
+      raise flags.Error(f"unexpected argument '{surplus[0]}'")
+  except flags.Error as e:
+    print(f'doctor: {" ".join(str(e).split())}', file=sys.stderr)
+    return 2
+  console = rich.console.Console(highlight=False, soft_wrap=True)
+  answers = _start_games() if _GAMES.value else _check_machine(console)
+  failed = []
+  total = 0
+  for answer in answers:
+    total += 1
+    _show(console, answer)
+    if not answer.ok:
+      failed.append(answer.name)
+  if failed:
+    console.print(f'{len(failed)} of {total} failed: {", ".join(failed)}')
+    return 1
+  console.print(f'all {total} passed')
+  return 0
+
+
+def _start_games() -> Iterator[runner.Answer]:
+  return runner.ask('game', game_names.ATARI_GAMES, games.TIMEOUT_SECONDS)
+
+
+def _check_machine(
+  console: rich.console.Console,
+) -> Iterator[runner.Answer]:
+  """Yields each check's answer; a failed one is followed by its remedy."""
+  for check in checks.CHECKS:
+    answer = next(runner.ask('check', [check.name], check.timeout))
+    if not answer.ok and check.name == 'isolation' and _ALLOW_OPEN_PORTS.value:
+      detail = f'not possible, and not asked for: {answer.detail}'
+      answer = runner.Answer(answer.name, True, detail)
+    yield answer
+    if not answer.ok:
+      console.print(f'      -> {check.remedy}', markup=False)
+
+
+def _show(console: rich.console.Console, answer: runner.Answer) -> None:
+  verdict, style = ('ok', 'green') if answer.ok else ('FAIL', 'bold red')
+  line = rich.text.Text()
+  line.append(f'{verdict:5}', style)
+  line.append(f'{answer.name:19}{answer.detail}')
+  console.print(line)
+
+
+if __name__ == '__main__':
+  sys.exit(main(sys.argv))

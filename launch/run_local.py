@@ -1,0 +1,142 @@
+"""Trains an agent on this machine, through Launchpad, EnvPool and Reverb.
+
+    launch/run_local.py --agent=s3ta --game=ms_pacman
+
+The same command again continues the run. Exit codes: 0 done or stopped and
+saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
+"""
+
+import pathlib
+import sys
+
+if __package__ is None or __package__ == '':
+  # Run as a script: make the checkout importable from anywhere.
+  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from absl import flags
+
+from attn_agents import run_directory
+from attn_agents.distributed import isolation, topology
+from attn_agents.utils import machine
+from configs import errors, resolution, schema
+from launch import command_line
+
+_AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
+_GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
+_PRESET = flags.DEFINE_string(
+  'preset',
+  'auto',
+  'paper (published sizes), small (for a few CPU cores), or auto: paper on an '
+  'accelerator, small without one.',
+)
+_LOGDIR = flags.DEFINE_string(
+  'logdir', None, "The run's directory; runs/<agent>_<game>_<preset> if unset."
+)
+_NUM_ACTORS = flags.DEFINE_integer('num_actors', None, 'Actor processes.')
+_ENVS_PER_ACTOR = flags.DEFINE_integer(
+  'envs_per_actor', None, 'Environments in each actor.'
+)
+_MAX_FRAMES = flags.DEFINE_integer(
+  'max_frames', None, 'Emulator frames to train for; unset or 0: until stopped.'
+)
+_SEED = flags.DEFINE_integer('seed', None, 'Seed of everything random.')
+_SET = flags.DEFINE_multi_string(
+  'set', [], 'section.field=value of the config; may be repeated.'
+)
+_ALLOW_OPEN_PORTS = flags.DEFINE_bool(
+  'allow_open_ports',
+  False,
+  'Run even where the system does not let the run confine itself to loopback, '
+  'so that its ports are open to the network.',
+)
+
+
+def main() -> int:
+  """Checks everything, then runs the program; returns the exit code."""
+  request = resolution.Request(
+    agent=_AGENT.value,
+    game=_GAME.value,
+    preset=_PRESET.value,
+    seed=_SEED.value,
+    max_frames=_MAX_FRAMES.value,
+    num_actors=_NUM_ACTORS.value,
+    envs_per_actor=_ENVS_PER_ACTOR.value,
+    settings=_SET.value,
+  )
+  resolution.check_names(request)
+  devices = machine.probe_devices()
+  if devices.reason:
+    raise errors.ConfigError(f'no JAX device: {devices.reason}')
+  cores = machine.describe().cores
+  config = resolution.resolve(request, devices.platform, devices.count, cores)
+  run = run_directory.RunDirectory(
+    _LOGDIR.value or f'runs/{config.agent}_{_GAME.value}_{config.preset}'
+  )
+  continued = run.check(config)
+  place = topology.local(config, str(run.path))
+  confinement = _confine(place)
+  run.open(config, devices)
+  _print_plan(request, config, run, devices, cores, continued)
+  print(f'network   {confinement}', flush=True)
+
+  # Only now, since these start threads, which confinement forbids.
+  from attn_agents.distributed import display, supervisor
+
+  title = f'{config.agent} on {config.environment.game} ({config.preset})'
+  shown = display.make(run.path, title, config.max_frames)
+  ending = supervisor.Supervisor(place, shown).run()
+  print(ending.cause, flush=True)
+  return ending.code
+
+
+def _confine(place: topology.Topology) -> str:
+  """Cuts this process off the network; one line on how.
+
+  Raises:
+    ConfigError: it cannot be done, and nobody has allowed open ports.
+  """
+  ports = ' and '.join(
+    str(topology.port_of(address))
+    for address in (place.queue_address, place.variables_address)
+  )
+  result = isolation.confine_to_loopback()
+  if result.confined:
+    return f'confined to loopback ({result.detail}), ports {ports}'
+  if not _ALLOW_OPEN_PORTS.value:
+    raise errors.ConfigError(
+      f'this run cannot confine itself to loopback ({result.detail}): ports '
+      f'{ports} would be open to the network without authentication; pass '
+      '--allow_open_ports if that is acceptable here'
+    )
+  return f'NOT confined ({result.detail}): ports {ports} are open to others'
+
+
+def _print_plan(
+  request: resolution.Request,
+  config: schema.Config,
+  run: run_directory.RunDirectory,
+  devices: machine.Devices,
+  cores: int,
+  continued: bool,
+) -> None:
+  """Says what is about to run, and what was chosen for this machine."""
+  runtime, learning = config.runtime, config.learning
+  _, why = resolution.choose_preset(request.preset, devices.platform)
+  frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
+  lines = {
+    'agent': f'{config.agent} on {config.environment.game}, {frames}, '
+    f'seed {config.seed}',
+    'preset': f'{config.preset} ({why})',
+    'machine': f'{cores} cores, {devices.count} x {devices.kind}',
+    'actors': f'{runtime.num_actors} processes x {runtime.envs_per_actor} '
+    f'environments, {runtime.env_threads} threads each',
+    'learner': f'batches of {learning.batch_size} unrolls x '
+    f'{learning.unroll_length} steps',
+    'logdir': f'{run.path} ({"continued" if continued else "new"})',
+  }
+  for name, text in lines.items():
+    print(f'{name:<9} {text}')
+
+
+if __name__ == '__main__':
+  sys.exit(command_line.run(main))

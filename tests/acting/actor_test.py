@@ -1,0 +1,226 @@
+"""The actor's bookkeeping, with a policy and a world that count."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.acting import actor
+from tests import counting_environment
+
+LENGTHS = (3, 5)
+T = 7
+NUM_ACTIONS = 3
+
+
+class CountingAgent:
+  """Counts the rows it has seen in each environment; acts by that count."""
+
+  def __init__(self):
+    self.traces = 0
+
+  def initial_state(self, batch_size):
+    return types.AgentState(
+      core_state=jnp.zeros((batch_size,), jnp.float32),
+      prev_action=jnp.zeros((batch_size,), jnp.int32),
+    )
+
+  def step(self, params, key, timestep, agent_state):
+    self.traces += 1
+    count = agent_state.core_state + 1
+    action = (count.astype(jnp.int32) + params['shift']) % NUM_ACTIONS
+    logits = jnp.stack([count, count * 10, count * 100], axis=-1)
+    output = types.AgentOutput(action, logits, count)
+    return output, types.AgentState(count, action)
+
+
+class Variables:
+  """Hands out what a test puts in, once."""
+
+  def __init__(self):
+    self.newest = (0, np.zeros(1, np.float32))
+    self.looks = 0
+
+  def take(self):
+    self.looks += 1
+    newest, self.newest = self.newest, None
+    return newest
+
+
+class Sink:
+  def __init__(self):
+    self.items = []
+
+  def insert(self, trajectory):
+    self.items.append(trajectory)
+    return 0.25
+
+
+@pytest.fixture(name='parts')
+def _parts():
+  environment = counting_environment.CountingEnvironment(
+    LENGTHS, height=2, width=2
+  )
+  agent, variables, sink = CountingAgent(), Variables(), Sink()
+  made = actor.Actor(
+    environment,
+    agent,
+    lambda flat: {'shift': flat[0].astype(jnp.int32)},
+    variables,
+    sink,
+    unroll_length=T,
+    policy_seed=1,
+    actor_id=5,
+  )
+  return made, environment, agent, variables, sink
+
+
+def test_shapes_and_dtypes(parts):
+  made, _, _, _, sink = parts
+  made.run_unroll()
+  unroll, report = sink.items[0]
+  rows, steps = (T + 1, 2), (T, 2)
+  assert unroll.timestep.observation.shape == (*rows, 2, 2, 1)
+  assert unroll.timestep.observation.dtype == np.uint8
+  assert unroll.timestep.step_type.dtype == np.int8
+  assert unroll.timestep.reward.shape == unroll.timestep.discount.shape == rows
+  assert unroll.action.shape == steps
+  assert unroll.action.dtype == np.int32
+  assert unroll.behaviour_logits.shape == (*steps, NUM_ACTIONS)
+  assert unroll.agent_state.core_state.shape == (2,)
+  assert report.game_end.game_return.shape == steps
+  assert report.actor_id == 5
+
+
+def test_the_last_row_is_the_next_first_row_and_state_continues(parts):
+  made, _, _, _, sink = parts
+  for _ in range(3):
+    made.run_unroll()
+  for before, after in itertools.pairwise(sink.items):
+    for a, b in zip(before.unroll.timestep, after.unroll.timestep, strict=True):
+      np.testing.assert_array_equal(a[-1], b[0])
+  # The state stored with unroll k is the one before its row 0: the policy has
+  # seen T rows per unroll, the shared row only once.
+  for k, item in enumerate(sink.items):
+    np.testing.assert_array_equal(item.unroll.agent_state.core_state, k * T)
+    # Logits say which row of the whole stream they were made at.
+    np.testing.assert_array_equal(
+      item.unroll.behaviour_logits[:, 0, 0], k * T + 1 + np.arange(T)
+    )
+  previous = sink.items[0].unroll.action[-1]
+  np.testing.assert_array_equal(
+    sink.items[1].unroll.agent_state.prev_action, previous
+  )
+  np.testing.assert_array_equal(
+    sink.items[0].unroll.agent_state.prev_action, [0, 0]
+  )
+
+
+def test_actions_in_the_unroll_are_those_the_environment_got(parts):
+  made, environment, _, _, sink = parts
+  for _ in range(4):
+    made.run_unroll()
+  step_type = np.concatenate(
+    [i.unroll.timestep.step_type[:-1] for i in sink.items]
+  )
+  actions = np.concatenate([i.unroll.action for i in sink.items])
+  for row in range(2):
+    # The action at a LAST row only triggers the reset.
+    moved = step_type[:, row] != types.StepType.LAST
+    assert actions[moved, row].tolist() == environment.actions[row]
+
+
+def test_counted_agent_steps_are_the_environments_own(parts):
+  made, environment, _, _, sink = parts
+  for _ in range(4):
+    made.run_unroll()
+  counted = sum(
+    types.num_agent_steps(i.unroll.timestep.step_type) for i in sink.items
+  )
+  assert counted == environment.env_steps.sum()
+  assert counted < 4 * T * 2, 'no reset row was met: the test shows nothing'
+
+
+def test_each_game_is_reported_exactly_once(parts):
+  made, _, _, _, sink = parts
+  for _ in range(6):
+    made.run_unroll()
+  ends = [i.report.game_end for i in sink.items]
+  lengths = np.concatenate([e.game_length for e in ends])
+  returns = np.concatenate([e.game_return for e in ends])
+  for row, length in enumerate(LENGTHS):
+    # An episode and its reset row take length + 1 transitions.
+    games = (6 * T + 1) // (length + 1)
+    ended = lengths[:, row] > 0
+    assert ended.sum() == games
+    assert set(lengths[ended, row]) == {length}
+    np.testing.assert_array_equal(returns[ended, row], length)
+    assert np.isnan(returns[~ended, row]).all()
+
+
+def test_parameters_are_looked_for_once_per_unroll_and_may_be_missing(parts):
+  made, _, _, variables, sink = parts
+  made.run_unroll()
+  made.run_unroll()
+  variables.newest = (9, np.ones(1, np.float32))
+  made.run_unroll()
+  assert variables.looks == 3
+  versions = [int(i.report.params_version) for i in sink.items]
+  assert versions == [0, 0, 9]
+  # The new parameters shift every action by one.
+  np.testing.assert_array_equal(
+    sink.items[2].unroll.action[:, 0], (2 * T + 2 + np.arange(T)) % NUM_ACTIONS
+  )
+
+
+def test_the_policy_step_compiles_once(parts):
+  made, _, agent, variables, _ = parts
+  for version in range(4):
+    variables.newest = (version, np.zeros(1, np.float32))
+    made.run_unroll()
+  assert agent.traces == 1
+
+
+def test_no_parameters_at_all_is_an_error(parts):
+  made, _, _, variables, _ = parts
+  variables.newest = None
+  with pytest.raises(RuntimeError, match='before any parameters'):
+    made.run_unroll()
+
+
+def test_the_wait_for_the_queue_is_reported_with_the_next_unroll(parts):
+  made, _, _, _, sink = parts
+  made.run_unroll()
+  made.run_unroll()
+  assert sink.items[0].report.queue_seconds == 0
+  assert sink.items[1].report.queue_seconds == 0.25
+  report = sink.items[1].report
+  assert report.total_seconds >= report.env_seconds + report.inference_seconds
+
+
+def test_the_actors_key_differs_from_step_to_step():
+  class RandomAgent(CountingAgent):
+    def step(self, params, key, timestep, agent_state):
+      action = jax.random.randint(key, (2,), 0, 2**30)
+      return types.AgentOutput(
+        action, jnp.zeros((2, NUM_ACTIONS)), jnp.zeros(2)
+      ), agent_state
+
+  def actions(seed):
+    sink = Sink()
+    made = actor.Actor(
+      counting_environment.CountingEnvironment(LENGTHS),
+      RandomAgent(), lambda flat: flat, Variables(), sink,
+      unroll_length=T, policy_seed=seed,
+    )  # fmt: skip
+    made.run_unroll()
+    made.run_unroll()
+    return np.concatenate([i.unroll.action for i in sink.items]).ravel()
+
+  first = actions(1)
+  assert len(set(first.tolist())) == first.size
+  np.testing.assert_array_equal(first, actions(1))
+  assert not np.intersect1d(first, actions(2)).size

@@ -1,0 +1,89 @@
+import dataclasses
+import json
+
+import pytest
+
+from configs import agents, errors, overrides
+
+
+@pytest.fixture(name='config')
+def _config():
+  return agents.make('s3ta', 'paper')
+
+
+def test_each_kind_of_value_is_read(config):
+  changed = overrides.apply(
+    config,
+    [
+      'learning.batch_size=8',
+      'optimizer.learning_rate=1e-3',
+      'environment.grayscale=true',
+      'network.conv_channels=4,8',
+      'optimizer.clip=value',
+      'max_frames=1_000_000',
+    ],
+  )
+  assert changed.learning.batch_size == 8
+  assert changed.optimizer.learning_rate == 1e-3
+  assert changed.environment.grayscale is True
+  assert changed.network.conv_channels == (4, 8)
+  assert changed.optimizer.clip == 'value'
+  assert changed.max_frames == 1_000_000
+  # Nothing else moved.
+  assert changed.learning.unroll_length == config.learning.unroll_length
+  assert dataclasses.replace(changed.environment, grayscale=False) == (
+    config.environment
+  )
+
+
+@pytest.mark.parametrize(
+  ('setting', 'words'),
+  [
+    ('learning.batchsize=8', "did you mean 'batch_size'"),
+    ('lerning.batch_size=8', "did you mean 'learning'"),
+    ('learning.batch_size=3.5', 'expected an integer, like 32'),
+    ('optimizer.learning_rate=fast', 'expected a number'),
+    ('environment.grayscale=maybe', 'expected true or false'),
+    ('network.conv_channels=a,b', 'integers separated by commas'),
+    ('learning=3', 'is a section'),
+    ('seed.x=3', 'has no fields'),
+    ('learning.batch_size', "expected 'section.field=value'"),
+  ],
+)
+def test_a_wrong_setting_is_refused_in_one_line(config, setting, words):
+  with pytest.raises(errors.ConfigError) as caught:
+    overrides.apply(config, [setting])
+  assert words in str(caught.value)
+  assert '\n' not in str(caught.value)
+
+
+def test_json_round_trip_gives_the_same_config(config):
+  config = overrides.apply(config, ['network.conv_strides=2,1', 'seed=7'])
+  text = json.dumps(overrides.to_dict(config))
+  template = agents.make('s3ta', 'small')
+  assert overrides.from_dict(template, json.loads(text)) == config
+
+
+def test_json_with_a_strange_or_missing_field_is_refused(config):
+  values = overrides.to_dict(config)
+  with pytest.raises(errors.ConfigError, match="did you mean 'learning'"):
+    overrides.from_dict(config, {**values, 'learnin': {}})
+  del values['seed']
+  with pytest.raises(errors.ConfigError, match="'seed' is missing"):
+    overrides.from_dict(config, values)
+
+
+def test_differences_name_what_computes_and_leave_out_what_may_change(config):
+  other = overrides.apply(
+    config,
+    [
+      'learning.discount=0.5',
+      'runtime.num_actors=7',
+      'queue.capacity_batches=3',
+      'max_frames=5',
+    ],
+  )
+  # As after a round trip through JSON, where tuples become lists.
+  old = json.loads(json.dumps(overrides.to_dict(config)))
+  rows = overrides.differences(old, overrides.to_dict(other))
+  assert rows == [('learning.discount', 0.99, 0.5)]

@@ -1,0 +1,67 @@
+"""Reading locks, against a lock written by hand and pip's own view."""
+
+import importlib.metadata
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from attn_agents.diagnostics import locks
+
+_LOCK = """\
+# comment with some==thing in it
+numpy==1.26.4 \\
+    --hash=sha256:0000
+etils[epath, epy]==1.13.0 ; python_version < '4' \\
+    --hash=sha256:1111
+no-such-package==9.9
+"""
+
+
+def test_pins_are_read(monkeypatch, tmp_path):
+  (tmp_path / 'cpu.txt').write_text(_LOCK)
+  monkeypatch.setattr(locks, 'REQUIREMENTS', tmp_path)
+  assert locks.pins('cpu') == {
+    'numpy': '1.26.4',
+    'etils': '1.13.0',
+    'no-such-package': '9.9',
+  }
+
+
+def test_differences_name_both_versions(monkeypatch, tmp_path):
+  (tmp_path / 'cpu.txt').write_text('numpy==0.1\nno-such-package==9.9\n')
+  monkeypatch.setattr(locks, 'REQUIREMENTS', tmp_path)
+  numpy = importlib.metadata.version('numpy')
+  assert locks.differences('cpu') == [
+    f'numpy {numpy} (lock: 0.1)',
+    'no-such-package missing (lock: 9.9)',
+  ]
+
+
+def test_this_environment_is_its_lock():
+  assert locks.differences(locks.installed_variant()) == []
+  listed = subprocess.run(
+    [sys.executable, '-m', 'pip', 'list', '--format=json'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  installed = {
+    re.sub(r'[-_.]+', '-', p['name']).lower(): p['version']
+    for p in json.loads(listed.stdout)
+  }
+  assert locks.pins(locks.installed_variant()).items() <= installed.items()
+
+
+@pytest.mark.parametrize('variant', locks.VARIANTS)
+def test_locks_carry_hashes_and_no_addresses(variant: str):
+  text = (locks.REQUIREMENTS / f'{variant}.txt').read_text()
+  pins = len(locks.pins(variant))
+  blocks = re.split(r'\n(?=\S)', text.strip())
+  assert pins > 80
+  assert len([b for b in blocks if '--hash=sha256:' in b]) == pins
+  for name in pathlib.Path(locks.REQUIREMENTS).iterdir():
+    assert not re.search(r'https?:|index-url|pypi', name.read_text()), name

@@ -1,0 +1,74 @@
+import pytest
+
+from attn_agents.distributed import display, lifecycle
+from attn_agents.learning import metrics
+
+ROW = dict.fromkeys(metrics.COLUMNS, 0.0) | {
+  'frames': 5_000.0,
+  'fps': 100.0,
+  'episode_return_mean': 12.5,
+}
+
+
+@pytest.mark.parametrize(
+  ('learner', 'actors', 'env', 'inference', 'words'),
+  [
+    (0.6, 0.0, 0.7, 0.2, 'actors, in the environments (the learner waits 60%)'),
+    (0.6, 0.0, 0.2, 0.7, 'actors, in the policy'),
+    (0.0, 0.5, 0.3, 0.1, 'learner (actors wait 50%)'),
+    (0.1, 0.1, 0.3, 0.1, 'none'),
+  ],
+)
+def test_the_bottleneck_is_named(learner, actors, env, inference, words):
+  row = ROW | {
+    'learner_wait_share': learner,
+    'actor_wait_share': actors,
+    'actor_env_share': env,
+    'actor_inference_share': inference,
+  }
+  assert words in display.bottleneck(row)
+
+
+def test_facts_tell_progress_and_time_left():
+  facts = dict(display.facts(ROW, max_frames=11_000))
+  assert facts['frames'] == '5,000 of 11,000'
+  assert facts['ETA'] == '0:01:00'
+  assert facts['return'] == '12.5'
+  assert 'ETA' not in dict(display.facts(ROW, max_frames=0))
+
+
+def _write(path, frames):
+  writer = metrics.MetricsWriter(path, learner_steps=10**9)
+  writer.write(ROW | {'frames': frames, 'learner_steps': frames})
+  writer.close()
+
+
+def test_plain_display_prints_news_once_and_no_old_numbers(
+  tmp_path, capsys, monkeypatch
+):
+  monkeypatch.setattr(display, '_PLAIN_SECONDS', 0.0)
+  monkeypatch.setattr(display, '_READ_SECONDS', -1.0)
+  _write(tmp_path, 400)
+  shown = display.PlainDisplay(tmp_path, 11_000)
+  status = lifecycle.Status('learner', 0, 1, 'running', 'compiling')
+  for _ in range(3):
+    shown.update([status])
+  first = capsys.readouterr().out
+  assert first.count('learner-0: running compiling') == 1
+  assert '400' not in first, "an earlier start's row was shown"
+  _write(tmp_path, 800)
+  for _ in range(3):
+    shown.update([status])
+  assert capsys.readouterr().out.count('frames 800 of 11,000') == 1
+  shown.close()
+
+
+def test_live_display_draws_everything(tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(display, '_READ_SECONDS', -1.0)
+  shown = display.LiveDisplay(tmp_path, 's3ta on pong', 11_000)
+  _write(tmp_path, 800)
+  shown.update([lifecycle.Status('queue', 0, 1, 'running', 'port 5')])
+  shown.close()
+  text = capsys.readouterr().out
+  for words in ('s3ta on pong', '800 of 11,000', 'queue-0', 'bottleneck'):
+    assert words in text

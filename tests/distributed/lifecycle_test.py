@@ -1,0 +1,95 @@
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from attn_agents.distributed import lifecycle
+
+
+def test_status_round_trip_and_extra_facts_stay(tmp_path):
+  file = lifecycle.StatusFile(tmp_path, 'learner', 3)
+  file.set('starting', 'two\nlines', frames=5)
+  file.set('running', 'x')
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.name == 'learner-3'
+  assert (status.state, status.detail) == ('running', 'x')
+  assert status.extra == {'frames': 5}
+  assert status.pid == os.getpid()
+  lifecycle.clear_statuses(tmp_path)
+  assert not list(lifecycle.read_statuses(tmp_path))
+
+
+def test_status_is_one_line(tmp_path):
+  lifecycle.StatusFile(tmp_path, 'queue').set('failed', 'a\n  b\n')
+  text = (tmp_path / 'status' / 'queue-0.json').read_text()
+  assert json.loads(text)['detail'] == 'a b'
+
+
+def _python(code, **kwargs):
+  return subprocess.Popen(
+    [sys.executable, '-c', code],
+    cwd=pathlib.Path(lifecycle.__file__).parents[2],
+    stdout=subprocess.PIPE,
+    text=True,
+    **kwargs,
+  )
+
+
+def test_stop_signal_is_seen_and_does_not_kill():
+  child = _python(
+    'from attn_agents.distributed import lifecycle\n'
+    'stop = lifecycle.StopSignal()\n'
+    'print("ready", flush=True)\n'
+    'stop.event.wait()\n'
+    'print("stopped", stop())\n'
+  )
+  assert child.stdout.readline() == 'ready\n'
+  child.send_signal(signal.SIGTERM)
+  assert child.stdout.readline() == 'stopped True\n'
+  assert child.wait(timeout=10) == 0
+
+
+def test_a_process_dies_with_its_parent():
+  parent = _python(
+    'import subprocess, sys, time\n'
+    'code = "from attn_agents.distributed import lifecycle; import time;'
+    'lifecycle.die_with_parent(); print(1, flush=True); time.sleep(60)"\n'
+    'child = subprocess.Popen([sys.executable, "-c", code],'
+    ' stdout=subprocess.PIPE)\n'
+    'child.stdout.readline()\n'
+    'print(child.pid, flush=True)\n'
+    'time.sleep(60)\n'
+  )
+  pid = int(parent.stdout.readline())
+  assert psutil.pid_exists(pid)
+  parent.kill()
+  parent.wait()
+  deadline = time.monotonic() + 10
+  while time.monotonic() < deadline:
+    if not psutil.pid_exists(pid):
+      return
+    if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+      return
+    time.sleep(0.05)
+  raise AssertionError('the child outlived its parent')
+
+
+def test_logs_append_and_catch_native_output(tmp_path):
+  code = (
+    'import os\n'
+    'from attn_agents.distributed import lifecycle\n'
+    f'lifecycle.log_to_file({str(tmp_path)!r}, "learner-0")\n'
+    'print("python")\n'
+    'os.write(2, b"native\\n")\n'
+  )
+  for _ in range(2):
+    assert _python(code).wait(timeout=20) == 0
+  text = (tmp_path / 'logs' / 'learner-0.log').read_text()
+  assert text.count('--- learner-0, pid') == 2
+  assert text.count('python') == 2
+  assert text.count('native') == 2

@@ -1,0 +1,288 @@
+"""EnvPool's Atari against ale-py, and its rows against the contract."""
+
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.environments import atari
+from configs import games, schema
+from tests.environments import ale_player, atari_rollout
+
+FIRST, MID, LAST = types.StepType
+
+
+def test_every_game_has_an_envpool_id():
+  names = {atari.envpool_id(game) for game in games.ATARI_GAMES}
+  assert len(names) == 57
+  assert names <= set(atari.envpool.list_all_envs())
+
+
+@pytest.mark.parametrize('game', ['ms_pacman', 'breakout', 'seaquest'])
+def test_frames_rewards_and_lives_equal_ale(game):
+  # 500 steps of a random policy lose at least one life in each of these games.
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.ONE_NOOP, game=game)
+  )
+  ale = ale_player.AlePlayer(game)
+  output = env.reset()
+  np.testing.assert_array_equal(output.timestep.observation[0], ale.start())
+  lives, lives_lost = ale.ale.lives(), 0
+  for action in atari_rollout.actions(env, 500):
+    waiting = output.timestep.step_type[0] == LAST
+    shown = output.timestep.observation[0]
+    output = env.step(action)
+    row = output.timestep
+    if waiting:
+      assert row.step_type[0] == FIRST and row.reward[0] == 0
+      np.testing.assert_array_equal(row.observation[0], shown)
+      continue
+    assert row.reward[0] == ale.play(action[0])
+    if ale.ale.game_over():
+      break
+    np.testing.assert_array_equal(row.observation[0], ale.pooled())
+    lost = ale.ale.lives() < lives
+    assert row.step_type[0] == (LAST if lost else MID)
+    assert row.discount[0] == (0 if lost else 1)
+    lives = ale.ale.lives()
+    lives_lost += lost
+  assert lives_lost >= 1
+  env.close()
+
+
+@pytest.mark.parametrize('episodic_life', [True, False])
+def test_game_return_and_length_equal_ale(episodic_life):
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.SMALL, game='breakout'), 1, episodic_life
+  )
+  ale = ale_player.AlePlayer('breakout')
+  ale.start()
+  score, steps, lasts = 0.0, 0, 0
+  output = env.reset()
+  for action in atari_rollout.actions(env, 2000):
+    playing = output.timestep.step_type[0] != LAST
+    output = env.step(action)
+    if playing:
+      score, steps = score + ale.play(action[0]), steps + 1
+    lasts += output.timestep.step_type[0] == LAST
+    if ale.ale.game_over():
+      break
+    assert np.isnan(output.game_end.game_return[0])
+    assert output.game_end.game_length[0] == 0
+  assert ale.ale.game_over() and score > 0
+  assert output.game_end.game_return[0] == score
+  assert output.game_end.game_length[0] == steps
+  assert output.timestep.discount[0] == 0
+  assert lasts == (5 if episodic_life else 1)
+  env.close()
+
+
+def test_rows_after_last_are_first_without_reward():
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.SMALL, game='ms_pacman', noop_max=30), 2
+  )
+  timestep, game_end = atari_rollout.rollout(env, 1500)
+  first, last = timestep.step_type == FIRST, timestep.step_type == LAST
+  assert first[0].all() and last.sum() >= 6
+  np.testing.assert_array_equal(first[1:], last[:-1])
+  assert (timestep.reward[first] == 0).all()
+  assert (timestep.discount[first] == 1).all()
+  np.testing.assert_array_equal(timestep.discount == 0, last)
+  ended = ~np.isnan(game_end.game_return)
+  assert ended.any() and (ended <= last).all() and (ended != last).any()
+  # The emulator waits after a lost life: its screen is shown again.
+  for step, row in np.argwhere(last & ~ended)[:20]:
+    if step + 1 < len(last):
+      np.testing.assert_array_equal(
+        timestep.observation[step + 1, row], timestep.observation[step, row]
+      )
+  # Every reward of a finished game is in its return.
+  for row in range(2):
+    ends = np.flatnonzero(ended[:, row])
+    for begin, end in zip([-1, *ends[:-1]], ends, strict=True):
+      span = slice(begin + 1, end + 1)
+      total = timestep.reward[span, row].sum(dtype=np.float64)
+      assert game_end.game_return[end, row] == total
+      steps = np.count_nonzero(timestep.step_type[span, row] != FIRST)
+      assert game_end.game_length[end, row] == steps
+  env.close()
+
+
+def test_cap_cuts_with_discount_one_and_starts_a_new_game():
+  config = dataclasses.replace(atari_rollout.SMALL, max_episode_frames=83)
+  timestep, game_end = atari_rollout.rollout(atari_rollout.make(config, 2), 63)
+  last = np.flatnonzero(timestep.step_type[:, 0] == LAST)
+  np.testing.assert_array_equal(last, [20, 41, 62])
+  assert (timestep.discount == 1).all()
+  assert (game_end.game_length[last] == 20).all()
+  # Games without chance start from one screen, at most one no-op apart.
+  np.testing.assert_array_equal(
+    timestep.observation[21, 0], timestep.observation[0, 0]
+  )
+
+
+def test_life_lost_on_the_capped_step_terminates_and_ends_the_game():
+  free = atari_rollout.rollout(
+    atari_rollout.make(
+      dataclasses.replace(atari_rollout.SMALL, game='breakout')
+    ),
+    200,
+  )
+  lost = int(np.flatnonzero(free.timestep.step_type[:, 0] == LAST)[0])
+  for episodic_life, discount in ((True, 0), (False, 1)):
+    config = dataclasses.replace(
+      atari_rollout.SMALL, game='breakout', max_episode_frames=4 * lost
+    )
+    timestep, game_end = atari_rollout.rollout(
+      atari_rollout.make(config, 1, episodic_life), lost + 1
+    )
+    assert timestep.step_type[lost, 0] == LAST
+    assert timestep.discount[lost, 0] == discount
+    assert game_end.game_length[lost, 0] == lost
+    # The emulator does not wait: the next row is a new game's first screen.
+    np.testing.assert_array_equal(
+      timestep.observation[lost + 1], timestep.observation[0]
+    )
+
+
+def test_game_over_on_the_capped_step_terminates():
+  config = dataclasses.replace(atari_rollout.SMALL, game='breakout')
+  free = atari_rollout.rollout(atari_rollout.make(config, 1, False), 600)
+  over = int(free.game_end.game_length.max())
+  assert over > 0
+  config = dataclasses.replace(config, max_episode_frames=4 * over)
+  timestep, _ = atari_rollout.rollout(
+    atari_rollout.make(config, 1, False), over
+  )
+  assert timestep.step_type[over, 0] == LAST
+  assert timestep.discount[over, 0] == 0
+
+
+def test_game_that_shows_no_lives_before_its_end_ends_once():
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.SMALL, game='atlantis')
+  )
+  ale = ale_player.AlePlayer('atlantis')
+  ale.start()
+  output = env.reset()
+  bare = 0
+  for action in atari_rollout.actions(env, 1500):
+    playing = output.timestep.step_type[0] != LAST
+    output = env.step(action)
+    if playing:
+      ale.play(action[0])
+      if ale.ale.game_over():
+        break
+      bare += ale.ale.lives() == 0
+      if ale.ale.lives() == 0:
+        assert output.timestep.step_type[0] == MID
+  assert bare > 0 and ale.ale.game_over()
+  assert output.timestep.step_type[0] == LAST
+
+
+def test_dtypes_and_earlier_rows_stay():
+  env = atari_rollout.make(atari_rollout.SMALL, 3)
+  reset = env.reset()
+  kept = reset.timestep.observation.copy()
+  row = env.step(np.zeros(3, np.int32))
+  for _ in range(100):
+    env.step(np.zeros(3, np.int32))
+  np.testing.assert_array_equal(reset.timestep.observation, kept)
+  for output in (reset, row):
+    assert output.timestep.observation.shape == (3, *env.observation_shape)
+    dtypes = [x.dtype for x in (*output.timestep, *output.game_end)]
+    assert dtypes == [
+      np.uint8, np.float32, np.float32, np.int8, np.float32, np.int32,
+    ]  # fmt: skip
+
+
+def test_reset_forgets_the_games_in_progress():
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.SMALL, max_episode_frames=40), 2
+  )
+  start = env.reset().timestep.observation
+  for _ in range(7):
+    env.step(np.ones(2, np.int32))
+  output = env.reset()
+  assert (output.timestep.step_type == FIRST).all()
+  np.testing.assert_array_equal(output.timestep.observation, start)
+  for step in range(1, 11):
+    output = env.step(np.ones(2, np.int32))
+    length = 10 if step == 10 else 0
+    assert (output.game_end.game_length == length).all()
+
+
+@pytest.mark.parametrize(
+  'game, digest',
+  [
+    (
+      'ms_pacman',
+      '8972522a84e0ef72a72fde14830169068e312cdda8c4c25b60783675acd6a94a',
+    ),
+    (
+      'space_invaders',
+      '08b71cad80bf6514bd499ff83653461107995745c703bf63e857fd920a3cecba',
+    ),
+  ],
+)
+def test_golden_pixels_rewards_and_steps(game, digest):
+  env = atari_rollout.make(schema.EnvironmentConfig(game=game), 2, seed=123)
+  joined = hashlib.sha256()
+  for array in atari_rollout.rollout(env, 200).timestep:
+    joined.update(np.ascontiguousarray(array).tobytes())
+  assert joined.hexdigest() == digest
+
+
+def test_close_ends_the_threads():
+  def threads() -> int:
+    return len(os.listdir('/proc/self/task'))
+
+  env = atari.AtariEnvironment(atari_rollout.SMALL, 2, 1, 16, True)
+  env.reset()
+  before = threads()
+  env.close()
+  assert threads() <= before - 16
+
+
+@pytest.mark.parametrize(
+  'module, silent',
+  [('attn_agents.environments.atari', True), ('envpool', False)],
+)
+def test_import_keeps_the_notice_of_gym_off_stderr(module, silent):
+  done = subprocess.run(
+    [sys.executable, '-c', f'import {module}'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert ('Gym' not in done.stderr) == silent
+  assert not silent or (done.stdout, done.stderr) == ('', '')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('game', games.ATARI_GAMES)
+def test_every_rom_is_210_by_160_and_plays_as_in_ale(game):
+  ale = ale_player.AlePlayer(game)
+  screen = ale.start()
+  assert screen.shape == (210, 160, 3)
+  env = atari_rollout.make(
+    dataclasses.replace(atari_rollout.ONE_NOOP, game=game), 1, False
+  )
+  row = env.reset().timestep
+  np.testing.assert_array_equal(row.observation[0], screen)
+  changed = False
+  # Kung-Fu Master's screen stays black for over 160 frames.
+  for action in atari_rollout.actions(env, 150):
+    row = env.step(action).timestep
+    assert row.reward[0] == ale.play(action[0])
+    np.testing.assert_array_equal(row.observation[0], ale.pooled())
+    changed |= (row.observation[0] != screen).any()
+    if row.step_type[0] == LAST:
+      break
+  assert changed
+  env.close()

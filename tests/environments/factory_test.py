@@ -1,0 +1,72 @@
+import csv
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.environments import factory
+from configs import errors, games, schema
+
+SMALL = schema.EnvironmentConfig(
+  game='breakout', height=84, width=84, grayscale=True, noop_max=1
+)
+
+
+def count_ends(evaluation: bool, episodic_life: bool) -> tuple[int, int]:
+  config = dataclasses.replace(SMALL, episodic_life=episodic_life)
+  env = factory.make_environment(config, 1, 1, 1, evaluation)
+  env.reset()
+  episodes = ended = 0
+  rng = np.random.default_rng(0)
+  for _ in range(500):
+    timestep, game_end = env.step(rng.integers(4, size=1, dtype=np.int32))
+    episodes += int(timestep.step_type[0] == types.StepType.LAST)
+    ended += int(not np.isnan(game_end.game_return[0]))
+  env.close()
+  return episodes, ended
+
+
+def test_evaluation_plays_whole_games():
+  episodes, ended = count_ends(evaluation=False, episodic_life=True)
+  assert episodes > ended >= 1
+  assert len({count_ends(True, True), count_ends(False, False)}) == 1
+  episodes, ended = count_ends(evaluation=True, episodic_life=True)
+  assert episodes == ended >= 1
+
+
+def test_catch_needs_no_emulator():
+  code = (
+    'import sys\n'
+    'from attn_agents.environments import factory\n'
+    'from configs import schema\n'
+    'config = schema.EnvironmentConfig(game="catch")\n'
+    'env = factory.make_environment(config, 2, 0, 1)\n'
+    'shape = env.reset().timestep.observation.shape\n'
+    'assert shape == (2, 210, 160, 3), shape\n'
+    'heavy = {"envpool", "gym", "jax", "tensorflow", "reverb", "launchpad"}\n'
+    'assert not heavy & set(sys.modules), heavy & set(sys.modules)\n'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_unknown_game_names_the_nearest():
+  with pytest.raises(errors.ConfigError, match="did you mean 'ms_pacman'"):
+    factory.make_environment(
+      dataclasses.replace(SMALL, game='mspacman'), 1, 1, 1
+    )
+
+
+def test_games_are_those_of_the_score_table():
+  assert len(set(games.ATARI_GAMES)) == 57
+  assert list(games.ATARI_GAMES) == sorted(games.ATARI_GAMES)
+  assert set(games.ALL_GAMES) - set(games.ATARI_GAMES) == {'catch'}
+  table = pathlib.Path(__file__).parents[3] / 'shared/data/atari57_scores.csv'
+  if not table.exists():
+    pytest.skip(f'{table} is not on this machine')
+  with table.open() as file:
+    names = [row['game'] for row in csv.DictReader(file)]
+  assert sorted(names) == list(games.ATARI_GAMES)

@@ -1,0 +1,129 @@
+"""A whole run in this process: real Reverb servers, actor and learner.
+
+The same parts as in a Launchpad program, put together by the same
+`Experiment`, but stepped by hand or run in threads.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from attn_agents.replay import queue, servers, variables  # isort: skip
+from attn_agents import experiment, types
+from attn_agents.learning import batching, checkpoint, learner
+from configs import resolution, schema
+
+
+def catch_config(*settings: str) -> schema.Config:
+  """A narrow S3TA that learns Catch in well under a minute."""
+  return resolution.resolve(
+    resolution.Request(
+      game='catch',
+      preset='small',
+      settings=[
+        'environment.height=40',
+        'environment.width=20',
+        'network.conv_channels=8,16',
+        'network.vision_channels=16',
+        'network.query_hidden=32',
+        'network.answer_hidden=64',
+        'network.answer_size=64',
+        'network.policy_core_size=64',
+        'network.head_hidden=32',
+        'learning.unroll_length=20',
+        'learning.batch_size=16',
+        'runtime.envs_per_actor=8',
+        'optimizer.learning_rate=1e-3',
+        *settings,
+      ],
+    ),
+    'cpu',
+    num_devices=1,
+    cores=2,
+  )
+
+
+class InProcess:
+  """The parts of one run, connected through Reverb."""
+
+  def __init__(
+    self, config: schema.Config, start: checkpoint.Snapshot | None = None
+  ):
+    self.parts = experiment.Experiment(config)
+    self.devices = jax.local_devices()[:1]
+    self._queue = servers.queue_server(
+      self.parts.trajectory_spec(),
+      config.queue.capacity_batches * self.parts.items_per_batch,
+    )
+    self._variables = servers.variable_server(self.parts.num_params)
+    self.stop = threading.Event()
+    self.reader = queue.QueueReader(
+      self.queue_address,
+      self.parts.trajectory_spec(),
+      self.parts.items_per_batch,
+    )
+    publisher = variables.VariablePublisher(self.variables_address)
+    self.learner: learner.Learner = self.parts.make_learner(
+      start or self.parts.initial_snapshot(),
+      _Synchronous(publisher),
+      self.devices,
+    )
+
+  @property
+  def queue_address(self) -> str:
+    return f'127.0.0.1:{self._queue.port}'
+
+  @property
+  def variables_address(self) -> str:
+    return f'127.0.0.1:{self._variables.port}'
+
+  def make_actor(self, index: int = 0):
+    poller = variables.VariablePoller(self.variables_address)
+    assert poller.wait(30)
+    writer = queue.QueueWriter(self.queue_address, self.stop.is_set)
+    return self.parts.make_actor(poller, writer, index)
+
+  @contextlib.contextmanager
+  def actor_threads(self, count: int) -> Iterator[None]:
+    """Actors playing in threads for as long as the context lasts."""
+    threads = [
+      threading.Thread(target=self.make_actor(i).run, args=(self.stop.is_set,))
+      for i in range(count)
+    ]
+    for thread in threads:
+      thread.start()
+    try:
+      yield
+    finally:
+      self.stop.set()
+      for thread in threads:
+        thread.join(30)
+
+  def feeder(self):
+    return self.parts.make_feeder(self.reader.batches(), self.devices)
+
+  def close(self) -> None:
+    self.stop.set()
+    self._queue.stop()
+    self._variables.stop()
+
+
+class _Synchronous:
+  """Publishes before it returns, so that tests know what actors can see."""
+
+  def __init__(self, publisher: variables.VariablePublisher):
+    self._publisher = publisher
+
+  def publish(self, values: types.Array, version: int) -> None:
+    self._publisher.publish(np.asarray(values), version)
+
+
+def sharded(trajectories):
+  """A batch as the feeder would make it, for one device."""
+  from attn_agents.learning import update
+
+  unroll = update.shard(batching.concatenate(trajectories), 1)
+  return unroll, batching.describe(trajectories)

@@ -1,0 +1,118 @@
+"""The doctor's screen, exit codes and remedies."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from attn_agents.diagnostics import checks, runner
+from configs import games
+from launch import doctor
+
+_DOCTOR = pathlib.Path(doctor.__file__)
+
+
+def _doctor(*args: str, timeout: float = 60.0) -> subprocess.CompletedProcess:
+  return subprocess.run(
+    [sys.executable, str(_DOCTOR), *args],
+    env={'PYTHONPATH': str(_DOCTOR.parents[1])},
+    capture_output=True,
+    text=True,
+    timeout=timeout,
+    check=False,
+  )
+
+
+@pytest.mark.parametrize(
+  ('arg', 'message'),
+  [
+    ('--gams', "Unknown command line flag 'gams'"),
+    ('--games=perhaps', '--games'),
+    ('everything', "unexpected argument 'everything'"),
+  ],
+)
+def test_bad_flags_exit_2_with_one_line(arg: str, message: str):
+  done = _doctor(arg)
+  assert done.returncode == 2
+  assert message in done.stderr
+  assert done.stderr.count('\n') == 1
+  assert not done.stdout
+
+
+@pytest.fixture
+def answers(monkeypatch):
+  """Replaces what children would say; everything passes unless changed."""
+  said: dict[str, str] = {}
+
+  def ask(kind, names, timeout):
+    del kind, timeout
+    for name in names:
+      yield runner.Answer(name, name not in said, said.get(name, 'detail'))
+
+  monkeypatch.setattr(runner, 'ask', ask)
+  return said
+
+
+def test_all_well_is_a_line_per_check_and_exit_0(answers, capsys):
+  assert doctor.main(['doctor', '--nogames', '--noallow_open_ports']) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert lines[-1] == f'all {len(checks.CHECKS)} passed'
+  # One screen.
+  assert len(lines) == len(checks.CHECKS) + 1 <= 24
+  assert all(line.startswith('ok ') for line in lines[:-1])
+
+
+@pytest.mark.parametrize('name', [check.name for check in checks.CHECKS])
+def test_each_failure_is_named_with_its_remedy(answers, capsys, name):
+  answers[name] = 'why [not]'
+  assert doctor.main(['doctor', '--nogames', '--noallow_open_ports']) == 1
+  lines = capsys.readouterr().out.splitlines()
+  (at,) = (i for i, line in enumerate(lines) if line.startswith('FAIL '))
+  assert name in lines[at]
+  assert lines[at].endswith('why [not]')
+  assert checks.by_name(name).remedy in lines[at + 1]
+  assert lines[-1] == f'1 of {len(checks.CHECKS)} failed: {name}'
+
+
+def test_open_ports_can_be_accepted(answers, capsys):
+  answers['isolation'] = 'refused'
+  assert doctor.main(['doctor', '--nogames', '--allow_open_ports']) == 0
+  assert 'not possible' in capsys.readouterr().out
+
+
+def test_failing_game_is_named(answers, capsys):
+  answers['tennis'] = 'no ROM'
+  assert doctor.main(['doctor', '--games']) == 1
+  lines = capsys.readouterr().out.splitlines()
+  assert len(lines) == len(games.ATARI_GAMES) + 1
+  assert lines[-1] == '1 of 57 failed: tennis'
+
+
+def test_imports_nothing_heavy():
+  code = (
+    'import sys; sys.argv[:] = ["doctor"]; from launch import doctor\n'
+    'heavy = {"jax", "envpool", "tensorflow", "reverb", "launchpad", "rlax"}\n'
+    'print(sorted(heavy & sys.modules.keys()))'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=_DOCTOR.parents[1],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout == '[]\n'
+
+
+@pytest.mark.slow
+def test_this_machine_passes():
+  done = _doctor('--allow_open_ports', timeout=500)
+  assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_every_game_starts():
+  done = _doctor('--games', timeout=500)
+  assert done.returncode == 0, done.stdout
+  assert done.stdout.count('210x160x3') == 57

@@ -1,0 +1,126 @@
+import math
+
+import numpy as np
+import pytest
+
+from attn_agents.learning import batching, counters, metrics
+from attn_agents.utils import metrics_table
+
+_UPDATE = {
+  'loss': 3.0, 'pg_loss': 1.0, 'baseline_loss': 2.0, 'entropy': 0.5,
+  'baseline_mean': 0.1, 'rho_mean': 0.9, 'grad_norm': 7.0, 'clipped': 1.0,
+  'nonfinite': 0.0, 'num_transitions': 10.0,
+}  # fmt: skip
+
+
+def _info(returns=(), lengths=()):
+  return batching.BatchInfo(
+    agent_steps=10,
+    versions=np.array([0]),
+    game_returns=np.array(returns, np.float32),
+    game_lengths=np.array(lengths, np.int32),
+    actor_seconds=np.array([1.0, 2.0, 5.0, 10.0]),
+  )
+
+
+def _counters(step=2, frames=800):
+  return counters.Counters(
+    agent_steps=frames // 4, frames=frames, learner_steps=step, games=3,
+    wall_time=12.0,
+  )  # fmt: skip
+
+
+def _row(step, frames):
+  window = metrics.Window()
+  window.add(_UPDATE, _info(), np.array([1]), 0.1, 0.2)
+  return window.close(_counters(step, frames), 0, 1.0, 0)
+
+
+def test_a_row_holds_means_shares_and_rates():
+  window = metrics.Window()
+  window.add(_UPDATE, _info([10.0], [100]), np.array([1, 3]), 0.5, 1.0)
+  window.add(
+    {**_UPDATE, 'loss': 5.0}, _info([20.0], [50]), np.array([2]), 0.5, 2.0
+  )
+  row = window.close(_counters(), frames_before=400, seconds=4.0, queue_depth=2)
+  assert set(row) == set(metrics.COLUMNS)
+  assert row['loss'] == 4.0
+  assert row['clip_fraction'] == 1.0
+  assert row['fps'] == 100.0
+  assert row['policy_lag_mean'] == 2.0
+  assert row['policy_lag_max'] == 3
+  assert row['episode_return_mean'] == 15.0
+  assert row['episode_length_mean'] == 75.0
+  assert row['learner_wait_share'] == 0.25
+  assert row['learner_update_share'] == 0.75
+  assert row['actor_env_share'] == 0.1
+  assert row['actor_inference_share'] == 0.2
+  assert row['actor_wait_share'] == 0.5
+
+
+def test_a_new_window_forgets_updates_but_not_the_last_games():
+  window = metrics.Window([1.0], [5.0])
+  window.add(_UPDATE, _info([3.0], [7]), np.array([1]), 0.1, 0.1)
+  window.close(_counters(), 0, 1.0, 0)
+  row = window.close(_counters(), 800, 1.0, 0)
+  assert math.isnan(row['loss'])
+  assert row['fps'] == 0
+  assert row['episode_return_mean'] == 2.0
+
+
+def test_games_beyond_the_last_hundred_are_forgotten():
+  window = metrics.Window()
+  window.add(
+    _UPDATE, _info(np.arange(150), np.ones(150)), np.array([1]), 0.1, 0.1
+  )
+  row = window.close(_counters(), 0, 1.0, 0)
+  assert row['episode_return_mean'] == np.arange(50, 150).mean()
+
+
+def test_rows_are_written_and_read_back(tmp_path):
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=0)
+  writer.write(_row(1, 400))
+  writer.write({**_row(2, 123_456_788), 'loss': math.nan})
+  writer.close()
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert [r['learner_steps'] for r in rows] == [1, 2]
+  assert rows[1]['frames'] == 123_456_788
+  assert math.isnan(rows[1]['loss'])
+  assert rows[0]['grad_norm'] == 7.0
+  assert metrics_table.last(tmp_path / 'metrics.csv')['learner_steps'] == 2
+  assert list((tmp_path / 'tensorboard').iterdir())
+
+
+@pytest.mark.parametrize(
+  ('restored', 'kept'), [(0, []), (2, [1, 2]), (9, [1, 2, 3])]
+)
+def test_a_continued_run_has_no_step_twice(tmp_path, restored, kept):
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=0)
+  for step in (1, 2, 3):
+    writer.write(_row(step, 400 * step))
+  writer.close()
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=restored)
+  writer.write(_row(10, 4000))
+  writer.close()
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert [r['learner_steps'] for r in rows] == [*kept, 10]
+
+
+def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path):
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=0)
+  writer.write(_row(1, 400))
+  writer.close()
+  path = tmp_path / 'metrics.csv'
+  with open(path, 'a') as file:
+    file.write('13.5,800,200')
+  assert len(metrics_table.read(path)) == 1
+  assert metrics_table.last(path)['learner_steps'] == 1
+  metrics.MetricsWriter(tmp_path, learner_steps=5).close()
+  assert path.read_text().count('\n') == 2
+
+
+def test_an_empty_table_has_no_last_row(tmp_path):
+  assert metrics_table.last(tmp_path / 'metrics.csv') is None
+  metrics.MetricsWriter(tmp_path, learner_steps=0).close()
+  assert metrics_table.last(tmp_path / 'metrics.csv') is None
+  assert metrics_table.read(tmp_path / 'metrics.csv') == []

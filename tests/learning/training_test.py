@@ -1,0 +1,171 @@
+"""The learner's loop with a learner that only counts."""
+
+import dataclasses
+import itertools
+import threading
+
+import numpy as np
+import pytest
+
+from attn_agents.learning import (
+  batching,
+  checkpoint,
+  counters,
+  metrics,
+  training,
+)
+from attn_agents.utils import metrics_table
+from configs import schema
+
+_UPDATE = {
+  'loss': 1.0, 'pg_loss': 1.0, 'baseline_loss': 1.0, 'entropy': 1.0,
+  'baseline_mean': 0.0, 'rho_mean': 1.0, 'grad_norm': 1.0, 'clipped': 0.0,
+  'nonfinite': 0.0,
+}  # fmt: skip
+_INFO = batching.BatchInfo(
+  agent_steps=100,
+  versions=np.array([0]),
+  game_returns=np.array([5.0]),
+  game_lengths=np.array([9]),
+  actor_seconds=np.ones(4),
+)
+RUNTIME = schema.RuntimeConfig(
+  log_every_seconds=1e-6, checkpoint_every_seconds=1e9, stall_seconds=0.5
+)
+
+
+class FakeLearner:
+  def __init__(self, update=None, before_step=lambda: None):
+    self.counters = counters.Counters()
+    self._metrics = {**_UPDATE, **(update or {})}
+    self._before_step = before_step
+
+  def step(self, unroll, info):
+    self._before_step()
+    steps = self.counters.agent_steps + info.agent_steps
+    self.counters = dataclasses.replace(
+      self.counters,
+      agent_steps=steps,
+      frames=4 * steps,
+      learner_steps=self.counters.learner_steps + 1,
+    )
+    return self._metrics, np.array([0])
+
+  def snapshot(self, returns, lengths):
+    return checkpoint.Snapshot(
+      {'w': np.float32(self.counters.learner_steps)},
+      self.counters, returns, lengths,
+    )  # fmt: skip
+
+
+class FakeFeeder:
+  def __init__(self, batches):
+    self._batches = iter(batches)
+
+  def get(self, timeout):
+    del timeout
+    return next(self._batches, None)
+
+
+def _training(tmp_path, learner, batches, max_frames=0, runtime=RUNTIME):
+  checkpointer = checkpoint.Checkpointer(tmp_path / 'checkpoints')
+  reports = []
+  made = training.Training(
+    learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
+    checkpointer, runtime, learner.snapshot((), ()),
+    max_frames=max_frames, queue_depth=lambda: 0, report=reports.append,
+  )  # fmt: skip
+  return made, checkpointer, reports
+
+
+def _forever():
+  return itertools.repeat((None, _INFO))
+
+
+def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
+  made, checkpointer, reports = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=1000
+  )
+  assert made.run(lambda: False) is True
+  assert made.saved.frames == 1200
+  assert checkpointer.newest() == 3
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert rows[-1]['frames'] == 1200
+  assert reports[0].startswith('waiting')
+  assert reports[-1] == 'saving'
+  got = checkpointer.restore({'w': np.float32(0)})
+  assert got.state['w'] == 3
+  assert got.recent_returns == (5.0, 5.0, 5.0)
+
+
+def test_max_frames_already_reached_trains_no_more(tmp_path):
+  learner = FakeLearner()
+  learner.counters = counters.Counters(
+    agent_steps=500, frames=2000, learner_steps=5
+  )
+  made, _, _ = _training(tmp_path, learner, _forever(), max_frames=2000)
+  assert made.run(lambda: False) is True
+  assert learner.counters.learner_steps == 5
+
+
+def test_a_stop_saves_and_says_it_is_not_done(tmp_path):
+  stop = threading.Event()
+  learner = FakeLearner(before_step=stop.set)
+  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  assert made.run(stop.is_set) is False
+  assert checkpointer.newest() == 1
+
+
+def test_checkpoints_come_at_intervals(tmp_path):
+  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), itertools.islice(_forever(), 3), 0, runtime
+  )
+  with pytest.raises(training.StalledError):
+    made.run(lambda: False)
+  assert checkpointer.newest() == 3
+  assert checkpointer.restore({'w': np.float32(0)}, step=2).state['w'] == 2
+
+
+def test_no_data_is_a_named_fault_that_saves(tmp_path):
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), itertools.islice(_forever(), 2)
+  )
+  with pytest.raises(training.StalledError, match=r'runtime\.stall_seconds'):
+    made.run(lambda: False)
+  assert checkpointer.newest() == 2
+
+
+def test_gradients_that_stay_infinite_are_a_named_fault(tmp_path):
+  learner = FakeLearner({'nonfinite': 1.0})
+  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  with pytest.raises(training.DivergedError, match='learning_rate'):
+    made.run(lambda: False)
+  assert checkpointer.newest() is not None
+
+
+def test_in_a_long_update_another_thread_can_save_what_is_known(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(training, '_LONG_UPDATE_SECONDS', -1.0)
+  blocked, release = threading.Event(), threading.Event()
+  learner = FakeLearner()
+
+  def before_step():
+    if learner.counters.learner_steps == 2:
+      blocked.set()
+      release.wait(10)
+
+  learner._before_step = before_step
+  stop = threading.Event()
+  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  thread = threading.Thread(target=made.run, args=(stop.is_set,))
+  thread.start()
+  assert blocked.wait(10)
+  made.save_latest()
+  assert checkpointer.newest() == 2
+  assert made.saved.learner_steps == 2
+  stop.set()
+  release.set()
+  thread.join(10)
+  assert checkpointer.newest() == 3

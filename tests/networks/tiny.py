@@ -1,0 +1,91 @@
+"""S3TA small enough to run in milliseconds, and random rows to feed it."""
+
+import dataclasses
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from attn_agents import agent as agent_lib
+from attn_agents import types
+from attn_agents.networks import registry
+from configs import s3ta, schema
+
+NUM_ACTIONS = 5
+OBSERVATION_SHAPE = (33, 26, 3)
+# Of the maps: 33 x 26 after strides 4 and 2.
+MAP_SIZE = (5, 4)
+
+
+def make_config(**network) -> schema.Config:
+  """An S3TA run with 33 x 26 RGB frames, two heads and thin layers."""
+  height, width, _ = OBSERVATION_SHAPE
+  sizes = {
+    'conv_channels': (4, 6),
+    'vision_channels': 12,
+    'num_queries': 2,
+    'query_hidden': (16, 12),
+    'answer_hidden': (24,),
+    'answer_size': 20,
+    'policy_core_size': 10,
+    'head_hidden': 14,
+  }
+  return dataclasses.replace(
+    s3ta.paper(),
+    network=s3ta.S3TAConfig(**(sizes | network)),
+    environment=schema.EnvironmentConfig(height=height, width=width),
+  )
+
+
+def make_agent(**network) -> tuple[agent_lib.Agent, types.Nest]:
+  """An agent and its network."""
+  module = registry.make_network(make_config(**network), NUM_ACTIONS)
+  return agent_lib.Agent(module, OBSERVATION_SHAPE), module
+
+
+def random_params(module: nn.Module) -> types.Nest:
+  """Parameters drawn in NumPy: compiling the real initialisers takes long."""
+  rng = np.random.default_rng(0)
+  inputs = types.NetworkInput(
+    observation=np.zeros((1, 1, *OBSERVATION_SHAPE), np.uint8),
+    reward=np.zeros((1, 1), np.float32),
+    prev_action=np.zeros((1, 1), np.int32),
+    is_first=np.zeros((1, 1), bool),
+  )
+  shapes = jax.eval_shape(
+    module.init, jax.random.key(0), inputs, module.initial_state(1)
+  )
+
+  def draw(leaf: jax.ShapeDtypeStruct) -> np.ndarray:
+    fan_in = max(1, int(np.prod(leaf.shape[:-1])))
+    return (rng.normal(size=leaf.shape) / fan_in**0.5).astype(leaf.dtype)
+
+  return jax.tree_util.tree_map(draw, shapes['params'])
+
+
+def random_inputs(
+  rows: int, batch: int, environment: schema.EnvironmentConfig
+) -> types.NetworkInput:
+  """Random rows [T, B] in the middle of an episode, five actions."""
+  rng = np.random.default_rng(0)
+  shape = (environment.height, environment.width, environment.channels)
+  return types.NetworkInput(
+    observation=rng.integers(0, 256, (rows, batch, *shape), dtype=np.uint8),
+    reward=rng.normal(size=(rows, batch)).astype(np.float32),
+    prev_action=rng.integers(0, NUM_ACTIONS, (rows, batch), dtype=np.int32),
+    is_first=np.zeros((rows, batch), bool),
+  )
+
+
+def random_timestep(
+  rng: np.random.Generator, step_type: np.ndarray
+) -> types.TimeStep:
+  """Random pixels and rewards for given step types [T, B]."""
+  return types.TimeStep(
+    observation=rng.integers(
+      0, 256, (*step_type.shape, *OBSERVATION_SHAPE), dtype=np.uint8
+    ),
+    reward=rng.normal(size=step_type.shape).astype(np.float32),
+    discount=(step_type != types.StepType.LAST).astype(np.float32),
+    step_type=step_type.astype(np.int8),
+  )

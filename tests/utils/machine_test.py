@@ -1,0 +1,129 @@
+"""What the machine offers, against the operating system's own tools."""
+
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+from attn_agents.utils import cgroup, machine
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_describe_agrees_with_psutil_and_platform():
+  found = machine.describe()
+  assert found.python == platform.python_version()
+  assert found.hostname == platform.node()
+  assert 1 <= found.cores <= psutil.cpu_count()
+  assert 0 < found.memory_bytes <= psutil.virtual_memory().total
+
+
+def test_cores_follow_affinity():
+  one = min(os.sched_getaffinity(0))
+  code = (
+    f'import os; os.sched_setaffinity(0, {{{one}}})\n'
+    'from attn_agents.utils import machine; print(machine.describe().cores)'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout == '1\n'
+
+
+@pytest.mark.parametrize(
+  ('limit', 'cores'), [(0.5, 1), (1.9, 1), (2.0, 2), (99.0, 4)]
+)
+def test_cores_follow_quota(monkeypatch, limit, cores):
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: {0, 1, 2, 3})
+  monkeypatch.setattr(cgroup, 'cpu_limit', lambda: limit)
+  assert machine.describe().cores == cores
+
+
+def test_memory_follows_container(monkeypatch):
+  monkeypatch.setattr(cgroup, 'memory_limit', lambda: 12345)
+  assert machine.describe().memory_bytes == 12345
+
+
+def test_nothing_here_imports_jax():
+  code = (
+    'import sys\nfrom attn_agents.utils import machine\n'
+    'machine.describe(); machine.probe_devices()\nprint("jax" in sys.modules)'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=_ROOT,
+    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stdout == 'False\n'
+
+
+@pytest.fixture
+def count_processes(monkeypatch):
+  """Lists the commands that `subprocess.run` was given."""
+  commands: list[list[str]] = []
+  run = subprocess.run
+
+  def recording(command, **kwargs):
+    commands.append(command)
+    return run(command, **kwargs)
+
+  monkeypatch.setattr(subprocess, 'run', recording)
+  return commands
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_short_cut_says_what_jax_says(monkeypatch, count_processes, count):
+  monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
+  monkeypatch.setenv(
+    'XLA_FLAGS', f'--xla_force_host_platform_device_count={count}'
+  )
+  short = machine.probe_devices()
+  assert not count_processes
+  monkeypatch.setattr(machine, '_only_cpu_possible', lambda: False)
+  assert machine.probe_devices() == short
+  assert len(count_processes) == 1
+  assert short.count == count
+
+
+def test_plugin_makes_it_ask_jax(monkeypatch):
+  monkeypatch.delenv('JAX_PLATFORMS', raising=False)
+  monkeypatch.setattr(
+    machine, '_PROBE', 'print("noise\\n[\\"gpu\\", 2, \\"X\\"]")'
+  )
+  spec = machine.importlib.util.find_spec
+  monkeypatch.setattr(
+    machine.importlib.util,
+    'find_spec',
+    lambda name: 'found' if name == 'jax_plugins' else spec(name),
+  )
+  assert machine.probe_devices() == machine.Devices('gpu', 2, 'X')
+
+
+@pytest.mark.parametrize(
+  ('probe', 'reason'),
+  [
+    (
+      'raise OSError("no driver")',
+      'JAX ended with 1 (JAX_PLATFORMS=tpu): OSError: no driver',
+    ),
+    ('import os; os.abort()', 'JAX ended with -6'),
+    ('import time; time.sleep(60)', 'did not start within 1 s'),
+  ],
+)
+def test_failures_are_reasons(monkeypatch, probe, reason):
+  monkeypatch.setenv('JAX_PLATFORMS', 'tpu')
+  monkeypatch.setattr(machine, '_PROBE', probe)
+  devices = machine.probe_devices(timeout=1)
+  assert devices.count == 0
+  assert reason in devices.reason
