@@ -171,6 +171,12 @@ class Experiment:
       state=jax.tree.map(np.asarray, state), counters=counters.Counters()
     )
 
+  def state_spec(self) -> types.Nest:
+    """Shapes and dtypes of the train state, for restoring one."""
+    return jax.eval_shape(
+      lambda: update.init_state(self.agent, self.config, jax.random.key(0))
+    )
+
   def make_feeder(
     self,
     batches: Iterable[Sequence[types.Trajectory]],

@@ -31,7 +31,7 @@ class Status:
   """The last word of one process.
 
   Attributes:
-    role: 'learner', 'actor', 'queue' or 'variables'.
+    role: 'learner', 'reverb', 'actor' or 'actor_supervisor'.
     index: among processes of the same role.
     pid: its process id.
     state: 'starting', 'running', 'done', 'stopped' or 'failed'.

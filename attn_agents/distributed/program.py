@@ -1,8 +1,8 @@
 """The process graph as a Launchpad program. The only module that knows it.
 
-    actor 0..n-1  --trajectories-->  queue  --batches-->  learner
-         ^                                                   |
-         +------------------  variables  <----parameters-----+
+    actor 0..n-1  --trajectories-->  reverb: queue  --batches-->  learner
+         ^                                                           |
+         +---------------------  reverb: variables  <--parameters----+
 
 Nodes are plain Python classes without Courier: data travels through Reverb
 only (`replay/servers.py` says why). `supervisor.py` runs this module as a
@@ -75,8 +75,7 @@ def build(place: topology.Topology) -> 'lp.Program':
   ]
   if place.serve:
     groups = [
-      ('queue', roles.QueueServer, (0,)),
-      ('variables', roles.VariableServer, (0,)),
+      ('reverb', roles.ReverbServers, (0,)),
       ('learner', roles.LearnerRole, (0,)),
       *groups,
     ]
@@ -131,7 +130,7 @@ def self_check() -> str:
       program,
       launch_type='local_mp',
       terminal='output_to_files',
-      local_resources={'node': _process('queue')},
+      local_resources={'node': _process('reverb')},
     ).wait()
     ran = sorted(p.name for p in pathlib.Path(directory).iterdir())
   if ran != ['0', '1']:

@@ -74,10 +74,14 @@ class Role:
     return experiment.Experiment(config)
 
 
-class QueueServer(Role):
-  """Holds trajectories on their way from actors to the learner."""
+class ReverbServers(Role):
+  """Holds trajectories on their way to the learner, and the parameters.
 
-  name = 'queue'
+  Two servers, each on a port of its own, in one process: every process that
+  loads Reverb spends about ten CPU-seconds on importing TensorFlow.
+  """
+
+  name = 'reverb'
 
   def work(
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
@@ -86,32 +90,15 @@ class QueueServer(Role):
     from attn_agents.replay import servers
 
     parts = self._experiment()
-    server = servers.queue_server(
+    queue = servers.queue_server(
       parts.trajectory_spec(),
       capacity=parts.config.queue.capacity_batches * parts.items_per_batch,
       port=topology.port_of(self.place.queue_address),
     )
-    status.set('running', f'port {server.port}')
-    stop.event.wait()
-    status.set('stopped')
-
-
-class VariableServer(Role):
-  """Holds the newest parameters and their version."""
-
-  name = 'variables'
-
-  def work(
-    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
-  ) -> None:
-    """Serves until told to stop."""
-    from attn_agents.replay import servers
-
-    server = servers.variable_server(
-      self._experiment().num_params,
-      port=topology.port_of(self.place.variables_address),
+    variables = servers.variable_server(
+      parts.num_params, port=topology.port_of(self.place.variables_address)
     )
-    status.set('running', f'port {server.port}')
+    status.set('running', f'queue {queue.port}, variables {variables.port}')
     stop.event.wait()
     status.set('stopped')
 
@@ -164,9 +151,10 @@ class LearnerRole(Role):
     checkpointer = checkpoint.Checkpointer(
       run.checkpoints, keep=parts.config.runtime.checkpoints_kept
     )
-    start = parts.initial_snapshot()
-    if checkpointer.newest() is not None:
-      start = checkpointer.restore(start.state)
+    if checkpointer.newest() is None:
+      start = parts.initial_snapshot()
+    else:
+      start = checkpointer.restore(parts.state_spec())
     self._status.set(
       'starting',
       'connecting to the queue and the variable server',

@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.2
 # kills its workers some seconds earlier.
 _STOP_SECONDS = 14.0
 # What ends the run when it dies; an actor alone does not.
-_ESSENTIAL = ('queue', 'variables', 'learner', 'actor_supervisor')
+_ESSENTIAL = ('reverb', 'learner', 'actor_supervisor')
 
 
 class Display(Protocol):

@@ -16,7 +16,7 @@ class Topology:
     logdir: the run's directory, as each process sees it.
     queue_address, variables_address: 'host:port' of the Reverb servers.
     actors: indices of the actors that run here.
-    serve: whether the two servers and the learner run here; False for a host
+    serve: whether the Reverb servers and the learner run here; False for a host
       that only plays.
   """
 

@@ -76,7 +76,8 @@ class Checkpointer:
     """Reads the newest checkpoint, or that of `step`.
 
     Args:
-      template: a state of the same structure, shapes and dtypes.
+      template: the structure, shapes and dtypes of the state: arrays or
+        `jax.ShapeDtypeStruct`s.
       step: learner step; None takes the newest.
 
     Raises:
@@ -90,7 +91,9 @@ class Checkpointer:
     restored: Any = self._manager.restore(
       step,
       args=ocp.args.Composite(
-        state=ocp.args.StandardRestore([np.asarray(x) for x in leaves]),
+        state=ocp.args.StandardRestore(
+          [np.zeros(x.shape, x.dtype) for x in leaves]
+        ),
         meta=ocp.args.JsonRestore(),
       ),
     )

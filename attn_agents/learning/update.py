@@ -141,11 +141,7 @@ def make_update(
     )
     metrics['nonfinite'] = 1.0 - finite.astype(jnp.float32)
 
-    params, opt_state = _step(optimizer, state, grads, finite)
-    new_state = TrainState(
-      params, opt_state, hyperparams, state.learner_steps + 1
-    )
-    return new_state, metrics
+    return _step(optimizer, state, grads, finite), metrics
 
   return jax.pmap(
     update,
@@ -183,8 +179,8 @@ def _step(
   state: TrainState,
   grads: types.Nest,
   finite: jax.Array,
-) -> tuple[types.Nest, optax.OptState]:
-  """Returns new parameters and optimiser state; the old unless `finite`."""
+) -> TrainState:
+  """Steps down the gradient if it is `finite`; counts the batch anyway."""
   opt_state = optimizers.set_hyperparams(
     state.opt_state,
     learning_rate=state.hyperparams.learning_rate,
@@ -192,10 +188,15 @@ def _step(
     clip_threshold=state.hyperparams.clip_threshold,
   )
   updates, opt_state = optimizer.update(grads, opt_state, state.params)
-  return jax.tree.map(
+  params, opt_state = jax.tree.map(
     lambda new, old: jnp.where(finite, new, old),
     (optax.apply_updates(state.params, updates), opt_state),
     (state.params, state.opt_state),
+  )
+  return state._replace(
+    params=params,
+    opt_state=opt_state,
+    learner_steps=state.learner_steps + 1,
   )
 
 

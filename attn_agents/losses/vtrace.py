@@ -75,34 +75,24 @@ def vtrace_loss(
   _check_shapes(outputs, unroll)
   steps = _make_transitions(outputs, unroll, config)
   rhos, errors, advantages = _vtrace(steps, config)
-
-  num_rows = steps.weight.size
-  logits = steps.policy_logits.reshape(num_rows, -1)
-  weight = steps.weight.reshape(num_rows)
-  # rlax takes means over all rows. It also stops the gradients: of the targets
-  # in `vtrace`, of the advantages here.
-  pg_loss = num_rows * rlax.policy_gradient_loss(
-    logits, steps.action.reshape(num_rows), advantages.reshape(num_rows), weight
-  )
-  entropy = -num_rows * rlax.entropy_loss(logits, weight)
-  baseline_loss = config.baseline_cost * jnp.sum(
-    rlax.l2_loss(errors) * steps.weight
-  )
+  pg_loss, baseline_loss, entropy = _terms(steps, errors, advantages)
+  baseline_loss *= config.baseline_cost
   loss = pg_loss + baseline_loss - entropy_cost * entropy
-
-  num_transitions = jnp.sum(weight)
-  divisor = jnp.maximum(num_transitions, 1.0)
   clipped_rhos = jnp.minimum(config.clip_rho_threshold, rhos)
+  num_transitions = jnp.sum(steps.weight)
   metrics = {
     'loss': loss,
     'pg_loss': pg_loss,
     'baseline_loss': baseline_loss,
     'num_transitions': num_transitions,
-    'entropy': entropy / divisor,
-    'baseline_mean': jnp.sum(steps.baseline_tm1 * steps.weight) / divisor,
-    'rho_mean': jnp.sum(clipped_rhos * steps.weight) / divisor,
   }
-  return loss, metrics
+  totals = {
+    'entropy': entropy,
+    'baseline_mean': jnp.sum(steps.baseline_tm1 * steps.weight),
+    'rho_mean': jnp.sum(clipped_rhos * steps.weight),
+  }
+  divisor = jnp.maximum(num_transitions, 1.0)
+  return loss, metrics | {k: v / divisor for k, v in totals.items()}
 
 
 def _check_shapes(outputs: types.NetworkOutput, unroll: types.Unroll) -> None:
@@ -179,3 +169,20 @@ def _vtrace(
     steps.reward + steps.discount * targets - steps.baseline_tm1
   )
   return rhos, errors, advantages
+
+
+def _terms(
+  steps: _Transitions, errors: types.Array, advantages: types.Array
+) -> tuple[types.Array, types.Array, types.Array]:
+  """Returns policy gradient loss, half squared errors and entropy, summed."""
+  num_rows = steps.weight.size
+  logits = steps.policy_logits.reshape(num_rows, -1)
+  weight = steps.weight.reshape(num_rows)
+  # rlax takes means over all rows. It also stops the gradients: of the targets
+  # in `vtrace`, of the advantages here.
+  pg_loss = num_rows * rlax.policy_gradient_loss(
+    logits, steps.action.reshape(num_rows), advantages.reshape(num_rows), weight
+  )
+  entropy = -num_rows * rlax.entropy_loss(logits, weight)
+  baseline_loss = jnp.sum(rlax.l2_loss(errors) * steps.weight)
+  return pg_loss, baseline_loss, entropy

@@ -45,13 +45,9 @@ def test_a_stop_with_nothing_saved_has_the_signals_code(signal, code):
   assert 'no checkpoint' in ending.cause
 
 
-@pytest.mark.parametrize('role', ['queue', 'variables', 'learner'])
+@pytest.mark.parametrize('role', ['reverb', 'learner'])
 def test_a_killed_process_is_named(role):
-  others = [
-    _status(r, 'stopped')
-    for r in ('queue', 'variables', 'learner')
-    if r != role
-  ]
+  others = [_status(r, 'stopped') for r in ('reverb', 'learner') if r != role]
   ending = _diagnose(_status(role, 'running', GONE), *others, code=1)
   assert ending.code == 1
   assert ending.cause.startswith(f'failed: {role}-0: it (pid {GONE}) was')
@@ -60,11 +56,11 @@ def test_a_killed_process_is_named(role):
 def test_the_first_failure_is_the_cause():
   ending = _diagnose(
     _status('learner', 'failed', time=2.0, detail='queue went away'),
-    _status('queue', 'failed', time=1.0, detail='PortInUseError: port 5'),
+    _status('reverb', 'failed', time=1.0, detail='PortInUseError: port 5'),
     code=1,
   )
   assert ending.code == 1
-  assert 'queue-0: PortInUseError: port 5' in ending.cause
+  assert 'reverb-0: PortInUseError: port 5' in ending.cause
 
 
 def test_a_killed_launcher_is_named():

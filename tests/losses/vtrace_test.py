@@ -1,7 +1,6 @@
 """V-trace against IMPALA's Eq. 1 as printed and closed-form gradients."""
 
 import functools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +10,7 @@ import pytest
 from attn_agents import types
 from attn_agents.losses import vtrace
 from configs import schema
+from tests.losses import vtrace_reference
 
 _FIRST, _MID, _LAST = types.StepType
 _A = 4
@@ -58,63 +58,6 @@ def _make_batch(seed):
   return outputs, unroll
 
 
-def _log_softmax(x):
-  x = x.astype(np.float64)
-  x = x - x.max(-1, keepdims=True)
-  return x - np.log(np.exp(x).sum(-1, keepdims=True))
-
-
-class _Reference(NamedTuple):
-  rho: np.ndarray
-  targets: np.ndarray
-  advantages: np.ndarray
-  log_pi: np.ndarray
-
-
-def _segment_targets(values, rewards, discounts, rhos, config):
-  """IMPALA Eq. 1 for one piece of one episode: sums of products, O(n^3)."""
-  n = len(rewards)
-  rho = np.minimum(config.clip_rho_threshold, rhos)
-  c = config.vtrace_lambda * np.minimum(1.0, rhos)
-  targets = np.zeros(n + 1)
-  for s in range(n + 1):
-    targets[s] = values[s]
-    for t in range(s, n):
-      delta = rho[t] * (rewards[t] + discounts[t] * values[t + 1] - values[t])
-      targets[s] += np.prod(discounts[s:t]) * np.prod(c[s:t]) * delta
-  return targets
-
-
-def _reference(outputs, unroll, config):
-  """Cuts the unroll at FIRST rows and treats every piece on its own."""
-  log_pi, log_mu = (
-    np.take_along_axis(_log_softmax(x), unroll.action[..., None], -1)[..., 0]
-    for x in (outputs.policy_logits[:-1], unroll.behaviour_logits)
-  )
-  rho = np.exp(log_pi - log_mu)
-  values = outputs.baseline.astype(np.float64)
-  reward = unroll.timestep.reward[1:].astype(np.float64)
-  if config.max_abs_reward:
-    limit = config.max_abs_reward
-    reward = np.minimum(np.maximum(reward, -limit), limit)
-  discount = config.discount * unroll.timestep.discount[1:].astype(np.float64)
-  targets, advantages = np.zeros((2, _T, _B))
-  for b in range(_B):
-    firsts = [t for t in range(1, _T + 1) if _STEP_TYPES[t, b] == _FIRST]
-    for start, end in zip([0, *firsts], [*firsts, _T + 1], strict=True):
-      rows = slice(start, end)
-      steps = slice(start, end - 1)
-      vs = _segment_targets(
-        values[rows, b], reward[steps, b], discount[steps, b], rho[steps, b],
-        config,
-      )  # fmt: skip
-      targets[steps, b] = vs[:-1]
-      advantages[steps, b] = np.minimum(
-        config.clip_pg_rho_threshold, rho[steps, b]
-      ) * (reward[steps, b] + discount[steps, b] * vs[1:] - values[steps, b])
-  return _Reference(rho, targets, advantages, log_pi)
-
-
 def _loss(outputs, unroll, config, entropy_cost=None):
   if entropy_cost is None:
     entropy_cost = config.entropy_cost
@@ -152,13 +95,13 @@ _CONFIGS = {
 def test_loss_and_metrics_match_the_definition(name, seed):
   config = _CONFIGS[name]
   outputs, unroll = _make_batch(seed)
-  ref = _reference(outputs, unroll, config)
+  ref = vtrace_reference.reference(outputs, unroll, config)
   for threshold in (1.0, config.clip_rho_threshold):
     assert (ref.rho[_VALID] > threshold).sum() > 3
     assert (ref.rho[_VALID] < threshold).sum() > 3
   assert (np.abs(unroll.timestep.reward[1:][_VALID]) > 1.0).sum() > 3
 
-  pi = _log_softmax(outputs.policy_logits[:-1])
+  pi = vtrace_reference.log_softmax(outputs.policy_logits[:-1])
   entropies = -(np.exp(pi) * pi).sum(-1)[_VALID]
   pg_loss = -(ref.advantages * ref.log_pi)[_VALID].sum()
   errors = (ref.targets - outputs.baseline[:-1])[_VALID]
@@ -186,8 +129,8 @@ def test_loss_and_metrics_match_the_definition(name, seed):
 def test_policy_gradient_is_advantage_times_score(name):
   config = _CONFIGS[name]
   outputs, unroll = _make_batch(2)
-  ref = _reference(outputs, unroll, config)
-  pi = np.exp(_log_softmax(outputs.policy_logits[:-1]))
+  ref = vtrace_reference.reference(outputs, unroll, config)
+  pi = np.exp(vtrace_reference.log_softmax(outputs.policy_logits[:-1]))
   expected = np.zeros(outputs.policy_logits.shape)
   score = np.eye(_A)[unroll.action] - pi
   expected[:-1] = -(ref.advantages * _VALID)[..., None] * score
@@ -199,7 +142,7 @@ def test_policy_gradient_is_advantage_times_score(name):
 def test_baseline_gradient_is_the_td_error_and_comes_from_its_loss_alone(name):
   config = _CONFIGS[name]
   outputs, unroll = _make_batch(3)
-  ref = _reference(outputs, unroll, config)
+  ref = vtrace_reference.reference(outputs, unroll, config)
   expected = np.zeros(outputs.baseline.shape)
   expected[:-1] = (
     -config.baseline_cost * (ref.targets - outputs.baseline[:-1]) * _VALID
@@ -211,7 +154,7 @@ def test_baseline_gradient_is_the_td_error_and_comes_from_its_loss_alone(name):
 def test_entropy_gradient():
   config = schema.LearningConfig()
   outputs, unroll = _make_batch(4)
-  log_pi = _log_softmax(outputs.policy_logits[:-1])
+  log_pi = vtrace_reference.log_softmax(outputs.policy_logits[:-1])
   pi = np.exp(log_pi)
   entropy = -(pi * log_pi).sum(-1, keepdims=True)
   # dH/dlogits = -pi (log pi + H); the loss has -entropy_cost H.
