@@ -14,7 +14,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 # Both refuse whatever does not match the lock's hashes.
 ifneq ($(UV),)
-INSTALL := $(UV) pip install --quiet --python $(PYTHON)
+INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON)
 else
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 endif

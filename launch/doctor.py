@@ -7,7 +7,7 @@ Exit codes: 0 all well, 1 something fails, 2 bad flags.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import rich.console
 import rich.text
@@ -15,6 +15,7 @@ from absl import flags
 
 from attn_agents.diagnostics import checks, games, runner
 from configs import games as game_names
+from launch import command_line
 
 _GAMES = flags.DEFINE_bool(
   'games', False, 'start every game instead of checking the machine'
@@ -24,22 +25,8 @@ _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
 )
 
 
-def main(argv: Sequence[str]) -> int:
-  """Runs the doctor.
-
-  Args:
-    argv: command line, the program's name first.
-
-  Returns:
-    The exit code.
-  """
-  try:
-    surplus = flags.FLAGS(argv)[1:]
-    if surplus:
-      raise flags.Error(f"unexpected argument '{surplus[0]}'")
-  except flags.Error as e:
-    print(f'doctor: {" ".join(str(e).split())}', file=sys.stderr)
-    return 2
+def main() -> int:
+  """Runs the doctor; returns the exit code."""
   console = rich.console.Console(highlight=False, soft_wrap=True)
   answers = _start_games() if _GAMES.value else _check_machine(console)
   failed = []
@@ -83,4 +70,4 @@ def _show(console: rich.console.Console, answer: runner.Answer) -> None:
 
 
 if __name__ == '__main__':
-  sys.exit(main(sys.argv))
+  sys.exit(command_line.run(main))

@@ -6,12 +6,7 @@ The same command again continues the run. Exit codes: 0 done or stopped and
 saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
 """
 
-import pathlib
 import sys
-
-if __package__ is None or __package__ == '':
-  # Run as a script: make the checkout importable from anywhere.
-  sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags
 

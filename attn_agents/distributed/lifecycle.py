@@ -124,6 +124,16 @@ def adopt_orphans() -> None:
   ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def is_alive(pid: int) -> bool:
+  """Whether a process exists and is more than a zombie."""
+  try:
+    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+  except (FileNotFoundError, ProcessLookupError):
+    return False
+  # The name before the state is in brackets and may hold anything.
+  return stat.rpartition(')')[2].split()[0] != 'Z'
+
+
 def log_to_file(logdir: pathlib.Path | str, name: str) -> None:
   """Sends stdout and stderr of this process to `<logdir>/logs/<name>.log`.
 

@@ -100,7 +100,22 @@ class ReverbServers(Role):
     )
     status.set('running', f'queue {queue.port}, variables {variables.port}')
     stop.event.wait()
+    self._outlast_learner()
     status.set('stopped')
+
+  def _outlast_learner(self) -> None:
+    """Stays until the learner, which may need its servers, has ended."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while time.monotonic() < deadline:
+      statuses = lifecycle.read_statuses(self.place.logdir)
+      learner = next((s for s in statuses if s.role == 'learner'), None)
+      if (
+        learner is None
+        or learner.state in lifecycle.ENDED
+        or not lifecycle.is_alive(learner.pid)
+      ):
+        return
+      time.sleep(0.1)
 
 
 class LearnerRole(Role):

@@ -226,7 +226,7 @@ def _dead(statuses: Sequence[lifecycle.Status]) -> str:
     if (
       status.role in _ESSENTIAL
       and status.state not in lifecycle.ENDED
-      and not _is_alive(status.pid)
+      and not lifecycle.is_alive(status.pid)
     ):
       name = status.name.replace('_supervisor', '')
       what = 'its supervisor' if name != status.name else 'it'
@@ -235,13 +235,6 @@ def _dead(statuses: Sequence[lifecycle.Status]) -> str:
         f'(logs/{name}.log)'
       )
   return ''
-
-
-def _is_alive(pid: int) -> bool:
-  try:
-    return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-  except psutil.NoSuchProcess:
-    return False
 
 
 def _has_checkpoint(logdir: str) -> bool:

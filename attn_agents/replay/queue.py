@@ -1,5 +1,6 @@
 """Writing unrolls into the queue and reading them out again."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -82,7 +83,6 @@ class QueueReader:
       items: trajectories per batch.
     """
     servers.wait_until_up(address)
-    self._address = address
     self._client = reverb.Client(address)
     self._spec = spec
     self._items = items
@@ -100,6 +100,11 @@ class QueueReader:
       )
       yield [tree.unflatten_as(self._spec, sample.data) for sample in samples]
 
-  def depth(self) -> int:
-    """Items waiting in the queue."""
-    return servers.queue_depth(self._address)
+  def depth(self) -> float:
+    """Items waiting in the queue; NaN if the server does not answer at once."""
+    try:
+      info = self._client.server_info(timeout=1)
+    except reverb.errors.DeadlineExceededError:
+      # Only a measurement: whether the server lives is not decided here.
+      return math.nan
+    return info[servers.QUEUE_TABLE].current_size

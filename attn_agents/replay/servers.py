@@ -109,9 +109,3 @@ def wait_until_up(address: str, timeout: float | None = None) -> None:
     client.server_info(timeout=None if timeout is None else int(timeout))
   except reverb.errors.DeadlineExceededError:
     raise TimeoutError(f'no Reverb server answers at {address}') from None
-
-
-def queue_depth(address: str) -> int:
-  """Items waiting in the queue at `address`."""
-  info = reverb.Client(address).server_info(timeout=5)
-  return int(info[QUEUE_TABLE].current_size)

@@ -8,7 +8,7 @@ import pytest
 
 from attn_agents.diagnostics import checks, runner
 from configs import games
-from launch import doctor
+from launch import command_line, doctor
 
 _DOCTOR = pathlib.Path(doctor.__file__)
 
@@ -22,6 +22,10 @@ def _doctor(*args: str, timeout: float = 60.0) -> subprocess.CompletedProcess:
     timeout=timeout,
     check=False,
   )
+
+
+def _run(argv: list[str]) -> int:
+  return command_line.run(doctor.main, argv)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,7 @@ def answers(monkeypatch):
 
 
 def test_all_well_is_a_line_per_check_and_exit_0(answers, capsys):
-  assert doctor.main(['doctor', '--nogames', '--noallow_open_ports']) == 0
+  assert _run(['doctor', '--nogames', '--noallow_open_ports']) == 0
   lines = capsys.readouterr().out.splitlines()
   assert lines[-1] == f'all {len(checks.CHECKS)} passed'
   # One screen.
@@ -66,7 +70,7 @@ def test_all_well_is_a_line_per_check_and_exit_0(answers, capsys):
 @pytest.mark.parametrize('name', [check.name for check in checks.CHECKS])
 def test_each_failure_is_named_with_its_remedy(answers, capsys, name):
   answers[name] = 'why [not]'
-  assert doctor.main(['doctor', '--nogames', '--noallow_open_ports']) == 1
+  assert _run(['doctor', '--nogames', '--noallow_open_ports']) == 1
   lines = capsys.readouterr().out.splitlines()
   (at,) = (i for i, line in enumerate(lines) if line.startswith('FAIL '))
   assert name in lines[at]
@@ -77,13 +81,13 @@ def test_each_failure_is_named_with_its_remedy(answers, capsys, name):
 
 def test_open_ports_can_be_accepted(answers, capsys):
   answers['isolation'] = 'refused'
-  assert doctor.main(['doctor', '--nogames', '--allow_open_ports']) == 0
+  assert _run(['doctor', '--nogames', '--allow_open_ports']) == 0
   assert 'not possible' in capsys.readouterr().out
 
 
 def test_failing_game_is_named(answers, capsys):
   answers['tennis'] = 'no ROM'
-  assert doctor.main(['doctor', '--games']) == 1
+  assert _run(['doctor', '--games']) == 1
   lines = capsys.readouterr().out.splitlines()
   assert len(lines) == len(games.ATARI_GAMES) + 1
   assert lines[-1] == '1 of 57 failed: tennis'

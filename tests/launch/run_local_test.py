@@ -1,0 +1,112 @@
+"""The real thing: Launchpad, EnvPool, Reverb and all their processes."""
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from tests.launch import running
+
+
+def _refused(*args: str) -> str:
+  """The one line that bad input gets."""
+  start = time.monotonic()
+  done = subprocess.run(
+    [sys.executable, str(running.ROOT / 'launch' / 'run_local.py'), *args],
+    capture_output=True, text=True, timeout=60, check=False,
+  )  # fmt: skip
+  assert done.returncode == 2, done
+  assert done.stdout == ''
+  assert time.monotonic() - start < 30
+  (line,) = done.stderr.strip().splitlines()
+  return line
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['--game=pacman'], "unknown game 'pacman'; did you mean 'ms_pacman'?"),
+    (['--agent=s3'], "unknown agent 's3'; did you mean 's3ta'?"),
+    (['--gam=pong'], 'gam'),
+    (['--max_frames=many'], 'max_frames'),
+    (['--set=learning.batchsize=3'], "did you mean 'batch_size'?"),
+    (['pong'], "unexpected argument 'pong'"),
+    (['--envs_per_actor=7'], 'the nearest that does is 8'),
+  ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):
+  logdir = tmp_path / 'run'
+  assert words in _refused(*args, f'--logdir={logdir}')
+  assert not logdir.exists(), 'something was left behind'
+
+
+def _check_rows(rows):
+  for a, b in itertools.pairwise(rows):
+    assert b['learner_steps'] > a['learner_steps']
+    assert b['agent_steps'] > a['agent_steps']
+    assert b['wall_time'] > a['wall_time']
+  for row in rows:
+    assert row['frames'] == 4 * row['agent_steps']
+    # 10 transitions x 8 environments per update, less the reset rows.
+    most = 80 * row['learner_steps']
+    assert 0.9 * most < row['agent_steps'] <= most
+    assert row['loss'] == row['loss']
+    assert 0 <= row['policy_lag_mean'] <= row['policy_lag_max'] <= 8
+    for name in ('learner_wait_share', 'actor_wait_share', 'actor_env_share'):
+      assert 0 <= row[name] <= 1.05
+
+
+def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
+  # 1. From nothing to max_frames.
+  logdir = tmp_path / 'run'
+  run = running.LocalRun(logdir, *running.TINY, '--max_frames=8000')
+  assert run.end(timeout=200) == 0, run.text()
+  assert run.last_line().startswith('done; checkpoint saved at ')
+  first = run.rows()
+  _check_rows(first)
+  assert first[-1]['frames'] >= 8000
+  assert not run.orphans()
+  content = json.loads((logdir / 'config.json').read_text())
+  assert content['config']['environment']['game'] == 'ms_pacman'
+  for name in ('learner-0', 'reverb-0', 'actor-0', 'actor-1', 'launcher'):
+    assert (logdir / 'logs' / f'{name}.log').stat().st_size > 0
+  assert list((logdir / 'tensorboard').iterdir())
+
+  # 2. The same command goes on where it was; without an end this time.
+  run = running.LocalRun(logdir, *running.TINY)
+  run.wait_until(lambda: len(run.rows()) >= len(first) + 2)
+  assert run.rows()[: len(first)] == first
+  assert run.rows()[len(first)]['frames'] > first[-1]['frames']
+  seeds = json.loads((logdir / 'status' / 'actor-0.json').read_text())
+
+  # 3. A killed actor comes back with new seeds, and the rest goes on.
+  victim = run.status('actor-0').pid
+  psutil.Process(victim).kill()
+  run.wait_until(lambda: run.status('actor-0').pid != victim)
+  run.wait_until(lambda: run.status('actor-0').state == 'running')
+  again = run.status('actor-0').extra
+  assert again['restarts'] == 1
+  assert again['seeds'] != seeds['extra']['seeds']
+  run.wait_until_learning()
+  assert 'was killed by signal 9; starting it again' in run.text()
+
+  # 4. SIGTERM saves and ends it.
+  start = time.monotonic()
+  run.process.send_signal(signal.SIGTERM)
+  assert run.end(timeout=20) == 0, run.text()
+  assert time.monotonic() - start < 20
+  assert run.last_line().startswith('stopped; checkpoint saved at ')
+  assert not run.orphans()
+  rows = run.rows()
+  _check_rows(rows)
+  saved = int(run.last_line().split()[-2].replace(',', ''))
+  assert saved >= rows[-1]['frames'] > first[-1]['frames']
+
+  # 5. Another config has no business here.
+  line = _refused(*running.TINY, f'--logdir={logdir}', '--seed=5')
+  assert 'seed: 0 there, 5 now' in line

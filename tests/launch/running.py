@@ -1,0 +1,137 @@
+"""Starts `launch/run_local.py` as a user would, and looks at what it does."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+from attn_agents.distributed import lifecycle
+from attn_agents.utils import metrics_table
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+# Small enough to compile in seconds; the program around it is the real one.
+TINY = [
+  '--preset=small',
+  '--num_actors=2',
+  '--envs_per_actor=4',
+  '--set=environment.height=42',
+  '--set=environment.width=42',
+  '--set=network.conv_channels=8,16',
+  '--set=network.vision_channels=16',
+  '--set=network.query_hidden=32',
+  '--set=network.answer_hidden=32',
+  '--set=network.policy_core_size=32',
+  '--set=network.head_hidden=16',
+  '--set=learning.unroll_length=10',
+  '--set=learning.batch_size=8',
+  '--set=runtime.log_every_seconds=0.5',
+]
+
+
+class LocalRun:
+  """One `run_local` process and everything below it."""
+
+  def __init__(self, logdir, *args: str):
+    self.logdir = pathlib.Path(logdir)
+    self.output = self.logdir.parent / f'{self.logdir.name}.out'
+    with open(self.output, 'a') as output:
+      self.process = subprocess.Popen(
+        [
+          sys.executable,
+          str(ROOT / 'launch' / 'run_local.py'),
+          f'--logdir={logdir}',
+          *args,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'},
+      )
+    # Seen over the run's life, to look for orphans at its end.
+    self._descendants: dict[int, psutil.Process] = {}
+
+  def text(self) -> str:
+    return self.output.read_text()
+
+  def last_line(self) -> str:
+    return self.text().strip().splitlines()[-1]
+
+  def rows(self) -> list[metrics_table.Row]:
+    return metrics_table.read(self.logdir / 'metrics.csv')
+
+  def status(self, name: str) -> lifecycle.Status | None:
+    statuses = lifecycle.read_statuses(self.logdir)
+    return next((s for s in statuses if s.name == name), None)
+
+  def launcher(self) -> psutil.Process:
+    for child in psutil.Process(self.process.pid).children():
+      if 'attn_agents.distributed.program' in ' '.join(child.cmdline()):
+        return child
+    raise AssertionError('no launcher')
+
+  def wait_until(self, condition, timeout: float = 120.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+      self._note_descendants()
+      if self.process.poll() is not None:
+        raise AssertionError(f'run_local ended early:\n{self.text()}')
+      if time.monotonic() > deadline:
+        raise AssertionError(f'waited {timeout} s in vain:\n{self.text()}')
+      time.sleep(0.1)
+
+  def wait_until_learning(self, updates: int = 2) -> None:
+    before = len(self.rows())
+    self.wait_until(lambda: len(self.rows()) >= before + updates)
+
+  def end(self, timeout: float) -> int:
+    """Waits for the exit code."""
+    self._note_descendants()
+    try:
+      return self.process.wait(timeout)
+    except subprocess.TimeoutExpired:
+      self.kill_everything()
+      raise AssertionError(
+        f'run_local did not end in {timeout} s:\n{self.text()}'
+      ) from None
+
+  def orphans(self, patience: float = 2.0) -> list[str]:
+    """Command lines of descendants that outlived the run."""
+    deadline = time.monotonic() + patience
+    while True:
+      alive = [p for p in self._descendants.values() if _is_alive(p)]
+      if not alive or time.monotonic() > deadline:
+        return [' '.join(p.cmdline()) for p in alive]
+      time.sleep(0.1)
+
+  def kill_everything(self) -> None:
+    """kill -9 of the whole tree."""
+    self._note_descendants()
+    for process in [psutil.Process(self.process.pid), *self._alive()]:
+      try:
+        process.send_signal(signal.SIGKILL)
+      except psutil.NoSuchProcess:
+        continue
+    self.process.wait(10)
+
+  def _alive(self) -> list[psutil.Process]:
+    return [p for p in self._descendants.values() if _is_alive(p)]
+
+  def _note_descendants(self) -> None:
+    try:
+      parent = psutil.Process(self.process.pid)
+      for child in parent.children(recursive=True):
+        self._descendants[child.pid] = child
+    except psutil.NoSuchProcess:
+      return
+
+
+def _is_alive(process: psutil.Process) -> bool:
+  try:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+  except psutil.NoSuchProcess:
+    return False
