@@ -1,7 +1,8 @@
 # `make help` lists what there is. Everything runs in .venv, which `make setup`
 # builds from the hashed locks in requirements/; BUILD_NOTES.md has the reasons.
 
-VARIANT ?= cpu
+# What .venv was built for, so that only the first `make setup` has to say it.
+VARIANT ?= $(or $(patsubst .venv/.runtime-%,%,$(firstword $(wildcard .venv/.runtime-*))),cpu)
 ARGS ?=
 
 VENV := .venv

@@ -1,13 +1,20 @@
 """Packaging; `make setup` is the way to a working environment."""
 
 import pathlib
+import re
 
 import setuptools
 
 _REQUIREMENTS = pathlib.Path(__file__).parent / 'requirements'
 # Of requirements/base.in, what only runs with several processes need; their
 # wheels exist for Linux on x86-64 and Python 3.10 only.
-_DISTRIBUTED = ('dm-launchpad', 'dm-reverb', 'protobuf')
+_DISTRIBUTED = (
+  'dm-launchpad',
+  'dm-reverb',
+  'protobuf',
+  'tensorboard',
+  'tensorflow-cpu',
+)
 
 
 def _read(name: str) -> list[str]:
@@ -18,7 +25,9 @@ def _read(name: str) -> list[str]:
 
 
 _BASE = _read('base')
-_LAUNCHPAD = [line for line in _BASE if line.startswith(_DISTRIBUTED)]
+_LAUNCHPAD = [
+  line for line in _BASE if re.split('[=<>]', line)[0] in _DISTRIBUTED
+]
 
 setuptools.setup(
   name='attn_agents',

@@ -7,6 +7,12 @@ from configs import agents, errors, games, overrides, schema, validation
 
 PRESETS = ('paper', 'small')
 _MAX_ENVS_PER_ACTOR = 16
+# What other choices follow from, so that it cannot be changed afterwards.
+_FLAG_ONLY = {
+  'agent': 'agent',
+  'preset': 'preset',
+  'environment.game': 'game',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +47,11 @@ def check_names(request: Request) -> None:
     raise errors.unknown('game', request.game, games.ALL_GAMES)
   if request.preset not in (*PRESETS, 'auto'):
     raise errors.unknown('preset', request.preset, (*PRESETS, 'auto'))
+  for setting in request.settings:
+    name = setting.partition('=')[0].strip()
+    flag = _FLAG_ONLY.get(name)
+    if flag:
+      raise errors.ConfigError(f'--set={setting}: use --{flag} instead')
   overrides.apply(agents.make(request.agent, 'small'), request.settings)
 
 

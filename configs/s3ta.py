@@ -15,7 +15,7 @@ class S3TAConfig(schema.NetworkConfig):
     key_channels: the first channels of its output that become keys.
     num_queries: attention heads.
     basis: 'one_to_four' takes frequencies 1..4 for both cosine and sine [C];
-      'even_zero' takes 0..3, whose sin(0) makes 15 of 64 channels zero.
+      'even_zero' takes 0..3 for the cosines, which adds a constant.
     query_hidden: hidden layers of the query MLP; its output follows from the
       number of queries and the key size.
     answer_hidden, answer_size: the answer processor's MLP.
@@ -62,9 +62,19 @@ class S3TAConfig(schema.NetworkConfig):
       f'between 1 and vision_channels - 1 = {self.vision_channels - 1}, since '
       'the rest become values',
     )
-    for name in ('num_queries', 'answer_size', 'policy_core_size'):
+    for name in (
+      'num_queries', 'answer_size', 'policy_core_size', 'head_hidden',
+      'conv_channels', 'conv_kernels', 'conv_strides', 'query_hidden',
+      'answer_hidden',
+    ):  # fmt: skip
       value = getattr(self, name)
-      validation.require(value >= 1, f'network.{name}', value, 'at least 1')
+      sizes = value if isinstance(value, tuple) else (value,)
+      validation.require(
+        all(size >= 1 for size in sizes),
+        f'network.{name}',
+        value,
+        'at least 1 everywhere',
+      )
 
 
 def paper() -> schema.Config:

@@ -1,5 +1,7 @@
 """Refuses configs that are wrong, would deadlock or would waste data."""
 
+import math
+
 from configs import errors, games, schema
 
 
@@ -13,6 +15,7 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   Raises:
     ConfigError: with the field, its value, what was expected and why.
   """
+  _validate_numbers(config)
   _validate_environment(config.environment)
   _validate_learning(config.learning)
   _validate_optimizer(config.optimizer)
@@ -32,12 +35,24 @@ def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
     raise errors.unknown(f'value of {field}', value, choices)
 
 
+def _validate_numbers(config: schema.Config) -> None:
+  """Infinity and NaN parse as numbers, but are good for nothing here."""
+  for section in (config.learning, config.optimizer, config.runtime):
+    for name, value in vars(section).items():
+      if isinstance(value, float):
+        require(math.isfinite(value), name, value, 'a finite number')
+
+
 def _validate_environment(env: schema.EnvironmentConfig) -> None:
   if env.game not in games.ALL_GAMES:
     raise errors.unknown('game', env.game, games.ALL_GAMES)
+  # Nothing an Atari screen could need is larger; Catch's board is 10 x 5.
+  for name, low in (('height', 10), ('width', 5)):
+    value = getattr(env, name)
+    require(
+      low <= value <= 1024, f'environment.{name}', value, f'{low} to 1024'
+    )
   for name, low in (
-    ('height', 8),
-    ('width', 8),
     ('frame_stack', 1),
     ('action_repeat', 2),
     ('noop_max', 1),
@@ -120,10 +135,10 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
     value = getattr(runtime, name)
     require(value > 0, f'runtime.{name}', value, 'seconds above 0')
   require(
-    runtime.max_actor_restarts >= 0,
+    0 <= runtime.max_actor_restarts <= 1000,
     'runtime.max_actor_restarts',
     runtime.max_actor_restarts,
-    '0 or more',
+    '0 to 1000',
   )
   if batch % num_devices:
     raise errors.ConfigError(
@@ -138,18 +153,14 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
       f'exactly; the nearest that does is '
       f'{nearest_divisor(batch, runtime.envs_per_actor)}'
     )
-  require(
-    queue.capacity_batches >= 1,
-    'queue.capacity_batches',
-    queue.capacity_batches,
-    'at least 1: a queue that cannot hold one batch deadlocks',
-  )
-  require(
-    queue.prefetch_batches >= 1,
-    'queue.prefetch_batches',
-    queue.prefetch_batches,
-    'at least 1',
-  )
+  for name in ('capacity_batches', 'prefetch_batches'):
+    value = getattr(queue, name)
+    require(
+      1 <= value <= 64,
+      f'queue.{name}',
+      value,
+      '1 to 64: none deadlocks, and each one in waiting makes data older',
+    )
   for name in ('queue_port', 'variables_port'):
     value = getattr(queue, name)
     require(0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any')

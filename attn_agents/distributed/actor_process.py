@@ -7,8 +7,10 @@ import traceback
 
 from attn_agents import run_directory
 from attn_agents.distributed import lifecycle
+from attn_agents.environments import seeding
 
-_RESTARTS_PER_START = 32
+# More than a run can use up: `runtime.max_actor_restarts` is at most 1000.
+_RESTARTS_PER_START = seeding.INCARNATIONS_PER_ERA
 
 
 def main() -> int:
@@ -39,7 +41,9 @@ def _play(args: argparse.Namespace, status: lifecycle.StatusFile) -> None:
   run = run_directory.RunDirectory(args.logdir)
   parts = experiment.Experiment(run.config())
   # A continued run, or an actor started again, must not replay old games.
-  incarnation = run.starts() * _RESTARTS_PER_START + args.restart
+  incarnation = (
+    run.starts() * _RESTARTS_PER_START + args.restart % _RESTARTS_PER_START
+  )
   poller = variables.VariablePoller(args.variables)
   writer = queue.QueueWriter(args.queue, should_stop=lambda: False)
   actor = parts.make_actor(poller, writer, args.actor, incarnation)

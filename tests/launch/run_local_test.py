@@ -84,6 +84,10 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
   assert run.rows()[len(first)]['frames'] > first[-1]['frames']
   seeds = json.loads((logdir / 'status' / 'actor-0.json').read_text())
 
+  environ = psutil.Process(run.status('actor-0').pid).environ()
+  assert environ['JAX_PLATFORMS'] == 'cpu'
+  assert environ['CUDA_VISIBLE_DEVICES'] == ''
+
   # 3. A killed actor comes back with new seeds, and the rest goes on.
   victim = run.status('actor-0').pid
   psutil.Process(victim).kill()

@@ -90,17 +90,20 @@ class LocalRun:
 
   def end(self, timeout: float) -> int:
     """Waits for the exit code."""
-    self._note_descendants()
-    try:
-      return self.process.wait(timeout)
-    except subprocess.TimeoutExpired:
-      self.kill_everything()
-      raise AssertionError(
-        f'run_local did not end in {timeout} s:\n{self.text()}'
-      ) from None
+    deadline = time.monotonic() + timeout
+    while self.process.poll() is None:
+      self._note_descendants()
+      if time.monotonic() > deadline:
+        self.kill_everything()
+        raise AssertionError(
+          f'run_local did not end in {timeout} s:\n{self.text()}'
+        )
+      time.sleep(0.1)
+    return self.process.returncode
 
   def orphans(self, patience: float = 2.0) -> list[str]:
     """Command lines of descendants that outlived the run."""
+    assert len(self._descendants) >= 4, 'nothing was watched'
     deadline = time.monotonic() + patience
     while True:
       alive = [p for p in self._descendants.values() if _is_alive(p)]
