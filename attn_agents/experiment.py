@@ -124,12 +124,14 @@ class Experiment:
     """Trajectories (of `envs_per_actor` environments each) per update."""
     return self.config.learning.batch_size // self.config.runtime.envs_per_actor
 
-  def seeds(self, actor_index: int, incarnation: int) -> seeding.ActorSeeds:
+  def seeds(
+    self, actor_index: int, incarnation: int, host_index: int = 0
+  ) -> seeding.ActorSeeds:
     """The seeds of an actor's life; see `seeding.actor_seeds`."""
     return seeding.actor_seeds(
       self.config.seed,
       incarnation,
-      host_index=0,
+      host_index=host_index,
       actor_index=actor_index,
       num_envs=self.config.runtime.envs_per_actor,
     )
@@ -147,11 +149,10 @@ class Experiment:
     self,
     variables: actor.Variables,
     sink: actor.TrajectorySink,
+    seeds: seeding.ActorSeeds,
     actor_index: int = 0,
-    incarnation: int = 0,
   ) -> actor.Actor:
     """An actor, which steps nothing until its first unroll."""
-    seeds = self.seeds(actor_index, incarnation)
     return actor.Actor(
       self.make_environment(seeds),
       self.agent,

@@ -3,6 +3,7 @@
     <logdir>/
       config.json     the full config, seeds, versions, hardware, git commit
       metrics.csv     one row every few seconds
+      seeds.csv       of each actor at each of its starts
       tensorboard/    the same as event files
       checkpoints/    Orbax, named by learner step
       logs/           one file per process
@@ -69,7 +70,8 @@ class RunDirectory:
       raise errors.ConfigError(f'--logdir={self.path}: expected a directory')
     path = self.path / 'config.json'
     if not path.exists():
-      left = sorted(p.name for p in self.path.iterdir() if p.name != 'lock')
+      ours = ('lock', 'config.partial')
+      left = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
       if left:
         raise errors.ConfigError(
           f'--logdir={self.path} holds no run, but other files '
@@ -101,8 +103,6 @@ class RunDirectory:
       raise errors.ConfigError(
         f'--logdir={self.path}: another run is using it at this moment'
       ) from None
-    for directory in (self.checkpoints, self.logs):
-      directory.mkdir(exist_ok=True)
     content = {
       'config': overrides.to_dict(config),
       'seed': config.seed,
@@ -122,6 +122,9 @@ class RunDirectory:
     partial = self.path / 'config.partial'
     partial.write_text(json.dumps(content, indent=2) + '\n')
     os.replace(partial, self.path / 'config.json')
+    # Only now: a directory without config.json would count as no run's.
+    for directory in (self.checkpoints, self.logs):
+      directory.mkdir(exist_ok=True)
 
   def config(self) -> schema.Config:
     """The run's config, as its processes read it.
@@ -136,6 +139,15 @@ class RunDirectory:
   def starts(self) -> int:
     """How often the run has been started, the present time included."""
     return len(self._read()['started'])
+
+  def record_seeds(self, **row: int) -> None:
+    """Adds a line to seeds.csv; actors of several processes may do so."""
+    path = self.path / 'seeds.csv'
+    with open(path, 'a') as file:
+      fcntl.flock(file, fcntl.LOCK_EX)
+      if not path.stat().st_size:
+        file.write(','.join(row) + '\n')
+      file.write(','.join(str(value) for value in row.values()) + '\n')
 
   def _read(self) -> dict[str, Any]:
     return json.loads((self.path / 'config.json').read_text())

@@ -7,6 +7,9 @@ from configs import agents, errors, games, overrides, schema, validation
 
 PRESETS = ('paper', 'small')
 _MAX_ENVS_PER_ACTOR = 16
+# Each actor has an unroll in hand; together no more than so many batches, since
+# what they hold was made by parameters that many updates old.
+_MAX_BATCHES_IN_ACTORS = 8
 # What other choices follow from, so that it cannot be changed afterwards.
 _FLAG_ONLY = {
   'agent': 'agent',
@@ -109,10 +112,13 @@ def fit_to_machine(
   runtime = config.runtime
   batch = config.learning.batch_size
   spare = cores // 2 if platform == 'cpu' else cores - 2
-  num_actors = runtime.num_actors or max(1, spare)
   envs = runtime.envs_per_actor or validation.nearest_divisor(
     max(batch, 1), min(_MAX_ENVS_PER_ACTOR, max(batch, 1))
   )
+  most = min(
+    validation.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs)
+  )
+  num_actors = runtime.num_actors or max(1, min(spare, most))
   threads = runtime.env_threads or min(
     max(1, envs), max(1, cores // max(1, num_actors) // 2)
   )

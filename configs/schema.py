@@ -115,7 +115,8 @@ class QueueConfig:
 
   Attributes:
     capacity_batches: batches the queue holds before actors block. Policy lag
-      is at most about capacity_batches + prefetch_batches + 1 updates.
+      is at most capacity_batches + prefetch_batches + 2 updates, and the
+      number of batches that the actors' unrolls in hand make up.
     prefetch_batches: batches ready on the learner's devices.
     queue_port, variables_port: fixed ports; 0 picks free ones.
   """

@@ -4,6 +4,8 @@ import math
 
 from configs import errors, games, schema
 
+MAX_ACTORS = 256
+
 
 def validate(config: schema.Config, num_devices: int = 1) -> None:
   """Checks a resolved config (no automatic zeros left in `runtime`).
@@ -118,12 +120,12 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
   batch = config.learning.batch_size
   runtime, queue = config.runtime, config.queue
   require(config.max_frames >= 0, 'max_frames', config.max_frames, '0 or more')
-  require(config.seed >= 0, 'seed', config.seed, '0 or more')
+  require(0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1')
   for name in ('num_actors', 'envs_per_actor', 'env_threads'):
     value = getattr(runtime, name)
     require(value >= 1, f'runtime.{name}', value, 'at least 1')
   # What the seeds of actors and environments are dealt out for.
-  for name, most in (('num_actors', 256), ('envs_per_actor', 255)):
+  for name, most in (('num_actors', MAX_ACTORS), ('envs_per_actor', 255)):
     value = getattr(runtime, name)
     require(value <= most, f'runtime.{name}', value, f'at most {most}')
   for name in ('publish_every_updates', 'checkpoints_kept'):

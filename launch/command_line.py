@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import flags
+from absl import app, flags
 
 from configs import errors
 
@@ -17,6 +17,7 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   line on stderr and exit code 2.
   """
   argv = list(sys.argv if argv is None else argv)
+  app.define_help_flags()
   try:
     rest = flags.FLAGS(argv)
     if len(rest) > 1:

@@ -1,7 +1,8 @@
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
 """Says whether this machine can run attn_agents, and what to do if not.
 
-  .venv/bin/python launch/doctor.py            # or `make doctor`
-  .venv/bin/python launch/doctor.py --games    # starts all 57 games instead
+    launch/doctor.py            # or `make doctor`
+    launch/doctor.py --games    # starts all 57 games instead
 
 Exit codes: 0 all well, 1 something fails, 2 bad flags.
 """

@@ -1,3 +1,4 @@
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
 """Trains an agent on this machine, through Launchpad, EnvPool and Reverb.
 
     launch/run_local.py --agent=s3ta --game=ms_pacman
@@ -6,6 +7,7 @@ The same command again continues the run. Exit codes: 0 done or stopped and
 saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
 """
 
+import contextlib
 import sys
 
 from absl import flags
@@ -65,10 +67,10 @@ def main() -> int:
   cores = machine.describe().cores
   config = resolution.resolve(request, devices.platform, devices.count, cores)
   run = run_directory.RunDirectory(
-    _LOGDIR.value or f'runs/{config.agent}_{_GAME.value}_{config.preset}'
+    _LOGDIR.value or f'runs/{config.agent}_{request.game}_{config.preset}'
   )
   continued = run.check(config)
-  place = topology.local(config, str(run.path))
+  place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
   run.open(config, devices)
   _print_plan(request, config, run, devices, cores, continued)
@@ -80,7 +82,8 @@ def main() -> int:
   title = f'{config.agent} on {config.environment.game} ({config.preset})'
   shown = display.make(run.path, title, config.max_frames)
   ending = supervisor.Supervisor(place, shown).run()
-  print(ending.cause, flush=True)
+  with contextlib.suppress(OSError):
+    print(ending.cause, flush=True)
   return ending.code
 
 

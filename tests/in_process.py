@@ -84,7 +84,9 @@ class InProcess:
     poller = variables.VariablePoller(self.variables_address)
     assert poller.wait(30)
     writer = queue.QueueWriter(self.queue_address, self.stop.is_set)
-    return self.parts.make_actor(poller, writer, index)
+    return self.parts.make_actor(
+      poller, writer, self.parts.seeds(index, incarnation=0), index
+    )
 
   @contextlib.contextmanager
   def actor_threads(self, count: int) -> Iterator[None]:

@@ -91,3 +91,21 @@ def test_two_runs_cannot_share_a_directory(tmp_path):
   finally:
     other.communicate('\n', timeout=10)
   _open(tmp_path, _config())
+
+
+def test_a_start_that_was_cut_short_does_not_spoil_the_directory(tmp_path):
+  for name in ('lock', 'config.partial'):
+    (tmp_path / name).write_text('{')
+  run = run_directory.RunDirectory(tmp_path)
+  assert run.check(_config()) is False
+  run.open(_config(), DEVICES)
+  assert run.check(_config()) is True
+
+
+def test_seeds_of_every_start_are_kept(tmp_path):
+  run = _open(tmp_path, _config())
+  for start in (1, 2):
+    run.record_seeds(start=start, actor=0, policy=5 * start)
+  assert (tmp_path / 'seeds.csv').read_text() == (
+    'start,actor,policy\n1,0,5\n2,0,10\n'
+  )

@@ -64,9 +64,21 @@ class StatusFile:
     self._path = directory / f'{role}-{index}.json'
     self._role, self._index = role, index
     self._extra: dict[str, Any] = {}
+    self._lock = threading.Lock()
+    self._ended = False
 
   def set(self, state: str, detail: str = '', **extra: Any) -> None:
-    """Replaces the status; `extra` facts stay until overwritten."""
+    """Replaces the status; `extra` facts stay until overwritten.
+
+    Any thread may call this. After one of `ENDED` nothing is written any more:
+    a thread left behind must not take back the process's last word.
+    """
+    with self._lock:
+      if not self._ended:
+        self._ended = state in ENDED
+        self._write(state, detail, extra)
+
+  def _write(self, state: str, detail: str, extra: dict[str, Any]) -> None:
     self._extra.update(extra)
     one_line = ' '.join(str(detail).split())
     status = Status(
@@ -91,6 +103,25 @@ def clear_statuses(logdir: pathlib.Path | str) -> None:
   """Removes what processes of an earlier run left."""
   for path in (pathlib.Path(logdir) / 'status').glob('*'):
     path.unlink()
+
+
+def wait_for_former_run(logdir: pathlib.Path | str, timeout: float) -> None:
+  """Waits for processes that a former run in `logdir` left behind to end."""
+  deadline = time.monotonic() + timeout
+  while time.monotonic() < deadline:
+    if not any(_still_runs(status) for status in read_statuses(logdir)):
+      return
+    time.sleep(0.1)
+
+
+def _still_runs(status: Status) -> bool:
+  """Whether a status is of a living process, and not of a reused pid."""
+  try:
+    # The directory in /proc is as old as the process.
+    born = os.stat(f'/proc/{status.pid}').st_ctime
+  except FileNotFoundError:
+    return False
+  return is_alive(status.pid) and born <= status.time
 
 
 class StopSignal:

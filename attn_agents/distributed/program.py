@@ -6,11 +6,10 @@
 
 Nodes are plain Python classes without Courier: data travels through Reverb
 only (`replay/servers.py` says why). `supervisor.py` runs this module as a
-child: `python -m attn_agents.distributed.program --logdir=...`.
+child: `python -m attn_agents.distributed.program --topology=...`.
 """
 
 import argparse
-import json
 import os
 import pathlib
 import sys
@@ -160,8 +159,7 @@ def main() -> int:
   """Entry point of the launching process."""
   parser = argparse.ArgumentParser()
   parser.add_argument('--topology', required=True, help='as JSON')
-  values = json.loads(parser.parse_args().topology)
-  place = topology.Topology(**{**values, 'actors': tuple(values['actors'])})
+  place = topology.from_json(parser.parse_args().topology)
   lifecycle.die_with_parent()
   lifecycle.log_to_file(place.logdir, 'launcher')
   launch(place)

@@ -71,7 +71,7 @@ class Role:
     from attn_agents import experiment
 
     config = run_directory.RunDirectory(self.place.logdir).config()
-    return experiment.Experiment(config)
+    return experiment.Experiment(topology.apply(self.place, config))
 
 
 class ReverbServers(Role):
@@ -162,7 +162,7 @@ class LearnerRole(Role):
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
-    devices = jax.local_devices()
+    devices = jax.local_devices()[: self.place.devices or None]
     checkpointer = checkpoint.Checkpointer(
       run.checkpoints, keep=parts.config.runtime.checkpoints_kept
     )
@@ -248,9 +248,7 @@ class ActorSupervisor(Role):
         sys.executable,
         '-m',
         'attn_agents.distributed.actor_process',
-        f'--logdir={self.place.logdir}',
-        f'--queue={self.place.queue_address}',
-        f'--variables={self.place.variables_address}',
+        f'--topology={topology.to_json(self.place)}',
         f'--actor={self.index}',
         f'--restart={incarnation}',
       ],

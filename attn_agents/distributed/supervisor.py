@@ -7,7 +7,6 @@ word, and nothing of it is ever left running.
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import signal
@@ -25,6 +24,8 @@ _POLL_SECONDS = 0.2
 # After the wish to stop: when everything still alive is killed. Launchpad
 # kills its workers some seconds earlier.
 _STOP_SECONDS = 14.0
+# Arguments of the interpreter that start the program.
+_PROGRAM = ['-m', 'attn_agents.distributed.program']
 # What ends the run when it dies; an actor alone does not.
 _ESSENTIAL = ('reverb', 'learner', 'actor_supervisor')
 
@@ -37,6 +38,16 @@ class Display(Protocol):
 
   def close(self) -> None:
     """Called once, before the last line is printed."""
+
+
+class _Nobody:
+  """The display of a run that nobody can watch any more."""
+
+  def update(self, statuses: Sequence[lifecycle.Status]) -> None:
+    """Shows nothing."""
+
+  def close(self) -> None:
+    """Nothing is open."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +88,8 @@ class Supervisor:
     SIGINT and SIGTERM ask it to save and stop; a second one does not wait.
     Must be called in the main thread.
     """
+    # Of a run whose parent was killed, the learner may still be saving.
+    lifecycle.wait_for_former_run(self._place.logdir, _STOP_SECONDS)
     lifecycle.clear_statuses(self._place.logdir)
     lifecycle.adopt_orphans()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -88,8 +101,10 @@ class Supervisor:
         time.sleep(_POLL_SECONDS)
       self._look(launcher)
     finally:
+      self._stop(launcher)
       self._end_all()
-      self._display.close()
+      with contextlib.suppress(OSError):
+        self._display.close()
     return diagnose(
       list(lifecycle.read_statuses(self._place.logdir)),
       launcher_code=launcher.wait(),
@@ -103,9 +118,8 @@ class Supervisor:
     logs.mkdir(parents=True, exist_ok=True)
     command = [
       sys.executable,
-      '-m',
-      'attn_agents.distributed.program',
-      f'--topology={json.dumps(dataclasses.asdict(self._place))}',
+      *_PROGRAM,
+      f'--topology={topology.to_json(self._place)}',
     ]
     with open(logs / 'launcher.log', 'a') as log:
       return subprocess.Popen(
@@ -120,18 +134,32 @@ class Supervisor:
       )
 
   def _look(self, launcher: subprocess.Popen) -> None:
-    """Shows the run; passes a wish or a need to stop on to the launcher."""
+    """Passes a wish or a need to stop on to the launcher; shows the run."""
     statuses = list(lifecycle.read_statuses(self._place.logdir))
-    self._display.update(statuses)
     if not self._watch.missing and not self._watch.stopping_since:
-      self._watch.missing = _dead(statuses)
-    wanted = (
-      self._watch.stop_signal or self._watch.missing or _is_over(statuses)
-    )
-    if wanted and not self._watch.stopping_since:
+      self._watch.missing = self._find_dead(statuses)
+    if self._watch.stop_signal or self._watch.missing or _is_over(statuses):
+      self._stop(launcher)
+    try:
+      self._display.update(statuses)
+    except OSError:
+      # The terminal is gone (`| tee` dies of the same Ctrl-C). The run does not
+      # depend on being watched.
+      self._display = _Nobody()
+
+  def _stop(self, launcher: subprocess.Popen) -> None:
+    """Asks everything to save and stop, once."""
+    if not self._watch.stopping_since:
       self._watch.stopping_since = time.monotonic()
       if launcher.poll() is None:
         launcher.send_signal(signal.SIGTERM)
+
+  def _find_dead(self, statuses: Sequence[lifecycle.Status]) -> str:
+    """A process that is gone without a word; see `_dead`."""
+    if not _dead(statuses):
+      return ''
+    # It may have said its last word between our reading and our looking.
+    return _dead(list(lifecycle.read_statuses(self._place.logdir)))
 
   def _out_of_patience(self) -> bool:
     since = self._watch.stopping_since
@@ -173,21 +201,22 @@ def diagnose(
   learner = next((s for s in statuses if s.role == 'learner'), None)
   saved = _saved(learner, has_checkpoint)
   failed = [s for s in statuses if s.state == 'failed' and s.role in _ESSENTIAL]
-  lost = missing or _dead(statuses)
   if learner is not None and learner.state == 'done' and not missing:
     return Ending(0, f'done; {saved}')
   if stop_signal and not missing and not _fatal(failed):
     if learner is not None and learner.state == 'stopped' and has_checkpoint:
       return Ending(0, f'stopped; {saved}')
     return Ending(128 + stop_signal, f'stopped in a hurry; {saved}')
-  if lost:
-    return Ending(1, f'failed: {lost}; {saved}')
+  if missing:
+    return Ending(1, f'failed: {missing}; {saved}')
   if failed:
     first = min(failed, key=lambda s: s.time)
     name = first.name.replace('_supervisor', '')
     return Ending(
       1, f'failed: {name}: {first.detail} (logs/{name}.log); {saved}'
     )
+  if lost := _dead(statuses):
+    return Ending(1, f'failed: {lost}; {saved}')
   if launcher_code:
     return Ending(
       1,

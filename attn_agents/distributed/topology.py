@@ -1,6 +1,7 @@
 """Who runs where: plain data that describes the whole process graph."""
 
 import dataclasses
+import json
 import socket
 
 from configs import schema
@@ -16,6 +17,10 @@ class Topology:
     logdir: the run's directory, as each process sees it.
     queue_address, variables_address: 'host:port' of the Reverb servers.
     actors: indices of the actors that run here.
+    envs_per_actor: environments of each; the same on all hosts, since it is
+      the shape of the queue's items.
+    devices: local devices the learner uses, all of them if 0.
+    host_index: number of this host, part of every seed.
     serve: whether the Reverb servers and the learner run here; False for a host
       that only plays.
   """
@@ -24,10 +29,13 @@ class Topology:
   queue_address: str
   variables_address: str
   actors: tuple[int, ...]
+  envs_per_actor: int
+  devices: int = 0
+  host_index: int = 0
   serve: bool = True
 
 
-def local(config: schema.Config, logdir: str) -> Topology:
+def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
   """Everything on this machine, on free ports unless the config fixes them."""
   queue = config.queue
   ports = [queue.queue_port, queue.variables_port]
@@ -38,7 +46,28 @@ def local(config: schema.Config, logdir: str) -> Topology:
     queue_address=f'{_LOOPBACK}:{ports[0]}',
     variables_address=f'{_LOOPBACK}:{ports[1]}',
     actors=tuple(range(config.runtime.num_actors)),
+    envs_per_actor=config.runtime.envs_per_actor,
+    devices=devices,
   )
+
+
+def apply(place: Topology, config: schema.Config) -> schema.Config:
+  """The config as it holds for the processes of `place`."""
+  runtime = dataclasses.replace(
+    config.runtime, envs_per_actor=place.envs_per_actor
+  )
+  return dataclasses.replace(config, runtime=runtime)
+
+
+def to_json(place: Topology) -> str:
+  """For a command line; `from_json` reads it."""
+  return json.dumps(dataclasses.asdict(place))
+
+
+def from_json(text: str) -> Topology:
+  """Inverse of `to_json`."""
+  values = json.loads(text)
+  return Topology(**{**values, 'actors': tuple(values['actors'])})
 
 
 def port_of(address: str) -> int:

@@ -55,6 +55,8 @@ _UPDATE_METRICS = {
 # Episode statistics are over this many games, so that a row is never empty
 # between two rare ends of games.
 _RECENT_GAMES = 100
+# Of the event files; tensorboardX would keep up to two minutes to itself.
+_FLUSH_SECONDS = 10
 
 Row = metrics_table.Row
 
@@ -157,7 +159,8 @@ class MetricsWriter:
     self._csv = csv.DictWriter(self._file, COLUMNS)
     self._events = tensorboardX.SummaryWriter(
       str(pathlib.Path(logdir) / 'tensorboard'),
-      purge_step=int(kept[-1]['frames']) + 1 if kept else None,
+      purge_step=int(kept[-1]['frames']) + 1 if kept else 0,
+      flush_secs=_FLUSH_SECONDS,
     )
 
   def write(self, row: Row) -> None:

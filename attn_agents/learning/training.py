@@ -97,9 +97,11 @@ class Training:
       with contextlib.suppress(Exception):
         self._take_snapshot()
       self.save_latest()
+      self._writer.close()
       raise
     self._report('saving')
     self.save()
+    self._writer.close()
     return self._finished()
 
   def save(self) -> None:
@@ -117,7 +119,7 @@ class Training:
     self._report('waiting for the first trajectories')
     row_start = checkpoint_start = time.monotonic()
     row_frames = self._learner.counters.frames
-    first = True
+    first, took = True, 0.0
     while not self._finished() and not should_stop():
       waited = time.monotonic()
       batch = self._next_batch(should_stop)
@@ -127,10 +129,11 @@ class Training:
       if first:
         self._report('compiling')
       update_metrics, lags = self._learner.step(*batch)
+      if max(time.monotonic() - now, took) > _LONG_UPDATE_SECONDS:
+        self._take_snapshot()
+      # With the snapshot, which waits for the update it is of.
       took = time.monotonic() - now
       self._window.add(update_metrics, batch[1], lags, now - waited, took)
-      if took > _LONG_UPDATE_SECONDS:
-        self._take_snapshot()
       if first:
         self._report('training')
         first = False

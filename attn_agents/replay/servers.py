@@ -26,8 +26,8 @@ def queue_server(
 ) -> reverb.Server:
   """Starts the queue: first in first out, every item sampled exactly once.
 
-  A full queue makes writers wait, so an actor can never be more than the
-  queue's capacity ahead of the learner.
+  A full queue makes writers wait, so actors can be ahead of the learner by no
+  more than its capacity and the one unroll each has in hand.
 
   Args:
     spec: shapes and dtypes of one `types.Trajectory`.

@@ -8,7 +8,10 @@ import reverb
 
 from attn_agents.replay import servers
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS = 0.02
+# Share of the time between two unrolls after which parameters are fetched for
+# the next: late, so that they are new, but in time to have arrived.
+_FETCH_AFTER = 0.75
 
 
 class VariablePublisher:
@@ -34,51 +37,79 @@ class VariablePublisher:
 
 
 class VariablePoller:
-  """The actor's end: a thread that fetches whatever is new.
+  """The actor's end: a thread that fetches what is new, shortly before use.
 
-  The actor never waits for parameters (but for the very first ones), and
-  parameters that have not changed are not sent again.
+  The actor never waits for parameters (but for the very first ones), and none
+  are sent that it already has or will not use: at most one version per unroll,
+  fetched when most of the time between two unrolls has passed.
   """
 
   def __init__(self, address: str):
     """Starts polling the server at 'host:port', waiting until it is up."""
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
-    self._lock = threading.Lock()
-    self._arrived = threading.Event()
+    self._changed = threading.Condition()
     self._newest: tuple[int, np.ndarray] | None = None
     self._known = -1
+    self._taken_at, self._interval = time.monotonic(), 0.0
+    self._fetch_at = 0.0
+    self._error: BaseException | None = None
     self.fetches = 0
     threading.Thread(
-      target=self._poll, name='variable-poller', daemon=True
+      target=self._run, name='variable-poller', daemon=True
     ).start()
 
   def take(self) -> tuple[int, np.ndarray] | None:
-    """(version, float32 [P]) if newer than the last taken, else None."""
-    with self._lock:
+    """(version, float32 [P]) if newer than the last taken, else None.
+
+    Raises:
+      RuntimeError: the thread has died; the cause is chained.
+    """
+    if self._error is not None:
+      raise RuntimeError(
+        f'fetching parameters failed: {self._error}'
+      ) from self._error
+    with self._changed:
+      now = time.monotonic()
+      interval = now - self._taken_at
+      # The shorter of two, so that one pause does not delay the next fetch.
+      self._fetch_at = now + _FETCH_AFTER * min(interval, self._interval)
+      self._taken_at, self._interval = now, interval
       newest, self._newest = self._newest, None
+      self._changed.notify_all()
       return newest
 
   def wait(self, timeout: float | None = None) -> bool:
-    """Blocks until any parameters have arrived; False if `timeout` passed."""
-    return self._arrived.wait(timeout)
+    """Blocks until parameters are there to take; False after `timeout`."""
+    with self._changed:
+      return self._changed.wait_for(lambda: self._newest is not None, timeout)
+
+  def _run(self) -> None:
+    try:
+      while True:
+        with self._changed:
+          self._changed.wait_for(lambda: self._newest is None)
+          delay = self._fetch_at - time.monotonic()
+        time.sleep(max(delay, _POLL_SECONDS))
+        self._poll()
+    except BaseException as error:
+      self._error = error
 
   def _poll(self) -> None:
-    while True:
-      try:
-        (newest,) = self._sample(servers.VERSION_TABLE)
-        if newest > self._known:
-          values, version = self._sample(servers.PARAMETERS_TABLE)
-          self._known = int(version)
-          self.fetches += 1
-          with self._lock:
-            self._newest = (self._known, values)
-          self._arrived.set()
-      except (reverb.errors.ReverbError, RuntimeError):
-        # The server is going away or coming back; the run's lifecycle decides
-        # what that means, an actor only keeps the parameters it has.
-        time.sleep(1.0)
-      time.sleep(_POLL_SECONDS)
+    try:
+      (newest,) = self._sample(servers.VERSION_TABLE)
+      if newest <= self._known:
+        return
+      values, version = self._sample(servers.PARAMETERS_TABLE)
+    except (reverb.errors.ReverbError, RuntimeError):
+      # The server is going away or coming back; the run's lifecycle decides
+      # what that means, an actor only keeps the parameters it has.
+      return
+    self._known = int(version)
+    self.fetches += 1
+    with self._changed:
+      self._newest = (self._known, values)
+      self._changed.notify_all()
 
   def _sample(self, table: str) -> list[np.ndarray]:
     """The table's one item; leaves lose the step axis that `insert` adds."""

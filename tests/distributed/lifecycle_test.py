@@ -93,3 +93,33 @@ def test_logs_append_and_catch_native_output(tmp_path):
   assert text.count('--- learner-0, pid') == 2
   assert text.count('python') == 2
   assert text.count('native') == 2
+
+
+def test_nothing_is_written_after_the_last_word(tmp_path):
+  file = lifecycle.StatusFile(tmp_path, 'learner')
+  file.set('stopped')
+  file.set('running', 'training')
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.state == 'stopped'
+
+
+def test_a_former_run_is_waited_for_but_not_a_reused_pid(tmp_path):
+  child = _python('import time; time.sleep(60)')
+  try:
+    file = lifecycle.StatusFile(tmp_path, 'learner')
+    file.set('running')
+    path = tmp_path / 'status' / 'learner-0.json'
+    status = json.loads(path.read_text())
+    path.write_text(json.dumps({**status, 'pid': child.pid}))
+    start = time.monotonic()
+    lifecycle.wait_for_former_run(tmp_path, timeout=1.0)
+    assert time.monotonic() - start >= 1.0
+    # Written before that process was born: its pid was someone else's.
+    path.write_text(json.dumps({**status, 'pid': child.pid, 'time': 1.0}))
+    start = time.monotonic()
+    lifecycle.wait_for_former_run(tmp_path, timeout=5.0)
+    assert time.monotonic() - start < 1.0
+  finally:
+    child.kill()
+    child.wait()
+  assert not lifecycle.is_alive(child.pid)

@@ -30,6 +30,7 @@ def test_a_host_that_only_plays_has_actors_only():
     queue_address='learner:1',
     variables_address='learner:2',
     actors=(4, 5),
+    envs_per_actor=8,
     serve=False,
   )
   assert {k: len(v) for k, v in program.build(place).groups.items()} == {

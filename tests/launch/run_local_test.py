@@ -114,3 +114,13 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
   # 5. Another config has no business here.
   line = _refused(*running.TINY, f'--logdir={logdir}', '--seed=5')
   assert 'seed: 0 there, 5 now' in line
+
+
+def test_the_command_runs_by_itself_and_explains_itself():
+  done = subprocess.run(
+    [str(running.ROOT / 'launch' / 'run_local.py'), '--help'],
+    capture_output=True, text=True, timeout=60, check=False,
+  )  # fmt: skip
+  assert '--game' in done.stdout
+  assert '--max_frames' in done.stdout
+  assert 'Traceback' not in done.stderr

@@ -1,7 +1,9 @@
 import math
+import time
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing import event_accumulator
 
 from attn_agents.learning import batching, counters, metrics
 from attn_agents.utils import metrics_table
@@ -124,3 +126,16 @@ def test_an_empty_table_has_no_last_row(tmp_path):
   metrics.MetricsWriter(tmp_path, learner_steps=0).close()
   assert metrics_table.last(tmp_path / 'metrics.csv') is None
   assert metrics_table.read(tmp_path / 'metrics.csv') == []
+
+
+def test_event_files_hold_every_row_once_even_after_continuing(tmp_path):
+  for start, steps in ((0, (1, 2, 3)), (2, (3, 4))):
+    writer = metrics.MetricsWriter(tmp_path, learner_steps=start)
+    for step in steps:
+      writer.write(_row(step, 400 * step))
+    writer.close()
+    time.sleep(1.1)  # Event files of the same second would share a name.
+  reader = event_accumulator.EventAccumulator(str(tmp_path / 'tensorboard'))
+  reader.Reload()
+  losses = reader.Scalars('loss')
+  assert [e.step for e in losses] == [400, 800, 1200, 1600]
