@@ -5,6 +5,7 @@ to its process. Heavy libraries are imported inside `run`, in the process that
 needs them.
 """
 
+import abc
 import os
 import pathlib
 import subprocess
@@ -30,7 +31,7 @@ _BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0)
 _HEALTHY_SECONDS = 600.0
 
 
-class Role:
+class Role(abc.ABC):
   """Common start and end of every role."""
 
   name: str
@@ -61,11 +62,11 @@ class Role:
     sys.stderr.flush()
     os._exit(code)
 
+  @abc.abstractmethod
   def work(
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """The role's own part; sets its last status unless it raises."""
-    raise NotImplementedError
 
   def _experiment(self) -> 'experiment.Experiment':
     from attn_agents import experiment
