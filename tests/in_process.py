@@ -37,6 +37,9 @@ def catch_config(*settings: str) -> schema.Config:
         'learning.batch_size=16',
         'runtime.envs_per_actor=8',
         'optimizer.learning_rate=1e-3',
+        # The mean of squares starts at 1 and holds steps small until it has
+        # decayed: hundreds of updates at 0.99, tens at 0.9.
+        'optimizer.decay=0.9',
         *settings,
       ],
     ),

@@ -7,7 +7,8 @@ import numpy as np
 from tests import in_process
 
 TARGET = 0.8
-MAX_UPDATES = 1500
+# Seeds and timing move the two plateaus on the way: 600 to 1200 are usual.
+MAX_UPDATES = 4000
 
 
 def test_s3ta_learns_catch_through_the_whole_path():
