@@ -13,7 +13,7 @@ import numpy as np
 
 from attn_agents.replay import queue, servers, variables  # isort: skip
 from attn_agents import experiment, types
-from attn_agents.learning import batching, checkpoint, learner
+from attn_agents.learning import batching, checkpoint, learner, update
 from configs import resolution, schema
 
 
@@ -128,7 +128,5 @@ class _Synchronous:
 
 def sharded(trajectories):
   """A batch as the feeder would make it, for one device."""
-  from attn_agents.learning import update
-
   unroll = update.shard(batching.concatenate(trajectories), 1)
   return unroll, batching.describe(trajectories)

@@ -79,7 +79,7 @@ class ReverbServers(Role):
   """Holds trajectories on their way to the learner, and the parameters.
 
   Two servers, each on a port of its own, in one process: every process that
-  loads Reverb spends about ten CPU-seconds on importing TensorFlow.
+  loads Reverb spends seconds and memory on importing TensorFlow.
   """
 
   name = 'reverb'

@@ -2,8 +2,8 @@
 
 import dataclasses
 import json
-import socket
 
+from attn_agents.utils import ports
 from configs import schema
 
 _LOOPBACK = '127.0.0.1'
@@ -38,13 +38,13 @@ class Topology:
 def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
   """Everything on this machine, on free ports unless the config fixes them."""
   queue = config.queue
-  ports = [queue.queue_port, queue.variables_port]
-  free = _free_ports(ports.count(0))
-  ports = [port or free.pop() for port in ports]
+  chosen = [queue.queue_port, queue.variables_port]
+  free = ports.free_ports(chosen.count(0))
+  chosen = [port or free.pop() for port in chosen]
   return Topology(
     logdir=logdir,
-    queue_address=f'{_LOOPBACK}:{ports[0]}',
-    variables_address=f'{_LOOPBACK}:{ports[1]}',
+    queue_address=f'{_LOOPBACK}:{chosen[0]}',
+    variables_address=f'{_LOOPBACK}:{chosen[1]}',
     actors=tuple(range(config.runtime.num_actors)),
     envs_per_actor=config.runtime.envs_per_actor,
     devices=devices,
@@ -73,15 +73,3 @@ def from_json(text: str) -> Topology:
 def port_of(address: str) -> int:
   """The port of 'host:port'."""
   return int(address.rpartition(':')[2])
-
-
-def _free_ports(count: int) -> list[int]:
-  """Distinct ports that nobody listens on at the moment."""
-  sockets = [socket.socket() for _ in range(count)]
-  try:
-    for probe in sockets:
-      probe.bind(('', 0))
-    return [probe.getsockname()[1] for probe in sockets]
-  finally:
-    for probe in sockets:
-      probe.close()

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from attn_agents import types
 from attn_agents.replay import signature
+from attn_agents.utils import ports
 
 QUEUE_TABLE = 'trajectories'
 PARAMETERS_TABLE = 'parameters'
@@ -66,13 +67,6 @@ def variable_server(num_values: int, port: int = 0) -> reverb.Server:
   return _serve(tables, port)
 
 
-def free_port() -> int:
-  """A port that nobody listens on at the moment."""
-  with socket.socket() as probe:
-    probe.bind(('', 0))
-    return probe.getsockname()[1]
-
-
 def _newest_only(name: str, spec: types.Nest) -> reverb.Table:
   return reverb.Table(
     name=name,
@@ -95,7 +89,7 @@ def _serve(tables: list[reverb.Table], port: int) -> reverb.Server:
         raise PortInUseError(
           f'port {port} for {tables[0].name} is taken: {error.strerror}'
         ) from None
-  return reverb.Server(tables, port=port or free_port())
+  return reverb.Server(tables, port=port or ports.free_ports(1)[0])
 
 
 def wait_until_up(address: str, timeout: float | None = None) -> None:
