@@ -4,12 +4,19 @@ EnvPool plays games only; ending episodes at lost lives is done here. Its own
 `episodic_life` plays 1..noop_max no-ops after every lost life, drops the
 rewards of those frames and, if they finish the game, starts the next without a
 word. Here the row after a lost life is FIRST and shows the same screen again:
-the emulator waits, no frame passes, and no reward can be lost. No-ops (and
-FIRE, if asked for) come at the start of a game only.
+the emulator waits, no frame passes, and no reward can be lost. A game starts
+with 1..noop_max no-ops. What they score before the agent's first observation
+counts nowhere, as in the protocol of DQN.
 
-EnvPool 0.8.4 draws 1..noop_max no-ops, or 0..noop_max - 1 and one FIRE where
-`fire_reset` is on and the game has FIRE. What these frames score before the
-agent's first observation counts nowhere, as in the protocol of DQN.
+With `fire_reset`, episodes open with steps that the agent does not choose
+(`fire_reset.py`), as in OpenAI baselines. There, what they score is part of the
+game's score, but no reward. Here it is added to the reward of the row after
+FIRST, for a game's rewards should add up to its return: an agent that is scored
+by points must be able to learn from them.
+
+Grey 84 x 84 screens are within half a level of the exact area average. Those of
+baselines, which takes the maximum before the luminance, are up to 38 levels
+brighter where sprites flicker (`tests/environments/preprocessing_test.py`).
 """
 
 import importlib
@@ -18,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from attn_agents import types
-from attn_agents.environments import game_tracker
+from attn_agents.environments import fire_reset, game_tracker
 from configs import errors, schema
 
 
@@ -45,7 +52,14 @@ class AtariEnvironment:
   the game. A life lost on the very step of the cap gives discount 0. Rewards
   are unclipped. Channels of stacked frames run from the oldest frame to the
   newest, each with its own red, green and blue; a stack is filled with one
-  screen when a game starts, and runs on across lost lives.
+  screen when a game starts, and runs on across lost lives and openings. (In
+  baselines `FrameStack` fills it with an episode's first screen and
+  `VecFrameStack` with zeros.)
+
+  An opening's steps are no agent steps, but count towards the frame cap. If the
+  opening after a lost life ends the game, its `GameEnd` comes with the FIRST
+  row, and only there count the points of that opening. A game that ends before
+  the agent acted in it is not reported.
   """
 
   def __init__(
@@ -85,7 +99,7 @@ class AtariEnvironment:
       stack_num=config.frame_stack,
       frame_skip=config.action_repeat,
       noop_max=config.noop_max,
-      use_fire_reset=config.fire_reset,
+      use_fire_reset=False,
       repeat_action_probability=config.sticky_action_probability,
       full_action_space=config.full_action_space,
       episodic_life=False,
@@ -102,19 +116,28 @@ class AtariEnvironment:
         f'width, channels) where the config says {expected}'
       )
     self._episodic_life = episodic_life
+    self._presses_fire = fire_reset.presses_fire(config)
     self._games = game_tracker.GameTracker(num_envs)
-    self._ended = np.zeros(num_envs, bool)
-    self._waiting = np.zeros(num_envs, bool)
     self._lives = np.zeros(num_envs, np.int32)
     self._observation = np.zeros((num_envs, *expected), np.uint8)
+    self._ended = np.zeros(num_envs, bool)
+    # Its episode has ended, but not its game.
+    self._waiting = np.zeros(num_envs, bool)
+    # EnvPool's next step of it starts a new game.
+    self._game_ended = np.zeros(num_envs, bool)
+    self._opening_score = np.zeros(num_envs, np.float32)
 
   def reset(self) -> types.EnvOutput:
     """Starts new games in all rows; see `base.Environment.reset`."""
     screens, info = self._pool.reset()
-    self._lives = info['lives']
-    self._ended = np.zeros(self.num_envs, bool)
-    self._waiting = np.zeros(self.num_envs, bool)
+    self._lives = np.array(info['lives'])
+    for flags in (self._ended, self._waiting, self._game_ended):
+      flags[:] = False
+    self._renew_observation()
     self._show(np.arange(self.num_envs), screens)
+    opened = np.full(self.num_envs, self._presses_fire)
+    opening = fire_reset.play_opening(self._play, opened, restarted=True)
+    self._opening_score = opening.score
     timestep = types.TimeStep(
       observation=self._observation,
       reward=np.zeros(self.num_envs, np.float32),
@@ -126,34 +149,37 @@ class AtariEnvironment:
   def step(self, action: np.ndarray) -> types.EnvOutput:
     """Plays `action_repeat` frames; see `base.Environment.step`.
 
-    Rows after a LAST one play none, save for the no-ops of a new game.
+    Rows after a LAST one play none, save for the no-ops of a new game and, with
+    `fire_reset`, the opening.
     """
-    first = self._ended
-    reward, lives, game_over, cut = self._play(action)
-    life_lost = np.zeros(self.num_envs, bool)
-    if self._episodic_life:
-      # Some games (atlantis) show 0 lives for some frames before they are over;
-      # only the end counts there, as in OpenAI Baselines' EpisodicLifeEnv.
-      life_lost = ~first & (lives > 0) & (lives < self._lives)
-    terminated = game_over | life_lost
-    game_ended = game_over | cut
-    self._ended = terminated | cut
+    first, in_game = self._ended, self._waiting
+    self._renew_observation()
+    opened = first & self._presses_fire
+    opening = fire_reset.play_opening(self._play, opened)
+    arrival = self._play(action, ~opened & ~in_game)
+    terminated = arrival.game_over | arrival.life_lost
+    game_ended = arrival.game_over | arrival.cut
+    self._ended = terminated | arrival.cut
     self._waiting = self._ended & ~game_ended
-    self._lives = lives
-    step_type = np.where(
-      first,
-      types.StepType.FIRST,
-      np.where(self._ended, types.StepType.LAST, types.StepType.MID),
-    ).astype(np.int8)
     timestep = types.TimeStep(
       observation=self._observation,
-      reward=reward,
+      reward=arrival.reward + self._opening_score,
       discount=np.where(terminated, 0, 1).astype(np.float32),
-      step_type=step_type,
+      step_type=np.where(
+        first,
+        types.StepType.FIRST,
+        np.where(self._ended, types.StepType.LAST, types.StepType.MID),
+      ).astype(np.int8),
     )
-    return types.EnvOutput(
-      timestep, self._games.update(reward, step_type, game_ended)
+    self._opening_score = opening.score
+    # The opening of a game that had ended was no part of it.
+    ended_early = in_game & ~np.isnan(opening.ended_score)
+    game_end = self._games.update(
+      timestep.reward + np.where(ended_early, opening.ended_score, 0),
+      timestep.step_type,
+      game_ended | ended_early,
     )
+    return types.EnvOutput(timestep, game_end)
 
   def close(self) -> None:
     """Ends EnvPool's threads."""
@@ -161,44 +187,54 @@ class AtariEnvironment:
     self._pool = None
 
   def _play(
-    self, action: np.ndarray
-  ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Steps the emulators that do not wait; renews `_observation`.
+    self, action: np.ndarray | int, rows: np.ndarray
+  ) -> fire_reset.Arrival:
+    """Steps some emulators and shows their screens in `_observation`.
 
     Args:
-      action: int32 [B].
-
-    Returns:
-      reward float32 [B], lives int32 [B], game_over bool [B] and cut bool [B],
-      the last where the frame cap was reached. Rows that wait get 0, their
-      old lives, and False.
+      action: int32 [B], or one for all.
+      rows: bool [B], the rows to step. EnvPool starts a new game in those whose
+        game had ended, whatever the action.
     """
-    reward = np.zeros(self.num_envs, np.float32)
-    lives = self._lives.copy()
-    game_over = np.zeros(self.num_envs, bool)
-    cut = np.zeros(self.num_envs, bool)
-    played = np.flatnonzero(~self._waiting).astype(np.int32)
+    arrival = fire_reset.Arrival(
+      np.zeros(self.num_envs, np.float32),
+      *(np.zeros(self.num_envs, bool) for _ in range(3)),
+    )
+    played = np.flatnonzero(rows).astype(np.int32)
     if not played.size:
-      return reward, lives, game_over, cut
-    self._pool.send(np.asarray(action, np.int32)[played], played)
-    screens, reward[played], _, cut[played], info = self._pool.recv()
-    lives[played] = info['lives']
+      return arrival
+    actions = np.full(self.num_envs, action, np.int32)
+    self._pool.send(actions[played], played)
+    screens, arrival.reward[played], _, arrival.cut[played], info = (
+      self._pool.recv()
+    )
     # Not the API's own `terminated`, which is False if a game that is over has
     # also reached the cap.
-    game_over[played] = info['terminated'] != 0
+    arrival.game_over[played] = info['terminated'] != 0
+    if self._episodic_life:
+      # Some games (atlantis) show 0 lives for some frames before they are over;
+      # only the end counts there, as in OpenAI Baselines' EpisodicLifeEnv.
+      lives = info['lives']
+      lost = (lives > 0) & (lives < self._lives[played])
+      arrival.life_lost[played] = lost & ~self._game_ended[played]
+    self._lives[played] = info['lives']
+    self._game_ended[played] = (arrival.game_over | arrival.cut)[played]
     self._show(played, screens)
-    return reward, lives, game_over, cut
+    return arrival
 
-  def _show(self, played: np.ndarray, screens: np.ndarray) -> None:
-    """Puts screens [N, C, H, W] of the N rows played into a new observation."""
+  def _renew_observation(self) -> None:
+    """Leaves the last observation to its readers; keeps rows that wait."""
     observation = np.empty_like(self._observation)
     observation[self._waiting] = self._observation[self._waiting]
+    self._observation = observation
+
+  def _show(self, played: np.ndarray, screens: np.ndarray) -> None:
+    """Puts screens [N, C, H, W] of the N rows played into the observation."""
     # Plane by plane, which NumPy does over four times faster than the copy of
     # a transposed view: 0.7 against 3.2 ms for [16, 210, 160, 3].
     for row, screen in zip(played, screens, strict=True):
       for channel, plane in enumerate(screen):
-        observation[row, :, :, channel] = plane
-    self._observation = observation
+        self._observation[row, :, :, channel] = plane
 
 
 def _check_supported(config: schema.EnvironmentConfig) -> None:

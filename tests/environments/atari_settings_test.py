@@ -7,7 +7,7 @@ import pytest
 
 from attn_agents.environments import atari
 from configs import errors, schema
-from tests.environments import ale_player, atari_rollout
+from tests.environments import ale_player, atari_rollout, resizing
 
 
 def test_noops_are_one_to_noop_max():
@@ -21,20 +21,6 @@ def test_noops_are_one_to_noop_max():
   env = atari_rollout.make(schema.EnvironmentConfig(noop_max=3), 12)
   seen = [screen.tobytes() for screen in env.reset().timestep.observation]
   assert set(seen) == set(starts)
-
-
-def test_fire_reset_presses_fire_only_if_asked():
-  ale = ale_player.AlePlayer('breakout')
-  config = dataclasses.replace(atari_rollout.ONE_NOOP, game='breakout')
-  for fire in (False, True):
-    env = atari_rollout.make(dataclasses.replace(config, fire_reset=fire))
-    env.reset()
-    # With one start frame in all, FIRE takes the place of the no-op.
-    ale.start(noops=0 if fire else 1, fire=fire)
-    for _ in range(8):
-      row = env.step(np.zeros(1, np.int32)).timestep
-      ale.play(0)
-      np.testing.assert_array_equal(row.observation[0], ale.pooled())
 
 
 def test_sticky_actions_follow_chance_not_the_given_action():
@@ -102,23 +88,13 @@ def test_grayscale_is_the_luminance_of_ale():
   )
 
 
-def area_weights(size: int, target: int) -> np.ndarray:
-  """[target, size]: the share of each old pixel in each new one."""
-  edges = np.arange(target + 1) * size / target
-  weights = np.zeros((target, size))
-  for new in range(target):
-    for old in range(size):
-      overlap = min(edges[new + 1], old + 1) - max(edges[new], old)
-      weights[new, old] = max(0.0, overlap) * target / size
-  return weights
-
-
 def test_smaller_observations_are_area_averages():
   config = dataclasses.replace(atari_rollout.ONE_NOOP, height=84, width=72)
   observation = atari_rollout.make(config).reset().timestep.observation[0]
   screen = ale_player.AlePlayer('ms_pacman').start()
-  rows, columns = area_weights(210, 84), area_weights(160, 72)
-  expected = np.einsum('hH,wW,HWc->hwc', rows, columns, screen)
+  rows = resizing.area_weights(210, 84)
+  columns = resizing.area_weights(160, 72)
+  expected = np.einsum('hH,wW,HWc->hwc', rows, columns, screen, optimize=True)
   np.testing.assert_allclose(observation, expected, atol=1)
 
 

@@ -217,6 +217,61 @@ def test_reset_forgets_the_games_in_progress():
     assert (output.game_end.game_length == length).all()
 
 
+# The first ends with a lost life, the second with the game; and FIRE loses a
+# life at once.
+@pytest.mark.parametrize(
+  'fire, frames, games_ended', [(False, 2000, 0), (True, 500, 1)]
+)
+def test_reset_forgets_that_an_episode_has_ended(fire, frames, games_ended):
+  config = dataclasses.replace(
+    atari_rollout.SMALL,
+    game='breakout',
+    frame_stack=4,
+    fire_reset=fire,
+    action_repeat=100,
+    max_episode_frames=frames,
+  )
+  env = atari_rollout.make(config)
+  fresh = atari_rollout.rollout(env, 14)
+  last = np.flatnonzero(fresh.timestep.step_type[:, 0] == LAST)[0]
+  assert np.isfinite(fresh.game_end.game_return[last, 0]) == games_ended
+  env.reset()
+  for action in atari_rollout.actions(env, last):
+    env.step(action)
+  again = atari_rollout.rollout(env, 14)
+  for expected, array in zip(fresh.timestep, again.timestep, strict=True):
+    np.testing.assert_array_equal(array, expected)
+
+
+class GenerousPool:
+  """EnvPool, but its first game has five lives more."""
+
+  def __init__(self, pool: atari.envpool):
+    self._pool = pool
+    self._received = 0
+
+  def __getattr__(self, name: str) -> object:
+    return getattr(self._pool, name)
+
+  def recv(self) -> tuple:
+    *rest, info = self._pool.recv()
+    self._received += 1
+    if self._received <= 2:
+      info = {**info, 'lives': info['lives'] + 5}
+    return *rest, info
+
+
+def test_fewer_lives_in_the_next_game_are_no_lost_life(monkeypatch):
+  real = atari.envpool.make
+  monkeypatch.setattr(
+    atari.envpool, 'make', lambda *args, **kw: GenerousPool(real(*args, **kw))
+  )
+  config = dataclasses.replace(atari_rollout.SMALL, max_episode_frames=8)
+  timestep, _ = atari_rollout.rollout(atari_rollout.make(config), 4)
+  assert timestep.step_type[:, 0].tolist() == [FIRST, MID, LAST, FIRST, MID]
+  assert (timestep.discount == 1).all()
+
+
 @pytest.mark.parametrize(
   'game, digest',
   [

@@ -1,0 +1,111 @@
+"""The opening of an episode as OpenAI baselines plays it: FIRE, then action 2.
+
+Baselines (`common/atari_wrappers.py` at ea25b9e, its last state) wraps
+FireResetEnv(EpisodicLifeEnv(MaxAndSkipEnv(NoopResetEnv(env)))), so that a new
+episode begins with agent steps that the agent did not choose:
+
+    after a game      a new game with its no-ops, then FIRE, then action 2
+    after a lost life           one step of NOOP, then FIRE, then action 2
+
+Where the step of FIRE or of action 2 ends the episode, it is begun anew by the
+left column alone: a new game, or after a lost life one NOOP; then the opening
+goes on with the step that is next. Where a NOOP ends the game, the new game
+takes the place of the step that is next.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from configs import schema
+
+_NOOP = 0
+_FIRE = 1
+# Whatever it does: in breakout it moves right, in pong too.
+_ACTION_2 = 2
+
+# In all other games FIRE is action 1 of the minimal set, which then has three
+# actions or more.
+GAMES_WITHOUT_FIRE = frozenset({
+  'asterix',
+  'crazy_climber',
+  'freeway',
+  'kung_fu_master',
+  'ms_pacman',
+  'skiing',
+  'surround',
+  'tutankham',
+})  # fmt: skip
+
+
+class Arrival(NamedTuple):
+  """What one agent step led to; [B], 0 and False in rows that did not play.
+
+  Attributes:
+    reward: float32 [B], unclipped.
+    life_lost: bool [B], a life was lost that ends the episode.
+    game_over: bool [B].
+    cut: bool [B], the frame cap was reached.
+  """
+
+  reward: np.ndarray
+  life_lost: np.ndarray
+  game_over: np.ndarray
+  cut: np.ndarray
+
+
+class Opening(NamedTuple):
+  """What was scored in an opening.
+
+  Attributes:
+    score: float32 [B], in the game that goes on.
+    ended_score: float32 [B], in the game that the opening began in, if it ended
+      before the opening did; NaN if not.
+  """
+
+  score: np.ndarray
+  ended_score: np.ndarray
+
+
+def presses_fire(config: schema.EnvironmentConfig) -> bool:
+  """Whether episodes have an opening: asked for, and action 1 is FIRE."""
+  has_fire = config.full_action_space or config.game not in GAMES_WITHOUT_FIRE
+  return config.fire_reset and has_fire
+
+
+def play_opening(
+  play: Callable[[int, np.ndarray], Arrival],
+  rows: np.ndarray,
+  restarted: bool = False,
+) -> Opening:
+  """Plays the openings of some rows, all in step.
+
+  Args:
+    play: makes one agent step of one action in the rows (bool [B]) given; a row
+      whose game had ended starts a new one instead.
+    rows: bool [B], the rows whose episode has ended.
+    restarted: whether their new games have already been started.
+
+  Returns:
+    What the openings scored. Every game of `rows` is in progress now.
+  """
+  score = np.zeros(len(rows), np.float32)
+  ended_score = np.full(len(rows), np.nan, np.float32)
+
+  def advance(action: int, playing: np.ndarray) -> Arrival:
+    arrival = play(action, playing)
+    ended = arrival.game_over | arrival.cut
+    score[:] += arrival.reward
+    ended_score[:] = np.where(ended & np.isnan(ended_score), score, ended_score)
+    score[ended] = 0
+    return arrival
+
+  if not restarted:
+    advance(_NOOP, rows)
+  for action in (_FIRE, _ACTION_2):
+    arrival = advance(action, rows)
+    again = advance(_NOOP, arrival.life_lost | arrival.game_over | arrival.cut)
+  # Baselines would give the agent a game that is over.
+  advance(_NOOP, again.game_over | again.cut)
+  return Opening(score, ended_score)

@@ -1,0 +1,291 @@
+"""Openings against baselines' wrappers on ale-py, and by hand."""
+
+import collections
+import dataclasses
+
+import ale_py
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.environments import atari, fire_reset
+from configs import games, schema
+from tests.environments import (
+  ale_player,
+  atari_rollout,
+  baselines_player,
+)
+
+FIRST, MID, LAST = types.StepType
+FIRING = dataclasses.replace(atari_rollout.ONE_NOOP, fire_reset=True)
+
+
+def make_both(
+  game: str, num_envs: int, episodic_life: bool = True, **change: int
+) -> tuple[atari.AtariEnvironment, list[baselines_player.BaselinesPlayer]]:
+  config = dataclasses.replace(FIRING, game=game, **change)
+  players = [
+    baselines_player.BaselinesPlayer(
+      game,
+      config.action_repeat,
+      config.max_episode_frames // config.action_repeat,
+      episodic_life,
+      config.full_action_space,
+      config.frame_stack,
+    )
+    for _ in range(num_envs)
+  ]
+  return atari_rollout.make(config, num_envs, episodic_life), players
+
+
+def play_both(
+  env: atari.AtariEnvironment,
+  players: list[baselines_player.BaselinesPlayer],
+  steps: int,
+) -> tuple[collections.Counter, float]:
+  """Compares every row of both; counts the openings played and their points."""
+  openings: collections.Counter = collections.Counter()
+  output = env.reset()
+  carried, points = np.zeros(len(players)), []
+
+  def open_episode(row: int) -> None:
+    players[row].reset()
+    openings[tuple(players[row].log)] += 1
+    carried[row] = players[row].opening_reward
+    points.append(carried[row])
+
+  for row, player in enumerate(players):
+    open_episode(row)
+    check_row(output, row, player, 0, 1, FIRST, [])
+  for action in atari_rollout.actions(env, steps):
+    before, output = output, env.step(action)
+    for row, player in enumerate(players):
+      games_ended = len(player.ended)
+      reward, discount, step_type = 0.0, 1, FIRST
+      if before.timestep.step_type[row] == LAST:
+        open_episode(row)
+      else:
+        reward, done = player.step(action[row])
+        reward, carried[row] = reward + carried[row], 0
+        discount = 1 - player.terminated
+        step_type = LAST if done else MID
+      # A game that the agent never acted in is not reported.
+      ended = [s for s in player.ended[games_ended:] if s.agent_steps]
+      check_row(output, row, player, reward, discount, step_type, ended)
+  env.close()
+  return openings, sum(points)
+
+
+def check_row(
+  output: types.EnvOutput,
+  row: int,
+  player: baselines_player.BaselinesPlayer,
+  reward: float,
+  discount: int,
+  step_type: types.StepType,
+  ended: list[baselines_player.Score],
+) -> None:
+  timestep, game_end = output
+  assert timestep.step_type[row] == step_type
+  assert timestep.reward[row] == reward
+  assert timestep.discount[row] == discount
+  expected = player.observation()
+  assert expected is None or (timestep.observation[row] == expected).all()
+  assert len(ended) <= 1
+  score = ended[0] if ended else baselines_player.Score(np.nan, 0)
+  np.testing.assert_equal(float(game_end.game_return[row]), score.total)
+  assert game_end.game_length[row] == score.agent_steps
+
+
+@pytest.mark.parametrize(
+  'game, num_envs, steps', [('breakout', 2, 220), ('space_invaders', 1, 400)]
+)
+def test_episodes_open_as_in_baselines(game, num_envs, steps):
+  openings, _ = play_both(*make_both(game, num_envs, frame_stack=2), steps)
+  assert openings['new game', '1', '2'] > num_envs
+  assert openings['noop', '1', '2'] > num_envs
+
+
+# In steps this long, openings lose lives and end games.
+@pytest.mark.parametrize(
+  'game, repeat, expected',
+  [
+    (
+      'breakout',
+      70,
+      [
+        ('noop', '1', '2 done', 'noop'),
+        ('noop done', '1 done', 'new game', '2'),
+      ],
+    ),
+    (
+      'breakout',
+      100,
+      [
+        ('new game', '1 done', 'noop', '2'),
+        ('noop', '1 done', 'new game', '2'),
+      ],
+    ),
+    # The 45 points of an opening that ends a game are in that game's return.
+    ('space_invaders', 120, [('noop', '1', '2 done', 'new game')]),
+  ],
+)
+def test_openings_that_end_episodes_and_games(game, repeat, expected):
+  openings, _ = play_both(*make_both(game, 1, action_repeat=repeat), 25)
+  assert set(expected) <= set(openings)
+
+
+def test_points_of_openings_come_with_the_next_reward():
+  openings, points = play_both(*make_both('phoenix', 1, action_repeat=50), 20)
+  assert openings['noop', '1', '2'] > 0 and points > 0
+
+
+def test_points_of_an_opening_are_forgotten_on_reset():
+  env, players = make_both('assault', 1, action_repeat=40)
+  env.reset()
+  openings, points = play_both(env, players, 2)
+  assert openings.total() == 1 and points > 0
+
+
+def test_the_cap_counts_openings_and_may_cut_them():
+  env, (player,) = make_both('breakout', 1)
+  player.reset()
+  done = (
+    player.step(action[0])[1] for action in atari_rollout.actions(env, 99)
+  )
+  lost = 1 + list(done).index(True)
+  seen: collections.Counter = collections.Counter()
+  # The game starts with two steps that are not the agent's.
+  for cap in (lost + 3, lost + 4, lost + 5):
+    both = make_both('breakout', 1, max_episode_frames=4 * cap)
+    seen += play_both(*both, lost + 9)[0]
+  assert seen['noop done', '1 done', 'new game', '2'] == 1
+  assert seen['noop', '1 done', 'new game', '2'] == 1
+  assert seen['noop', '1', '2 done', 'new game'] == 1
+  for cap in (1, 2):
+    play_both(*make_both('breakout', 1, max_episode_frames=4 * cap), 8)
+
+
+def test_whole_games_open_once():
+  both = make_both('breakout', 1, episodic_life=False)
+  openings, _ = play_both(*both, 250)
+  assert set(openings) == {('new game', '1', '2')}
+  assert openings.total() > 1
+
+
+def test_all_actions_have_fire_in_every_game():
+  play_both(*make_both('ms_pacman', 1, full_action_space=True), 60)
+
+
+def test_games_without_fire_are_as_with_fire_reset_off():
+  config = dataclasses.replace(atari_rollout.SMALL, game='ms_pacman')
+  rollouts = [
+    atari_rollout.rollout(
+      atari_rollout.make(dataclasses.replace(config, fire_reset=fire), 2), 250
+    )
+    for fire in (False, True)
+  ]
+  for off, on in zip(*([*r[0], *r[1]] for r in rollouts), strict=True):
+    np.testing.assert_array_equal(off, on)
+  assert (rollouts[0].timestep.step_type == LAST).any()
+
+
+def has_fire(game: str) -> bool:
+  actions = ale_player.AlePlayer(game).actions
+  return len(actions) >= 3 and actions[1] == ale_py.Action.FIRE
+
+
+def test_presses_fire_where_action_1_is_fire():
+  asked = ['breakout', 'pong', 'boxing', *sorted(fire_reset.GAMES_WITHOUT_FIRE)]
+  for game in asked:
+    config = dataclasses.replace(FIRING, game=game)
+    assert fire_reset.presses_fire(config) == has_fire(game)
+    config = dataclasses.replace(config, full_action_space=True)
+    assert fire_reset.presses_fire(config)
+    assert not fire_reset.presses_fire(schema.EnvironmentConfig(game=game))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('game', games.ATARI_GAMES)
+def test_every_game_opens_as_in_baselines(game):
+  assert has_fire(game) == (game not in fire_reset.GAMES_WITHOUT_FIRE)
+  if has_fire(game):
+    play_both(*make_both(game, 1), 300)
+
+
+class ScriptedGames:
+  """Rows that play what their scripts say, and write down what they played.
+
+  A script has an entry per step: '.' goes on, 'l' loses a life, 'o' ends the
+  game, 'c' is cut; each step scores 1 in row 0, 10 in row 1, 100 in row 2. A
+  row whose game has ended starts a new one, written 'R', in place of a step.
+  """
+
+  def __init__(self, scripts: list[str]):
+    self.scripts = [list(script) for script in scripts]
+    self.over = [False] * len(scripts)
+    self.played = [''] * len(scripts)
+
+  def play(self, action: int, rows: np.ndarray) -> fire_reset.Arrival:
+    size = len(rows)
+    arrival = fire_reset.Arrival(
+      np.zeros(size, np.float32), *np.zeros((3, size), bool)
+    )
+    for row in np.flatnonzero(rows):
+      if self.over[row]:
+        self.played[row] += 'R'
+        self.over[row] = False
+        continue
+      self.played[row] += str(action)
+      event = self.scripts[row].pop(0)
+      arrival.reward[row] = 10**row
+      arrival.life_lost[row] = event == 'l'
+      arrival.game_over[row] = event == 'o'
+      arrival.cut[row] = event == 'c'
+      self.over[row] = event in 'oc'
+    return arrival
+
+
+@pytest.mark.parametrize(
+  'script, played, score, ended_score',
+  [
+    ('...', '012', 3, np.nan),
+    ('.l..', '0102', 4, np.nan),
+    ('..l.', '0120', 4, np.nan),
+    # A life lost in a NOOP does not count.
+    ('.ll.', '0102', 4, np.nan),
+    ('l.ll', '0120', 4, np.nan),
+    ('.o.', '01R2', 1, 2),
+    ('.c.', '01R2', 1, 2),
+    ('..o', '012R', 0, 3),
+    ('..c', '012R', 0, 3),
+    ('o.', '0R2', 1, 1),
+    # A NOOP after a lost life ends the game.
+    ('.lo', '010R', 0, 3),
+    ('..lo', '0120R', 0, 4),
+    ('..lc', '0120R', 0, 4),
+    # Two games end; only the first was there before.
+    ('.o.', '01R2', 1, 2),
+    ('.oo', '01R2R', 0, 2),
+  ],
+)
+def test_openings_by_hand(script, played, score, ended_score):
+  # Two rows that open differently, and one between them that does not open.
+  emulators = ScriptedGames([script, '', '...'])
+  opening = fire_reset.play_opening(
+    emulators.play, np.array([True, False, True])
+  )
+  assert emulators.played == [played, '', '012']
+  np.testing.assert_array_equal(opening.score, [score, 0, 300])
+  np.testing.assert_array_equal(
+    opening.ended_score, [ended_score, np.nan, np.nan]
+  )
+
+
+def test_restarted_rows_need_no_noop():
+  emulators = ScriptedGames(['..', '.l.'])
+  opening = fire_reset.play_opening(
+    emulators.play, np.ones(2, bool), restarted=True
+  )
+  assert emulators.played == ['12', '120']
+  np.testing.assert_array_equal(opening.score, [2, 30])
