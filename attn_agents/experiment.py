@@ -23,6 +23,8 @@ from attn_agents.learning import (
   feeder,
   learner,
   publisher,
+  rounds,
+  train_state,
   update,
 )
 from attn_agents.networks import registry
@@ -124,6 +126,15 @@ class Experiment:
     """Trajectories (of `envs_per_actor` environments each) per update."""
     return self.config.learning.batch_size // self.config.runtime.envs_per_actor
 
+  @property
+  def items_per_read(self) -> int:
+    """Trajectories to read from the queue at a time.
+
+    A synchronous round may find more of them there than it needs, so that it
+    cannot know their number beforehand.
+    """
+    return 1 if self.config.learning.synchronous else self.items_per_batch
+
   def seeds(
     self, actor_index: int, incarnation: int, host_index: int = 0
   ) -> seeding.ActorSeeds:
@@ -162,12 +173,13 @@ class Experiment:
       unroll_length=self.config.learning.unroll_length,
       policy_seed=seeds.policy,
       actor_id=actor_index,
+      synchronous=self.config.learning.synchronous,
     )
 
   def initial_snapshot(self) -> checkpoint.Snapshot:
     """The state of a run that has not started."""
     key = jax.random.key(self.config.seed)
-    state = update.init_state(self.agent, self.config, key)
+    state = train_state.init_state(self.agent, self.config, key)
     return checkpoint.Snapshot(
       state=jax.tree.map(np.asarray, state), counters=counters.Counters()
     )
@@ -175,7 +187,7 @@ class Experiment:
   def state_spec(self) -> types.Nest:
     """Shapes and dtypes of the train state, for restoring one."""
     return jax.eval_shape(
-      lambda: update.init_state(self.agent, self.config, jax.random.key(0))
+      lambda: train_state.init_state(self.agent, self.config, jax.random.key(0))
     )
 
   def make_feeder(
@@ -183,7 +195,14 @@ class Experiment:
     batches: Iterable[Sequence[types.Trajectory]],
     devices: Sequence[jax.Device],
   ) -> feeder.Feeder:
-    """The thread that brings batches to the devices."""
+    """The thread that brings batches to the devices.
+
+    Args:
+      batches: lists of `items_per_read` trajectories, without end.
+      devices: of the learner.
+    """
+    if self.config.learning.synchronous:
+      batches = rounds.rounds(batches, self.config.runtime.num_actors)
     return feeder.Feeder(
       batches, devices, prefetch=self.config.queue.prefetch_batches
     )
@@ -202,4 +221,5 @@ class Experiment:
       devices,
       action_repeat=self.config.environment.action_repeat,
       publish_every_updates=self.config.runtime.publish_every_updates,
+      synchronous=self.config.learning.synchronous,
     )

@@ -22,7 +22,7 @@ import subprocess
 from typing import IO, Any
 
 from attn_agents.utils import machine
-from configs import agents, errors, overrides, schema
+from configs import agents, errors, overrides, recipes, schema
 
 # Those whose version can change what a run computes or how it ends.
 _PACKAGES = (
@@ -133,7 +133,9 @@ class RunDirectory:
       ConfigError: config.json is not of this version of the program.
     """
     values = self._read()['config']
-    template = agents.make(values['agent'], values['preset'])
+    template = recipes.apply(
+      agents.make(values['agent'], values['preset']), values['algorithm']
+    )
     return overrides.from_dict(template, values)
 
   def starts(self) -> int:

@@ -22,7 +22,7 @@ Episodes are auto-reset with one extra row (EnvPool's and dm_env's form):
 LAST carries the terminal observation and the final reward; discount_t is 0
 there if the episode terminated and 1 if it was cut off by the frame cap. The
 transition LAST -> FIRST is no environment step: its action is ignored and its
-reward is 0, so it is masked out of every loss (`losses/vtrace.py`) and not
+reward is 0, so it is masked out of every loss (`losses/transitions.py`) and not
 counted as an agent step (`num_agent_steps`). Recurrent state, previous action
 and previous reward are zeroed at FIRST rows, inside the network.
 
@@ -171,8 +171,9 @@ class ActorReport(NamedTuple):
     actor_id: int32 [], index over all hosts.
     game_end: `GameEnd` [T, B], for arrivals at rows 1..T.
     env_seconds, inference_seconds, queue_seconds, total_seconds: float32 [],
-      time in the environment, in the policy, blocked on a full queue, and in
-      all, since the actor's previous unroll.
+      time in the environment, in the policy, waiting for room in the queue (or
+      for parameters, if the algorithm is synchronous), and in all, since the
+      actor's previous unroll.
   """
 
   params_version: Array

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 
 from attn_agents import types
 from attn_agents.networks import recurrent, torsos
-from configs import agents, s3ta, schema
+from configs import agents, schema
+from configs.agents import s3ta
 
 
 def main() -> None:

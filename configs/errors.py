@@ -22,3 +22,15 @@ def unknown(what: str, value: str, choices: Iterable[str]) -> ConfigError:
     return ConfigError(f"unknown {what} '{value}'; did you mean '{close[0]}'?")
   listed = ', '.join(choices[:12]) + (', ...' if len(choices) > 12 else '')
   return ConfigError(f"unknown {what} '{value}'; expected one of {listed}")
+
+
+def require(ok: bool, field: str, value: object, expected: str) -> None:
+  """Raises ConfigError('field=value: expected ...') unless `ok`."""
+  if not ok:
+    raise ConfigError(f'{field}={value}: expected {expected}')
+
+
+def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
+  """Raises ConfigError with the nearest choice unless `value` is one."""
+  if value not in choices:
+    raise unknown(f'value of {field}', value, choices)

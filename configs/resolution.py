@@ -3,9 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 
-from configs import agents, errors, games, overrides, schema, validation
+from configs import (
+  agents,
+  errors,
+  games,
+  overrides,
+  recipes,
+  schema,
+  validation,
+)
 
-PRESETS = ('paper', 'small')
 _MAX_ENVS_PER_ACTOR = 16
 # Each actor has an unroll in hand; together no more than so many batches, since
 # what they hold was made by parameters that many updates old.
@@ -14,6 +21,7 @@ _MAX_BATCHES_IN_ACTORS = 8
 _FLAG_ONLY = {
   'agent': 'agent',
   'preset': 'preset',
+  'algorithm': 'algorithm',
   'environment.game': 'game',
 }
 
@@ -23,7 +31,7 @@ class Request:
   """What the command line says; None leaves the preset's value.
 
   Attributes:
-    agent, game, preset: names; preset may be 'auto'.
+    agent, game, preset, algorithm: names; preset may be 'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
     settings: 'section.field=value' strings, applied last.
   """
@@ -31,6 +39,7 @@ class Request:
   agent: str = 's3ta'
   game: str = 'ms_pacman'
   preset: str = 'auto'
+  algorithm: str = 'vtrace'
   seed: int | None = None
   max_frames: int | None = None
   num_actors: int | None = None
@@ -42,20 +51,23 @@ def check_names(request: Request) -> None:
   """Refuses unknown names; needs nothing of the machine, so it runs first.
 
   Raises:
-    ConfigError: naming the nearest agent, game, preset or setting.
+    ConfigError: naming the nearest agent, game, preset, algorithm or setting.
   """
   if request.agent not in agents.AGENTS:
     raise errors.unknown('agent', request.agent, agents.AGENTS)
   if request.game not in games.ALL_GAMES:
     raise errors.unknown('game', request.game, games.ALL_GAMES)
-  if request.preset not in (*PRESETS, 'auto'):
-    raise errors.unknown('preset', request.preset, (*PRESETS, 'auto'))
+  presets = ('auto', *agents.AGENTS[request.agent])
+  if request.preset not in presets:
+    raise errors.unknown(f'preset of {request.agent}', request.preset, presets)
+  preset = 'small' if request.preset == 'auto' else request.preset
+  config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
   for setting in request.settings:
     name = setting.partition('=')[0].strip()
     flag = _FLAG_ONLY.get(name)
     if flag:
       raise errors.ConfigError(f'--set={setting}: use --{flag} instead')
-  overrides.apply(agents.make(request.agent, 'small'), request.settings)
+  overrides.apply(config, request.settings)
 
 
 def choose_preset(preset: str, platform: str) -> tuple[str, str]:
@@ -83,7 +95,7 @@ def resolve(
   """
   check_names(request)
   preset, _ = choose_preset(request.preset, platform)
-  config = agents.make(request.agent, preset)
+  config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
   config = dataclasses.replace(
     config,
     environment=dataclasses.replace(config.environment, game=request.game),
@@ -96,6 +108,11 @@ def resolve(
   }
   settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
+  if not config.max_frames:
+    # An annealed learning rate gives a run its end.
+    config = dataclasses.replace(
+      config, max_frames=config.optimizer.anneal_frames
+    )
   config = fit_to_machine(config, platform, cores)
   validation.validate(config, num_devices)
   return config
@@ -110,15 +127,12 @@ def fit_to_machine(
   accelerator it needs one, and one is left to the servers.
   """
   runtime = config.runtime
-  batch = config.learning.batch_size
-  spare = cores // 2 if platform == 'cpu' else cores - 2
-  envs = runtime.envs_per_actor or validation.nearest_divisor(
-    max(batch, 1), min(_MAX_ENVS_PER_ACTOR, max(batch, 1))
-  )
-  most = min(
-    validation.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs)
-  )
-  num_actors = runtime.num_actors or max(1, min(spare, most))
+  batch = max(config.learning.batch_size, 1)
+  spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
+  if config.learning.synchronous:
+    num_actors, envs = _fit_synchronous(runtime, batch, spare)
+  else:
+    num_actors, envs = _fit_asynchronous(runtime, batch, spare)
   threads = runtime.env_threads or min(
     max(1, envs), max(1, cores // max(1, num_actors) // 2)
   )
@@ -128,3 +142,29 @@ def fit_to_machine(
       runtime, num_actors=num_actors, envs_per_actor=envs, env_threads=threads
     ),
   )
+
+
+def _fit_asynchronous(
+  runtime: schema.RuntimeConfig, batch: int, spare: int
+) -> tuple[int, int]:
+  """Actors and environments of each, where actors need not wait for updates."""
+  envs = runtime.envs_per_actor or validation.nearest_divisor(
+    batch, min(_MAX_ENVS_PER_ACTOR, batch)
+  )
+  most = min(
+    validation.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs)
+  )
+  return runtime.num_actors or min(spare, most), envs
+
+
+def _fit_synchronous(
+  runtime: schema.RuntimeConfig, batch: int, spare: int
+) -> tuple[int, int]:
+  """The same, where one unroll of every actor makes one batch."""
+  if runtime.envs_per_actor:
+    num_actors = batch // runtime.envs_per_actor
+    return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor
+  num_actors = runtime.num_actors or validation.nearest_divisor(
+    batch, min(spare, batch)
+  )
+  return num_actors, max(1, batch // max(1, num_actors))

@@ -7,6 +7,9 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 """
 
 import dataclasses
+from typing import Any
+
+from configs import algorithms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +28,9 @@ class EnvironmentConfig:
     sticky_action_probability: chance that the emulator repeats the previous
       action instead [C: 0, the protocol of the paper's time].
     noop_max: no-op frames at an episode's start, drawn from 1..noop_max [R].
-    fire_reset: press FIRE after a reset in games that have it [C: off].
+    fire_reset: open every episode, after a lost life too, with agent steps of
+      FIRE and action 2 in games whose action 1 is FIRE, as baselines' wrappers
+      do [R for A2C and PPO; C: off elsewhere].
     episodic_life: a lost life ends the training episode, not the game [R].
     full_action_space: all 18 actions instead of the game's minimal set [R].
     max_episode_frames: frames after which a game is cut off [R].
@@ -55,56 +60,42 @@ class EnvironmentConfig:
 class NetworkConfig:
   """Base of every agent's network section; each agent adds its own fields."""
 
+  @property
+  def recurrent(self) -> bool:
+    """Whether the network carries state from row to row."""
+    return True
+
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
 
 
 @dataclasses.dataclass(frozen=True)
-class LearningConfig:
-  """The V-trace actor-critic loss (S3TA A.2; IMPALA section 4.2).
-
-  Attributes:
-    unroll_length: transitions per unroll, T [P].
-    batch_size: unrolls (environments) per update, B, over all devices [P].
-    discount: gamma [P].
-    baseline_cost: weight of the squared value error [R].
-    entropy_cost: weight of the entropy bonus [P].
-    max_abs_reward: rewards are clipped to [-x, x] for learning and for the
-      network's reward input; 0 leaves them as they are [P].
-    clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and
-      of the policy gradient [R].
-    vtrace_lambda: V-trace's lambda [R].
-  """
-
-  unroll_length: int = 50
-  batch_size: int = 32
-  discount: float = 0.99
-  baseline_cost: float = 0.5
-  entropy_cost: float = 0.01
-  max_abs_reward: float = 1.0
-  clip_rho_threshold: float = 1.0
-  clip_pg_rho_threshold: float = 1.0
-  vtrace_lambda: float = 1.0
-
-
-@dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-  """RMSProp in TensorFlow 1's form (S3TA A.2): g / sqrt(ms + epsilon).
+  """The optimiser in TensorFlow 1's form, and the clip before it.
 
   Attributes:
-    learning_rate: step size, constant [P; constant is C].
-    decay: of the running mean of squares, which starts at 1 [P].
-    epsilon: inside the square root [P].
-    momentum: of the scaled update [P].
+    name: 'rmsprop', g / sqrt(ms + epsilon) with ms starting at 1 [P, S3TA A.2;
+      R, IMPALA and baselines' A2C], or 'adam' [R, baselines' PPO2].
+    learning_rate: step size at the start [P].
+    anneal_frames: frames over which the learning rate falls linearly to 0 (and
+      PPO's clip with it); the run ends there. 0 keeps it constant [C for S3TA].
+    decay: of the running mean of squares; Adam's beta2 is `adam_beta2` [P].
+    epsilon: inside the square root for RMSProp, outside for Adam [P].
+    momentum: of RMSProp's scaled update [P].
+    adam_beta1, adam_beta2: decays of Adam's two moments [R].
     clip: 'global_norm' scales the whole gradient down to `clip_threshold` [C];
-      'value' clips each element, the paper's literal words.
+      'value' clips each element, the S3TA paper's literal words.
     clip_threshold: 1280 = IMPALA's 40 x a batch of 32 summed losses [P].
   """
 
+  name: str = 'rmsprop'
   learning_rate: float = 2e-4
+  anneal_frames: int = 0
   decay: float = 0.99
   epsilon: float = 0.01
   momentum: float = 0.0
+  adam_beta1: float = 0.9
+  adam_beta2: float = 0.999
   clip: str = 'global_norm'
   clip_threshold: float = 1280.0
 
@@ -161,22 +152,33 @@ class Config:
 
   Attributes:
     agent: a name in `configs.agents.AGENTS`.
-    preset: 'paper' or 'small'; the name of the settings this started from.
+    preset: the name of the settings this started from.
     seed: of parameters, policies and environments.
+    algorithm: a name in `recipes.ALGORITHMS`; says what `learning` is.
     max_frames: emulator frames after which the run ends; 0 runs until stopped.
   """
 
   agent: str
   preset: str
   network: NetworkConfig
+  algorithm: str = 'vtrace'
   seed: int = 0
   max_frames: int = 0
   environment: EnvironmentConfig = dataclasses.field(
     default_factory=EnvironmentConfig
   )
-  learning: LearningConfig = dataclasses.field(default_factory=LearningConfig)
+  learning: algorithms.LearningConfig = dataclasses.field(
+    default_factory=algorithms.VTraceConfig
+  )
   optimizer: OptimizerConfig = dataclasses.field(
     default_factory=OptimizerConfig
   )
   queue: QueueConfig = dataclasses.field(default_factory=QueueConfig)
   runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
+
+
+def variant(config: Config, agent: str, **network: Any) -> Config:
+  """The preset of an agent that differs in options of its network only."""
+  return dataclasses.replace(
+    config, agent=agent, network=dataclasses.replace(config.network, **network)
+  )

@@ -19,22 +19,10 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   """
   _validate_numbers(config)
   _validate_environment(config.environment)
-  _validate_learning(config.learning)
-  _validate_optimizer(config.optimizer)
   config.network.validate()
+  config.learning.validate(num_devices, config.network.recurrent)
+  _validate_optimizer(config)
   _validate_flow(config, num_devices)
-
-
-def require(ok: bool, field: str, value: object, expected: str) -> None:
-  """Raises ConfigError('field=value: expected ...') unless `ok`."""
-  if not ok:
-    raise errors.ConfigError(f'{field}={value}: expected {expected}')
-
-
-def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
-  """Raises ConfigError with the nearest choice unless `value` is one."""
-  if value not in choices:
-    raise errors.unknown(f'value of {field}', value, choices)
 
 
 def _validate_numbers(config: schema.Config) -> None:
@@ -42,7 +30,7 @@ def _validate_numbers(config: schema.Config) -> None:
   for section in (config.learning, config.optimizer, config.runtime):
     for name, value in vars(section).items():
       if isinstance(value, float):
-        require(math.isfinite(value), name, value, 'a finite number')
+        errors.require(math.isfinite(value), name, value, 'a finite number')
 
 
 def _validate_environment(env: schema.EnvironmentConfig) -> None:
@@ -51,7 +39,7 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
   # Nothing an Atari screen could need is larger; Catch's board is 10 x 5.
   for name, low in (('height', 10), ('width', 5)):
     value = getattr(env, name)
-    require(
+    errors.require(
       low <= value <= 1024, f'environment.{name}', value, f'{low} to 1024'
     )
   for name, low in (
@@ -60,8 +48,10 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     ('noop_max', 1),
   ):
     value = getattr(env, name)
-    require(value >= low, f'environment.{name}', value, f'at least {low}')
-  require(
+    errors.require(
+      value >= low, f'environment.{name}', value, f'at least {low}'
+    )
+  errors.require(
     env.max_pool,
     'environment.max_pool',
     env.max_pool,
@@ -69,13 +59,13 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     'way not to',
   )
   sticky = env.sticky_action_probability
-  require(
+  errors.require(
     0 <= sticky < 1,
     'environment.sticky_action_probability',
     sticky,
     'a probability below 1',
   )
-  require(
+  errors.require(
     env.max_episode_frames >= env.action_repeat,
     'environment.max_episode_frames',
     env.max_episode_frames,
@@ -83,60 +73,55 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
   )
 
 
-def _validate_learning(learning: schema.LearningConfig) -> None:
-  require(
-    learning.unroll_length >= 1,
-    'learning.unroll_length',
-    learning.unroll_length,
-    'at least 1: an unroll without a transition teaches nothing',
-  )
-  require(
-    learning.batch_size >= 1, 'learning.batch_size', learning.batch_size,
-    'at least 1',
-  )  # fmt: skip
-  for name in ('discount', 'vtrace_lambda'):
-    value = getattr(learning, name)
-    require(0 <= value <= 1, f'learning.{name}', value, 'a number in [0, 1]')
-  for name in ('baseline_cost', 'entropy_cost', 'max_abs_reward'):
-    value = getattr(learning, name)
-    require(value >= 0, f'learning.{name}', value, 'a number of 0 or more')
-  for name in ('clip_rho_threshold', 'clip_pg_rho_threshold'):
-    value = getattr(learning, name)
-    require(value > 0, f'learning.{name}', value, 'a number above 0')
-
-
-def _validate_optimizer(optimizer: schema.OptimizerConfig) -> None:
-  choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
+def _validate_optimizer(config: schema.Config) -> None:
+  optimizer = config.optimizer
+  errors.choice('optimizer.name', optimizer.name, ('rmsprop', 'adam'))
+  errors.choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
   for name in ('learning_rate', 'epsilon', 'clip_threshold'):
     value = getattr(optimizer, name)
-    require(value > 0, f'optimizer.{name}', value, 'a number above 0')
-  for name in ('decay', 'momentum'):
+    errors.require(value > 0, f'optimizer.{name}', value, 'a number above 0')
+  for name in ('decay', 'momentum', 'adam_beta1', 'adam_beta2'):
     value = getattr(optimizer, name)
-    require(0 <= value < 1, f'optimizer.{name}', value, 'a number in [0, 1)')
+    errors.require(
+      0 <= value < 1, f'optimizer.{name}', value, 'a number in [0, 1)'
+    )
+  anneal = optimizer.anneal_frames
+  errors.require(anneal >= 0, 'optimizer.anneal_frames', anneal, '0 or more')
+  if anneal and not 0 < config.max_frames <= anneal:
+    raise errors.ConfigError(
+      f'max_frames={config.max_frames}: the learning rate reaches 0 after '
+      f'optimizer.anneal_frames={anneal}, so nothing would be learned beyond; '
+      f'the nearest valid max_frames is {anneal}, or set '
+      f'optimizer.anneal_frames={config.max_frames}'
+    )
 
 
 def _validate_flow(config: schema.Config, num_devices: int) -> None:
   """Checks that data can flow from actors through the queue to devices."""
   batch = config.learning.batch_size
   runtime, queue = config.runtime, config.queue
-  require(config.max_frames >= 0, 'max_frames', config.max_frames, '0 or more')
-  require(0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1')
+  errors.require(
+    config.max_frames >= 0, 'max_frames', config.max_frames, '0 or more'
+  )
+  errors.require(
+    0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1'
+  )
   for name in ('num_actors', 'envs_per_actor', 'env_threads'):
     value = getattr(runtime, name)
-    require(value >= 1, f'runtime.{name}', value, 'at least 1')
+    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
   # What the seeds of actors and environments are dealt out for.
   for name, most in (('num_actors', MAX_ACTORS), ('envs_per_actor', 255)):
     value = getattr(runtime, name)
-    require(value <= most, f'runtime.{name}', value, f'at most {most}')
+    errors.require(value <= most, f'runtime.{name}', value, f'at most {most}')
   for name in ('publish_every_updates', 'checkpoints_kept'):
     value = getattr(runtime, name)
-    require(value >= 1, f'runtime.{name}', value, 'at least 1')
+    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
   for name in (
     'checkpoint_every_seconds', 'log_every_seconds', 'stall_seconds',
   ):  # fmt: skip
     value = getattr(runtime, name)
-    require(value > 0, f'runtime.{name}', value, 'seconds above 0')
-  require(
+    errors.require(value > 0, f'runtime.{name}', value, 'seconds above 0')
+  errors.require(
     0 <= runtime.max_actor_restarts <= 1000,
     'runtime.max_actor_restarts',
     runtime.max_actor_restarts,
@@ -148,6 +133,8 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
       f'devices; the nearest that can is '
       f'{_nearest_multiple(batch, num_devices)}'
     )
+  if config.learning.synchronous:
+    _validate_synchronous(config)
   if batch % runtime.envs_per_actor:
     raise errors.ConfigError(
       f'runtime.envs_per_actor={runtime.envs_per_actor} does not divide '
@@ -157,7 +144,7 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
     )
   for name in ('capacity_batches', 'prefetch_batches'):
     value = getattr(queue, name)
-    require(
+    errors.require(
       1 <= value <= 64,
       f'queue.{name}',
       value,
@@ -165,13 +152,36 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
     )
   for name in ('queue_port', 'variables_port'):
     value = getattr(queue, name)
-    require(0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any')
+    errors.require(
+      0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any'
+    )
   if queue.queue_port and queue.queue_port == queue.variables_port:
     raise errors.ConfigError(
       f'queue.queue_port and queue.variables_port are both '
       f'{queue.queue_port}: two servers on one port start silently and take '
       'half of the clients each; give them different ports'
     )
+
+
+def _validate_synchronous(config: schema.Config) -> None:
+  """Checks that one unroll of every actor makes one batch."""
+  runtime, batch = config.runtime, config.learning.batch_size
+  together = runtime.num_actors * runtime.envs_per_actor
+  if together != batch:
+    actors = nearest_divisor(batch, runtime.num_actors)
+    raise errors.ConfigError(
+      f'{runtime.num_actors} actors x {runtime.envs_per_actor} environments: '
+      f'{config.algorithm} is synchronous, so together they must be '
+      f'learning.batch_size={batch}; the nearest that fit are '
+      f'--num_actors={actors} --envs_per_actor={batch // actors}, or '
+      f'learning.batch_size={together}'
+    )
+  errors.require(
+    runtime.publish_every_updates == 1,
+    'runtime.publish_every_updates',
+    runtime.publish_every_updates,
+    f'1: actors of the synchronous {config.algorithm} wait for every update',
+  )
 
 
 def nearest_divisor(number: int, near: int) -> int:

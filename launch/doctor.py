@@ -3,6 +3,7 @@
 
     launch/doctor.py            # or `make doctor`
     launch/doctor.py --games    # starts all 57 games instead
+    launch/doctor.py --agents   # what each agent costs, a table
 
 Exit codes: 0 all well, 1 something fails, 2 bad flags.
 """
@@ -14,12 +15,17 @@ import rich.console
 import rich.text
 from absl import flags
 
-from attn_agents.diagnostics import checks, games, runner
+from attn_agents.diagnostics import agents, checks, games, runner
+from configs import agents as agent_names
+from configs import errors
 from configs import games as game_names
 from launch import command_line
 
 _GAMES = flags.DEFINE_bool(
   'games', False, 'start every game instead of checking the machine'
+)
+_AGENTS = flags.DEFINE_bool(
+  'agents', False, 'list what each agent costs instead of checking the machine'
 )
 _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
   'allow_open_ports', False, 'accept that other hosts can reach local runs'
@@ -29,7 +35,14 @@ _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
 def main() -> int:
   """Runs the doctor; returns the exit code."""
   console = rich.console.Console(highlight=False, soft_wrap=True)
-  answers = _start_games() if _GAMES.value else _check_machine(console)
+  if _GAMES.value and _AGENTS.value:
+    raise errors.ConfigError('--games and --agents: expected only one of them')
+  if _GAMES.value:
+    answers = _start_games()
+  elif _AGENTS.value:
+    answers = _describe_agents(console)
+  else:
+    answers = _check_machine(console)
   failed = []
   total = 0
   for answer in answers:
@@ -46,6 +59,17 @@ def main() -> int:
 
 def _start_games() -> Iterator[runner.Answer]:
   return runner.ask('game', game_names.ATARI_GAMES, games.TIMEOUT_SECONDS)
+
+
+def _describe_agents(
+  console: rich.console.Console,
+) -> Iterator[runner.Answer]:
+  console.print(
+    f'{"":5}{"agent":19}{agents.HEADER}   ({agents.NUM_ACTIONS} actions)'
+  )
+  yield from runner.ask(
+    'agent', list(agent_names.AGENTS), agents.TIMEOUT_SECONDS
+  )
 
 
 def _check_machine(

@@ -26,8 +26,16 @@ _PRESET = flags.DEFINE_string(
   'paper (published sizes), small (for a few CPU cores), or auto: paper on an '
   'accelerator, small without one.',
 )
+_ALGORITHM = flags.DEFINE_string(
+  'algorithm',
+  'vtrace',
+  'vtrace (IMPALA), or, synchronous and with the defaults of OpenAI baselines, '
+  'a2c or ppo.',
+)
 _LOGDIR = flags.DEFINE_string(
-  'logdir', None, "The run's directory; runs/<agent>_<game>_<preset> if unset."
+  'logdir',
+  None,
+  "The run's directory; runs/<agent>_<algorithm>_<game>_<preset> if unset.",
 )
 _NUM_ACTORS = flags.DEFINE_integer('num_actors', None, 'Actor processes.')
 _ENVS_PER_ACTOR = flags.DEFINE_integer(
@@ -54,6 +62,7 @@ def main() -> int:
     agent=_AGENT.value,
     game=_GAME.value,
     preset=_PRESET.value,
+    algorithm=_ALGORITHM.value,
     seed=_SEED.value,
     max_frames=_MAX_FRAMES.value,
     num_actors=_NUM_ACTORS.value,
@@ -67,7 +76,8 @@ def main() -> int:
   cores = machine.describe().cores
   config = resolution.resolve(request, devices.platform, devices.count, cores)
   run = run_directory.RunDirectory(
-    _LOGDIR.value or f'runs/{config.agent}_{request.game}_{config.preset}'
+    _LOGDIR.value
+    or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}'
   )
   continued = run.check(config)
   place = topology.local(config, str(run.path), devices.count)
@@ -79,7 +89,10 @@ def main() -> int:
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import display, supervisor
 
-  title = f'{config.agent} on {config.environment.game} ({config.preset})'
+  title = (
+    f'{config.agent} on {config.environment.game} '
+    f'({config.algorithm}, {config.preset})'
+  )
   shown = display.make(run.path, title, config.max_frames)
   ending = supervisor.Supervisor(place, shown).run()
   with contextlib.suppress(OSError):
@@ -124,6 +137,8 @@ def _print_plan(
   lines = {
     'agent': f'{config.agent} on {config.environment.game}, {frames}, '
     f'seed {config.seed}',
+    'algorithm': config.algorithm
+    + (', synchronous' if learning.synchronous else ''),
     'preset': f'{config.preset} ({why})',
     'machine': f'{cores} cores, {devices.count} x {devices.kind}',
     'actors': f'{runtime.num_actors} processes x {runtime.envs_per_actor} '
@@ -133,7 +148,7 @@ def _print_plan(
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
   }
   for name, text in lines.items():
-    print(f'{name:<9} {text}')
+    print(f'{name:<10}{text}')
 
 
 if __name__ == '__main__':

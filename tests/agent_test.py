@@ -52,9 +52,18 @@ def _steps(agent, params, timestep, state):
   return stacked, state
 
 
-@pytest.mark.parametrize('convolution', ['lax', 'patches'])
-def test_unroll_equals_single_steps_across_episodes(convolution):
-  agent, network = tiny.make_agent(convolution=convolution, remat=True)
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'convolution': 'lax', 'remat': True},
+    {'convolution': 'patches', 'remat': True},
+    {'queries': 'fixed'},
+    {'queries': 'l2_norm', 'num_queries': 1},
+  ],
+  ids=['lax', 'patches', 'fixed', 'l2_norm'],
+)
+def test_unroll_equals_single_steps_across_episodes(options):
+  agent, network = tiny.make_agent(**options)
   params = tiny.random_params(network)
   timestep = tiny.random_timestep(np.random.default_rng(0), _STEP_TYPE)
   state = _mid_episode_state(agent)

@@ -13,35 +13,57 @@ import numpy as np
 
 from attn_agents.replay import queue, servers, variables  # isort: skip
 from attn_agents import experiment, types
-from attn_agents.learning import batching, checkpoint, learner, update
-from configs import resolution, schema
+from attn_agents.learning import batching, checkpoint, learner
+from configs import agents, resolution, schema
+from configs.agents import impala_ff, s3ta
+
+_NETWORKS = {
+  s3ta.S3TAConfig: (
+    'environment.height=40', 'environment.width=20',
+    'network.conv_channels=8,16', 'network.vision_channels=16',
+    'network.query_hidden=32', 'network.answer_hidden=64',
+    'network.answer_size=64', 'network.policy_core_size=64',
+    'network.head_hidden=32',
+  ),
+  impala_ff.ResNetConfig: (
+    'environment.height=20', 'environment.width=10',
+    'environment.frame_stack=1', 'network.channels=8,8,8',
+    'network.hidden_size=64',
+  ),
+}  # fmt: skip
+_ALGORITHMS = {
+  'vtrace': (
+    'learning.unroll_length=20', 'learning.batch_size=16',
+    'runtime.envs_per_actor=8', 'optimizer.learning_rate=1e-3',
+    # The mean of squares starts at 1 and holds steps small until it has
+    # decayed: hundreds of updates at 0.99, tens at 0.9.
+    'optimizer.decay=0.9',
+  ),
+  'a2c': (
+    'learning.unroll_length=10', 'runtime.num_actors=2',
+    'optimizer.learning_rate=2e-3', 'optimizer.anneal_frames=0',
+    'optimizer.decay=0.9',
+  ),
+  'ppo': (
+    'learning.unroll_length=32', 'learning.batch_size=16',
+    'runtime.num_actors=2', 'optimizer.learning_rate=1e-3',
+    'optimizer.anneal_frames=0',
+  ),
+}  # fmt: skip
 
 
-def catch_config(*settings: str) -> schema.Config:
-  """A narrow S3TA that learns Catch in well under a minute."""
+def catch_config(
+  *settings: str, agent: str = 's3ta', algorithm: str = 'vtrace'
+) -> schema.Config:
+  """A narrow network that learns Catch in a minute or two."""
+  family = type(agents.make(agent, 'small').network)
   return resolution.resolve(
     resolution.Request(
+      agent=agent,
       game='catch',
       preset='small',
-      settings=[
-        'environment.height=40',
-        'environment.width=20',
-        'network.conv_channels=8,16',
-        'network.vision_channels=16',
-        'network.query_hidden=32',
-        'network.answer_hidden=64',
-        'network.answer_size=64',
-        'network.policy_core_size=64',
-        'network.head_hidden=32',
-        'learning.unroll_length=20',
-        'learning.batch_size=16',
-        'runtime.envs_per_actor=8',
-        'optimizer.learning_rate=1e-3',
-        # The mean of squares starts at 1 and holds steps small until it has
-        # decayed: hundreds of updates at 0.99, tens at 0.9.
-        'optimizer.decay=0.9',
-        *settings,
-      ],
+      algorithm=algorithm,
+      settings=[*_NETWORKS[family], *_ALGORITHMS[algorithm], *settings],
     ),
     'cpu',
     num_devices=1,
@@ -66,7 +88,7 @@ class InProcess:
     self.reader = queue.QueueReader(
       self.queue_address,
       self.parts.trajectory_spec(),
-      self.parts.items_per_batch,
+      self.parts.items_per_read,
     )
     publisher = variables.VariablePublisher(self.variables_address)
     self.learner: learner.Learner = self.parts.make_learner(
@@ -84,7 +106,9 @@ class InProcess:
     return f'127.0.0.1:{self._variables.port}'
 
   def make_actor(self, index: int = 0):
-    poller = variables.VariablePoller(self.variables_address)
+    poller = variables.VariablePoller(
+      self.variables_address, self.parts.config.learning.synchronous
+    )
     assert poller.wait(30)
     writer = queue.QueueWriter(self.queue_address, self.stop.is_set)
     return self.parts.make_actor(
@@ -128,5 +152,5 @@ class _Synchronous:
 
 def sharded(trajectories):
   """A batch as the feeder would make it, for one device."""
-  unroll = update.shard(batching.concatenate(trajectories), 1)
+  unroll = batching.shard(batching.concatenate(trajectories), 1)
   return unroll, batching.describe(trajectories)

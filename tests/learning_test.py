@@ -1,33 +1,68 @@
 """It learns: Catch, through the real actor, Reverb and learner."""
 
 import collections
+import itertools
 
 import numpy as np
+import pytest
 
+from configs import agents, recipes
 from tests import in_process
 
 TARGET = 0.8
-# Seeds and timing move the two plateaus on the way: 600 to 1200 are usual.
-MAX_UPDATES = 4000
+# Seeds and timing move the plateaus on the way; a third of this is usual.
+MAX_AGENT_STEPS = 2_000_000
+
+# One for each algorithm and for each family of networks.
+_IN_CI = (('s3ta', 'vtrace'), ('impala_ff', 'a2c'), ('drarl', 'ppo'))
 
 
-def test_s3ta_learns_catch_through_the_whole_path():
-  run = in_process.InProcess(in_process.catch_config())
+def _learn(agent, algorithm):
+  """Mean return of 200 games at the start and at the end."""
+  run = in_process.InProcess(
+    in_process.catch_config(agent=agent, algorithm=algorithm)
+  )
   returns = collections.deque(maxlen=200)
   first = None
   try:
-    with run.actor_threads(2):
+    with run.actor_threads(run.parts.config.runtime.num_actors):
       feeder = run.feeder()
-      for _ in range(MAX_UPDATES):
+      while run.learner.counters.agent_steps < MAX_AGENT_STEPS:
         batch = feeder.get(timeout=60)
         assert batch is not None, 'no data'
         run.learner.step(*batch)
         returns.extend(batch[1].game_returns.tolist())
-        if first is None and len(returns) == returns.maxlen:
-          first = np.mean(returns)
-        if len(returns) == returns.maxlen and np.mean(returns) > TARGET:
+        if len(returns) < returns.maxlen:
+          continue
+        first = np.mean(returns) if first is None else first
+        if np.mean(returns) > TARGET:
           break
   finally:
+    counters = run.learner.counters
+    print(agent, algorithm, counters, np.mean(returns))
     run.close()
+  return first, np.mean(returns)
+
+
+@pytest.mark.parametrize(
+  ('agent', 'algorithm'),
+  [
+    pytest.param(
+      *pair, marks=() if pair in _IN_CI else pytest.mark.slow,
+      id='-'.join(pair),
+    )
+    for pair in itertools.product(agents.AGENTS, recipes.ALGORITHMS)
+  ],
+)  # fmt: skip
+def test_learns_catch_through_the_whole_path(agent, algorithm):
+  first, last = _learn(agent, algorithm)
   assert first is not None and first < 0, 'it did not start from ignorance'
-  assert np.mean(returns) > TARGET
+  assert last > TARGET
+
+
+def test_ci_has_every_algorithm_and_every_family():
+  assert {algorithm for _, algorithm in _IN_CI} == set(recipes.ALGORITHMS)
+  families = {type(agents.make(agent, 'small').network) for agent, _ in _IN_CI}
+  assert families == {
+    type(agents.make(agent, 'small').network) for agent in agents.AGENTS
+  }

@@ -11,6 +11,9 @@ import numpy as np
 from attn_agents import types
 from attn_agents.environments import base
 
+# How often an actor that waits for parameters looks up to see whether to stop.
+_WAIT_SECONDS = 0.5
+
 
 class Agent(Protocol):
   """What an actor needs of an agent; `attn_agents.agent.Agent` has it."""
@@ -29,10 +32,16 @@ class Agent(Protocol):
 
 
 class Variables(Protocol):
-  """Where parameters come from; never blocks."""
+  """Where parameters come from."""
 
   def take(self) -> tuple[int, np.ndarray] | None:
-    """(version, flat float32 [P]) if newer than the last taken, else None."""
+    """(version, flat float32 [P]) if newer than the last taken, else None.
+
+    Never blocks.
+    """
+
+  def wait(self, timeout: float) -> bool:
+    """Waits until there are some to take; False after `timeout` seconds."""
 
 
 class TrajectorySink(Protocol):
@@ -56,8 +65,9 @@ class Actor:
   """Plays N environments and sends an unroll of T steps at a time.
 
   Per step: one jitted call for all environments and one step of them. Per
-  unroll: one insert, and one look for newer parameters that never waits. The
-  last row of an unroll is the first row of the next one.
+  unroll: one insert, and one look for newer parameters that never waits, but
+  for synchronous algorithms. The last row of an unroll is the first row of the
+  next one.
   """
 
   def __init__(
@@ -71,6 +81,7 @@ class Actor:
     unroll_length: int,
     policy_seed: int,
     actor_id: int = 0,
+    synchronous: bool = False,
   ):
     """Compiles nothing yet; the first unroll does.
 
@@ -83,6 +94,8 @@ class Actor:
       unroll_length: T, transitions per unroll.
       policy_seed: of the sampled actions.
       actor_id: index over all hosts, for reports.
+      synchronous: make one unroll with each version of the parameters, and
+        wait for the next.
     """
     self._environment = environment
     self._agent = agent
@@ -91,6 +104,7 @@ class Actor:
     self._sink = sink
     self._unroll_length = unroll_length
     self._actor_id = actor_id
+    self._synchronous = synchronous
     self._step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
     self._key = jax.random.key(policy_seed)
     self._params: types.Nest = None
@@ -102,6 +116,8 @@ class Actor:
   def run(self, should_stop: Callable[[], bool]) -> None:
     """Makes unrolls until `should_stop()`."""
     while not should_stop():
+      if self._synchronous and not self._wait():
+        continue
       self.run_unroll()
 
   def run_unroll(self) -> None:
@@ -115,6 +131,12 @@ class Actor:
       self._row = self._timed_env(self._environment.reset)
     trajectory = self._play()
     self._clock.queue += self._sink.insert(trajectory)
+
+  def _wait(self) -> bool:
+    start = time.monotonic()
+    arrived = self._variables.wait(_WAIT_SECONDS)
+    self._clock.queue += time.monotonic() - start
+    return arrived
 
   def _play(self) -> types.Trajectory:
     """T steps from the current row, as one trajectory."""

@@ -16,6 +16,10 @@ def _question(kind: str, name: str) -> Callable[[], str]:
     from attn_agents.diagnostics import games
 
     return lambda: games.play(name)
+  if kind == 'agent':
+    from attn_agents.diagnostics import agents
+
+    return lambda: agents.describe(name)
   from attn_agents.diagnostics import checks
 
   return checks.by_name(name).ask
@@ -33,7 +37,7 @@ def main(argv: list[str]) -> None:
         ok, detail = False, f'{type(e).__name__}: {e}'
       # Native destructors may abort on the way out, after the answer is known.
       print(
-        json.dumps([ok, ' '.join(detail.split())]), file=answers, flush=True
+        json.dumps([ok, detail.replace('\n', ' ')]), file=answers, flush=True
       )
 
 

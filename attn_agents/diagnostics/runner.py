@@ -44,7 +44,7 @@ def ask(
   one goes on with the rest.
 
   Args:
-    kind: 'check' or 'game'.
+    kind: 'check', 'game' or 'agent'.
     names: of the questions.
     timeout: seconds from one answer to the next.
     module: what answers; see `child`.

@@ -53,7 +53,9 @@ def _play(
     start=run.starts(), host=place.host_index, actor=index, restart=restart,
     **seeds._asdict(),
   )  # fmt: skip
-  poller = variables.VariablePoller(place.variables_address)
+  poller = variables.VariablePoller(
+    place.variables_address, eager=parts.config.learning.synchronous
+  )
   writer = queue.QueueWriter(place.queue_address, should_stop=lambda: False)
   actor = parts.make_actor(poller, writer, seeds, index)
   poller.wait()

@@ -181,7 +181,7 @@ class LearnerRole(Role):
     reader = queue.QueueReader(
       self.place.queue_address,
       parts.trajectory_spec(),
-      parts.items_per_batch,
+      parts.items_per_read,
     )
     return training.Training(
       parts.make_learner(start, publisher.BackgroundPublisher(store), devices),
@@ -211,11 +211,8 @@ class ActorSupervisor(Role):
   ) -> None:
     """Starts the actor, and again when it dies, until told to stop."""
     restarts, incarnation = 0, 0
-    most = (
-      run_directory.RunDirectory(self.place.logdir)
-      .config()
-      .runtime.max_actor_restarts
-    )
+    config = run_directory.RunDirectory(self.place.logdir).config()
+    most = config.runtime.max_actor_restarts
     while True:
       started = time.monotonic()
       child = self._start(incarnation)
@@ -239,6 +236,8 @@ class ActorSupervisor(Role):
       stop.event.wait(delay)
     detail = f'actor {describe_exit(code)}, {most} restarts used up'
     print(detail)
+    if config.learning.synchronous:
+      raise RuntimeError(f'{detail}; {config.algorithm} needs every actor')
     status.set('failed', detail, restarts=incarnation)
     # Not an error for Launchpad: the other actors go on.
     stop.event.wait()

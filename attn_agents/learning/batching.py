@@ -1,4 +1,4 @@
-"""Puts trajectories of several actors together into one batch."""
+"""Puts trajectories of several actors into one batch, and splits it again."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -68,3 +68,41 @@ def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
       dtype=np.float64,
     ),
   )  # fmt: skip
+
+
+def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:
+  """Splits a batch evenly over devices.
+
+  Args:
+    unroll: NumPy or JAX arrays, [T + 1, B, ...] or [T, B, ...], and
+      `agent_state` [B, ...].
+    num_devices: D, which divides B.
+
+  Returns:
+    The same with leading axis D: [D, T + 1, B / D, ...] or [D, T, B / D, ...],
+    and `agent_state` [D, B / D, ...]. Device d gets environments
+    d B / D .. (d + 1) B / D - 1. NumPy arrays come back as views.
+
+  Raises:
+    ValueError: D does not divide B.
+  """
+  batch_size = unroll.action.shape[1]
+  if batch_size % num_devices:
+    raise ValueError(
+      f'A batch of {batch_size} cannot be split evenly over {num_devices} '
+      'devices.'
+    )
+  split = (num_devices, batch_size // num_devices)
+
+  def split_time_major(x: types.Array) -> types.Array:
+    return x.reshape(x.shape[0], *split, *x.shape[2:]).swapaxes(0, 1)
+
+  def split_batch_major(x: types.Array) -> types.Array:
+    return x.reshape(*split, *x.shape[1:])
+
+  return types.Unroll(
+    timestep=jax.tree.map(split_time_major, unroll.timestep),
+    action=split_time_major(unroll.action),
+    behaviour_logits=split_time_major(unroll.behaviour_logits),
+    agent_state=jax.tree.map(split_batch_major, unroll.agent_state),
+  )

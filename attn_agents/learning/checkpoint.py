@@ -17,7 +17,7 @@ class Snapshot:
   """All that a run needs to go on.
 
   Attributes:
-    state: `update.TrainState` as NumPy arrays, without a device axis.
+    state: `train_state.TrainState` as NumPy arrays, without a device axis.
     counters: totals so far.
     recent_returns, recent_lengths: of the last games, newest last.
   """

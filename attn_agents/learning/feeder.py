@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import jax
 
 from attn_agents import types
-from attn_agents.learning import batching, update
+from attn_agents.learning import batching
 
 
 class Feeder:
@@ -67,7 +67,7 @@ class Feeder:
       while self._room.acquire():
         trajectories = next(batches)
         info = batching.describe(trajectories)
-        unroll = update.shard(
+        unroll = batching.shard(
           batching.concatenate(trajectories), len(self._devices)
         )
         self._ready.put((self._to_devices(unroll), info))

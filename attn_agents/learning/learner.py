@@ -9,8 +9,18 @@ import numpy as np
 from jax import flatten_util
 
 from attn_agents import types
-from attn_agents.learning import batching, checkpoint, publisher, update
+from attn_agents.learning import (
+  batching,
+  checkpoint,
+  publisher,
+  train_state,
+  update,
+)
 from attn_agents.learning import counters as counters_lib
+
+
+class StaleDataError(RuntimeError):
+  """A synchronous algorithm was given unrolls of older parameters."""
 
 
 class Learner:
@@ -25,6 +35,7 @@ class Learner:
     *,
     action_repeat: int,
     publish_every_updates: int = 1,
+    synchronous: bool = False,
   ):
     """Puts the state on the devices and publishes its parameters.
 
@@ -36,13 +47,15 @@ class Learner:
       devices: D local devices.
       action_repeat: frames per agent step.
       publish_every_updates: updates between two publications.
+      synchronous: refuse unrolls made by other than the newest parameters.
     """
     self._update = update_fn
     self._variables = variables
     self._action_repeat = action_repeat
     self._publish_every = publish_every_updates
+    self._synchronous = synchronous
     self._flatten = jax.jit(_flatten_first_device)
-    self._state = update.replicate(start.state, devices)
+    self._state = train_state.replicate(start.state, devices)
     self._last_metrics: update.Metrics | None = None
     self._started = time.monotonic() - start.counters.wall_time
     self._counters = start.counters
@@ -70,8 +83,16 @@ class Learner:
     Returns:
       The update's metrics, possibly still computing, and the policy lag of
       each trajectory in updates.
+
+    Raises:
+      StaleDataError: the algorithm is synchronous and a lag is not 0.
     """
     lags = self._counters.learner_steps - info.versions
+    if self._synchronous and lags.any():
+      raise StaleDataError(
+        f'update {self._counters.learner_steps} was given unrolls made by the '
+        f'parameters of versions {sorted({*info.versions.tolist()})}'
+      )
     self._state, metrics = self._update(self._state, unroll)
     steps = self._counters.agent_steps + info.agent_steps
     self._counters = dataclasses.replace(
@@ -95,7 +116,7 @@ class Learner:
   ) -> checkpoint.Snapshot:
     """A copy on the host of all that a continuation needs; waits for it."""
     return checkpoint.Snapshot(
-      state=update.unreplicate(self._state),
+      state=train_state.unreplicate(self._state),
       counters=self.counters,
       recent_returns=tuple(recent_returns),
       recent_lengths=tuple(recent_lengths),

@@ -32,6 +32,9 @@ COLUMNS = (
   'entropy',
   'baseline_mean',
   'rho_mean',
+  'approx_kl',
+  'ratio_clip_fraction',
+  'learning_rate',
   'grad_norm',
   'clip_fraction',
   'nonfinite',
@@ -49,7 +52,8 @@ _UPDATE_METRICS = {
   name: name
   for name in (
     'loss', 'pg_loss', 'baseline_loss', 'entropy', 'baseline_mean',
-    'rho_mean', 'grad_norm', 'nonfinite',
+    'rho_mean', 'approx_kl', 'ratio_clip_fraction', 'learning_rate',
+    'grad_norm', 'nonfinite',
   )
 } | {'clip_fraction': 'clipped'}  # fmt: skip
 # Episode statistics are over this many games, so that a row is never empty
@@ -121,7 +125,8 @@ class Window:
     }
     updates = jax.device_get(self._metrics)
     for column, name in _UPDATE_METRICS.items():
-      row[column] = _mean([float(u[name]) for u in updates])
+      # Not every algorithm has every metric.
+      row[column] = _mean([float(u[name]) for u in updates if name in u])
     lags = np.concatenate(self._lags) if self._lags else np.zeros(0)
     row['policy_lag_mean'] = _mean(lags)
     row['policy_lag_max'] = float(lags.max()) if lags.size else math.nan

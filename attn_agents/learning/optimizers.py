@@ -1,12 +1,24 @@
-"""RMSProp in TensorFlow 1's form, behind one of two gradient clips.
+"""RMSProp and Adam in TensorFlow 1's form, behind one of two gradient clips.
 
-TensorFlow 1 (and so IMPALA's and S3TA's published values) differs from most
-libraries: the running mean of squares starts at 1, epsilon is inside the square
-root, and the learning rate is inside the momentum:
+TensorFlow 1 (and so the values that IMPALA, S3TA and OpenAI baselines publish)
+differs from most libraries. RMSProp: the running mean of squares starts at 1,
+epsilon is inside the square root, and the learning rate is inside the momentum:
 
     ms  <- decay ms + (1 - decay) g^2
     mom <- momentum mom + learning_rate g / sqrt(ms + epsilon)
     params <- params - mom
+
+Adam, at step t = 1, 2, ...: the bias corrections are in the learning rate, so
+that epsilon is added to the uncorrected root (the "epsilon hat" of Kingma & Ba
+2015, end of section 2):
+
+    m <- beta1 m + (1 - beta1) g
+    v <- beta2 v + (1 - beta2) g^2
+    params <- params - learning_rate sqrt(1 - beta2^t) / (1 - beta1^t)
+                       m / (sqrt(v) + epsilon)
+
+`optax.adam` adds epsilon to sqrt(v / (1 - beta2^t)) instead: at t = 1 and the
+default betas its epsilon weighs 1/32 of what the same number does here.
 """
 
 import jax
@@ -23,10 +35,10 @@ _CLIPS = {'global_norm': optax.clip_by_global_norm, 'value': optax.clip}
 def make_optimizer(
   config: schema.OptimizerConfig,
 ) -> optax.GradientTransformationExtraArgs:
-  """Makes the clipped RMSProp of S3TA A.2.
+  """Makes the clipped RMSProp of S3TA A.2 and baselines' A2C, or PPO2's Adam.
 
   `learning_rate`, `epsilon` and `clip_threshold` are float32 [] arrays in the
-  state (see `set_hyperparams`), so that changing them never recompiles. Decay,
+  state (see `set_hyperparams`), so that changing them never recompiles. Decays,
   momentum and the kind of clip are fixed.
 
   Args:
@@ -36,8 +48,12 @@ def make_optimizer(
     An optax transformation of float32 gradients.
 
   Raises:
-    ValueError: `config.clip` is not a known kind.
+    ValueError: `config.name` or `config.clip` is not a known kind.
   """
+  if config.name not in _SCALINGS:
+    raise ValueError(
+      f'Unknown optimizer {config.name!r}; known: {", ".join(_SCALINGS)}.'
+    )
   if config.clip not in _CLIPS:
     raise ValueError(
       f'Unknown clip {config.clip!r}; known: {", ".join(_CLIPS)}.'
@@ -48,15 +64,7 @@ def make_optimizer(
   ) -> optax.GradientTransformation:
     return optax.chain(
       _CLIPS[config.clip](clip_threshold),
-      optax.rmsprop(
-        learning_rate,
-        decay=config.decay,
-        eps=epsilon,
-        initial_scale=1.0,
-        eps_in_sqrt=True,
-        # None spares the memory of a momentum that is always 0.
-        momentum=config.momentum or None,
-      ),
+      _SCALINGS[config.name](config, learning_rate, epsilon),
     )
 
   return optax.inject_hyperparams(factory, hyperparam_dtype=jnp.float32)(
@@ -64,6 +72,46 @@ def make_optimizer(
     epsilon=config.epsilon,
     clip_threshold=config.clip_threshold,
   )
+
+
+def _rmsprop(
+  config: schema.OptimizerConfig, learning_rate: float, epsilon: float
+) -> optax.GradientTransformation:
+  return optax.rmsprop(
+    learning_rate,
+    decay=config.decay,
+    eps=epsilon,
+    initial_scale=1.0,
+    eps_in_sqrt=True,
+    # None spares the memory of a momentum that is always 0.
+    momentum=config.momentum or None,
+  )
+
+
+def _adam(
+  config: schema.OptimizerConfig, learning_rate: float, epsilon: float
+) -> optax.GradientTransformation:
+  def scale_by_adam(eps: types.Array) -> optax.GradientTransformation:
+    return optax.scale_by_adam(config.adam_beta1, config.adam_beta2, eps)
+
+  def update(
+    grads: optax.Updates,
+    state: optax.ScaleByAdamState,
+    params: optax.Params | None = None,
+  ) -> tuple[optax.Updates, optax.ScaleByAdamState]:
+    # Optax divides the root by this correction but not epsilon; with epsilon
+    # divided as well, the correction moves in front of the fraction.
+    step = state.count + 1
+    correction = jnp.sqrt(1.0 - config.adam_beta2**step)
+    return scale_by_adam(epsilon / correction).update(grads, state, params)
+
+  return optax.chain(
+    optax.GradientTransformation(scale_by_adam(epsilon).init, update),
+    optax.scale_by_learning_rate(learning_rate),
+  )
+
+
+_SCALINGS = {'rmsprop': _rmsprop, 'adam': _adam}
 
 
 def set_hyperparams(

@@ -32,14 +32,50 @@ def attend(
   logits = jnp.einsum('bqk,bsk->bqs', what, keys)
   logits += jnp.einsum('bqp,sp->bqs', where, basis)
   attention = jax.nn.softmax(logits, axis=-1)
-  answers = jnp.concatenate(
+  return _answer(attention, values, basis), attention
+
+
+def attend_by_norm(
+  features: jax.Array,
+  basis: jax.Array,
+  key_channels: int,
+  norm_includes_basis: bool,
+) -> tuple[jax.Array, jax.Array]:
+  """Attends to where keys are large: softmax(|K|_2) V, one map (S3TA 4.4).
+
+  Args:
+    features: float32 [B, cells, channels], as for `attend`.
+    basis: float32 [cells, basis_channels], S.
+    key_channels: how many of the features' first channels are keys.
+    norm_includes_basis: take the norm of [O_K, S] instead of O_K. A norm of 0
+      passes no gradient.
+
+  Returns:
+    answers and attention as `attend`, with heads = 1.
+  """
+  keys, values = jnp.split(features, [key_channels], axis=-1)
+  squares = jnp.sum(jnp.square(keys), axis=-1)
+  if norm_includes_basis:
+    squares += jnp.sum(jnp.square(basis), axis=-1)[None]
+  # The root's gradient is infinite at 0, and jnp.where alone would not keep
+  # that out of the product in the backward pass.
+  safe = jnp.where(squares > 0.0, squares, 1.0)
+  logits = jnp.where(squares > 0.0, jnp.sqrt(safe), 0.0)
+  attention = jax.nn.softmax(logits, axis=-1)[:, None]
+  return _answer(attention, values, basis), attention
+
+
+def _answer(
+  attention: jax.Array, values: jax.Array, basis: jax.Array
+) -> jax.Array:
+  """A . [O_V, S], float32 [B, heads, value channels + basis channels]."""
+  return jnp.concatenate(
     [
       jnp.einsum('bqs,bsv->bqv', attention, values),
       jnp.einsum('bqs,sp->bqp', attention, basis),
     ],
     axis=-1,
   )
-  return answers, attention
 
 
 def keys_and_values(

@@ -1,4 +1,8 @@
-"""S3TA's top-down loop: the policy's state asks, attention answers."""
+"""S3TA's top-down loop: the policy's state asks, attention answers.
+
+And its two ablations (S3TA section 4.4): queries that are learned once and ask
+the same everywhere, and attention by the L2 norm of the keys, without queries.
+"""
 
 from typing import NamedTuple
 
@@ -31,7 +35,8 @@ class PolicyCoreOutput(NamedTuple):
 
   Attributes:
     hidden: float32 [..., lstm_features].
-    queries: float32 [..., heads, key_channels + basis_channels], or None.
+    queries: float32 [..., heads, key_channels + basis_channels], or None; also
+      None where attention has no queries.
     attention: float32 [..., heads, h, w], or None.
   """
 
@@ -44,6 +49,8 @@ class PolicyCore(nn.Module):
   """One row of query, attention, answer and policy LSTM (S3TA section 2).
 
   Attributes:
+    queries: 'top_down', 'fixed' or 'l2_norm', see `S3TAConfig`.
+    norm_includes_basis: see `S3TAConfig`.
     basis: name of the spatial basis.
     key_channels: how many of the features' first channels are keys.
     num_queries: attention heads.
@@ -53,6 +60,8 @@ class PolicyCore(nn.Module):
     record: also return queries and attention, which training does not need.
   """
 
+  queries: str
+  norm_includes_basis: bool
   basis: str
   key_channels: int
   num_queries: int
@@ -72,19 +81,20 @@ class PolicyCore(nn.Module):
     batch, height, width, channels = row.features.shape
     cells = height * width
     basis = spatial_basis.spatial_basis(height, width, self.basis)
-    query_size = self.key_channels + spatial_basis.CHANNELS
-    flat_queries = perceptron.MLP(
-      (*self.query_hidden, self.num_queries * query_size), name='query'
-    )(state.hidden)
-    queries = jnp.reshape(flat_queries, (batch, self.num_queries, query_size))
-    answers, maps = attention.attend(
-      queries,
-      jnp.reshape(row.features, (batch, cells, channels)),
-      jnp.asarray(basis.reshape(cells, -1)),
-    )
+    flat_basis = jnp.asarray(basis.reshape(cells, -1))
+    features = jnp.reshape(row.features, (batch, cells, channels))
+    queries = self._ask(state.hidden)
+    if queries is None:
+      answers, maps = attention.attend_by_norm(
+        features, flat_basis, self.key_channels, self.norm_includes_basis
+      )
+      asked = []
+    else:
+      answers, maps = attention.attend(queries, features, flat_basis)
+      asked = [jnp.reshape(queries, (batch, -1))]
     joined = jnp.concatenate(
       [
-        flat_queries,
+        *asked,
         jnp.reshape(answers, (batch, -1)),
         prev_action,
         prev_reward[:, None],
@@ -97,3 +107,19 @@ class PolicyCore(nn.Module):
       return state, PolicyCoreOutput(state.hidden, None, None)
     maps = jnp.reshape(maps, (batch, self.num_queries, height, width))
     return state, PolicyCoreOutput(state.hidden, queries, maps)
+
+  def _ask(self, hidden: jax.Array) -> jax.Array | None:
+    """The queries [B, heads, size], made from hidden [B, lstm_features]."""
+    size = self.key_channels + spatial_basis.CHANNELS
+    shape = (self.num_queries, size)
+    if self.queries == 'l2_norm':
+      return None
+    if self.queries == 'fixed':
+      # As large as a unit vector on average, whatever its size.
+      initializer = nn.initializers.normal(size**-0.5)
+      queries = self.param('query', initializer, shape)
+      return jnp.broadcast_to(queries, (hidden.shape[0], *shape))
+    flat = perceptron.MLP(
+      (*self.query_hidden, self.num_queries * size), name='query'
+    )(hidden)
+    return jnp.reshape(flat, (hidden.shape[0], *shape))

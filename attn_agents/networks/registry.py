@@ -1,19 +1,23 @@
-"""From an agent's name to its network; a new agent is one line here."""
+"""From a config's network section to the network it describes."""
 
 from collections.abc import Callable
 
 from flax import linen as nn
 
-from attn_agents.networks import s3ta
+from attn_agents.networks import resnet, s3ta
 from configs import schema
+from configs.agents import impala_ff
+from configs.agents import s3ta as s3ta_config
 
-_FACTORIES: dict[str, Callable[[schema.Config, int], nn.Module]] = {
-  's3ta': s3ta.from_config,
+# One line per family of networks; its variants are options of the section.
+_FACTORIES: dict[type, Callable[[schema.Config, int], nn.Module]] = {
+  s3ta_config.S3TAConfig: s3ta.from_config,
+  impala_ff.ResNetConfig: resnet.from_config,
 }
 
 
 def make_network(config: schema.Config, num_actions: int) -> nn.Module:
-  """Makes the network that `config.agent` names.
+  """Makes the network that `config.network` describes.
 
   Args:
     config: the whole run; the network reads its own section, the size of
@@ -25,10 +29,9 @@ def make_network(config: schema.Config, num_actions: int) -> nn.Module:
     (types.NetworkOutput [T, B], core_state)` and `initial_state(batch_size)`.
 
   Raises:
-    ValueError: if the agent is unknown.
+    TypeError: no network is known for that section.
   """
-  if config.agent not in _FACTORIES:
-    raise ValueError(
-      f'agent is {config.agent!r}, must be one of {sorted(_FACTORIES)}.'
-    )
-  return _FACTORIES[config.agent](config, num_actions)
+  factory = _FACTORIES.get(type(config.network))
+  if factory is None:
+    raise TypeError(f'no network is made from {config.network!r}')
+  return factory(config, num_actions)

@@ -19,8 +19,8 @@ from attn_agents.networks import (
   spatial_basis,
   torsos,
 )
-from configs import s3ta as s3ta_config
 from configs import schema
+from configs.agents import s3ta as s3ta_config
 
 
 class S3TAState(NamedTuple):
@@ -41,7 +41,7 @@ class S3TA(nn.Module):
   Sows into 'intermediates', where the caller makes that collection mutable
   (nothing is computed for them otherwise; Flax wraps each in a 1-tuple):
     attention: float32 [T, B, heads, h, w], sums to 1 over h and w.
-    queries: float32 [T, B, heads, key_channels + 64].
+    queries: float32 [T, B, heads, key_channels + 64], if there are any.
     keys: float32 [T, B, h, w, key_channels + 64].
     values: float32 [T, B, h, w, vision_channels - key_channels + 64].
 
@@ -131,6 +131,8 @@ class S3TA(nn.Module):
     """Attention and policy LSTM over all rows."""
     config = self.config
     core = policy_core.PolicyCore(
+      queries=config.queries,
+      norm_includes_basis=config.norm_includes_basis,
       basis=config.basis,
       key_channels=config.key_channels,
       num_queries=config.num_queries,
@@ -164,7 +166,8 @@ class S3TA(nn.Module):
       features, jnp.asarray(basis), self.config.key_channels
     )
     self.sow('intermediates', 'attention', outputs.attention)
-    self.sow('intermediates', 'queries', outputs.queries)
+    if outputs.queries is not None:
+      self.sow('intermediates', 'queries', outputs.queries)
     self.sow('intermediates', 'keys', keys)
     self.sow('intermediates', 'values', values)
 

@@ -9,6 +9,8 @@ import reverb
 from attn_agents.replay import servers
 
 _POLL_SECONDS = 0.02
+# Where an actor does nothing until the next version is there.
+_EAGER_POLL_SECONDS = 0.002
 # Share of the time between two unrolls after which parameters are fetched for
 # the next: late, so that they are new, but in time to have arrived.
 _FETCH_AFTER = 0.75
@@ -41,13 +43,15 @@ class VariablePoller:
 
   The actor never waits for parameters (but for the very first ones), and none
   are sent that it already has or will not use: at most one version per unroll,
-  fetched when most of the time between two unrolls has passed.
+  fetched when most of the time between two unrolls has passed. An eager poller
+  fetches each version as soon as it is there, for actors that wait for it.
   """
 
-  def __init__(self, address: str):
+  def __init__(self, address: str, eager: bool = False):
     """Starts polling the server at 'host:port', waiting until it is up."""
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
+    self._eager = eager
     self._changed = threading.Condition()
     self._newest: tuple[int, np.ndarray] | None = None
     self._known = -1
@@ -89,8 +93,8 @@ class VariablePoller:
       while True:
         with self._changed:
           self._changed.wait_for(lambda: self._newest is None)
-          delay = self._fetch_at - time.monotonic()
-        time.sleep(max(delay, _POLL_SECONDS))
+          delay = max(self._fetch_at - time.monotonic(), _POLL_SECONDS)
+        time.sleep(_EAGER_POLL_SECONDS if self._eager else delay)
         self._poll()
     except BaseException as error:
       self._error = error

@@ -1,14 +1,39 @@
-"""Every agent's name and presets. A new agent is one line here."""
+"""Every agent's name and presets. A new agent is one module and one line."""
 
 import types
 from collections.abc import Callable, Mapping
 
-from configs import s3ta, schema
+from configs import schema
+from configs.agents import (
+  drarl,
+  drarl_simple,
+  impala_ff,
+  impala_large,
+  impala_lstm,
+  s3ta,
+  s3ta_fixed_query,
+  s3ta_l2_keys,
+)
+
+
+def _presets(
+  module: types.ModuleType, *more: str
+) -> Mapping[str, Callable[[], schema.Config]]:
+  names = ('paper', 'small', *more)
+  return types.MappingProxyType({name: getattr(module, name) for name in names})
+
 
 AGENTS: Mapping[str, Mapping[str, Callable[[], schema.Config]]] = (
   types.MappingProxyType(
     {
-      's3ta': {'paper': s3ta.paper, 'small': s3ta.small},
+      's3ta': _presets(s3ta),
+      's3ta_fixed_query': _presets(s3ta_fixed_query),
+      's3ta_l2_keys': _presets(s3ta_l2_keys),
+      'impala_ff': _presets(impala_ff, 's3ta_baseline'),
+      'impala_lstm': _presets(impala_lstm, 's3ta_baseline'),
+      'impala_large': _presets(impala_large),
+      'drarl': _presets(drarl),
+      'drarl_simple': _presets(drarl_simple),
     }
   )
 )

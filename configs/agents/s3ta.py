@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from configs import schema, validation
+from configs import algorithms, errors, schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,7 +13,12 @@ class S3TAConfig(schema.NetworkConfig):
     conv_channels, conv_kernels, conv_strides: the vision CNN, SAME padding.
     vision_channels: ConvLSTM channels, split into keys and values.
     key_channels: the first channels of its output that become keys.
-    num_queries: attention heads.
+    queries: what attends: 'top_down' makes the queries from the policy LSTM's
+      previous state; 'fixed' learns them as a bias [ablation, S3TA 4.4];
+      'l2_norm' has none, and attends by the L2 norm of the keys [ablation].
+    num_queries: attention heads; 1 for 'l2_norm', whose heads would be alike.
+    norm_includes_basis: for 'l2_norm', whether the norm is over K = [O_K, S]
+      or over O_K alone [C: alone].
     basis: 'one_to_four' takes frequencies 1..4 for both cosine and sine [C];
       'even_zero' takes 0..3 for the cosines, which adds a constant.
     query_hidden: hidden layers of the query MLP; its output follows from the
@@ -32,7 +37,9 @@ class S3TAConfig(schema.NetworkConfig):
   conv_strides: tuple[int, ...] = (4, 2)
   vision_channels: int = 128
   key_channels: int = 8
+  queries: str = 'top_down'
   num_queries: int = 4
+  norm_includes_basis: bool = False
   basis: str = 'one_to_four'
   query_hidden: tuple[int, ...] = (256, 128)
   answer_hidden: tuple[int, ...] = (512,)
@@ -44,18 +51,27 @@ class S3TAConfig(schema.NetworkConfig):
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
-    validation.choice('network.basis', self.basis, ('one_to_four', 'even_zero'))
-    validation.choice(
+    errors.choice('network.basis', self.basis, ('one_to_four', 'even_zero'))
+    errors.choice(
       'network.convolution', self.convolution, ('auto', 'lax', 'patches')
     )
+    errors.choice(
+      'network.queries', self.queries, ('top_down', 'fixed', 'l2_norm')
+    )
+    errors.require(
+      self.queries != 'l2_norm' or self.num_queries == 1,
+      'network.num_queries',
+      self.num_queries,
+      '1: with queries=l2_norm all heads would be the same map',
+    )
     layers = len(self.conv_channels)
-    validation.require(
+    errors.require(
       layers == len(self.conv_kernels) == len(self.conv_strides) > 0,
       'network.conv_channels',
       self.conv_channels,
       'as many entries as conv_kernels and conv_strides, at least one',
     )
-    validation.require(
+    errors.require(
       0 < self.key_channels < self.vision_channels,
       'network.key_channels',
       self.key_channels,
@@ -69,7 +85,7 @@ class S3TAConfig(schema.NetworkConfig):
     ):  # fmt: skip
       value = getattr(self, name)
       sizes = value if isinstance(value, tuple) else (value,)
-      validation.require(
+      errors.require(
         all(size >= 1 for size in sizes),
         f'network.{name}',
         value,
@@ -89,5 +105,5 @@ def small() -> schema.Config:
     preset='small',
     network=S3TAConfig(conv_channels=(16, 32), vision_channels=32, remat=False),
     environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
-    learning=schema.LearningConfig(unroll_length=20, batch_size=32),
+    learning=algorithms.VTraceConfig(unroll_length=20, batch_size=32),
   )

@@ -43,11 +43,16 @@ class Variables:
   def __init__(self):
     self.newest = (0, np.zeros(1, np.float32))
     self.looks = 0
+    self.waits = 0
 
   def take(self):
     self.looks += 1
     newest, self.newest = self.newest, None
     return newest
+
+  def wait(self, timeout):
+    self.waits += 1
+    return self.newest is not None
 
 
 class Sink:
@@ -224,3 +229,40 @@ def test_the_actors_key_differs_from_step_to_step():
   assert len(set(first.tolist())) == first.size
   np.testing.assert_array_equal(first, actions(1))
   assert not np.intersect1d(first, actions(2)).size
+
+
+def _make(synchronous):
+  variables, sink = Variables(), Sink()
+  made = actor.Actor(
+    counting_environment.CountingEnvironment(LENGTHS, height=2, width=2),
+    CountingAgent(),
+    lambda flat: {'shift': flat[0].astype(jnp.int32)},
+    variables,
+    sink,
+    unroll_length=T,
+    policy_seed=1,
+    synchronous=synchronous,
+  )
+  return made, variables, sink
+
+
+def test_a_synchronous_actor_makes_one_unroll_of_each_version():
+  made, variables, sink = _make(synchronous=True)
+
+  def should_stop():
+    # A new version only after the actor has looked in vain three times.
+    if variables.waits % 4 == 3 and variables.newest is None:
+      variables.newest = (len(sink.items), np.zeros(1, np.float32))
+    return variables.waits > 20
+
+  made.run(should_stop)
+  versions = [int(item.report.params_version) for item in sink.items]
+  assert versions == list(range(len(versions)))
+  assert 4 <= len(versions) <= 6
+
+
+def test_an_asynchronous_actor_does_not_wait():
+  made, variables, sink = _make(synchronous=False)
+  made.run(lambda: len(sink.items) == 4)
+  assert variables.waits == 0
+  assert [int(item.report.params_version) for item in sink.items] == [0] * 4

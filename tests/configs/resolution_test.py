@@ -1,6 +1,6 @@
 import pytest
 
-from configs import agents, errors, games, resolution, validation
+from configs import agents, errors, games, recipes, resolution, validation
 
 
 def _resolve(**kwargs):
@@ -36,18 +36,107 @@ def test_paper_preset_is_the_published_one():
   assert network.query_hidden == (256, 128)
 
 
-@pytest.mark.parametrize('preset', resolution.PRESETS)
-@pytest.mark.parametrize('agent', agents.AGENTS)
+@pytest.mark.parametrize('algorithm', recipes.ALGORITHMS)
+@pytest.mark.parametrize(
+  ('agent', 'preset'),
+  [
+    (agent, preset)
+    for agent in agents.AGENTS
+    for preset in agents.AGENTS[agent]
+  ],
+)
 @pytest.mark.parametrize('cores', [1, 2, 3, 8, 224])
 @pytest.mark.parametrize('platform', ['cpu', 'gpu'])
-def test_every_preset_fits_every_machine(agent, preset, cores, platform):
-  config = _resolve(agent=agent, preset=preset, cores=cores, platform=platform)
+def test_every_preset_fits_every_machine(
+  agent, preset, algorithm, cores, platform
+):
+  config = _resolve(
+    agent=agent, preset=preset, algorithm=algorithm, cores=cores,
+    platform=platform,
+  )  # fmt: skip
+  assert (config.agent, config.preset) == (agent, preset)
+  assert config.algorithm == algorithm
   runtime = config.runtime
+  together = runtime.num_actors * runtime.envs_per_actor
+  if config.learning.synchronous:
+    assert together == config.learning.batch_size
   assert runtime.num_actors >= 1
   assert 1 <= runtime.env_threads <= runtime.envs_per_actor
   assert config.learning.batch_size % runtime.envs_per_actor == 0
   # Processes that compute: they must not outnumber the cores by much.
   assert runtime.num_actors <= max(1, cores)
+
+
+def test_impala_is_that_of_its_table_g1():
+  config = _resolve(agent='impala_ff', preset='paper')
+  learning, optimizer, env = (
+    config.learning, config.optimizer, config.environment,
+  )  # fmt: skip
+  assert (learning.unroll_length, learning.batch_size) == (20, 32)
+  assert (learning.discount, learning.entropy_cost) == (0.99, 0.01)
+  assert learning.baseline_cost == 0.5
+  assert (optimizer.learning_rate, optimizer.epsilon) == (6e-4, 0.01)
+  assert (optimizer.momentum, optimizer.clip_threshold) == (0.0, 40.0)
+  assert optimizer.anneal_frames == config.max_frames == 200_000_000
+  assert (env.height, env.width, env.channels) == (84, 84, 4)
+  assert env.grayscale and env.episodic_life and not env.fire_reset
+
+
+def test_s3ta_baselines_learn_as_s3ta_does():
+  s3ta = _resolve(preset='paper')
+  for agent in ('impala_ff', 'impala_lstm'):
+    config = _resolve(agent=agent, preset='s3ta_baseline')
+    assert config.learning == s3ta.learning
+    assert config.optimizer == s3ta.optimizer
+
+
+def test_a2c_is_that_of_baselines():
+  config = _resolve(agent='drarl', algorithm='a2c', preset='paper')
+  learning, optimizer = config.learning, config.optimizer
+  assert learning.synchronous and learning.loss_reduction == 'mean'
+  assert (learning.unroll_length, learning.batch_size) == (5, 16)
+  assert (learning.discount, learning.entropy_cost) == (0.99, 0.01)
+  assert learning.baseline_cost == 0.5
+  assert (optimizer.name, optimizer.learning_rate) == ('rmsprop', 7e-4)
+  assert (optimizer.decay, optimizer.epsilon) == (0.99, 1e-5)
+  assert (optimizer.clip, optimizer.clip_threshold) == ('global_norm', 0.5)
+  # The network's view is the agent's, the rest baselines' wrappers'.
+  env = config.environment
+  assert (env.height, env.width, env.channels) == (84, 84, 4)
+  assert (env.noop_max, env.action_repeat) == (30, 4)
+  assert env.fire_reset and env.episodic_life and env.max_pool
+
+
+def test_ppo_is_that_of_baselines():
+  config = _resolve(agent='impala_ff', algorithm='ppo', preset='paper')
+  learning, optimizer = config.learning, config.optimizer
+  assert learning.synchronous and learning.loss_reduction == 'mean'
+  assert (learning.unroll_length, learning.batch_size) == (128, 8)
+  assert (learning.num_epochs, learning.num_minibatches) == (4, 4)
+  assert (learning.gae_lambda, learning.discount) == (0.95, 0.99)
+  assert (learning.clip_epsilon, learning.entropy_cost) == (0.1, 0.01)
+  assert learning.baseline_cost == 0.5 and learning.normalize_advantages
+  assert (optimizer.name, optimizer.learning_rate) == ('adam', 2.5e-4)
+  assert (optimizer.epsilon, optimizer.clip_threshold) == (1e-5, 0.5)
+  # Annealed to the end of the run, which it gives.
+  assert optimizer.anneal_frames == config.max_frames == 40_000_000
+
+
+def test_an_algorithm_leaves_network_and_screen_to_the_agent():
+  for agent in agents.AGENTS:
+    plain = _resolve(agent=agent)
+    for algorithm in recipes.ALGORITHMS:
+      config = _resolve(agent=agent, algorithm=algorithm)
+      assert config.network == plain.network
+      assert config.environment.channels == plain.environment.channels
+      assert config.environment.height == plain.environment.height
+
+
+def test_synchronous_actors_share_the_batch():
+  config = _resolve(algorithm='a2c', num_actors=4)
+  assert config.runtime.envs_per_actor == 4
+  config = _resolve(algorithm='a2c', envs_per_actor=2)
+  assert config.runtime.num_actors == 8
 
 
 def test_what_the_user_says_wins_over_the_machine():
@@ -62,7 +151,50 @@ def test_what_the_user_says_wins_over_the_machine():
   [
     ({'game': 'pacman'}, "unknown game 'pacman'; did you mean 'ms_pacman'?"),
     ({'agent': 's3t'}, "unknown agent 's3t'; did you mean 's3ta'?"),
-    ({'preset': 'papr'}, "unknown preset 'papr'; did you mean 'paper'?"),
+    (
+      {'preset': 'papr'},
+      "unknown preset of s3ta 'papr'; did you mean 'paper'?",
+    ),
+    ({'preset': 's3ta_baseline'}, 'unknown preset of s3ta'),
+    ({'algorithm': 'pp0'}, "unknown algorithm 'pp0'; did you mean 'ppo'?"),
+    ({'settings': ['algorithm=ppo']}, 'use --algorithm instead'),
+    (
+      {'algorithm': 'a2c', 'num_actors': 3},
+      '--num_actors=4 --envs_per_actor=4, or learning.batch_size=15',
+    ),
+    (
+      {'algorithm': 'a2c', 'num_actors': 2, 'envs_per_actor': 4},
+      '2 actors x 4 environments: a2c is synchronous',
+    ),
+    (
+      {'algorithm': 'a2c', 'settings': ['runtime.publish_every_updates=2']},
+      'wait for every update',
+    ),
+    (
+      {'algorithm': 'ppo', 'settings': ['learning.num_minibatches=3']},
+      'a divisor of the 8 environments on each device, which a recurrent',
+    ),
+    (
+      {
+        'agent': 'drarl',
+        'algorithm': 'ppo',
+        'settings': ['learning.num_minibatches=3'],
+      },
+      'a divisor of the 1024 transitions on each device',
+    ),
+    (
+      {'algorithm': 'ppo', 'settings': ['learning.clip_rho_threshold=1']},
+      'clip_rho_threshold',
+    ),
+    (
+      {'algorithm': 'ppo', 'max_frames': 50_000_000},
+      'the nearest valid max_frames is 40000000',
+    ),
+    ({'settings': ['learning.loss_reduction=avg']}, 'value of learning.loss'),
+    ({'settings': ['optimizer.name=adm']}, "did you mean 'adam'"),
+    ({'agent': 'drarl', 'settings': ['network.attention=soft']}, 'residual'),
+    ({'agent': 'drarl', 'settings': ['network.channels=']}, 'at least one'),
+    ({'settings': ['network.queries=fix']}, "did you mean 'fixed'"),
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
     ({'num_devices': 3}, 'the nearest that can is 33'),

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from attn_agents.diagnostics import checks, runner
-from configs import games
+from configs import agents, games
 from launch import command_line, doctor
 
 _DOCTOR = pathlib.Path(doctor.__file__)
@@ -120,3 +120,24 @@ def test_every_game_starts():
   done = _doctor('--games', timeout=500)
   assert done.returncode == 0, done.stdout
   assert done.stdout.count('210x160x3') == 57
+
+
+def test_agents_are_a_table():
+  done = _doctor('--agents')
+  assert done.returncode == 0, done.stderr
+  head, *rows, last = done.stdout.splitlines()
+  assert 'parameters' in head and 'MFLOP/step' in head and 'state' in head
+  assert len(rows) == len(agents.AGENTS)
+  for row, name in zip(rows, agents.AGENTS, strict=True):
+    assert row.split()[:2] == ['ok', name]
+  (s3ta,) = (row.split()[2:] for row in rows if row.split()[1] == 's3ta')
+  assert s3ta[0] == '210x160x3'
+  assert s3ta[1] == '2,287,123'
+  assert s3ta[3] == '555,008'
+  assert last == f'all {len(agents.AGENTS)} passed'
+
+
+def test_two_tables_at_once_are_refused():
+  done = _doctor('--agents', '--games')
+  assert done.returncode == 2
+  assert 'only one of them' in done.stderr

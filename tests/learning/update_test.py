@@ -16,91 +16,74 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents import types
-from attn_agents.learning import update
+from attn_agents.learning import batching, train_state, update
 from attn_agents.losses import vtrace
-from configs import s3ta, schema
+from configs import algorithms, schema
+from configs.agents import s3ta
+from tests.learning import linear
 
-_T, _B, _A, _CORE = 5, 4, 3, 2
 _CONFIG = schema.Config(
   agent='linear',
   preset='small',
   network=s3ta.S3TAConfig(),
-  learning=schema.LearningConfig(unroll_length=_T, batch_size=_B),
+  learning=algorithms.VTraceConfig(unroll_length=linear.T, batch_size=linear.B),
   optimizer=schema.OptimizerConfig(learning_rate=0.01, clip_threshold=9.0),
 )
-
-
-class LinearAgent:
-  """Linear in observation, initial core state and previous action."""
-
-  def __init__(self):
-    self.traces = 0
-
-  def initial_params(self, key):
-    policy_key, value_key = jax.random.split(key)
-    size = 4 + _CORE + _A
-    return {
-      'policy': 0.3 * jax.random.normal(policy_key, (size, _A)),
-      'value': 0.3 * jax.random.normal(value_key, (size,)),
-    }
-
-  def unroll(self, params, timestep, action, agent_state):
-    self.traces += 1
-    rows, batch = timestep.reward.shape
-    frames = timestep.observation.reshape(rows, batch, -1) / 255.0
-    core = jnp.broadcast_to(agent_state.core_state, (rows, batch, _CORE))
-    prev = jnp.concatenate([agent_state.prev_action[None], action])
-    x = jnp.concatenate([frames, core, jax.nn.one_hot(prev, _A)], axis=-1)
-    return types.NetworkOutput(x @ params['policy'], x @ params['value'])
-
-
-def _make_unroll(seed):
-  rng = np.random.default_rng(seed)
-  step_type = np.ones((_T + 1, _B), np.int8)
-  # One episode's end, so that the devices' numbers of transitions differ.
-  step_type[2, 0], step_type[3, 0] = types.StepType.LAST, types.StepType.FIRST
-  discount = np.ones((_T + 1, _B), np.float32)
-  discount[2, 0] = 0.0
-  return types.Unroll(
-    timestep=types.TimeStep(
-      observation=rng.integers(256, size=(_T + 1, _B, 2, 2, 1), dtype=np.uint8),
-      reward=rng.normal(size=(_T + 1, _B)).astype(np.float32),
-      discount=discount,
-      step_type=step_type,
+_LIKE_BASELINES = dataclasses.replace(
+  _CONFIG,
+  learning=algorithms.A2CConfig(unroll_length=linear.T, batch_size=linear.B),
+  optimizer=schema.OptimizerConfig(
+    learning_rate=0.01, clip_threshold=0.5, anneal_frames=10 * 4 * 20
+  ),
+)
+_CONFIGS = {
+  'vtrace': _CONFIG,
+  'a2c': _LIKE_BASELINES,
+  # In one part, because devices choose the parts each for themselves.
+  'ppo': dataclasses.replace(
+    _LIKE_BASELINES,
+    learning=algorithms.PPOConfig(
+      unroll_length=linear.T, batch_size=linear.B, num_minibatches=1
     ),
-    action=rng.integers(_A, size=(_T, _B), dtype=np.int32),
-    behaviour_logits=rng.normal(size=(_T, _B, _A)).astype(np.float32),
-    agent_state=types.AgentState(
-      core_state=rng.normal(size=(_B, _CORE)).astype(np.float32),
-      prev_action=rng.integers(_A, size=_B, dtype=np.int32),
-    ),
-  )
+    optimizer=dataclasses.replace(_LIKE_BASELINES.optimizer, name='adam'),
+  ),
+}
 
 
 @functools.cache
 def _compiled(config):
   """One device's update and its agent."""
-  agent = LinearAgent()
+  agent = linear.LinearAgent()
   return update.make_update(agent, config, jax.devices()[:1]), agent
 
 
 def _start(config):
   """One device's update and a new state."""
   step, agent = _compiled(config)
-  state = update.init_state(agent, config, jax.random.key(0))
-  return step, update.replicate(state, jax.devices()[:1])
+  state = train_state.init_state(agent, config, jax.random.key(0))
+  return step, train_state.replicate(state, jax.devices()[:1])
 
 
-def _run(devices, num_updates=4):
+def _run_all(devices):
+  """Results of all algorithms, each key headed by the algorithm."""
+  return {
+    f'{algorithm}_{key}': value
+    for algorithm, config in _CONFIGS.items()
+    for key, value in _run(config, devices).items()
+  }
+
+
+def _run(config, devices, num_updates=4):
   """Returns parameters, mean squares and metrics after several updates."""
-  agent = LinearAgent()
-  state = update.init_state(agent, _CONFIG, jax.random.key(0))
-  state = update.replicate(state, devices)
-  step = update.make_update(agent, _CONFIG, devices)
+  agent = linear.LinearAgent()
+  state = train_state.init_state(agent, config, jax.random.key(0))
+  state = train_state.replicate(state, devices)
+  step = update.make_update(agent, config, devices)
   result = {}
   for i in range(num_updates):
-    state, metrics = step(state, update.shard(_make_unroll(i), len(devices)))
+    state, metrics = step(
+      state, batching.shard(linear.make_unroll(i), len(devices))
+    )
     result |= {f'{k}_{i}': np.asarray(v) for k, v in metrics.items()}
   # Every device must hold the same.
   for leaf in jax.tree.leaves(state):
@@ -109,7 +92,7 @@ def _run(devices, num_updates=4):
     np.testing.assert_array_equal(
       copies, np.broadcast_to(copies[0], copies.shape)
     )
-  leaves = jax.tree.leaves(update.unreplicate(state))
+  leaves = jax.tree.leaves(train_state.unreplicate(state))
   return result | {f'leaf_{i}': x for i, x in enumerate(leaves)}
 
 
@@ -127,12 +110,13 @@ def test_two_devices_make_the_update_of_one(tmp_path):
     env=environment, check=True, timeout=300,
   )  # fmt: skip
   two = np.load(path)
-  one = _run(jax.devices()[:1])
+  one = _run_all(jax.devices()[:1])
   assert two['num_devices'] == 2
   assert set(two) - {'num_devices'} == set(one)
   # The batch is uneven, and the clip works in some updates and not in others.
-  assert one['num_transitions_0'] == _T * _B - 1
-  assert 0 < sum(one[f'clipped_{i}'] for i in range(4)) < 4
+  for algorithm in _CONFIGS:
+    assert one[f'{algorithm}_num_transitions_0'] == linear.T * linear.B - 1
+  assert 0 < sum(one[f'vtrace_clipped_{i}'] for i in range(4)) < 4
   for key, value in one.items():
     np.testing.assert_allclose(
       two[key], value, rtol=1e-5, atol=1e-6, err_msg=key
@@ -148,9 +132,9 @@ def test_update_is_a_tf1_rmsprop_step_down_the_summed_loss(clip):
       _CONFIG.optimizer, clip=clip, clip_threshold=threshold
     ),
   )
-  agent, unroll = LinearAgent(), _make_unroll(0)
+  agent, unroll = linear.LinearAgent(), linear.make_unroll(0)
   step, state = _start(config)
-  params = update.unreplicate(state).params
+  params = train_state.unreplicate(state).params
 
   def loss(params):
     outputs = agent.unroll(
@@ -165,8 +149,8 @@ def test_update_is_a_tf1_rmsprop_step_down_the_summed_loss(clip):
   assert norm > 2.0
   assert 0 < beyond < 1
 
-  state, metrics = step(state, update.shard(unroll, 1))
-  new = update.unreplicate(state)
+  state, metrics = step(state, batching.shard(unroll, 1))
+  new = train_state.unreplicate(state)
   for k, g in grads.items():
     clipped = {
       'global_norm': g * threshold / norm,
@@ -188,8 +172,8 @@ def test_update_is_a_tf1_rmsprop_step_down_the_summed_loss(clip):
 def test_each_hyperparameter_acts_without_recompilation():
   step, state = _start(_CONFIG)
   _, agent = _compiled(_CONFIG)
-  start = update.unreplicate(state)
-  unroll = update.shard(_make_unroll(0), 1)
+  start = train_state.unreplicate(state)
+  unroll = batching.shard(linear.make_unroll(0), 1)
   step(state, unroll)
   traces = agent.traces
 
@@ -200,8 +184,8 @@ def test_each_hyperparameter_acts_without_recompilation():
         **{k: np.float32(v) for k, v in hyperparams.items()}
       )
     )
-    new, _ = step(update.replicate(changed, jax.devices()[:1]), unroll)
-    new = update.unreplicate(new)
+    new, _ = step(train_state.replicate(changed, jax.devices()[:1]), unroll)
+    new = train_state.unreplicate(new)
     assert new.hyperparams == changed.hyperparams
     return new.params['policy'] - start.params['policy']
 
@@ -211,19 +195,63 @@ def test_each_hyperparameter_acts_without_recompilation():
     change(learning_rate=0.02), 2 * base, rtol=1e-4, atol=1e-6
   )
   assert not change(clip_threshold=0.0).any()
-  assert np.abs(change(rmsprop_epsilon=99.0)).max() < np.abs(base).max() / 9
+  assert np.abs(change(epsilon=99.0)).max() < np.abs(base).max() / 9
   assert np.abs(change(entropy_cost=5.0) - base).max() > 1e-3
   assert agent.traces == traces
 
 
+def test_a_mean_is_the_sum_over_the_number_of_transitions():
+  """To the optimiser, all else equal: RMSProp would hide a factor."""
+  results = {}
+  for reduction in ('sum', 'mean'):
+    config = dataclasses.replace(
+      _LIKE_BASELINES,
+      learning=dataclasses.replace(
+        _LIKE_BASELINES.learning, loss_reduction=reduction
+      ),
+    )
+    step, state = _start(config)
+    _, results[reduction] = step(
+      state, batching.shard(linear.make_unroll(0), 1)
+    )
+  count = linear.T * linear.B - 1
+  for name in ('loss', 'pg_loss', 'baseline_loss', 'grad_norm'):
+    np.testing.assert_allclose(
+      results['mean'][name] * count, results['sum'][name], rtol=1e-5
+    )
+  for name in ('entropy', 'baseline_mean', 'num_transitions'):
+    np.testing.assert_allclose(
+      results['mean'][name], results['sum'][name], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
+def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
+  """Ten updates of 20 steps of 4 frames are `anneal_frames`."""
+  step, state = _start(_CONFIGS[algorithm])
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  rates = []
+  for _ in range(12):
+    before = train_state.unreplicate(state).params['policy']
+    state, metrics = step(state, unroll)
+    rates.append(float(metrics['learning_rate']))
+  np.testing.assert_allclose(
+    rates, 0.01 * np.maximum(0, 1 - np.arange(12) / 10), atol=1e-8
+  )
+  # The hyperparameter itself stays, and a rate of 0 changes nothing.
+  after = train_state.unreplicate(state)
+  np.testing.assert_allclose(after.hyperparams.learning_rate, 0.01)
+  np.testing.assert_array_equal(after.params['policy'], before)
+
+
 def test_nonfinite_gradient_is_reported_and_not_applied():
   step, state = _start(_CONFIG)
-  state, _ = step(state, update.shard(_make_unroll(0), 1))
-  before = update.unreplicate(state)
-  bad = _make_unroll(1)
+  state, _ = step(state, batching.shard(linear.make_unroll(0), 1))
+  before = train_state.unreplicate(state)
+  bad = linear.make_unroll(1)
   bad.timestep.reward[2, 1] = np.nan
-  state, metrics = step(state, update.shard(bad, 1))
-  after = update.unreplicate(state)
+  state, metrics = step(state, batching.shard(bad, 1))
+  after = train_state.unreplicate(state)
   assert metrics['nonfinite'] == 1.0
   assert not np.isfinite(metrics['grad_norm'])
   assert after.learner_steps == before.learner_steps + 1
@@ -232,19 +260,19 @@ def test_nonfinite_gradient_is_reported_and_not_applied():
     (after.params, after.opt_state),
     (before.params, before.opt_state),
   )
-  state, metrics = step(state, update.shard(_make_unroll(2), 1))
+  state, metrics = step(state, batching.shard(linear.make_unroll(2), 1))
   assert metrics['nonfinite'] == 0.0
   assert (
-    update.unreplicate(state).params['policy'] != after.params['policy']
+    train_state.unreplicate(state).params['policy'] != after.params['policy']
   ).any()
 
 
 def test_host_copy_survives_the_donation_of_its_state():
   step, state = _start(_CONFIG)
-  snapshot = update.unreplicate(state)
+  snapshot = train_state.unreplicate(state)
   values = jax.tree.map(np.copy, snapshot)
   for i in range(3):
-    state, _ = step(state, update.shard(_make_unroll(i), 1))
+    state, _ = step(state, batching.shard(linear.make_unroll(i), 1))
   jax.tree.map(np.testing.assert_array_equal, snapshot, values)
   for leaf in jax.tree.leaves(snapshot):
     assert isinstance(leaf, np.ndarray)
@@ -253,17 +281,17 @@ def test_host_copy_survives_the_donation_of_its_state():
 
 def test_state_is_donated_and_its_origin_is_not():
   step, agent = _compiled(_CONFIG)
-  origin = update.init_state(agent, _CONFIG, jax.random.key(0))
-  state = update.replicate(origin, jax.devices()[:1])
-  step(state, update.shard(_make_unroll(0), 1))
+  origin = train_state.init_state(agent, _CONFIG, jax.random.key(0))
+  state = train_state.replicate(origin, jax.devices()[:1])
+  step(state, batching.shard(linear.make_unroll(0), 1))
   assert state.params['policy'].is_deleted()
   assert np.isfinite(origin.params['policy']).all()
 
 
 @pytest.mark.parametrize('as_array', [np.asarray, jnp.asarray])
 def test_shard_gives_each_device_its_environments(as_array):
-  unroll = jax.tree.map(as_array, _make_unroll(0))
-  sharded = update.shard(unroll, 2)
+  unroll = jax.tree.map(as_array, linear.make_unroll(0))
+  sharded = batching.shard(unroll, 2)
   for d in range(2):
     envs = slice(2 * d, 2 * d + 2)
     for whole, part in [
@@ -282,8 +310,10 @@ def test_shard_gives_each_device_its_environments(as_array):
 
 def test_shard_refuses_an_uneven_split():
   with pytest.raises(ValueError, match=r'batch of 4 .* over 3 devices'):
-    update.shard(_make_unroll(0), 3)
+    batching.shard(linear.make_unroll(0), 3)
 
 
 if __name__ == '__main__':
-  np.savez(sys.argv[1], num_devices=len(jax.devices()), **_run(jax.devices()))
+  np.savez(
+    sys.argv[1], num_devices=len(jax.devices()), **_run_all(jax.devices())
+  )

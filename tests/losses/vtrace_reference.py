@@ -4,24 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from attn_agents import types
-
-
-def log_softmax(x):
-  x = x.astype(np.float64)
-  x = x - x.max(-1, keepdims=True)
-  return x - np.log(np.exp(x).sum(-1, keepdims=True))
+from tests.losses import episodes
 
 
 class Reference(NamedTuple):
   rho: np.ndarray
   targets: np.ndarray
   advantages: np.ndarray
-  log_pi: np.ndarray
 
 
-def _segment_targets(values, rewards, discounts, rhos, config):
+def _segment_targets(piece, rhos, config):
   """IMPALA Eq. 1 for one piece of one episode: sums of products, O(n^3)."""
+  _, rewards, discounts, values = piece
   n = len(rewards)
   rho = np.minimum(config.clip_rho_threshold, rhos)
   c = config.vtrace_lambda * np.minimum(1.0, rhos)
@@ -35,32 +29,18 @@ def _segment_targets(values, rewards, discounts, rhos, config):
 
 
 def reference(outputs, unroll, config):
-  """Cuts the unroll at FIRST rows and treats every piece on its own."""
+  """Treats every episode on its own."""
   log_pi, log_mu = (
-    np.take_along_axis(log_softmax(x), unroll.action[..., None], -1)[..., 0]
-    for x in (outputs.policy_logits[:-1], unroll.behaviour_logits)
+    episodes.taken(episodes.log_softmax(logits), unroll.action)
+    for logits in (outputs.policy_logits[:-1], unroll.behaviour_logits)
   )
   rho = np.exp(log_pi - log_mu)
-  values = outputs.baseline.astype(np.float64)
-  reward = unroll.timestep.reward[1:].astype(np.float64)
-  if config.max_abs_reward:
-    limit = config.max_abs_reward
-    reward = np.minimum(np.maximum(reward, -limit), limit)
-  discount = config.discount * unroll.timestep.discount[1:].astype(np.float64)
-  step_type = unroll.timestep.step_type
-  num_rows, batch_size = step_type.shape
-  targets, advantages = np.zeros((2, num_rows - 1, batch_size))
-  for b in range(batch_size):
-    firsts = np.flatnonzero(step_type[1:, b] == types.StepType.FIRST) + 1
-    for start, end in zip([0, *firsts], [*firsts, num_rows], strict=True):
-      rows = slice(start, end)
-      steps = slice(start, end - 1)
-      vs = _segment_targets(
-        values[rows, b], reward[steps, b], discount[steps, b], rho[steps, b],
-        config,
-      )  # fmt: skip
-      targets[steps, b] = vs[:-1]
-      advantages[steps, b] = np.minimum(
-        config.clip_pg_rho_threshold, rho[steps, b]
-      ) * (reward[steps, b] + discount[steps, b] * vs[1:] - values[steps, b])
-  return Reference(rho, targets, advantages, log_pi)
+  targets, advantages = np.zeros((2, *unroll.action.shape))
+  for piece in episodes.pieces(outputs, unroll, config):
+    at = piece.index
+    vs = _segment_targets(piece, rho[at], config)
+    targets[at] = vs[:-1]
+    advantages[at] = np.minimum(config.clip_pg_rho_threshold, rho[at]) * (
+      piece.rewards + piece.discounts * vs[1:] - piece.values[:-1]
+    )
+  return Reference(rho, targets, advantages)

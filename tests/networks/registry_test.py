@@ -1,9 +1,10 @@
 import dataclasses
 
+import jax
 import pytest
 
 from attn_agents.networks import registry, s3ta
-from configs import schema
+from configs import agents, schema
 from tests.networks import tiny
 
 
@@ -14,15 +15,21 @@ def test_makes_the_named_network():
   assert network.observation_size == (33, 26)
 
 
-def test_refuses_unknown_agent():
-  config = dataclasses.replace(tiny.make_config(), agent='s4ta')
-  with pytest.raises(ValueError, match='s3ta'):
-    registry.make_network(config, 7)
+@pytest.mark.parametrize('agent', agents.AGENTS)
+@pytest.mark.parametrize('preset', ['paper', 'small'])
+def test_every_agent_has_a_network(agent, preset):
+  config = agents.make(agent, preset)
+  assert (config.agent, config.preset) == (agent, preset)
+  config.network.validate()
+  network = registry.make_network(config, 7)
+  assert network.config == config.network
+  state = jax.tree.leaves(network.initial_state(1))
+  assert bool(state) == config.network.recurrent
 
 
-def test_refuses_the_network_section_of_another_agent():
+def test_refuses_a_network_section_of_no_family():
   config = dataclasses.replace(
     tiny.make_config(), network=schema.NetworkConfig()
   )
-  with pytest.raises(TypeError, match='S3TAConfig'):
+  with pytest.raises(TypeError, match='NetworkConfig'):
     registry.make_network(config, 7)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from attn_agents.networks import registry
-from configs import s3ta, schema
+from configs import algorithms
+from configs.agents import s3ta
 from tests.networks import tiny
 
 
@@ -178,7 +179,7 @@ def test_policy_core_equals_numpy(basis):
 def test_previous_reward_is_clipped(max_abs_reward, same):
   config = tiny.make_config()
   config = dataclasses.replace(
-    config, learning=schema.LearningConfig(max_abs_reward=max_abs_reward)
+    config, learning=algorithms.VTraceConfig(max_abs_reward=max_abs_reward)
   )
   network = registry.make_network(config, 5)
   inputs = tiny.random_inputs(1, 2, config.environment)

@@ -1,4 +1,4 @@
-"""S3TA small enough to run in milliseconds, and random rows to feed it."""
+"""Networks small enough to run in milliseconds, and rows to feed them."""
 
 import dataclasses
 
@@ -9,7 +9,8 @@ from flax import linen as nn
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.networks import registry
-from configs import s3ta, schema
+from configs import schema
+from configs.agents import impala_ff, s3ta
 
 NUM_ACTIONS = 5
 OBSERVATION_SHAPE = (33, 26, 3)
@@ -33,6 +34,17 @@ def make_config(**network) -> schema.Config:
   return dataclasses.replace(
     s3ta.paper(),
     network=s3ta.S3TAConfig(**(sizes | network)),
+    environment=schema.EnvironmentConfig(height=height, width=width),
+  )
+
+
+def make_resnet_config(**network) -> schema.Config:
+  """A deep residual network's run with 33 x 26 RGB frames and thin layers."""
+  height, width, _ = OBSERVATION_SHAPE
+  sizes = {'channels': (3, 4), 'blocks_per_section': 1, 'hidden_size': 12}
+  return dataclasses.replace(
+    impala_ff.paper(),
+    network=impala_ff.ResNetConfig(**(sizes | network)),
     environment=schema.EnvironmentConfig(height=height, width=width),
   )
 
@@ -61,6 +73,16 @@ def random_params(module: nn.Module) -> types.Nest:
     return (rng.normal(size=leaf.shape) / fan_in**0.5).astype(leaf.dtype)
 
   return jax.tree_util.tree_map(draw, shapes['params'])
+
+
+def make_resnet(
+  rows: int = 1, batch: int = 2, **network
+) -> tuple[nn.Module, types.Nest, types.NetworkInput]:
+  """A deep residual network, its variables and rows [T, B] to feed it."""
+  config = make_resnet_config(**network)
+  module = registry.make_network(config, NUM_ACTIONS)
+  inputs = random_inputs(rows, batch, config.environment)
+  return module, {'params': random_params(module)}, inputs
 
 
 def random_inputs(

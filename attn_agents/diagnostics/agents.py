@@ -1,0 +1,81 @@
+"""What an agent costs at its paper's sizes: parameters, work and memory.
+
+JAX is imported where it is needed, which is in a child of the doctor only.
+"""
+
+import dataclasses
+
+from configs import agents, schema
+
+# Of the full Atari action set, as in multi-level training.
+NUM_ACTIONS = 18
+TIMEOUT_SECONDS = 60.0
+
+_COLUMNS = '{:>12} {:>12} {:>12} {:>14}'
+HEADER = _COLUMNS.format(
+  'observation', 'parameters', 'MFLOP/step', 'state bytes'
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """Of one agent, for one environment.
+
+  Attributes:
+    observation: height, width and channels.
+    num_params: policy and value heads included.
+    flops_per_step: of one acting step, by XLA's cost analysis, which does not
+      count multiplications with padding.
+    state_bytes: of the recurrent state.
+  """
+
+  observation: tuple[int, int, int]
+  num_params: int
+  flops_per_step: float
+  state_bytes: int
+
+
+def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
+  """Takes an agent's measure, without running it."""
+  import jax
+  import numpy as np
+
+  from attn_agents import agent as agent_lib
+  from attn_agents import types
+  from attn_agents.networks import registry
+
+  env = config.environment
+  observation = (env.height, env.width, env.channels)
+  agent = agent_lib.Agent(
+    registry.make_network(config, num_actions), observation
+  )
+  key = jax.random.key(0)
+  params = jax.eval_shape(agent.initial_params, key)
+  state = jax.eval_shape(lambda: agent.initial_state(1))
+  row = types.TimeStep(
+    observation=jax.ShapeDtypeStruct((1, *observation), np.uint8),
+    reward=jax.ShapeDtypeStruct((1,), np.float32),
+    discount=jax.ShapeDtypeStruct((1,), np.float32),
+    step_type=jax.ShapeDtypeStruct((1,), np.int8),
+  )
+  lowered = jax.jit(agent.step).lower(params, key, row, state)
+  analysis = lowered.cost_analysis() or {}
+  return Cost(
+    observation=observation,
+    num_params=sum(x.size for x in jax.tree.leaves(params)),
+    flops_per_step=analysis['flops'],
+    state_bytes=sum(
+      x.size * x.dtype.itemsize for x in jax.tree.leaves(state.core_state)
+    ),
+  )
+
+
+def describe(name: str) -> str:
+  """One line of the table under `HEADER`, for the agent's paper sizes."""
+  found = cost(agents.make(name, 'paper'))
+  return _COLUMNS.format(
+    'x'.join(map(str, found.observation)),
+    f'{found.num_params:,}',
+    f'{found.flops_per_step / 1e6:,.1f}',
+    f'{found.state_bytes:,}',
+  )

@@ -1,0 +1,133 @@
+"""One step down a gradient that is spread over devices.
+
+Losses are sums over the transitions of a device, and so are their gradients:
+summed over D devices they are those of one device with the whole batch. Where
+the loss is to be a mean, the sum is divided by the number of transitions on
+all devices.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import flatten_util
+
+from attn_agents import types
+from attn_agents.learning import optimizers, train_state
+from attn_agents.losses import transitions
+from configs import schema
+
+AXIS = 'devices'
+
+Metrics = dict[str, types.Array]
+
+
+class Descent:
+  """Sums, reduces, clips and applies gradients, within a pmap over `AXIS`."""
+
+  def __init__(self, config: schema.Config):
+    """Makes the optimiser.
+
+    Raises:
+      ValueError: the config names an unknown optimiser or clip.
+    """
+    self._config = config
+    self._optimizer = optimizers.make_optimizer(config.optimizer)
+    learning, environment = config.learning, config.environment
+    self._frames_per_update = (
+      learning.unroll_length * learning.batch_size * environment.action_repeat
+    )
+
+  def remaining(self, learner_steps: types.Array) -> types.Array:
+    """The factor of annealed quantities, float32 [], from 1 down to 0.
+
+    Frames are taken as those of full batches, so that the end is reached early
+    by the share of rows that only reset an episode, which is under 1 %.
+    """
+    anneal_frames = self._config.optimizer.anneal_frames
+    if not anneal_frames:
+      return jnp.float32(1.0)
+    done = jnp.float32(self._frames_per_update / anneal_frames) * learner_steps
+    return jnp.maximum(0.0, 1.0 - done)
+
+  def step(
+    self, state: train_state.TrainState, grads: types.Nest, metrics: Metrics
+  ) -> tuple[train_state.TrainState, Metrics]:
+    """Changes parameters and optimiser; `learner_steps` is left alone.
+
+    Args:
+      state: the state before, the same on all devices.
+      grads: this device's gradients of a loss summed over transitions.
+      metrics: this device's metrics, as the losses make them.
+
+    Returns:
+      The state after, and the metrics of all devices together with
+        learning_rate: after annealing;
+        grad_norm: global norm of the gradient, before the clip;
+        clipped: `optimizers.clip_fraction`;
+        nonfinite: 1 if grad_norm was not finite, else 0. Such a gradient
+          changes neither parameters nor optimiser.
+    """
+    grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
+    hyperparams = state.hyperparams
+    learning_rate = hyperparams.learning_rate * self.remaining(
+      state.learner_steps
+    )
+    grad_norm = optax.global_norm(grads)
+    finite = jnp.isfinite(grad_norm)
+    metrics |= {
+      'learning_rate': learning_rate,
+      'grad_norm': grad_norm,
+      'clipped': optimizers.clip_fraction(
+        grads, self._config.optimizer.clip, hyperparams.clip_threshold
+      ),
+      'nonfinite': 1.0 - finite.astype(jnp.float32),
+    }
+    opt_state = optimizers.set_hyperparams(
+      state.opt_state,
+      learning_rate=learning_rate,
+      epsilon=hyperparams.epsilon,
+      clip_threshold=hyperparams.clip_threshold,
+    )
+    updates, opt_state = self._optimizer.update(grads, opt_state, state.params)
+    params, opt_state = jax.tree.map(
+      lambda new, old: jnp.where(finite, new, old),
+      (optax.apply_updates(state.params, updates), opt_state),
+      (state.params, state.opt_state),
+    )
+    return state._replace(params=params, opt_state=opt_state), metrics
+
+  def _reduce(
+    self, grads: types.Nest, metrics: Metrics
+  ) -> tuple[types.Nest, Metrics]:
+    """Sums as they are, or divided by the number of transitions."""
+    if self._config.learning.loss_reduction == 'sum':
+      return grads, metrics
+    count = jnp.maximum(metrics['num_transitions'], 1.0)
+    losses = transitions.SUMMED_METRICS - {'num_transitions'}
+    return jax.tree.map(lambda x: x / count, grads), {
+      name: value / count if name in losses else value
+      for name, value in metrics.items()
+    }
+
+
+def _sum_over_devices(
+  grads: types.Nest, metrics: Metrics
+) -> tuple[types.Nest, Metrics]:
+  """Puts the devices' gradients and metrics together, in one all-reduce."""
+  count = metrics['num_transitions']
+  summed = transitions.SUMMED_METRICS
+  sums = {
+    name: value if name in summed else value * count
+    for name, value in metrics.items()
+  }
+  # One flat array: twenty small all-reduces take about twice as long.
+  flat, unravel = flatten_util.ravel_pytree((grads, sums))
+  num_devices = jax.lax.psum(1, AXIS)
+  # The loss is a sum over the batch, which the mean over devices divided.
+  flat = jax.lax.pmean(flat, AXIS) * num_devices
+  grads, sums = unravel(flat)
+  count = jnp.maximum(sums['num_transitions'], 1.0)
+  return grads, {
+    name: value if name in summed else value / count
+    for name, value in sums.items()
+  }

@@ -1,0 +1,181 @@
+"""PPO's update: several passes over one batch, in minibatches.
+
+Schulman et al. 2017, Algorithm 1, as OpenAI baselines' `ppo2` runs it. One
+compiled step per minibatch instead of a loop in XLA, whose loops are slow at
+convolutions on CPU.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attn_agents import types
+from attn_agents.learning import descent, train_state
+from attn_agents.losses import ppo
+from configs import algorithms, schema
+
+
+class _Sequences(NamedTuple):
+  """What minibatches are chosen from: N sequences of L rows.
+
+  Whole unrolls where the network is recurrent (L = T, N = B), single rows where
+  it is not (L = 1, N = T B).
+
+  Attributes:
+    timestep: [L, N, ...].
+    action: int32 [L - 1, N], those between the rows.
+    targets: `ppo.Targets` [L, N], of the actions chosen at the rows.
+    agent_state: [N, ...], before the first row.
+  """
+
+  timestep: types.TimeStep
+  action: types.Array
+  targets: ppo.Targets
+  agent_state: types.AgentState
+
+
+def make_update(
+  agent: train_state.Agent,
+  config: schema.Config,
+  learning: algorithms.PPOConfig,
+  devices: Sequence[jax.Device],
+) -> Callable[
+  [train_state.TrainState, types.Unroll],
+  tuple[train_state.TrainState, descent.Metrics],
+]:
+  """Makes PPO's update; see `update.make_update` for what it takes and gives.
+
+  Every device splits its own share of the batch into minibatches, and takes
+  its steps together with the others: a minibatch is the union of theirs.
+  Metrics are means over all steps of the update.
+
+  Args:
+    agent: the network to train.
+    config: the run's config.
+    learning: its section on learning.
+    devices: of the learner.
+  """
+  descend = descent.Descent(config)
+  num_steps = learning.num_epochs * learning.num_minibatches
+
+  def prepare(
+    state: train_state.TrainState, unroll: types.Unroll
+  ) -> tuple[_Sequences, jax.Array]:
+    outputs = agent.unroll(
+      state.params, unroll.timestep, unroll.action, unroll.agent_state
+    )
+    sequences = _cut(
+      unroll, ppo.targets(outputs, unroll, learning), config.network.recurrent
+    )
+    return sequences, _order(config.seed, state.learner_steps, sequences)
+
+  def step(
+    state: train_state.TrainState,
+    sequences: _Sequences,
+    order: jax.Array,
+    index: jax.Array,
+  ) -> tuple[train_state.TrainState, descent.Metrics]:
+    part = _choose(sequences, order[index])
+    if learning.normalize_advantages:
+      targets = ppo.normalize_advantages(part.targets, descent.AXIS)
+      part = part._replace(targets=targets)
+    clip_epsilon = learning.clip_epsilon * descend.remaining(
+      state.learner_steps
+    )
+
+    def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
+      outputs = agent.unroll(
+        params, part.timestep, part.action, part.agent_state
+      )
+      return ppo.ppo_loss(
+        outputs.policy_logits,
+        outputs.baseline,
+        part.targets,
+        learning,
+        state.hyperparams.entropy_cost,
+        clip_epsilon,
+      )
+
+    grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
+    state, metrics = descend.step(state, grads, metrics)
+    is_last = (index == num_steps - 1).astype(jnp.int32)
+    return state._replace(learner_steps=state.learner_steps + is_last), metrics
+
+  def _order(
+    seed: int, learner_steps: jax.Array, sequences: _Sequences
+  ) -> jax.Array:
+    """Which sequences each step takes: int32 [num_steps, N / minibatches]."""
+    key = jax.random.fold_in(jax.random.key(seed), learner_steps)
+    key = jax.random.fold_in(key, jax.lax.axis_index(descent.AXIS))
+    count = sequences.targets.weight.shape[1]
+    order = jax.vmap(lambda k: jax.random.permutation(k, count))(
+      jax.random.split(key, learning.num_epochs)
+    )
+    return jnp.reshape(order, (num_steps, -1))
+
+  # The state is not donated here: the steps need it.
+  prepare_all = jax.pmap(prepare, axis_name=descent.AXIS, devices=devices)
+  step_all = jax.pmap(
+    step,
+    axis_name=descent.AXIS,
+    devices=devices,
+    in_axes=(0, 0, 0, None),
+    out_axes=(0, None),
+    donate_argnums=0,
+  )
+  mean = jax.jit(
+    lambda metrics: jax.tree.map(lambda *x: sum(x) / len(x), *metrics)
+  )
+
+  def update(
+    state: train_state.TrainState, unroll: types.Unroll
+  ) -> tuple[train_state.TrainState, descent.Metrics]:
+    sequences, order = prepare_all(state, unroll)
+    metrics = []
+    for index in range(num_steps):
+      state, step_metrics = step_all(state, sequences, order, np.int32(index))
+      metrics.append(step_metrics)
+    return state, mean(metrics)
+
+  return update
+
+
+def _cut(
+  unroll: types.Unroll, targets: ppo.Targets, recurrent: bool
+) -> _Sequences:
+  """Sequences that can be told apart without changing the network's output."""
+  # The last row is only there for its value, which is in the targets by now.
+  timestep = jax.tree.map(lambda x: x[:-1], unroll.timestep)
+  if recurrent:
+    return _Sequences(timestep, unroll.action[:-1], targets, unroll.agent_state)
+  count = unroll.action.size
+
+  def flatten(tree: types.Nest) -> types.Nest:
+    return jax.tree.map(lambda x: x.reshape(1, count, *x.shape[2:]), tree)
+
+  prev_action = jnp.concatenate(
+    [unroll.agent_state.prev_action[None], unroll.action[:-1]]
+  )
+  return _Sequences(
+    timestep=flatten(timestep),
+    action=jnp.zeros((0, count), unroll.action.dtype),
+    targets=flatten(targets),
+    agent_state=types.AgentState((), prev_action.reshape(count)),
+  )
+
+
+def _choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
+  """The sequences at int32 [M]."""
+
+  def along(axis: int, tree: types.Nest) -> types.Nest:
+    return jax.tree.map(lambda x: jnp.take(x, index, axis=axis), tree)
+
+  return _Sequences(
+    timestep=along(1, sequences.timestep),
+    action=along(1, sequences.action),
+    targets=along(1, sequences.targets),
+    agent_state=along(0, sequences.agent_state),
+  )

@@ -1,0 +1,101 @@
+"""What learning carries from update to update, and where it lies."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from attn_agents import types
+from attn_agents.learning import optimizers
+from configs import schema
+
+
+class Agent(Protocol):
+  """What learning needs of an agent; `attn_agents.agent.Agent` has it."""
+
+  def initial_params(self, key: types.Array) -> types.Nest:
+    """Returns fresh parameters."""
+
+  def unroll(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    action: types.Array,
+    agent_state: types.AgentState,
+  ) -> types.NetworkOutput:
+    """The network's output on rows [L, B], with actions [L - 1, B] between."""
+
+
+class Hyperparameters(NamedTuple):
+  """What may change during a run without recompilation; each float32 []."""
+
+  learning_rate: types.Array
+  entropy_cost: types.Array
+  epsilon: types.Array
+  clip_threshold: types.Array
+
+
+class TrainState(NamedTuple):
+  """All that learning carries from update to update.
+
+  Attributes:
+    params: the agent's parameters.
+    opt_state: of `optimizers.make_optimizer`. Its own copy of the
+      hyperparameters is overwritten from `hyperparams` at every step.
+    hyperparams: `Hyperparameters`, before annealing.
+    learner_steps: int32 [], batches consumed, those skipped included. Random
+      numbers of an update are drawn from the run's seed and this number, so
+      that a continued run makes the very same updates.
+  """
+
+  params: types.Nest
+  opt_state: optax.OptState
+  hyperparams: Hyperparameters
+  learner_steps: types.Array
+
+
+def init_state(
+  agent: Agent, config: schema.Config, key: types.Array
+) -> TrainState:
+  """Returns the state before the first update, without a device axis.
+
+  Args:
+    agent: makes the parameters.
+    config: the run's config.
+    key: JAX PRNG key.
+  """
+  params = agent.initial_params(key)
+  return TrainState(
+    params=params,
+    opt_state=optimizers.make_optimizer(config.optimizer).init(params),
+    hyperparams=Hyperparameters(
+      learning_rate=jnp.float32(config.optimizer.learning_rate),
+      entropy_cost=jnp.float32(config.learning.entropy_cost),
+      epsilon=jnp.float32(config.optimizer.epsilon),
+      clip_threshold=jnp.float32(config.optimizer.clip_threshold),
+    ),
+    learner_steps=jnp.int32(0),
+  )
+
+
+def replicate(tree: types.Nest, devices: Sequence[jax.Device]) -> types.Nest:
+  """Returns a copy of each array on each device, with leading axis [D]."""
+  # The second argument is there because pmap maps over at least one.
+  return jax.pmap(
+    lambda tree, _: tree, in_axes=(None, 0), devices=list(devices)
+  )(tree, np.zeros(len(devices)))
+
+
+def unreplicate(tree: types.Nest) -> types.Nest:
+  """Returns the first device's copy as NumPy arrays, without the device axis.
+
+  The arrays own their memory, so that donating `tree` to the next update does
+  not change them.
+  """
+  first = jax.device_get(jax.tree.map(lambda x: x.addressable_data(0), tree))
+  return jax.tree.map(
+    lambda x, whole: np.array(x).reshape(whole.shape[1:]), first, tree
+  )

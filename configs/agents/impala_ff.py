@@ -1,0 +1,106 @@
+"""IMPALA's deep residual network without memory, and its family's options.
+
+Espeholt et al. 2018, Figure 3 and Table G.1. Residual attention (DRARL) and the
+baselines of the S3TA paper are options of the same network.
+"""
+
+import dataclasses
+
+from configs import algorithms, errors, schema
+
+
+@dataclasses.dataclass(frozen=True)
+class ResNetConfig(schema.NetworkConfig):
+  """Sizes of the deep residual network; defaults are IMPALA's.
+
+  Each of its sections is a 3x3 convolution, a 3x3 max-pooling of stride 2, and
+  residual blocks or, with attention, one residual attention module.
+
+  Attributes:
+    channels: of each section.
+    blocks_per_section: residual blocks of a section, or of a module's trunk.
+    attention: 'none'; 'residual', out = (1 + M) T, whose mask M sees a pooled
+      map that is interpolated back (DRARL); 'residual_simple', the same without
+      pooling and interpolation (Simple DRARL).
+    mask_blocks: residual blocks of the mask branch.
+    hidden_size: units of the layer after the sections.
+    lstm_size: units of an LSTM that also sees the previous action and reward
+      (S3TA's LSTM baseline); 0 makes a feedforward network.
+  """
+
+  channels: tuple[int, ...] = (16, 32, 32)
+  blocks_per_section: int = 2
+  attention: str = 'none'
+  mask_blocks: int = 1
+  hidden_size: int = 256
+  lstm_size: int = 0
+
+  @property
+  def recurrent(self) -> bool:
+    """Whether there is an LSTM."""
+    return self.lstm_size > 0
+
+  def validate(self) -> None:
+    """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    errors.choice(
+      'network.attention',
+      self.attention,
+      ('none', 'residual', 'residual_simple'),
+    )
+    errors.require(
+      len(self.channels) >= 1 and all(size >= 1 for size in self.channels),
+      'network.channels',
+      self.channels,
+      'at least one section, of at least one channel',
+    )
+    for name, low in (
+      ('blocks_per_section', 1),
+      ('mask_blocks', 1),
+      ('hidden_size', 1),
+      ('lstm_size', 0),
+    ):
+      value = getattr(self, name)
+      errors.require(value >= low, f'network.{name}', value, f'at least {low}')
+
+
+def paper() -> schema.Config:
+  """IMPALA's single-task Atari experiments, Table G.1."""
+  return schema.Config(
+    agent='impala_ff',
+    preset='paper',
+    network=ResNetConfig(),
+    environment=_stacked_grey(),
+    learning=algorithms.VTraceConfig(unroll_length=20),
+    optimizer=schema.OptimizerConfig(
+      learning_rate=6e-4,
+      anneal_frames=200_000_000,
+      clip_threshold=40.0,
+    ),
+  )
+
+
+def s3ta_baseline() -> schema.Config:
+  """The same network as the S3TA paper's baseline: learning as S3TA A.2 [C]."""
+  return schema.Config(
+    agent='impala_ff',
+    preset='s3ta_baseline',
+    network=ResNetConfig(),
+    environment=_stacked_grey(),
+  )
+
+
+def small() -> schema.Config:
+  """Cut to a 2-core CPU: half of the channels, a quarter of the work."""
+  return schema.Config(
+    agent='impala_ff',
+    preset='small',
+    network=ResNetConfig(channels=(8, 16, 16)),
+    environment=_stacked_grey(),
+    learning=algorithms.VTraceConfig(unroll_length=20),
+  )
+
+
+def _stacked_grey() -> schema.EnvironmentConfig:
+  return schema.EnvironmentConfig(
+    height=84, width=84, grayscale=True, frame_stack=4
+  )

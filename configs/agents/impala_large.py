@@ -1,0 +1,21 @@
+"""IMPALA's deep network with three residual blocks per section.
+
+The larger baseline of the DRARL paper, of about DRARL's size.
+"""
+
+from configs import schema
+from configs.agents import impala_ff
+
+
+def paper() -> schema.Config:
+  """As `impala_ff.paper`, but for the network."""
+  return _vary(impala_ff.paper())
+
+
+def small() -> schema.Config:
+  """As `impala_ff.small`, but for the network."""
+  return _vary(impala_ff.small())
+
+
+def _vary(config: schema.Config) -> schema.Config:
+  return schema.variant(config, 'impala_large', blocks_per_section=3)

@@ -1,0 +1,147 @@
+"""The losses' sections of a config, one class per algorithm.
+
+Tags as in `schema`: [P] the S3TA paper, [R] what it cites or OpenAI baselines,
+[C] our choice.
+"""
+
+import dataclasses
+from typing import ClassVar
+
+from configs import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningConfig:
+  """What every actor-critic loss has; each algorithm adds its own fields.
+
+  Attributes:
+    synchronous: actors wait for the parameters of the newest update before an
+      unroll, and an update takes exactly the unrolls made with those before it.
+    unroll_length: transitions per unroll, T.
+    batch_size: unrolls (environments) per update, B, over all devices.
+    discount: gamma.
+    baseline_cost: weight of the value loss.
+    entropy_cost: weight of the entropy bonus.
+    max_abs_reward: rewards are clipped to [-x, x] for learning and for the
+      network's reward input; 0 leaves them as they are. On Atari's whole
+      numbers 1 is the same as the sign.
+    loss_reduction: 'sum' or 'mean' over the transitions of all environments.
+  """
+
+  synchronous: ClassVar[bool] = False
+
+  unroll_length: int = 50
+  batch_size: int = 32
+  discount: float = 0.99
+  baseline_cost: float = 0.5
+  entropy_cost: float = 0.01
+  max_abs_reward: float = 1.0
+  loss_reduction: str = 'sum'
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """Raises `errors.ConfigError` if a value is out of its range.
+
+    Args:
+      num_devices: local learner devices that share each batch.
+      recurrent: whether the network carries state, so that sequences must stay
+        whole.
+    """
+    del num_devices, recurrent  # Not all algorithms split a batch further.
+    for name in ('unroll_length', 'batch_size'):
+      value = getattr(self, name)
+      _require(value >= 1, name, value, 'at least 1')
+    _require(0 <= self.discount <= 1, 'discount', self.discount, '0 to 1')
+    for name in ('baseline_cost', 'entropy_cost', 'max_abs_reward'):
+      value = getattr(self, name)
+      _require(value >= 0, name, value, 'a number of 0 or more')
+    errors.choice(
+      'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class VTraceConfig(LearningConfig):
+  """V-trace (IMPALA section 4.2; S3TA A.2).
+
+  Attributes:
+    clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and
+      of the policy gradient [R].
+    vtrace_lambda: V-trace's lambda [R].
+  """
+
+  clip_rho_threshold: float = 1.0
+  clip_pg_rho_threshold: float = 1.0
+  vtrace_lambda: float = 1.0
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    for name in ('clip_rho_threshold', 'clip_pg_rho_threshold'):
+      value = getattr(self, name)
+      _require(value > 0, name, value, 'a number above 0')
+    value = self.vtrace_lambda
+    _require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
+
+
+@dataclasses.dataclass(frozen=True)
+class A2CConfig(LearningConfig):
+  """Synchronous advantage actor-critic, OpenAI baselines' `a2c` [R]."""
+
+  synchronous: ClassVar[bool] = True
+
+  unroll_length: int = 5
+  batch_size: int = 16
+  loss_reduction: str = 'mean'
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig(LearningConfig):
+  """Proximal policy optimisation (Schulman et al. 2017), baselines' `ppo2` [R].
+
+  Attributes:
+    gae_lambda: of generalised advantage estimation.
+    clip_epsilon: the ratio is clipped to [1 - x, 1 + x] and the value to x
+      around the old one; falls to 0 with the learning rate if that is annealed.
+    num_epochs: passes over a batch.
+    num_minibatches: parts of a batch per pass, each one step; whole sequences
+      for recurrent networks, single transitions for others.
+    normalize_advantages: to mean 0 and deviation 1 in each minibatch.
+  """
+
+  synchronous: ClassVar[bool] = True
+
+  unroll_length: int = 128
+  batch_size: int = 8
+  loss_reduction: str = 'mean'
+  gae_lambda: float = 0.95
+  clip_epsilon: float = 0.1
+  num_epochs: int = 4
+  num_minibatches: int = 4
+  normalize_advantages: bool = True
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    value = self.gae_lambda
+    _require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
+    value = self.clip_epsilon
+    _require(0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1')
+    for name in ('num_epochs', 'num_minibatches'):
+      value = getattr(self, name)
+      _require(value >= 1, name, value, 'at least 1')
+    per_device = self.batch_size // num_devices
+    if recurrent:
+      whole, parts = 'environments', per_device
+    else:
+      whole, parts = 'transitions', per_device * self.unroll_length
+    _require(
+      parts % self.num_minibatches == 0,
+      'num_minibatches',
+      self.num_minibatches,
+      f'a divisor of the {parts} {whole} on each device'
+      + (', which a recurrent network keeps whole' if recurrent else ''),
+    )
+
+
+def _require(ok: bool, name: str, value: object, expected: str) -> None:
+  errors.require(ok, f'learning.{name}', value, expected)

@@ -1,0 +1,238 @@
+"""PPO's passes over a batch: which rows a step takes, and what it does."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from attn_agents import types
+from attn_agents.learning import batching, train_state, update
+from attn_agents.losses import ppo
+from configs import algorithms, schema
+from configs.agents import impala_ff, s3ta
+from tests.learning import linear
+
+_EPOCHS, _PARTS = 3, 2
+
+
+def _config(recurrent, anneal_frames=0, **learning):
+  sizes = {
+    'unroll_length': linear.T,
+    'batch_size': linear.B,
+    'num_epochs': _EPOCHS,
+    'num_minibatches': _PARTS,
+  }
+  return schema.Config(
+    agent='linear',
+    preset='small',
+    network=s3ta.S3TAConfig() if recurrent else impala_ff.ResNetConfig(),
+    algorithm='ppo',
+    seed=3,
+    learning=algorithms.PPOConfig(**(sizes | learning)),
+    optimizer=schema.OptimizerConfig(
+      name='adam',
+      learning_rate=0.01,
+      epsilon=1e-5,
+      clip_threshold=0.5,
+      anneal_frames=anneal_frames,
+    ),
+  )
+
+
+def _update(config, recurrent, unroll):
+  """State before, state after, and metrics of one update."""
+  devices = jax.devices()[:1]
+  agent = linear.LinearAgent(recurrent)
+  before = train_state.init_state(agent, config, jax.random.key(0))
+  state, metrics = update.make_update(agent, config, devices)(
+    train_state.replicate(before, devices), batching.shard(unroll, 1)
+  )
+  return agent, before, train_state.unreplicate(state), metrics
+
+
+def _on_policy(agent, params, unroll):
+  """The unroll as if `params` had made it."""
+  outputs = agent.unroll(
+    params, unroll.timestep, unroll.action, unroll.agent_state
+  )
+  return unroll._replace(
+    behaviour_logits=np.asarray(outputs.policy_logits[:-1])
+  )
+
+
+@pytest.mark.parametrize('recurrent', [True, False])
+def test_every_pass_takes_each_transition_once(recurrent):
+  """Steps of size 0 leave the policy alone, so that sums can be compared."""
+  config = _config(recurrent, normalize_advantages=False)
+  config = dataclasses.replace(
+    config,
+    optimizer=dataclasses.replace(config.optimizer, learning_rate=0.0),
+  )
+  unroll = linear.make_unroll(0, recurrent)
+  agent = linear.LinearAgent(recurrent)
+  params = agent.initial_params(jax.random.key(0))
+  unroll = _on_policy(agent, params, unroll)
+  _, before, after, metrics = _update(config, recurrent, unroll)
+  jax.tree.map(np.testing.assert_array_equal, after.params, before.params)
+  assert after.learner_steps == 1
+  count = linear.T * linear.B - 1
+  np.testing.assert_allclose(metrics['num_transitions'] * _PARTS, count)
+  np.testing.assert_allclose(metrics['rho_mean'], 1.0, atol=1e-6)
+  np.testing.assert_allclose(metrics['approx_kl'], 0.0, atol=1e-10)
+  assert metrics['ratio_clip_fraction'] == 0.0
+
+
+def test_a_step_on_each_part_in_the_order_of_the_seed():
+  """The same update with plain loops and optax, without pmap."""
+  config = _config(recurrent=True)
+  learning, unroll = config.learning, linear.make_unroll(0)
+  agent, before, after, metrics = _update(config, True, unroll)
+  outputs = agent.unroll(
+    before.params, unroll.timestep, unroll.action, unroll.agent_state
+  )
+  targets = ppo.targets(outputs, unroll, learning)
+  key = jax.random.fold_in(jax.random.key(config.seed), 0)
+  keys = jax.random.split(jax.random.fold_in(key, 0), _EPOCHS)
+  params, losses, seen = before.params, [], []
+  moments = (
+    jax.tree.map(jnp.zeros_like, params),
+    jax.tree.map(jnp.zeros_like, params),
+  )
+  for epoch in range(_EPOCHS):
+    order = np.asarray(jax.random.permutation(keys[epoch], linear.B))
+    seen.append(order.tolist())
+    for envs in np.split(order, _PARTS):
+      part = jax.tree.map(lambda x, e=envs: x[:, e], targets)
+      valid = np.asarray(part.weight) > 0
+      advantage = np.asarray(part.advantage)
+      part = part._replace(
+        advantage=(advantage - advantage[valid].mean())
+        / (advantage[valid].std() + 1e-8)
+      )
+
+      def loss_fn(params, envs=envs, part=part):
+        timestep = jax.tree.map(lambda x: x[:, envs], unroll.timestep)
+        state = jax.tree.map(lambda x: x[envs], unroll.agent_state)
+        out = agent.unroll(params, timestep, unroll.action[:, envs], state)
+        loss, _ = ppo.ppo_loss(
+          out.policy_logits[:-1], out.baseline[:-1], part, learning, 0.01,
+          jnp.float32(0.1),
+        )  # fmt: skip
+        return loss / part.weight.sum()
+
+      loss, grads = jax.value_and_grad(loss_fn)(params)
+      losses.append(float(loss))
+      norm = float(optax.global_norm(grads))
+      grads = jax.tree.map(lambda g, n=norm: g * min(1.0, 0.5 / n), grads)
+      t = len(losses)
+      moments = (
+        jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, moments[0], grads),
+        jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, moments[1], grads),
+      )
+      rate = 0.01 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+      params = jax.tree.map(
+        lambda p, m, v, r=rate: p - r * m / (jnp.sqrt(v) + 1e-5),
+        params, *moments,
+      )  # fmt: skip
+  # Passes differ, and the first step saw no other policy yet.
+  assert seen[0] != seen[1] or seen[1] != seen[2]
+  np.testing.assert_allclose(metrics['loss'], np.mean(losses), rtol=1e-4)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+    after.params,
+    params,
+  )
+
+
+def test_single_rows_and_whole_sequences_are_the_same_data():
+  """In one part, cutting an unroll into rows must change nothing."""
+  unroll = linear.make_unroll(0, recurrent=False)
+  results = [
+    _update(_config(whole, num_minibatches=1), False, unroll)
+    for whole in (True, False)
+  ]
+  (_, _, a, metrics_a), (_, before, b, metrics_b) = results
+  jax.tree.map(
+    lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
+    (a.params, metrics_a),
+    (b.params, metrics_b),
+  )
+  assert np.abs(b.params['policy'] - before.params['policy']).max() > 1e-3
+
+
+def test_rows_of_a_feedforward_batch_are_mixed():
+  """A part of single rows is not a set of environments."""
+
+  class Spy(linear.LinearAgent):
+    def __init__(self, recurrent):
+      super().__init__(recurrent)
+      self.shapes = []
+
+    def unroll(self, params, timestep, action, agent_state):
+      self.shapes.append(timestep.reward.shape)
+      return super().unroll(params, timestep, action, agent_state)
+
+  for recurrent, expected in ((True, (linear.T, 2)), (False, (1, 10))):
+    devices = jax.devices()[:1]
+    agent = Spy(recurrent)
+    config = _config(recurrent)
+    state = train_state.replicate(
+      train_state.init_state(agent, config, jax.random.key(0)), devices
+    )
+    update.make_update(agent, config, devices)(
+      state, batching.shard(linear.make_unroll(0, recurrent), 1)
+    )
+    assert agent.shapes[0] == (linear.T + 1, linear.B)
+    assert set(agent.shapes[1:]) == {expected}
+
+
+def test_the_next_update_draws_another_order_and_a_copy_the_same():
+  config = _config(recurrent=False)
+  devices = jax.devices()[:1]
+  agent = linear.LinearAgent(False)
+  step = update.make_update(agent, config, devices)
+  unroll = batching.shard(linear.make_unroll(0, recurrent=False), 1)
+  start = train_state.init_state(agent, config, jax.random.key(0))
+
+  def params_after(learner_steps):
+    state = start._replace(learner_steps=jnp.int32(learner_steps))
+    state, _ = step(train_state.replicate(state, devices), unroll)
+    return train_state.unreplicate(state).params['policy']
+
+  np.testing.assert_array_equal(params_after(0), params_after(0))
+  assert np.abs(params_after(0) - params_after(1)).max() > 1e-6
+
+
+def test_the_clip_falls_with_the_learning_rate():
+  """At the end of annealing every ratio but 1 is beyond the clip."""
+  unroll = linear.make_unroll(0)
+  frames = linear.T * linear.B * 4
+  config = _config(True, anneal_frames=frames * 1000, clip_epsilon=0.9)
+  devices = jax.devices()[:1]
+  agent = linear.LinearAgent()
+  start = train_state.init_state(agent, config, jax.random.key(0))
+  step = update.make_update(agent, config, devices)
+  fractions = []
+  for done in (0, 500, 1000):
+    state = start._replace(learner_steps=jnp.int32(done))
+    _, metrics = step(
+      train_state.replicate(state, devices), batching.shard(unroll, 1)
+    )
+    fractions.append(float(metrics['ratio_clip_fraction']))
+  outputs = agent.unroll(
+    start.params, unroll.timestep, unroll.action, unroll.agent_state
+  )
+  log_pi = jax.nn.log_softmax(outputs.policy_logits[:-1])
+  log_mu = jax.nn.log_softmax(unroll.behaviour_logits)
+  ratios = np.exp(
+    np.take_along_axis(log_pi - log_mu, unroll.action[..., None], -1)[..., 0]
+  )
+  valid = unroll.timestep.step_type[1:] != types.StepType.FIRST
+  beyond = [np.mean(np.abs(ratios[valid] - 1) > e) for e in (0.9, 0.45, 0.0)]
+  assert beyond[0] < beyond[1] < beyond[2] == 1.0
+  # Exact at the last, whose steps have size 0; near it where they are small.
+  np.testing.assert_allclose(fractions, beyond, atol=0.12)
+  np.testing.assert_allclose(fractions[2], 1.0, atol=1e-6)

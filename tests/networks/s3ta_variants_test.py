@@ -1,0 +1,183 @@
+"""The ablations of S3TA section 4.4: fixed queries, and no queries."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attn_agents.networks import attention, registry, spatial_basis
+from configs import agents, errors
+from configs.agents import s3ta
+from tests.networks import tiny
+
+_FIXED = {'queries': 'fixed'}
+_NORM = {'queries': 'l2_norm', 'num_queries': 1}
+
+
+def _param_shapes(config, num_actions):
+  network = registry.make_network(config, num_actions)
+  inputs = tiny.random_inputs(1, 1, config.environment)
+  state = network.initial_state(1)
+  init = jax.eval_shape(network.init, jax.random.key(0), inputs, state)
+  return init['params']
+
+
+def _count(tree):
+  return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize(
+  ('agent', 'expected'),
+  [('s3ta_fixed_query', 2_151_571), ('s3ta_l2_keys', 1_721_203)],
+)
+def test_paper_parameter_count(agent, expected):
+  assert _count(_param_shapes(agents.make(agent, 'paper'), 18)) == expected
+
+
+def test_fixed_queries_start_as_unit_vectors_on_average():
+  network = registry.make_network(tiny.make_config(**_FIXED), 5)
+  inputs = tiny.random_inputs(1, 1, tiny.make_config().environment)
+  init = jax.jit(network.init)
+  draws = [
+    init(jax.random.key(i), inputs, network.initial_state(1))['params'][
+      'policy_core'
+    ]['query']
+    for i in range(40)
+  ]
+  assert draws[0].shape == (2, 72)
+  # 80 vectors of 72 channels: the mean square deviates by 1 / 54 (one sigma).
+  np.testing.assert_allclose(
+    np.mean(np.sum(np.square(draws), axis=-1)), 1.0, atol=0.08
+  )
+  assert abs(np.mean(draws)) < 0.01
+
+
+def _run(variant, rows=1):
+  config = tiny.make_config(**variant)
+  network = registry.make_network(config, 5)
+  inputs = tiny.random_inputs(rows, 1, config.environment)
+  params = tiny.random_params(network)
+  state = jax.tree.map(
+    lambda x: 0.3 * jax.random.normal(jax.random.key(x.size), x.shape),
+    network.initial_state(1),
+  )
+  apply = jax.jit(functools.partial(network.apply, mutable=['intermediates']))
+  (outputs, after), sown = apply({'params': params}, inputs, state)
+  sown = {name: np.asarray(x[0]) for name, x in sown['intermediates'].items()}
+  return params, inputs, state, outputs, after, sown
+
+
+@pytest.mark.parametrize('variant', [_FIXED, _NORM], ids=['fixed', 'l2_norm'])
+def test_policy_core_equals_numpy(variant):
+  params, inputs, state, _, after, sown = _run(variant)
+  core = jax.tree.map(np.asarray, params['policy_core'])
+  keys, values = sown['keys'][0, 0], sown['values'][0, 0]
+  asked = []
+  if variant is _FIXED:
+    np.testing.assert_array_equal(sown['queries'][0, 0], core['query'])
+    logits = np.einsum('qk,ijk->qij', core['query'], keys)
+    asked = [core['query'].ravel()]
+  else:
+    assert 'queries' not in sown and 'query' not in core
+    logits = np.linalg.norm(keys[..., :8], axis=-1)[None]
+  weights = np.exp(logits) / np.exp(logits).sum((1, 2), keepdims=True)
+  np.testing.assert_allclose(sown['attention'][0, 0], weights, atol=1e-5)
+  answers = np.einsum('qij,ijv->qv', weights, values)
+  reward = np.clip(inputs.reward[0], -1.0, 1.0)
+  x = np.concatenate(
+    [*asked, answers.ravel(), np.eye(5)[inputs.prev_action[0, 0]], reward]
+  )
+  layers = core['answer']
+  for i in range(2):
+    x = x @ layers[f'Dense_{i}']['kernel'] + layers[f'Dense_{i}']['bias']
+    x = np.maximum(x, 0.0) if i == 0 else x
+  hidden, cell = (np.asarray(v[0]) for v in state.policy)
+  gates = np.concatenate([x, hidden]) @ core['lstm']['gates']['kernel']
+  i, g, f, o = np.split(gates + core['lstm']['gates']['bias'], 4)
+  cell = cell / (1 + np.exp(-f - 1)) + np.tanh(g) / (1 + np.exp(-i))
+  hidden = np.tanh(cell) / (1 + np.exp(-o))
+  np.testing.assert_allclose(after.policy.hidden[0], hidden, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+  ('variant', 'follows'), [({}, True), (_FIXED, False), (_NORM, False)]
+)
+def test_only_top_down_attention_follows_the_policy_state(variant, follows):
+  config = tiny.make_config(**variant)
+  network = registry.make_network(config, 5)
+  inputs = tiny.random_inputs(1, 1, config.environment)
+  params = {'params': tiny.random_params(network)}
+  apply = jax.jit(functools.partial(network.apply, mutable=['intermediates']))
+  state = network.initial_state(1)
+  maps = []
+  for scale in (0.0, 1.0):
+    policy = jax.tree.map(lambda x, s=scale: s * jnp.ones_like(x), state.policy)
+    _, sown = apply(params, inputs, state._replace(policy=policy))
+    maps.append(sown['intermediates']['attention'][0])
+  assert np.allclose(*maps, atol=1e-7) != follows
+
+
+@pytest.mark.parametrize('includes_basis', [False, True])
+def test_attention_by_norm_equals_loops(includes_basis):
+  rng = np.random.default_rng(0)
+  height, width, key_channels = 4, 3, 5
+  basis = spatial_basis.spatial_basis(height, width, 'even_zero')
+  basis = basis.reshape(-1, 64)
+  features = rng.normal(size=(2, 12, 9)).astype(np.float32)
+  with jax.numpy_rank_promotion('raise'):
+    answers, maps = attention.attend_by_norm(
+      features, jnp.asarray(basis), key_channels, includes_basis
+    )
+  assert answers.shape == (2, 1, 4 + 64) and maps.shape == (2, 1, 12)
+  for b in range(2):
+    logits = []
+    for s in range(12):
+      key = list(features[b, s, :key_channels])
+      key += list(basis[s]) if includes_basis else []
+      logits.append(sum(float(k) ** 2 for k in key) ** 0.5)
+    weights = np.exp(logits) / np.sum(np.exp(logits))
+    np.testing.assert_allclose(maps[b, 0], weights, atol=1e-6)
+    value = sum(
+      w * np.concatenate([features[b, s, key_channels:], basis[s]])
+      for s, w in enumerate(weights)
+    )
+    np.testing.assert_allclose(answers[b, 0], value, atol=1e-5)
+
+
+def test_a_norm_of_zero_has_a_finite_gradient():
+  """As at the first row of an episode with a bias of zero."""
+  basis = jnp.asarray(spatial_basis.spatial_basis(2, 2, 'one_to_four'))
+
+  def loss(features):
+    answers, _ = attention.attend_by_norm(
+      features, basis.reshape(4, 64), 3, norm_includes_basis=False
+    )
+    return jnp.sum(jnp.sin(answers))
+
+  gradient = jax.grad(loss)(jnp.zeros((1, 4, 6)).at[0, 1].set(0.5))
+  assert np.isfinite(gradient).all()
+  assert np.abs(gradient[0, 1, :3]).min() > 0
+  np.testing.assert_array_equal(gradient[0, 0, :3], 0.0)
+
+
+@pytest.mark.parametrize('variant', [_FIXED, _NORM], ids=['fixed', 'l2_norm'])
+def test_gradient_reaches_every_parameter(variant):
+  config = tiny.make_config(convolution='patches', **variant)
+  network = registry.make_network(config, 5)
+  inputs = tiny.random_inputs(3, 2, config.environment)
+  params = {'params': tiny.random_params(network)}
+
+  def loss(params):
+    outputs, _ = network.apply(params, inputs, network.initial_state(2))
+    return jnp.sum(jnp.sin(outputs.policy_logits)) + jnp.sum(outputs.baseline)
+
+  gradients = jax.jit(jax.grad(loss))(params)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(gradients):
+    assert np.any(np.asarray(leaf) != 0.0), path
+
+
+def test_several_maps_by_norm_are_refused():
+  with pytest.raises(errors.ConfigError, match='num_queries=4: expected 1'):
+    s3ta.S3TAConfig(queries='l2_norm').validate()
