@@ -210,7 +210,7 @@ class Experiment:
   def make_learner(
     self,
     start: checkpoint.Snapshot,
-    variables: publisher.Variables,
+    variables: publisher.Publisher,
     devices: Sequence[jax.Device],
   ) -> learner.Learner:
     """A learner at `start`; publishes its parameters at once."""

@@ -7,7 +7,7 @@ Tags as in `schema`: [P] the S3TA paper, [R] what it cites or OpenAI baselines,
 import dataclasses
 from typing import ClassVar
 
-from configs import errors
+from configs import divisors, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,8 @@ class LearningConfig:
     unroll_length: transitions per unroll, T.
     batch_size: unrolls (environments) per update, B, over all devices.
     discount: gamma.
-    baseline_cost: weight of the value loss.
+    baseline_cost: weight of the value loss: of half the squared error for
+      V-trace and PPO, of the whole for A2C, as in their sources.
     entropy_cost: weight of the entropy bonus.
     max_abs_reward: rewards are clipped to [-x, x] for learning and for the
       network's reward input; 0 leaves them as they are. On Atari's whole
@@ -139,7 +140,17 @@ class PPOConfig(LearningConfig):
       'num_minibatches',
       self.num_minibatches,
       f'a divisor of the {parts} {whole} on each device'
-      + (', which a recurrent network keeps whole' if recurrent else ''),
+      + (', which a recurrent network keeps whole' if recurrent else '')
+      + '; the nearest is '
+      + str(divisors.nearest_divisor(parts, self.num_minibatches)),
+    )
+    transitions = self.batch_size * self.unroll_length // self.num_minibatches
+    _require(
+      transitions >= 2 or not self.normalize_advantages,
+      'num_minibatches',
+      self.num_minibatches,
+      'few enough to leave at least 2 transitions in each, since the '
+      'advantage of a single one is normalised to 0',
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 
 from configs import algorithms, errors, schema
 
-# 10 million steps, what baselines' published Atari curves are made of.
+# 10 million steps, what baselines' published Atari curves are made of [C: the
+# functions' own defaults are other numbers, and not meant for Atari].
 _BASELINES_FRAMES = 40_000_000
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from configs import (
   agents,
+  divisors,
   errors,
   games,
   overrides,
@@ -17,6 +18,8 @@ _MAX_ENVS_PER_ACTOR = 16
 # Each actor has an unroll in hand; together no more than so many batches, since
 # what they hold was made by parameters that many updates old.
 _MAX_BATCHES_IN_ACTORS = 8
+# Presets that differ in the network; others only in what recipes replace.
+_ANY_ALGORITHM = ('paper', 'small')
 # What other choices follow from, so that it cannot be changed afterwards.
 _FLAG_ONLY = {
   'agent': 'agent',
@@ -61,6 +64,12 @@ def check_names(request: Request) -> None:
   if request.preset not in presets:
     raise errors.unknown(f'preset of {request.agent}', request.preset, presets)
   preset = 'small' if request.preset == 'auto' else request.preset
+  if preset not in _ANY_ALGORITHM and request.algorithm != 'vtrace':
+    raise errors.ConfigError(
+      f'preset {preset} is about how V-trace learns, which '
+      f'--algorithm={request.algorithm} replaces; expected --preset='
+      + ' or '.join(_ANY_ALGORITHM)
+    )
   config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
   for setting in request.settings:
     name = setting.partition('=')[0].strip()
@@ -148,7 +157,7 @@ def _fit_asynchronous(
   runtime: schema.RuntimeConfig, batch: int, spare: int
 ) -> tuple[int, int]:
   """Actors and environments of each, where actors need not wait for updates."""
-  envs = runtime.envs_per_actor or validation.nearest_divisor(
+  envs = runtime.envs_per_actor or divisors.nearest_divisor(
     batch, min(_MAX_ENVS_PER_ACTOR, batch)
   )
   most = min(
@@ -164,7 +173,7 @@ def _fit_synchronous(
   if runtime.envs_per_actor:
     num_actors = batch // runtime.envs_per_actor
     return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor
-  num_actors = runtime.num_actors or validation.nearest_divisor(
-    batch, min(spare, batch)
+  num_actors = runtime.num_actors or divisors.nearest_divisor(
+    batch, min(spare, batch), least=batch / validation.MAX_ENVS_PER_ACTOR
   )
   return num_actors, max(1, batch // max(1, num_actors))

@@ -27,7 +27,7 @@ class EnvironmentConfig:
       cannot do without, so only True is accepted.
     sticky_action_probability: chance that the emulator repeats the previous
       action instead [C: 0, the protocol of the paper's time].
-    noop_max: no-op frames at an episode's start, drawn from 1..noop_max [R].
+    noop_max: no-op frames at a game's start, drawn from 1..noop_max [R].
     fire_reset: open every episode, after a lost life too, with agent steps of
       FIRE and action 2 in games whose action 1 is FIRE, as baselines' wrappers
       do [R for A2C and PPO; C: off elsewhere].
@@ -104,6 +104,8 @@ class OptimizerConfig:
 class QueueConfig:
   """The Reverb queue between actors and learner, and the way to it.
 
+  Under a synchronous algorithm actors never fill it, and sizes do not matter.
+
   Attributes:
     capacity_batches: batches the queue holds before actors block. Policy lag
       is at most capacity_batches + prefetch_batches + 2 updates, and the
@@ -155,7 +157,8 @@ class Config:
     preset: the name of the settings this started from.
     seed: of parameters, policies and environments.
     algorithm: a name in `recipes.ALGORITHMS`; says what `learning` is.
-    max_frames: emulator frames after which the run ends; 0 runs until stopped.
+    max_frames: emulator frames after which the run ends; 0 runs until stopped,
+      or until an annealed learning rate reaches 0.
   """
 
   agent: str

@@ -2,9 +2,10 @@
 
 import math
 
-from configs import errors, games, schema
+from configs import divisors, errors, games, schema
 
 MAX_ACTORS = 256
+MAX_ENVS_PER_ACTOR = 255
 
 
 def validate(config: schema.Config, num_devices: int = 1) -> None:
@@ -20,9 +21,10 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   _validate_numbers(config)
   _validate_environment(config.environment)
   config.network.validate()
+  _validate_split(config.learning.batch_size, num_devices)
   config.learning.validate(num_devices, config.network.recurrent)
   _validate_optimizer(config)
-  _validate_flow(config, num_devices)
+  _validate_flow(config)
 
 
 def _validate_numbers(config: schema.Config) -> None:
@@ -73,6 +75,15 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
   )
 
 
+def _validate_split(batch: int, num_devices: int) -> None:
+  if batch % num_devices:
+    raise errors.ConfigError(
+      f'learning.batch_size={batch} cannot be shared evenly by {num_devices} '
+      f'devices; the nearest that can is '
+      f'{divisors.nearest_multiple(batch, num_devices)}'
+    )
+
+
 def _validate_optimizer(config: schema.Config) -> None:
   optimizer = config.optimizer
   errors.choice('optimizer.name', optimizer.name, ('rmsprop', 'adam'))
@@ -87,22 +98,21 @@ def _validate_optimizer(config: schema.Config) -> None:
     )
   anneal = optimizer.anneal_frames
   errors.require(anneal >= 0, 'optimizer.anneal_frames', anneal, '0 or more')
+  most = config.max_frames
+  errors.require(most >= 0, 'max_frames', most, '0 or more')
   if anneal and not 0 < config.max_frames <= anneal:
     raise errors.ConfigError(
       f'max_frames={config.max_frames}: the learning rate reaches 0 after '
       f'optimizer.anneal_frames={anneal}, so nothing would be learned beyond; '
-      f'the nearest valid max_frames is {anneal}, or set '
-      f'optimizer.anneal_frames={config.max_frames}'
+      f'the nearest valid max_frames is {anneal} (a new run may set '
+      f'optimizer.anneal_frames instead)'
     )
 
 
-def _validate_flow(config: schema.Config, num_devices: int) -> None:
+def _validate_flow(config: schema.Config) -> None:
   """Checks that data can flow from actors through the queue to devices."""
   batch = config.learning.batch_size
   runtime, queue = config.runtime, config.queue
-  errors.require(
-    config.max_frames >= 0, 'max_frames', config.max_frames, '0 or more'
-  )
   errors.require(
     0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1'
   )
@@ -110,7 +120,10 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
     value = getattr(runtime, name)
     errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
   # What the seeds of actors and environments are dealt out for.
-  for name, most in (('num_actors', MAX_ACTORS), ('envs_per_actor', 255)):
+  for name, most in (
+    ('num_actors', MAX_ACTORS),
+    ('envs_per_actor', MAX_ENVS_PER_ACTOR),
+  ):
     value = getattr(runtime, name)
     errors.require(value <= most, f'runtime.{name}', value, f'at most {most}')
   for name in ('publish_every_updates', 'checkpoints_kept'):
@@ -127,12 +140,6 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
     runtime.max_actor_restarts,
     '0 to 1000',
   )
-  if batch % num_devices:
-    raise errors.ConfigError(
-      f'learning.batch_size={batch} cannot be shared evenly by {num_devices} '
-      f'devices; the nearest that can is '
-      f'{_nearest_multiple(batch, num_devices)}'
-    )
   if config.learning.synchronous:
     _validate_synchronous(config)
   if batch % runtime.envs_per_actor:
@@ -140,7 +147,7 @@ def _validate_flow(config: schema.Config, num_devices: int) -> None:
       f'runtime.envs_per_actor={runtime.envs_per_actor} does not divide '
       f'learning.batch_size={batch}, so no number of actors fills a batch '
       f'exactly; the nearest that does is '
-      f'{nearest_divisor(batch, runtime.envs_per_actor)}'
+      f'{divisors.nearest_divisor(batch, runtime.envs_per_actor)}'
     )
   for name in ('capacity_batches', 'prefetch_batches'):
     value = getattr(queue, name)
@@ -168,7 +175,7 @@ def _validate_synchronous(config: schema.Config) -> None:
   runtime, batch = config.runtime, config.learning.batch_size
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
-    actors = nearest_divisor(batch, runtime.num_actors)
+    actors = divisors.nearest_divisor(batch, runtime.num_actors)
     raise errors.ConfigError(
       f'{runtime.num_actors} actors x {runtime.envs_per_actor} environments: '
       f'{config.algorithm} is synchronous, so together they must be '
@@ -182,13 +189,3 @@ def _validate_synchronous(config: schema.Config) -> None:
     runtime.publish_every_updates,
     f'1: actors of the synchronous {config.algorithm} wait for every update',
   )
-
-
-def nearest_divisor(number: int, near: int) -> int:
-  """The divisor of `number` closest to `near`, the larger one on a tie."""
-  divisors = [d for d in range(1, number + 1) if number % d == 0]
-  return min(divisors, key=lambda d: (abs(d - near), -d))
-
-
-def _nearest_multiple(number: int, of: int) -> int:
-  return max(1, round(number / of)) * of

@@ -42,7 +42,10 @@ _ENVS_PER_ACTOR = flags.DEFINE_integer(
   'envs_per_actor', None, 'Environments in each actor.'
 )
 _MAX_FRAMES = flags.DEFINE_integer(
-  'max_frames', None, 'Emulator frames to train for; unset or 0: until stopped.'
+  'max_frames',
+  None,
+  'Emulator frames to train for; unset or 0: until stopped, or until an '
+  'annealed learning rate reaches 0.',
 )
 _SEED = flags.DEFINE_integer('seed', None, 'Seed of everything random.')
 _SET = flags.DEFINE_multi_string(

@@ -149,6 +149,9 @@ class _Synchronous:
   def publish(self, values: types.Array, version: int) -> None:
     self._publisher.publish(np.asarray(values), version)
 
+  def check(self) -> None:
+    """It would have raised at once."""
+
 
 def sharded(trajectories):
   """A batch as the feeder would make it, for one device."""

@@ -14,7 +14,7 @@ TARGET = 0.8
 MAX_AGENT_STEPS = 2_000_000
 
 # One for each algorithm and for each family of networks.
-_IN_CI = (('s3ta', 'vtrace'), ('impala_ff', 'a2c'), ('drarl', 'ppo'))
+_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('drarl', 'a2c'))
 
 
 def _learn(agent, algorithm):

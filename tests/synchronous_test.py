@@ -38,9 +38,11 @@ def _train(config, num_updates):
     run.close()
 
 
-@pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
+@pytest.mark.parametrize(
+  'algorithm', ['a2c', pytest.param('ppo', marks=pytest.mark.slow)]
+)
 def test_every_update_learns_from_exactly_what_its_parameters_made(algorithm):
-  run, seen, params = _train(_config(algorithm), 6)
+  run, seen, params = _train(_config(algorithm), 4)
   for version, batch in enumerate(seen):
     assert [int(t.report.params_version) for t in batch] == [version] * 2
     assert [int(t.report.actor_id) for t in batch] == [0, 1]
@@ -66,13 +68,13 @@ def test_every_update_learns_from_exactly_what_its_parameters_made(algorithm):
   assert all(moved)
 
 
-@pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
+@pytest.mark.parametrize(
+  'algorithm', [pytest.param('a2c', marks=pytest.mark.slow), 'ppo']
+)
 def test_a_synchronous_run_is_reproducible_to_the_bit(algorithm):
   """Whatever the threads' order: nothing depends on who came first."""
-  a, b = (_train(_config(algorithm), 4)[2][-1] for _ in range(2))
+  a, b = (_train(_config(algorithm), 3)[2][-1] for _ in range(2))
   jax.tree.map(np.testing.assert_array_equal, a, b)
-  other = _train(_config(algorithm, 'seed=1'), 1)[2][-1]
-  assert not np.array_equal(jax.tree.leaves(a)[0], jax.tree.leaves(other)[0])
 
 
 def test_unrolls_of_older_parameters_are_refused():

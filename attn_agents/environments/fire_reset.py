@@ -7,10 +7,15 @@ episode begins with agent steps that the agent did not choose:
     after a game      a new game with its no-ops, then FIRE, then action 2
     after a lost life           one step of NOOP, then FIRE, then action 2
 
-Where the step of FIRE or of action 2 ends the episode, it is begun anew by the
-left column alone: a new game, or after a lost life one NOOP; then the opening
-goes on with the step that is next. Where a NOOP ends the game, the new game
-takes the place of the step that is next.
+Where the step of FIRE or of action 2 ends the episode, a new game begins or,
+after a lost life, one NOOP is played, and the opening goes on with the step
+that is next. Where a NOOP ends the game, the new game takes the place of the
+step that is next.
+
+Two things differ, both where action 2 ended the episode: the first observation
+is of the emulator as it is then, where baselines still shows the end; and if
+the NOOP after it ends the game, a new one starts at once, where baselines gives
+the agent the game that is over.
 """
 
 from collections.abc import Callable
@@ -106,6 +111,5 @@ def play_opening(
   for action in (_FIRE, _ACTION_2):
     arrival = advance(action, rows)
     again = advance(_NOOP, arrival.life_lost | arrival.game_over | arrival.cut)
-  # Baselines would give the agent a game that is over.
   advance(_NOOP, again.game_over | again.cut)
   return Opening(score, ended_score)

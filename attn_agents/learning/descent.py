@@ -32,27 +32,19 @@ class Descent:
     """
     self._config = config
     self._optimizer = optimizers.make_optimizer(config.optimizer)
-    learning, environment = config.learning, config.environment
-    self._frames_per_update = (
-      learning.unroll_length * learning.batch_size * environment.action_repeat
-    )
 
-  def remaining(self, learner_steps: types.Array) -> types.Array:
-    """The factor of annealed quantities, float32 [], from 1 down to 0.
-
-    Frames are taken as those of full batches, so that the end is reached early
-    by the share of rows that only reset an episode, which is under 1 %.
-    """
-    anneal_frames = self._config.optimizer.anneal_frames
-    if not anneal_frames:
+  def remaining(self, agent_steps: types.Array) -> types.Array:
+    """The factor of annealed quantities, float32 [], from 1 down to 0."""
+    config = self._config
+    if not config.optimizer.anneal_frames:
       return jnp.float32(1.0)
-    done = jnp.float32(self._frames_per_update / anneal_frames) * learner_steps
-    return jnp.maximum(0.0, 1.0 - done)
+    share = config.environment.action_repeat / config.optimizer.anneal_frames
+    return jnp.maximum(0.0, 1.0 - jnp.float32(share) * agent_steps)
 
   def step(
     self, state: train_state.TrainState, grads: types.Nest, metrics: Metrics
   ) -> tuple[train_state.TrainState, Metrics]:
-    """Changes parameters and optimiser; `learner_steps` is left alone.
+    """Changes parameters and optimiser; counts nothing.
 
     Args:
       state: the state before, the same on all devices.
@@ -64,16 +56,18 @@ class Descent:
         learning_rate: after annealing;
         grad_norm: global norm of the gradient, before the clip;
         clipped: `optimizers.clip_fraction`;
-        nonfinite: 1 if grad_norm was not finite, else 0. Such a gradient
-          changes neither parameters nor optimiser.
+        nonfinite: 1 if grad_norm was not finite, else 0.
+      Neither such a gradient nor one of no transitions changes parameters or
+      optimiser.
     """
     grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
     hyperparams = state.hyperparams
     learning_rate = hyperparams.learning_rate * self.remaining(
-      state.learner_steps
+      state.agent_steps
     )
     grad_norm = optax.global_norm(grads)
     finite = jnp.isfinite(grad_norm)
+    good = finite & (metrics['num_transitions'] > 0)
     metrics |= {
       'learning_rate': learning_rate,
       'grad_norm': grad_norm,
@@ -90,7 +84,7 @@ class Descent:
     )
     updates, opt_state = self._optimizer.update(grads, opt_state, state.params)
     params, opt_state = jax.tree.map(
-      lambda new, old: jnp.where(finite, new, old),
+      lambda new, old: jnp.where(good, new, old),
       (optax.apply_updates(state.params, updates), opt_state),
       (state.params, state.opt_state),
     )

@@ -30,7 +30,7 @@ class Learner:
     self,
     update_fn: update.Update,
     start: checkpoint.Snapshot,
-    variables: publisher.Variables,
+    variables: publisher.Publisher,
     devices: Sequence[jax.Device],
     *,
     action_repeat: int,
@@ -74,7 +74,7 @@ class Learner:
     """One update.
 
     Computation is left one update ahead of this thread: the call returns once
-    the update *before* this one has finished.
+    the update *before* this one has finished; if synchronous, this one.
 
     Args:
       unroll: [D, T + 1, B / D, ...] on the devices.
@@ -104,10 +104,17 @@ class Learner:
     )
     if self._counters.learner_steps % self._publish_every == 0:
       self._publish()
-    if self._last_metrics is not None:
+    if self._synchronous:
+      # Nobody could act meanwhile.
+      jax.block_until_ready(metrics)
+    elif self._last_metrics is not None:
       jax.block_until_ready(self._last_metrics)
     self._last_metrics = metrics
     return metrics, lags
+
+  def check(self) -> None:
+    """Raises if an earlier publication of parameters has failed."""
+    self._variables.check()
 
   def snapshot(
     self,

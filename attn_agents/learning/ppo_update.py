@@ -63,28 +63,29 @@ def make_update(
 
   def prepare(
     state: train_state.TrainState, unroll: types.Unroll
-  ) -> tuple[_Sequences, jax.Array]:
+  ) -> tuple[_Sequences, jax.Array, jax.Array]:
     outputs = agent.unroll(
       state.params, unroll.timestep, unroll.action, unroll.agent_state
     )
     sequences = _cut(
       unroll, ppo.targets(outputs, unroll, learning), config.network.recurrent
     )
-    return sequences, _order(config.seed, state.learner_steps, sequences)
+    order = _order(config.seed, state.learner_steps, sequences)
+    valid = jnp.sum(sequences.targets.weight)
+    return sequences, order, jax.lax.psum(valid, descent.AXIS)
 
   def step(
     state: train_state.TrainState,
     sequences: _Sequences,
     order: jax.Array,
+    agent_steps: jax.Array,
     index: jax.Array,
   ) -> tuple[train_state.TrainState, descent.Metrics]:
     part = _choose(sequences, order[index])
     if learning.normalize_advantages:
       targets = ppo.normalize_advantages(part.targets, descent.AXIS)
       part = part._replace(targets=targets)
-    clip_epsilon = learning.clip_epsilon * descend.remaining(
-      state.learner_steps
-    )
+    clip_epsilon = learning.clip_epsilon * descend.remaining(state.agent_steps)
 
     def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
       outputs = agent.unroll(
@@ -102,7 +103,13 @@ def make_update(
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
     state, metrics = descend.step(state, grads, metrics)
     is_last = (index == num_steps - 1).astype(jnp.int32)
-    return state._replace(learner_steps=state.learner_steps + is_last), metrics
+    return (
+      state._replace(
+        agent_steps=state.agent_steps + is_last * agent_steps.astype(jnp.int32),
+        learner_steps=state.learner_steps + is_last,
+      ),
+      metrics,
+    )
 
   def _order(
     seed: int, learner_steps: jax.Array, sequences: _Sequences
@@ -122,7 +129,7 @@ def make_update(
     step,
     axis_name=descent.AXIS,
     devices=devices,
-    in_axes=(0, 0, 0, None),
+    in_axes=(0, 0, 0, 0, None),
     out_axes=(0, None),
     donate_argnums=0,
   )
@@ -133,10 +140,12 @@ def make_update(
   def update(
     state: train_state.TrainState, unroll: types.Unroll
   ) -> tuple[train_state.TrainState, descent.Metrics]:
-    sequences, order = prepare_all(state, unroll)
+    sequences, order, agent_steps = prepare_all(state, unroll)
     metrics = []
     for index in range(num_steps):
-      state, step_metrics = step_all(state, sequences, order, np.int32(index))
+      state, step_metrics = step_all(
+        state, sequences, order, agent_steps, np.int32(index)
+      )
       metrics.append(step_metrics)
     return state, mean(metrics)
 

@@ -15,6 +15,13 @@ class Variables(Protocol):
     """Makes `values` (float32 [P]) the newest parameters."""
 
 
+class Publisher(Variables, Protocol):
+  """Variables that are published later, and may fail meanwhile."""
+
+  def check(self) -> None:
+    """Raises if a publication has failed."""
+
+
 class BackgroundPublisher:
   """Publishes in a thread; of parameters not sent yet only the newest go."""
 
@@ -32,13 +39,21 @@ class BackgroundPublisher:
     Raises:
       RuntimeError: an earlier publication failed; the cause is chained.
     """
+    self.check()
+    with self._changed:
+      self._newest = (values, version)
+      self._changed.notify()
+
+  def check(self) -> None:
+    """Raises if publishing has failed, for those who wait for its effect.
+
+    Raises:
+      RuntimeError: the cause is chained.
+    """
     if self._error is not None:
       raise RuntimeError(
         f'publishing parameters failed: {self._error}'
       ) from self._error
-    with self._changed:
-      self._newest = (values, version)
-      self._changed.notify()
 
   def _run(self) -> None:
     try:

@@ -46,6 +46,8 @@ class TrainState(NamedTuple):
     opt_state: of `optimizers.make_optimizer`. Its own copy of the
       hyperparameters is overwritten from `hyperparams` at every step.
     hyperparams: `Hyperparameters`, before annealing.
+    agent_steps: int32 [], valid transitions in those batches; what annealed
+      quantities follow. Enough for 8.6e9 frames.
     learner_steps: int32 [], batches consumed, those skipped included. Random
       numbers of an update are drawn from the run's seed and this number, so
       that a continued run makes the very same updates.
@@ -54,6 +56,7 @@ class TrainState(NamedTuple):
   params: types.Nest
   opt_state: optax.OptState
   hyperparams: Hyperparameters
+  agent_steps: types.Array
   learner_steps: types.Array
 
 
@@ -77,6 +80,7 @@ def init_state(
       epsilon=jnp.float32(config.optimizer.epsilon),
       clip_threshold=jnp.float32(config.optimizer.clip_threshold),
     ),
+    agent_steps=jnp.int32(0),
     learner_steps=jnp.int32(0),
   )
 

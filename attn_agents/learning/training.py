@@ -158,9 +158,11 @@ class Training:
       batch = self._feeder.get(timeout=_POLL_SECONDS)
       if batch is not None:
         return batch
+      # Actors that wait for parameters would wait for ever.
+      self._learner.check()
       if time.monotonic() > deadline:
         raise StalledError(
-          'no trajectories arrived for '
+          'no batch was complete for '
           f'{self._runtime.stall_seconds:g} s (runtime.stall_seconds)'
         )
     return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from attn_agents import types
 from attn_agents.learning import descent, ppo_update, train_state
@@ -45,10 +46,13 @@ def make_update(
 
   Raises:
     ValueError: the config names an unknown optimiser or clip.
+    TypeError: no algorithm is known for its section on learning.
   """
   if isinstance(config.learning, algorithms.PPOConfig):
     return ppo_update.make_update(agent, config, config.learning, devices)
-  loss = _LOSSES[type(config.learning)]
+  loss = _LOSSES.get(type(config.learning))
+  if loss is None:
+    raise TypeError(f'no update is made from {config.learning!r}')
   descend = descent.Descent(config)
 
   def loss_fn(
@@ -66,7 +70,14 @@ def make_update(
       state.params, unroll, state.hyperparams.entropy_cost
     )
     state, metrics = descend.step(state, grads, metrics)
-    return state._replace(learner_steps=state.learner_steps + 1), metrics
+    agent_steps = metrics['num_transitions'].astype(jnp.int32)
+    return (
+      state._replace(
+        agent_steps=state.agent_steps + agent_steps,
+        learner_steps=state.learner_steps + 1,
+      ),
+      metrics,
+    )
 
   return jax.pmap(
     update,

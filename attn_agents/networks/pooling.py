@@ -1,8 +1,8 @@
 """Max-pooling whose gradient is fast on CPU.
 
-XLA's own gradient of a max-pooling visits the windows one by one on CPU and
-takes a quarter of an update of IMPALA's network. Written with slices and
-comparisons it is three to five times as fast, and gives the same values.
+XLA's own gradient of a max-pooling, select and scatter, is slow on CPU: a third
+of the time of IMPALA's network, forward and backward. Slices and comparisons
+are about four times as fast, and give the same values.
 """
 
 import jax

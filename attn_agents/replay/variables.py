@@ -69,10 +69,7 @@ class VariablePoller:
     Raises:
       RuntimeError: the thread has died; the cause is chained.
     """
-    if self._error is not None:
-      raise RuntimeError(
-        f'fetching parameters failed: {self._error}'
-      ) from self._error
+    self._check()
     with self._changed:
       now = time.monotonic()
       interval = now - self._taken_at
@@ -84,9 +81,23 @@ class VariablePoller:
       return newest
 
   def wait(self, timeout: float | None = None) -> bool:
-    """Blocks until parameters are there to take; False after `timeout`."""
+    """Blocks until parameters are there to take; False after `timeout`.
+
+    Raises:
+      RuntimeError: the thread has died; the cause is chained.
+    """
     with self._changed:
-      return self._changed.wait_for(lambda: self._newest is not None, timeout)
+      arrived = self._changed.wait_for(
+        lambda: self._newest is not None or self._error is not None, timeout
+      )
+    self._check()
+    return arrived
+
+  def _check(self) -> None:
+    if self._error is not None:
+      raise RuntimeError(
+        f'fetching parameters failed: {self._error}'
+      ) from self._error
 
   def _run(self) -> None:
     try:
@@ -97,7 +108,9 @@ class VariablePoller:
         time.sleep(_EAGER_POLL_SECONDS if self._eager else delay)
         self._poll()
     except BaseException as error:
-      self._error = error
+      with self._changed:
+        self._error = error
+        self._changed.notify_all()
 
   def _poll(self) -> None:
     try:

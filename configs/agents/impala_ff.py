@@ -90,7 +90,11 @@ def s3ta_baseline() -> schema.Config:
 
 
 def small() -> schema.Config:
-  """Cut to a 2-core CPU: half of the channels, a quarter of the work."""
+  """Cut to a 2-core CPU: half of the channels, a quarter of the work.
+
+  The optimiser is that of S3TA's `small`, constant rate included, so that runs
+  of minutes can be compared.
+  """
   return schema.Config(
     agent='impala_ff',
     preset='small',

@@ -4,15 +4,15 @@ baselines'. Rounded area averages are compared on the grey levels 0..255.
 EnvPool takes ALE's grey screens of a step's last two frames, their maximum,
 and the area average of that. It never differs from the exact average by more
 than half a level. So it differs from the rounded one by 1 at most, and only
-where the average ends in .5: in 4e-6 (pong) to 2 % (alien) of the pixels.
+where the average ends in .5: in 0 (crazy_climber) to 2 % (alien) of the pixels.
 
 Baselines takes the maximum per colour and then the luminance. ALE's grey levels
 are the same 0.299 R + 0.587 G + 0.114 B, rounded, so that only the order of
 maximum and luminance matters: on a pixel that was, say, red in one frame and
-blue in the next, baselines sees their sum, which was on no screen. That makes
+blue in the next, baselines sees both at once, brighter than either. That makes
 baselines' picture the brighter one, by up to `BASELINES_DIFFERENCE` levels,
 where something flickers or moves: in under 3 % of the pixels, but for alien
-(4 %) and battle_zone (12 %).
+(4 %) and battle_zone (12 %). Pixels that stand still differ by 1 at most.
 """
 
 import collections

@@ -11,15 +11,20 @@ from attn_agents.learning import checkpoint
 from tests.launch import running
 
 
-def _start(logdir) -> running.LocalRun:
+def _start(logdir, *args: str) -> running.LocalRun:
   return running.LocalRun(
-    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3'
+    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3', *args
   )
 
 
+@pytest.fixture(name='algorithm')
+def _algorithm() -> str:
+  return 'vtrace'
+
+
 @pytest.fixture(name='run')
-def _run(tmp_path):
-  run = _start(tmp_path / 'run')
+def _run(tmp_path, algorithm):
+  run = _start(tmp_path / 'run', f'--algorithm={algorithm}')
   run.wait_until_learning()
   run.wait_until(lambda: _newest(run) is not None)
   yield run
@@ -35,9 +40,9 @@ def _newest(run) -> int | None:
     manager.close()
 
 
-def _check_next_start(run, learner_steps: int) -> None:
+def _check_next_start(run, learner_steps: int, *args: str) -> None:
   """The same command goes on from a checkpoint at least that new."""
-  again = running.LocalRun(run.logdir, *running.TINY)
+  again = running.LocalRun(run.logdir, *running.TINY, *args)
   try:
     kept = [r for r in again.rows() if r['learner_steps'] <= learner_steps]
     again.wait_until(
@@ -58,8 +63,12 @@ def _check_next_start(run, learner_steps: int) -> None:
       again.kill_everything()
 
 
-@pytest.mark.parametrize('role', ['learner', 'reverb'])
-def test_a_dead_learner_or_reverb_ends_the_run_with_its_name(run, role):
+@pytest.mark.parametrize(
+  ('role', 'algorithm'), [('learner', 'a2c'), ('reverb', 'vtrace')]
+)
+def test_a_dead_learner_or_reverb_ends_the_run_with_its_name(
+  run, role, algorithm
+):
   victim = run.status(f'{role}-0').pid
   os.kill(victim, signal.SIGKILL)
   assert run.end(timeout=20) == 1, run.text()
@@ -71,7 +80,9 @@ def test_a_dead_learner_or_reverb_ends_the_run_with_its_name(run, role):
     # The learner still lived, and saved all it had.
     assert 'checkpoint saved at' in run.last_line()
     assert saved >= run.rows()[-1]['learner_steps']
-  _check_next_start(run, saved)
+  else:
+    assert {row['policy_lag_max'] for row in run.rows()} == {0.0}
+  _check_next_start(run, saved, f'--algorithm={algorithm}')
 
 
 @pytest.mark.slow

@@ -78,6 +78,7 @@ def test_every_pass_takes_each_transition_once(recurrent):
   _, before, after, metrics = _update(config, recurrent, unroll)
   jax.tree.map(np.testing.assert_array_equal, after.params, before.params)
   assert after.learner_steps == 1
+  assert after.agent_steps == linear.T * linear.B - 1
   count = linear.T * linear.B - 1
   np.testing.assert_allclose(metrics['num_transitions'] * _PARTS, count)
   np.testing.assert_allclose(metrics['rho_mean'], 1.0, atol=1e-6)
@@ -209,15 +210,14 @@ def test_the_next_update_draws_another_order_and_a_copy_the_same():
 def test_the_clip_falls_with_the_learning_rate():
   """At the end of annealing every ratio but 1 is beyond the clip."""
   unroll = linear.make_unroll(0)
-  frames = linear.T * linear.B * 4
-  config = _config(True, anneal_frames=frames * 1000, clip_epsilon=0.9)
+  config = _config(True, anneal_frames=4 * 1000, clip_epsilon=0.9)
   devices = jax.devices()[:1]
   agent = linear.LinearAgent()
   start = train_state.init_state(agent, config, jax.random.key(0))
   step = update.make_update(agent, config, devices)
   fractions = []
   for done in (0, 500, 1000):
-    state = start._replace(learner_steps=jnp.int32(done))
+    state = start._replace(agent_steps=jnp.int32(done))
     _, metrics = step(
       train_state.replicate(state, devices), batching.shard(unroll, 1)
     )

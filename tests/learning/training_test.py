@@ -51,6 +51,9 @@ class FakeLearner:
     )
     return self._metrics, np.array([0])
 
+  def check(self):
+    """All is well."""
+
   def snapshot(self, returns, lengths):
     return checkpoint.Snapshot(
       {'w': np.float32(self.counters.learner_steps)},
@@ -169,3 +172,19 @@ def test_in_a_long_update_another_thread_can_save_what_is_known(
   release.set()
   thread.join(10)
   assert checkpointer.newest() == 3
+
+
+def test_a_failure_elsewhere_is_named_while_waiting_for_data(tmp_path):
+  """What the learner's threads ran into, not the silence that follows."""
+  learner = FakeLearner()
+
+  def check():
+    raise RuntimeError('publishing parameters failed: disk full')
+
+  learner.check = check
+  made, checkpointer, _ = _training(
+    tmp_path, learner, itertools.islice(_forever(), 2)
+  )
+  with pytest.raises(RuntimeError, match='disk full'):
+    made.run(lambda: False)
+  assert checkpointer.newest() == 2

@@ -33,7 +33,7 @@ _LIKE_BASELINES = dataclasses.replace(
   _CONFIG,
   learning=algorithms.A2CConfig(unroll_length=linear.T, batch_size=linear.B),
   optimizer=schema.OptimizerConfig(
-    learning_rate=0.01, clip_threshold=0.5, anneal_frames=10 * 4 * 20
+    learning_rate=0.01, clip_threshold=0.5, anneal_frames=10 * 4 * 19
   ),
 )
 _CONFIGS = {
@@ -227,7 +227,7 @@ def test_a_mean_is_the_sum_over_the_number_of_transitions():
 
 @pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
 def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
-  """Ten updates of 20 steps of 4 frames are `anneal_frames`."""
+  """Ten updates of 19 valid steps of 4 frames are `anneal_frames`."""
   step, state = _start(_CONFIGS[algorithm])
   unroll = batching.shard(linear.make_unroll(0), 1)
   rates = []
@@ -238,8 +238,9 @@ def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
   np.testing.assert_allclose(
     rates, 0.01 * np.maximum(0, 1 - np.arange(12) / 10), atol=1e-8
   )
-  # The hyperparameter itself stays, and a rate of 0 changes nothing.
   after = train_state.unreplicate(state)
+  assert after.agent_steps == 12 * 19
+  # The hyperparameter itself stays, and a rate of 0 changes nothing.
   np.testing.assert_allclose(after.hyperparams.learning_rate, 0.01)
   np.testing.assert_array_equal(after.params['policy'], before)
 

@@ -71,3 +71,18 @@ def test_only_the_newest_is_kept(address):
   version, values = poller.take()
   assert version == 19
   np.testing.assert_array_equal(values, np.full(SIZE, 19))
+
+
+@pytest.mark.parametrize('look', ['take', 'wait'])
+def test_a_dead_poller_is_noticed_by_whoever_looks(address, monkeypatch, look):
+  def fail(self, table):
+    raise ValueError('no such array')
+
+  variables.VariablePublisher(address).publish(np.zeros(SIZE, np.float32), 0)
+  monkeypatch.setattr(variables.VariablePoller, '_sample', fail)
+  poller = variables.VariablePoller(address, eager=True)
+  start = time.monotonic()
+  with pytest.raises(RuntimeError, match='no such array'):
+    while time.monotonic() - start < 5:
+      poller.take() if look == 'take' else poller.wait(5)
+  assert time.monotonic() - start < 4

@@ -1,0 +1,62 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from attn_agents.learning import publisher
+
+
+class Store:
+  """Takes what is published, one at a time, when it is told to."""
+
+  def __init__(self, error=None):
+    self.versions = []
+    self.go_on = threading.Event()
+    self._error = error
+
+  def publish(self, values, version):
+    assert self.go_on.wait(5)
+    if self._error is not None:
+      raise self._error
+    self.versions.append(version)
+
+
+def _wait_until(condition):
+  deadline = time.monotonic() + 5
+  while not condition():
+    assert time.monotonic() < deadline
+    time.sleep(0.005)
+
+
+def test_of_parameters_not_sent_yet_only_the_newest_go():
+  store = Store()
+  made = publisher.BackgroundPublisher(store)
+  for version in range(5):
+    made.publish(np.zeros(2), version)
+    # The first is on its way by now; the others find it there.
+    time.sleep(0.05 if version == 0 else 0)
+  store.go_on.set()
+  _wait_until(lambda: 4 in store.versions)
+  assert store.versions == [0, 4]
+  made.check()
+
+
+@pytest.mark.parametrize('look', ['publish', 'check'])
+def test_a_failed_publication_is_noticed_by_whoever_looks(look):
+  """Synchronous actors would wait for it, and no update follow, for ever."""
+  store = Store(ValueError('disk full'))
+  made = publisher.BackgroundPublisher(store)
+  made.publish(np.zeros(2), 0)
+  made.check()
+  store.go_on.set()
+
+  def failed():
+    try:
+      made.publish(np.zeros(2), 1) if look == 'publish' else made.check()
+    except RuntimeError as error:
+      assert 'disk full' in str(error)
+      return True
+    return False
+
+  _wait_until(failed)
