@@ -56,11 +56,11 @@ def _steps(agent, params, timestep, state):
   'options',
   [
     {'convolution': 'lax', 'remat': True},
-    {'convolution': 'patches', 'remat': True},
+    {'convolution': 'canonical', 'remat': True},
     {'queries': 'fixed'},
     {'queries': 'l2_norm', 'num_queries': 1},
   ],
-  ids=['lax', 'patches', 'fixed', 'l2_norm'],
+  ids=['lax', 'canonical', 'fixed', 'l2_norm'],
 )
 def test_unroll_equals_single_steps_across_episodes(options):
   agent, network = tiny.make_agent(**options)

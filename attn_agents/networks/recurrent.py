@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import convolution
 
 
 class LSTMState(NamedTuple):
@@ -52,18 +51,17 @@ def update(gates: jax.Array, cell: jax.Array) -> LSTMState:
 
 
 def over_time(
-  step: nn.Module, state: types.Nest, inputs: types.Nest, remat: bool = False
+  step: nn.Module, state: types.Nest, inputs: types.Nest
 ) -> tuple[types.Nest, types.Nest]:
   """Runs a module over the leading axis T of its inputs.
 
-  One row is run without a loop: XLA's CPU loops slow down convolutions, and
-  acting always has one row. The parameters are the same either way.
+  One row, as acting has it, is run without a loop. The parameters are the same
+  either way.
 
   Args:
     step: maps (state, inputs of one row) to (state, outputs of one row).
     state: tree of [B, ...] arrays before row 0.
     inputs: tree of [T, B, ...] arrays.
-    remat: recompute each step in the backward pass instead of storing it.
 
   Returns:
     The state after the last row, and the outputs with leading axes [T, B].
@@ -77,8 +75,6 @@ def over_time(
   def body(module: nn.Module, carry: Any, row: Any) -> tuple[Any, Any]:
     return module(carry, row)
 
-  if remat:
-    body = nn.remat(body, prevent_cse=False)
   scan = nn.scan(
     body, variable_broadcast='params', split_rngs={'params': False}
   )
@@ -100,64 +96,3 @@ class LSTM(nn.Module):
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
     gates = nn.Dense(4 * self.features, name='gates')(joined)
     return update(gates, state.cell)
-
-
-class _ConvLSTMStep(nn.Module):
-  """The recurrent half of a ConvLSTM, for one row."""
-
-  features: int
-  method: str
-
-  @nn.compact
-  def __call__(
-    self, state: LSTMState, row: tuple[jax.Array, jax.Array]
-  ) -> tuple[LSTMState, jax.Array]:
-    input_gates, is_first = row
-    state = reset(is_first, state)
-    gates = input_gates + convolution.Convolution(
-      4 * self.features, (3, 3), self.method, name='conv_h'
-    )(state.hidden)
-    state = update(gates, state.cell)
-    return state, state.hidden
-
-
-class ConvLSTM(nn.Module):
-  """A 3 x 3 ConvLSTM over time (Shi et al. 2015, without peepholes).
-
-  The half of the gates that depends on the inputs is computed for all rows at
-  once; only the half that depends on the state is scanned.
-
-  Attributes:
-    features: channels of the state.
-    convolution: `convolution.METHODS`, for the scanned half.
-    remat: recompute each step in the backward pass instead of storing it.
-  """
-
-  features: int
-  convolution: str = 'auto'
-  remat: bool = False
-
-  @nn.compact
-  def __call__(
-    self, inputs: jax.Array, is_first: jax.Array, state: LSTMState
-  ) -> tuple[jax.Array, LSTMState]:
-    """Runs over T rows.
-
-    Args:
-      inputs: float32 [T, B, height, width, channels].
-      is_first: bool [T, B]; the state is zeroed before these rows.
-      state: arrays [B, height, width, features] before row 0.
-
-    Returns:
-      The hidden states [T, B, height, width, features] and the last state.
-    """
-    rows, batch = inputs.shape[:2]
-    flat = jnp.reshape(inputs, (rows * batch, *inputs.shape[2:]))
-    gates = nn.Conv(4 * self.features, (3, 3), name='conv_x')(flat)
-    gates = jnp.reshape(gates, (rows, batch, *gates.shape[1:]))
-    method = convolution.resolve_method(self.convolution)
-    step = _ConvLSTMStep(
-      self.features, 'lax' if rows == 1 else method, name='step'
-    )
-    state, hidden = over_time(step, state, (gates, is_first), self.remat)
-    return hidden, state

@@ -14,6 +14,7 @@ from flax import linen as nn
 from attn_agents import types
 from attn_agents.networks import (
   attention,
+  conv_lstm,
   policy_core,
   recurrent,
   spatial_basis,
@@ -113,12 +114,15 @@ class S3TA(nn.Module):
       config.conv_channels,
       config.conv_kernels,
       config.conv_strides,
+      config.convolution,
+      config.dtype,
       name='torso',
     )(frames)
-    return recurrent.ConvLSTM(
+    return conv_lstm.ConvLSTM(
       config.vision_channels,
-      convolution=config.convolution,
-      remat=config.remat,
+      config.convolution,
+      config.dtype,
+      config.remat,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)
 

@@ -1,8 +1,9 @@
 """Convolutional torsos: uint8 pixels to float32 features, frame by frame."""
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
+
+from attn_agents.networks import convolution
 
 
 def output_size(
@@ -19,19 +20,25 @@ class ConvTorso(nn.Module):
 
   Attributes:
     channels, kernels, strides: one entry per layer, square kernels.
+    method: one of `convolution.METHODS`.
+    dtype: of the computation and its result.
   """
 
   channels: tuple[int, ...]
   kernels: tuple[int, ...]
   strides: tuple[int, ...]
+  method: str = 'auto'
+  dtype: str = 'float32'
 
   @nn.compact
   def __call__(self, observation: jax.Array) -> jax.Array:
-    """Maps uint8 [N, height, width, c] to float32 [N, h, w, channels[-1]]."""
-    outputs = observation.astype(jnp.float32) / 255.0
-    for channels, kernel, stride in zip(
-      self.channels, self.kernels, self.strides, strict=True
-    ):
-      outputs = nn.Conv(channels, (kernel, kernel), (stride, stride))(outputs)
-      outputs = nn.relu(outputs)
+    """Maps uint8 [N, height, width, c] to `dtype` [N, h, w, channels[-1]]."""
+    outputs = observation
+    layers = zip(self.channels, self.kernels, self.strides, strict=True)
+    for index, (channels, kernel, stride) in enumerate(layers):
+      layer = convolution.Convolution(
+        channels, (kernel, kernel), self.method, stride, self.dtype,
+        name=f'conv_{index}',
+      )  # fmt: skip
+      outputs = nn.relu(layer(outputs))
     return outputs

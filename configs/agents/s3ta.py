@@ -26,10 +26,13 @@ class S3TAConfig(schema.NetworkConfig):
     answer_hidden, answer_size: the answer processor's MLP.
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
-    convolution: of the recurrent state, inside the scan: 'lax' is XLA's own,
-      'patches' gathers 3 x 3 patches and multiplies matrices (on CPU many
-      times faster under lax.scan), 'auto' chooses by backend.
-    remat: recompute the vision core in the backward pass to save memory.
+    convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
+      their gradients in the one form that is fast on CPU, inside a scan above
+      all; 'auto' chooses by backend.
+    dtype: of the vision core's convolutions and gates, 'float32' or 'bfloat16';
+      parameters, states and everything else are float32.
+    remat: compute the vision core's gates again in the backward pass, which
+      saves most of the memory and costs a third more work.
   """
 
   conv_channels: tuple[int, ...] = (32, 64)
@@ -47,14 +50,16 @@ class S3TAConfig(schema.NetworkConfig):
   policy_core_size: int = 256
   head_hidden: int = 128
   convolution: str = 'auto'
-  remat: bool = True
+  dtype: str = 'float32'
+  remat: bool = False
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
     errors.choice('network.basis', self.basis, ('one_to_four', 'even_zero'))
     errors.choice(
-      'network.convolution', self.convolution, ('auto', 'lax', 'patches')
+      'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
     )
+    errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
     errors.choice(
       'network.queries', self.queries, ('top_down', 'fixed', 'l2_norm')
     )
@@ -103,7 +108,7 @@ def small() -> schema.Config:
   return schema.Config(
     agent='s3ta',
     preset='small',
-    network=S3TAConfig(conv_channels=(16, 32), vision_channels=32, remat=False),
+    network=S3TAConfig(conv_channels=(16, 32), vision_channels=32),
     environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
     learning=algorithms.VTraceConfig(unroll_length=20, batch_size=32),
   )

@@ -21,7 +21,7 @@ def _slow_convolution(inputs, kernel):
   return outputs
 
 
-@pytest.mark.parametrize('method', ['lax', 'patches'])
+@pytest.mark.parametrize('method', ['lax', 'canonical'])
 @pytest.mark.parametrize('size', [(3, 3), (5, 3), (4, 2), (1, 1)])
 def test_equals_loops(method, size):
   rng = np.random.default_rng(0)
@@ -34,23 +34,88 @@ def test_equals_loops(method, size):
   )
 
 
-def test_patches_have_the_gradients_of_lax():
+# (height, width), kernel, stride: SAME padding with and without a remainder.
+_SHAPES = [
+  ((6, 5), (3, 3), 1), ((6, 5), (4, 2), 1), ((7, 7), (1, 1), 1),
+  ((21, 16), (8, 8), 4), ((20, 22), (8, 8), 4), ((9, 6), (4, 4), 2),
+  ((9, 6), (2, 4), 2), ((9, 6), (3, 3), 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('image', 'size', 'stride'), _SHAPES)
+def test_canonical_equals_lax_in_values_and_gradients(image, size, stride):
   rng = np.random.default_rng(1)
-  inputs = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
-  kernel = rng.normal(size=(3, 3, 3, 4)).astype(np.float32)
-  weights = rng.normal(size=(2, 6, 5, 4)).astype(np.float32)
+  inputs = rng.normal(size=(2, *image, 3)).astype(np.float32)
+  kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
+  outputs = nn.Conv(4, size, (stride, stride), use_bias=False).apply(
+    {'params': {'kernel': kernel}}, inputs
+  )
+  weights = rng.normal(size=outputs.shape).astype(np.float32)
 
   def loss(inputs, kernel, method):
-    outputs = convolution.convolve(inputs, kernel, method)
-    return jnp.sum(weights * jnp.sin(outputs))
+    outputs = convolution.convolve(inputs, kernel, method, stride)
+    return jnp.sum(weights * jnp.sin(outputs)), outputs
 
-  patches = jax.grad(loss, argnums=(0, 1))(inputs, kernel, 'patches')
-  lax = jax.grad(loss, argnums=(0, 1))(inputs, kernel, 'lax')
-  for ours, theirs in zip(patches, lax, strict=True):
+  grad = jax.grad(loss, argnums=(0, 1), has_aux=True)
+  canonical, values = grad(inputs, kernel, 'canonical')
+  lax, _ = grad(inputs, kernel, 'lax')
+  np.testing.assert_allclose(values, outputs, atol=1e-4)
+  for ours, theirs in zip(canonical, lax, strict=True):
+    np.testing.assert_allclose(
+      ours, theirs, rtol=0, atol=1e-5 * np.max(np.abs(theirs))
+    )
+
+
+@pytest.mark.parametrize('method', ['lax', 'canonical'])
+@pytest.mark.parametrize('size', [(3, 3), (5, 3), (4, 2)])
+def test_gradients_by_themselves(method, size):
+  rng = np.random.default_rng(2)
+  inputs = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
+  kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
+  gradient = rng.normal(size=(2, 6, 5, 4)).astype(np.float32)
+  _, pull_back = jax.vjp(
+    lambda *x: convolution.convolve(*x, 'lax'), inputs, kernel
+  )
+  expected = pull_back(gradient)
+  actual = (
+    convolution.inputs_gradient(gradient, kernel, method),
+    convolution.kernel_gradient(inputs, gradient, size, method),
+  )
+  for ours, theirs in zip(actual, expected, strict=True):
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
-@pytest.mark.parametrize('method', ['lax', 'patches'])
+def test_canonical_convolutions_have_no_stride_and_no_dilation():
+  """XLA's fast path on CPU takes no others."""
+  inputs, kernel = jnp.ones((2, 9, 6, 3)), jnp.ones((4, 4, 3, 4))
+
+  def loss(inputs, kernel):
+    return jnp.sum(convolution.convolve(inputs, kernel, 'canonical', 2) ** 2)
+
+  jaxpr = str(jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(inputs, kernel))
+  assert jaxpr.count('conv_general_dilated[') == 3
+  assert jaxpr.count('window_strides=(1, 1)') == 3
+  assert jaxpr.count('lhs_dilation=(1, 1)') == 3
+  assert jaxpr.count('rhs_dilation=(1, 1)') == 3
+  assert jaxpr.count('lhs_spec=(0, 3, 1, 2)') == 3, 'channels last'
+
+
+@pytest.mark.parametrize('method', ['lax', 'canonical'])
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_bytes_are_pixels(method, dtype):
+  pixels = np.random.default_rng(3).integers(0, 256, (2, 12, 8, 3), np.uint8)
+  module = convolution.Convolution(4, (4, 4), method, stride=2, dtype=dtype)
+  params = module.init(jax.random.key(0), pixels)
+  outputs = module.apply(params, pixels)
+  expected = nn.Conv(4, (4, 4), (2, 2)).apply(params, pixels / np.float32(255))
+  assert outputs.dtype == dtype
+  tolerance = {'float32': 1e-5, 'bfloat16': 0.02}[dtype]
+  np.testing.assert_allclose(
+    outputs.astype(np.float32), expected, atol=tolerance
+  )
+
+
+@pytest.mark.parametrize('method', ['lax', 'canonical'])
 def test_module_reads_the_parameters_of_flax_conv(method):
   inputs = jax.random.normal(jax.random.key(0), (2, 6, 5, 3))
   reference = nn.Conv(4, (3, 3))
@@ -67,13 +132,13 @@ def test_module_reads_the_parameters_of_flax_conv(method):
 
 def test_auto_follows_the_backend(monkeypatch):
   monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
-  assert convolution.resolve_method('auto') == 'patches'
+  assert convolution.resolve_method('auto') == 'canonical'
   assert convolution.resolve_method('lax') == 'lax'
   monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
   assert convolution.resolve_method('auto') == 'lax'
-  assert convolution.resolve_method('patches') == 'patches'
+  assert convolution.resolve_method('canonical') == 'canonical'
 
 
 def test_refuses_unknown_method():
-  with pytest.raises(ValueError, match='patches'):
+  with pytest.raises(ValueError, match='canonical'):
     convolution.resolve_method('winograd')

@@ -64,7 +64,7 @@ def test_training_does_not_pay_for_intermediates():
 
 
 def test_acting_has_no_loop_and_learning_two():
-  config = tiny.make_config(convolution='patches', remat=True)
+  config = tiny.make_config(convolution='canonical')
   network = registry.make_network(config, 5)
   state = network.initial_state(2)
   params = {'params': tiny.random_params(network)}

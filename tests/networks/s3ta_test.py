@@ -48,8 +48,8 @@ def test_paper_parameter_count(num_actions, expected):
 def test_paper_parameter_count_per_layer():
   params = _param_shapes(s3ta.paper(), 9)
   core = params['policy_core']
-  assert _count(params['torso']['Conv_0']) == 6_176
-  assert _count(params['torso']['Conv_1']) == 32_832
+  assert _count(params['torso']['conv_0']) == 6_176
+  assert _count(params['torso']['conv_1']) == 32_832
   assert _count(params['vision_core']) == 885_760
   assert _count(core['query']) == 135_840
   assert _count(core['answer']) == 656_640 + 512 * 9
@@ -78,11 +78,10 @@ def test_paper_state_and_output_shapes():
 def test_small_preset_shapes():
   config = s3ta.small()
   params = _param_shapes(config, 9)
-  assert params['torso']['Conv_0']['kernel'].shape == (8, 8, 1, 16)
-  assert params['torso']['Conv_1']['kernel'].shape == (4, 4, 16, 32)
+  assert params['torso']['conv_0']['kernel'].shape == (8, 8, 1, 16)
+  assert params['torso']['conv_1']['kernel'].shape == (4, 4, 16, 32)
   assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 128)
-  step = params['vision_core']['step']
-  assert step['conv_h']['kernel'].shape == (3, 3, 32, 128)
+  assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 32, 128)
   # 4 queries of 8 + 64, 4 answers of 32 - 8 + 64, 9 actions, 1 reward.
   answer = params['policy_core']['answer']['Dense_0']['kernel']
   assert answer.shape == (4 * 72 + 4 * 88 + 10, 512)
@@ -234,7 +233,7 @@ def test_no_rank_promotion_and_only_float32():
 
 
 def test_gradient_reaches_every_parameter():
-  config = tiny.make_config(remat=True, convolution='patches')
+  config = tiny.make_config(remat=True, convolution='canonical')
   network = registry.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   state = network.initial_state(2)

@@ -164,7 +164,7 @@ def test_a_norm_of_zero_has_a_finite_gradient():
 
 @pytest.mark.parametrize('variant', [_FIXED, _NORM], ids=['fixed', 'l2_norm'])
 def test_gradient_reaches_every_parameter(variant):
-  config = tiny.make_config(convolution='patches', **variant)
+  config = tiny.make_config(convolution='canonical', **variant)
   network = registry.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   params = {'params': tiny.random_params(network)}

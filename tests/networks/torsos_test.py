@@ -46,7 +46,7 @@ def test_equals_loops_on_scaled_pixels():
   with jax.numpy_rank_promotion('raise'):
     outputs, variables = torso.init_with_output(jax.random.key(0), observation)
   expected = observation / 255.0
-  for name, stride in (('Conv_0', 4), ('Conv_1', 2)):
+  for name, stride in (('conv_0', 4), ('conv_1', 2)):
     layer = jax.tree_util.tree_map(np.asarray, variables['params'][name])
     expected = _slow_layer(expected, layer['kernel'], layer['bias'], stride)
   np.testing.assert_allclose(outputs, expected, atol=1e-5)
