@@ -18,6 +18,9 @@ from flax import linen as nn
 
 METHODS = ('auto', 'lax', 'canonical')
 
+# Up to so many, `_convolve_blocks` is faster on CPU.
+_FEW_CHANNELS = 4
+
 # Rows and columns of zeros before and after: ((top, bottom), (left, right)).
 _Padding = tuple[tuple[int, int], tuple[int, int]]
 
@@ -57,6 +60,8 @@ def convolve(
     [B, ceil(height / stride), ceil(width / stride), features], of the kernel's
     dtype.
   """
+  if method == 'canonical' and stride == 1 and _pays_in_blocks(inputs, kernel):
+    return _convolve_blocks(inputs, kernel)
   padding = _same_padding(inputs.shape[1:3], kernel.shape[:2], stride)
   divisible = not any(size % stride for size in kernel.shape[:2])
   if method == 'lax' or not divisible:
@@ -170,6 +175,61 @@ def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
     jnp.transpose(blocks, (0, 1, 3, 2, 4, 5)),
     (batch, height, width, size * size * channels),
   )
+
+
+def depth_to_space(inputs: jax.Array, size: int) -> jax.Array:
+  """Inverse of `space_to_depth`.
+
+  Args:
+    inputs: [B, height, width, size * size * channels].
+    size: of a block.
+
+  Returns:
+    [B, height * size, width * size, channels].
+  """
+  batch, height, width, depth = inputs.shape
+  channels = depth // size**2
+  blocks = jnp.reshape(inputs, (batch, height, width, size, size, channels))
+  return jnp.reshape(
+    jnp.transpose(blocks, (0, 1, 3, 2, 4, 5)),
+    (batch, height * size, width * size, channels),
+  )
+
+
+def _pays_in_blocks(inputs: jax.Array, kernel: jax.Array) -> bool:
+  """Whether vectors over channels would be too short to be worth it."""
+  _, height, width, channels = inputs.shape
+  even = height % 2 == 0 and width % 2 == 0
+  return kernel.shape[:2] == (3, 3) and even and channels <= _FEW_CHANNELS
+
+
+def _convolve_blocks(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+  """A 3 x 3 convolution, two by two outputs at a time.
+
+  Such a block depends on 4 x 4 inputs, which are 2 x 2 blocks if those begin
+  one pixel earlier. 7 of 16 products are with zeros, and yet it is several
+  times as fast: four times as many channels and features fill the vectors.
+  """
+  padded = jnp.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
+  by_row = [
+    jnp.stack(
+      [
+        jnp.pad(kernel, ((row, 1 - row), (column, 1 - column), (0, 0), (0, 0)))
+        for column in range(2)
+      ],
+      axis=3,
+    )
+    for row in range(2)
+  ]
+  # [4, 4, channels, 2, 2, features], for each output what it takes of each.
+  kernels = jnp.stack(by_row, axis=3)
+  kernels = jnp.reshape(kernels, (4, 4, kernel.shape[2], -1))
+  outputs = _convolve_canonical(
+    space_to_depth(padded, 2).astype(kernel.dtype),
+    _kernel_over_blocks(kernels, 2),
+    ((0, 0), (0, 0)),
+  )
+  return depth_to_space(outputs, 2)
 
 
 def _kernel_over_blocks(kernel: jax.Array, stride: int) -> jax.Array:
@@ -297,16 +357,17 @@ class Convolution(nn.Module):
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
-    """Maps [B, height, width, channels] to `dtype` [..., features].
+    """Maps [..., height, width, channels] to `dtype` [..., features].
 
     Inputs in uint8 are pixels: they count 255 as 1.
     """
     kernel, bias = _declare(self, inputs.shape[-1])
     if inputs.dtype == jnp.uint8:
       kernel /= 255.0
+    flat = jnp.reshape(inputs, (-1, *inputs.shape[-3:]))
     method = resolve_method(self.method)
-    outputs = convolve(inputs, kernel, method, self.stride)
-    return add_bias(outputs, bias)
+    outputs = add_bias(convolve(flat, kernel, method, self.stride), bias)
+    return jnp.reshape(outputs, (*inputs.shape[:-3], *outputs.shape[1:]))
 
 
 def _declare(

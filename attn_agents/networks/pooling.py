@@ -21,10 +21,10 @@ def max_pool(inputs: jax.Array) -> jax.Array:
   gets the gradient, as in XLA. Reverse-mode differentiation only.
 
   Args:
-    inputs: float32 [..., height, width, channels].
+    inputs: float [..., height, width, channels].
 
   Returns:
-    float32 [..., ceil(height / 2), ceil(width / 2), channels].
+    float [..., ceil(height / 2), ceil(width / 2), channels].
   """
   return nn.max_pool(inputs, (_WINDOW, _WINDOW), (_STRIDE, _STRIDE), 'SAME')
 
@@ -60,7 +60,8 @@ def _first_maximum(inputs: jax.Array, outputs: jax.Array) -> jax.Array:
   padding = [(0, 0, 0)] * inputs.ndim
   for axis in (-3, -2):
     padding[axis] = (_pad_before(inputs.shape[axis]), 1, 0)
-  padded = jax.lax.pad(inputs, -jnp.inf, padding)
+  lowest = jnp.array(-jnp.inf, inputs.dtype)
+  padded = jax.lax.pad(inputs, lowest, padding)
   winner = jnp.zeros(outputs.shape, jnp.uint8)
   # From the last to the first, so that the first of equals remains.
   for row in reversed(range(_WINDOW)):

@@ -5,10 +5,12 @@ The trunk T is the residual blocks of IMPALA's deep network (Espeholt et al.
 amplifies what matters (DRARL, Zhu & Kaneko 2021, Eq. 1 and Figure 1).
 """
 
+from collections.abc import Callable
+
 import jax
 from flax import linen as nn
 
-from attn_agents.networks import pooling
+from attn_agents.networks import convolution, pooling
 
 ATTENTIONS = ('none', 'residual', 'residual_simple')
 
@@ -18,17 +20,19 @@ class ResidualBlock(nn.Module):
 
   Attributes:
     features: channels, of the input too.
+    conv: makes a layer, as `convolution.Convolution` does.
   """
 
   features: int
+  conv: Callable[..., nn.Module] = convolution.Convolution
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
     """Maps float32 [..., height, width, features] to the same shape."""
     outputs = inputs
     for index in range(2):
-      conv = nn.Conv(self.features, (3, 3), name=f'conv_{index}')
-      outputs = conv(nn.relu(outputs))
+      layer = self.conv(self.features, (3, 3), name=f'conv_{index}')
+      outputs = layer(nn.relu(outputs))
     return inputs + outputs
 
 
@@ -44,23 +48,26 @@ class MaskBranch(nn.Module):
     num_blocks: residual blocks.
     resample: pool by 2 before the blocks and interpolate after them; Simple
       DRARL does neither.
+    conv: makes a layer, as `convolution.Convolution` does.
   """
 
   features: int
   num_blocks: int
   resample: bool
+  conv: Callable[..., nn.Module] = convolution.Convolution
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
     """Maps float32 [..., height, width, features] to a mask of that shape."""
     outputs = pooling.max_pool(inputs) if self.resample else inputs
     for index in range(self.num_blocks):
-      outputs = ResidualBlock(self.features, name=f'block_{index}')(outputs)
+      block = ResidualBlock(self.features, self.conv, name=f'block_{index}')
+      outputs = block(outputs)
     if self.resample:
       outputs = jax.image.resize(outputs, inputs.shape, 'bilinear')
     for index in range(2):
-      conv = nn.Conv(self.features, (1, 1), name=f'conv_{index}')
-      outputs = conv(nn.relu(outputs))
+      layer = self.conv(self.features, (1, 1), name=f'conv_{index}')
+      outputs = layer(nn.relu(outputs))
     return nn.sigmoid(outputs)
 
 
@@ -79,16 +86,18 @@ class Section(nn.Module):
     attention: one of `ATTENTIONS`; 'residual' multiplies the trunk by one plus
       a mask, 'residual_simple' by one plus a mask without resampling.
     mask_blocks: residual blocks of the mask branch.
+    conv: makes a layer, as `convolution.Convolution` does.
   """
 
   features: int
   num_blocks: int
   attention: str
   mask_blocks: int
+  conv: Callable[..., nn.Module] = convolution.Convolution
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
-    """Halves a float32 [..., height, width, channels], rounding up.
+    """Halves a [..., height, width, channels], rounding up.
 
     Raises:
       ValueError: if `attention` is unknown.
@@ -97,17 +106,19 @@ class Section(nn.Module):
       raise ValueError(
         f'attention is {self.attention!r}, must be one of {ATTENTIONS}.'
       )
-    outputs = nn.Conv(self.features, (3, 3), name='conv')(inputs)
+    outputs = self.conv(self.features, (3, 3), name='conv')(inputs)
     pooled = pooling.max_pool(outputs)
     trunk = pooled
     for index in range(self.num_blocks):
-      trunk = ResidualBlock(self.features, name=f'block_{index}')(trunk)
+      block = ResidualBlock(self.features, self.conv, name=f'block_{index}')
+      trunk = block(trunk)
     if self.attention == 'none':
       return trunk
     mask = MaskBranch(
       self.features,
       self.mask_blocks,
       resample=self.attention == 'residual',
+      conv=self.conv,
       name='mask_branch',
     )(pooled)
     if self.is_mutable_collection('intermediates'):

@@ -5,12 +5,14 @@ Kaneko 2021 (DRARL), Figure 2. Everything but the LSTM runs over all T * B rows
 at once.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import recurrent, residual
+from attn_agents.networks import convolution, recurrent, residual
 from configs import schema
 from configs.agents import impala_ff
 
@@ -22,10 +24,10 @@ class ResNet(nn.Module):
   """The agent's network, from pixels to policy and value.
 
   Sows into 'intermediates', where the caller makes that collection mutable
-  (Flax wraps each in a 1-tuple):
-    section_i/mask, section_i/trunk: float32 [T, B, h, w, channels[i]], M in
+  (Flax wraps each in a 1-tuple), in the config's `dtype`:
+    section_i/mask, section_i/trunk: [T, B, h, w, channels[i]], M in
       (0, 1) and T of section i's out = (1 + M) T; with attention only.
-    last_map: float32 [T, B, h, w, channels[-1]], the last section's output.
+    last_map: [T, B, h, w, channels[-1]], the last section's output.
   The gradient with respect to `last_map`, for Grad-CAM, is that with respect to
   an array of zeros passed to `apply` as {'perturbations': {'last_map': ...}}.
 
@@ -77,13 +79,17 @@ class ResNet(nn.Module):
   def _see(self, observation: jax.Array) -> jax.Array:
     """Maps uint8 [T, B, height, width, c] to float32 [T, B, hidden_size]."""
     config = self.config
-    outputs = observation.astype(jnp.float32) / 255.0
+    conv = functools.partial(
+      convolution.Convolution, method=config.convolution, dtype=config.dtype
+    )
+    outputs = observation
     for index, features in enumerate(config.channels):
       outputs = residual.Section(
         features,
         config.blocks_per_section,
         config.attention,
         config.mask_blocks,
+        conv,
         name=f'section_{index}',
       )(outputs)
     if not self.is_initializing():  # It would become one of the variables.
@@ -91,7 +97,8 @@ class ResNet(nn.Module):
     if self.is_mutable_collection('intermediates'):
       self.sow('intermediates', 'last_map', outputs)
     flat = jnp.reshape(nn.relu(outputs), (*outputs.shape[:2], -1))
-    return nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
+    hidden = nn.Dense(config.hidden_size, dtype=config.dtype, name='hidden')
+    return nn.relu(hidden(flat)).astype(jnp.float32)
 
   def _remember(
     self,

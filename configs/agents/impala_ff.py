@@ -26,6 +26,10 @@ class ResNetConfig(schema.NetworkConfig):
     hidden_size: units of the layer after the sections.
     lstm_size: units of an LSTM that also sees the previous action and reward
       (S3TA's LSTM baseline); 0 makes a feedforward network.
+    convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
+      their gradients in the form that is fast on CPU; 'auto' chooses.
+    dtype: of convolutions and the layer after them, 'float32' or 'bfloat16';
+      parameters, the LSTM, policy and baseline are float32.
   """
 
   channels: tuple[int, ...] = (16, 32, 32)
@@ -34,6 +38,8 @@ class ResNetConfig(schema.NetworkConfig):
   mask_blocks: int = 1
   hidden_size: int = 256
   lstm_size: int = 0
+  convolution: str = 'auto'
+  dtype: str = 'float32'
 
   @property
   def recurrent(self) -> bool:
@@ -47,6 +53,10 @@ class ResNetConfig(schema.NetworkConfig):
       self.attention,
       ('none', 'residual', 'residual_simple'),
     )
+    errors.choice(
+      'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
+    )
+    errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
     errors.require(
       len(self.channels) >= 1 and all(size >= 1 for size in self.channels),
       'network.channels',
