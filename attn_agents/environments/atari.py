@@ -19,6 +19,7 @@ baselines, which takes the maximum before the luminance, are up to 38 levels
 brighter where sprites flicker (`tests/environments/preprocessing_test.py`).
 """
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -30,9 +31,10 @@ from configs import errors, schema
 
 
 def _import_envpool() -> Any:
-  """Imports EnvPool without the notice its `gym` prints on stderr."""
-  notices = importlib.import_module('gym_notices.notices').notices
-  notices.clear()
+  """Imports EnvPool without the notice that 0.8.4's `gym` prints on stderr."""
+  # Newer ones do without gym and its notices.
+  with contextlib.suppress(ModuleNotFoundError):
+    importlib.import_module('gym_notices.notices').notices.clear()
   return importlib.import_module('envpool')
 
 
@@ -87,7 +89,7 @@ class AtariEnvironment:
     _check_supported(config)
     self._pool: Any = envpool.make(
       envpool_id(config.game),
-      env_type='gym',
+      env_type='gymnasium',
       num_envs=num_envs,
       num_threads=num_threads,
       seed=seed,

@@ -15,7 +15,7 @@ GAME = 'breakout'
 def make_pool(frame_skip: int) -> atari.envpool:
   return atari.envpool.make(
     atari.envpool_id(GAME),
-    env_type='gym',
+    env_type='gymnasium',
     num_envs=1,
     seed=1,
     img_height=210,
