@@ -68,19 +68,11 @@ def launchpad(request, monkeypatch):
 def test_only_what_several_processes_need_is_left_out(launchpad):
   asked = {check.name for check in checks.applicable()}
   left_out = {check.name for check in checks.CHECKS} - asked
-  assert left_out == (
-    set()
-    if launchpad
-    else {
-      'import tensorflow',
-      'import reverb',
-      'import launchpad',
-      'loopback',
-      'isolation',
-      'Reverb round trip',
-      'Launchpad program',
-    }  # fmt: skip
-  )
+  needed = {
+    'import tensorflow', 'import reverb', 'import launchpad', 'loopback',
+    'isolation', 'Reverb round trip', 'Launchpad program',
+  }  # fmt: skip
+  assert left_out == (set() if launchpad else needed)
 
 
 def test_all_well_is_a_line_per_check_and_exit_0(answers, launchpad, capsys):
