@@ -73,3 +73,24 @@ def test_locks_carry_hashes_and_no_addresses(variant: str):
   assert len([b for b in blocks if '--hash=sha256:' in b]) == pins
   for name in pathlib.Path(locks.REQUIREMENTS).iterdir():
     assert not re.search(r'https?:|index-url|pypi', name.read_text()), name
+
+
+@pytest.mark.parametrize(
+  ('packages', 'variant'),
+  [
+    ({'dm-launchpad'}, 'cpu'),
+    ({'dm-launchpad', 'jax-cuda12-plugin'}, 'cuda12'),
+    ({'dm-launchpad', 'libtpu'}, 'tpu'),
+    (set(), 'core'),
+    ({'jax-cuda13-plugin'}, 'core-cuda'),
+    ({'jax-cuda12-plugin'}, 'core-cuda'),
+  ],
+)
+def test_the_variant_is_told_from_its_packages(monkeypatch, packages, variant):
+  def version(name: str) -> str:
+    if name not in packages:
+      raise importlib.metadata.PackageNotFoundError(name)
+    return '1.0'
+
+  monkeypatch.setattr(importlib.metadata, 'version', version)
+  assert locks.installed_variant() == variant
