@@ -10,6 +10,9 @@ PYTHON := $(VENV)/bin/python
 LOCK := requirements/$(VARIANT).txt
 RUNTIME := $(VENV)/.runtime-$(VARIANT)
 DEV := $(VENV)/.dev-$(VARIANT)
+# Set where Launchpad is left out, and with it what ties us to Python 3.10.
+CORE := $(filter core core-cuda,$(VARIANT))
+DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
 SOURCES := attn_agents configs launch tests setup.py $(wildcard benchmarks)
 UV := $(shell command -v uv 2>/dev/null)
 
@@ -20,8 +23,23 @@ else
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
 endif
 
-ifeq ($(filter $(VARIANT),cpu cuda12 tpu),)
-$(error VARIANT=$(VARIANT) is unknown; use cpu, cuda12 or tpu)
+ifeq ($(filter $(VARIANT),cpu cuda12 tpu core core-cuda),)
+$(error VARIANT=$(VARIANT) is unknown; use cpu, cuda12, tpu, core or core-cuda)
+endif
+
+# The newest there is. pyenv's shims, held to 3.10 here, are asked for each.
+CORE_PYTHON ?= $(shell for v in 3.13 3.12 3.11 3.10; do PYENV_VERSION=$$v \
+  python$$v -c 'import ensurepip, venv, sys; print(sys.executable)' \
+  2>/dev/null && break; done)
+ifneq ($(CORE),)
+BASE_PYTHON = $(or $(CORE_PYTHON),python3.13)
+NO_PYTHON = $(or $(CORE_PYTHON),python3.10 to python3.13) not found or without \
+  venv: install one (pyenv install 3.13, or uv python install 3.13), or name it \
+  with CORE_PYTHON=/path/to/python
+else
+BASE_PYTHON = python3.10
+NO_PYTHON = python3.10 not found: install it (pyenv install 3.10, or uv python \
+  install 3.10, or your package manager: python3.10 python3.10-venv)
 endif
 
 # The environment is the project's own: nothing of the user's leaks in.
@@ -30,26 +48,25 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-slow lint format locks doctor clean
+.PHONY: help setup setup-dev train test test-core test-slow lint format locks doctor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' \
 	  | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
 
-setup: $(RUNTIME)  ## build .venv (VARIANT=cpu|cuda12|tpu)
+setup: $(RUNTIME)  ## build .venv (VARIANT=cpu|cuda12|tpu|core|core-cuda)
 
 setup-dev: $(DEV)
 
 $(RUNTIME): $(LOCK) setup.py Makefile
-	@python3.10 -c 'import ensurepip, venv' 2>/dev/null || { echo \
-	  'python3.10 not found: install it (pyenv install 3.10, or uv python install 3.10, or your package manager: python3.10 python3.10-venv)' >&2; \
-	  exit 1; }
+	@$(BASE_PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo '$(NO_PYTHON)' >&2; exit 1; }
 	@# Another variant's packages would stay behind, and JAX would load them.
 	@for stamp in $(VENV)/.runtime-*; do \
 	  if [ -e "$$stamp" ] && [ "$$stamp" != $@ ]; then rm -rf $(VENV); fi; done
 	@rm -f $(VENV)/.dev-*
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
-	  echo 'making $(VENV)'; python3.10 -m venv --clear $(VENV); }
+	  echo 'making $(VENV)'; $(BASE_PYTHON) -m venv --clear $(VENV); }
 	@echo 'installing $(LOCK)'
 	@$(INSTALL) --require-hashes -r $(LOCK)
 	@$(INSTALL) --no-deps --no-build-isolation --editable .
@@ -57,20 +74,27 @@ $(RUNTIME): $(LOCK) setup.py Makefile
 
 # The tools are resolved against the CPU lock and fit the others too, which
 # differ from it by accelerator packages only.
-$(DEV): requirements/dev.txt $(RUNTIME)
-	@echo 'installing requirements/dev.txt'
-	@$(INSTALL) --require-hashes -r requirements/dev.txt
+$(DEV): $(DEV_LOCK) $(RUNTIME)
+	@echo 'installing $(DEV_LOCK)'
+	@$(INSTALL) --require-hashes -r $(DEV_LOCK)
 	@touch $@
 
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
 
-test: lint  ## lint, then all tests but the slow ones
+test: $(if $(CORE),setup-dev,lint)  ## lint, then all tests but the slow ones
 	$(PYTHON) -m pytest $(ARGS)
+
+test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
+	@$(MAKE) --no-print-directory VENV=.venv-core VARIANT=core test
 
 test-slow: setup-dev  ## the long proofs
 	$(PYTHON) -m pytest -m slow $(ARGS)
 
+ifneq ($(CORE),)
+lint format:
+	@echo 'make $@ needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
+else
 lint: setup-dev  ## ruff and mypy
 	$(PYTHON) -m ruff check $(SOURCES)
 	$(PYTHON) -m ruff format --check $(SOURCES)
@@ -79,6 +103,7 @@ lint: setup-dev  ## ruff and mypy
 format: setup-dev  ## let ruff rewrite the sources
 	$(PYTHON) -m ruff check --fix $(SOURCES)
 	$(PYTHON) -m ruff format $(SOURCES)
+endif
 
 doctor: setup  ## can this machine run it? (ARGS=--games tries every game)
 	@$(PYTHON) launch/doctor.py $(ARGS)
@@ -86,13 +111,18 @@ doctor: setup  ## can this machine run it? (ARGS=--games tries every game)
 # Without --no-strip-extras, pip refuses the result (etils[epath]).
 COMPILE = $(UV) pip compile --quiet --python-version 3.10 --generate-hashes \
   --no-strip-extras --no-header --no-annotate --no-emit-index-url
+# For each Python the newest that runs on it, not one version for all of them.
+COMPILE_CORE = $(COMPILE) --universal --fork-strategy requires-python
 locks:  ## resolve requirements/*.in anew (needs uv)
 	@test -n '$(UV)' || { echo 'uv not found: pip install uv' >&2; exit 1; }
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/cpu.in -o requirements/cpu.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/cuda12.in -o requirements/cuda12.txt
 	$(COMPILE) --python-platform x86_64-manylinux_2_31 requirements/tpu.in -o requirements/tpu.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/dev.in -o requirements/dev.txt
+	$(COMPILE_CORE) requirements/core.in requirements/core-build.in -o requirements/core.txt
+	$(COMPILE_CORE) requirements/core-cuda.in requirements/core-build.in -o requirements/core-cuda.txt
+	$(COMPILE_CORE) requirements/core-dev.in -o requirements/core-dev.txt
 
-clean:  ## remove .venv and caches; runs/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+clean:  ## remove .venv, .venv-core and caches; runs/ stays
+	rm -rf $(VENV) .venv-core .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,20 +1,10 @@
 """Packaging; `make setup` is the way to a working environment."""
 
 import pathlib
-import re
 
 import setuptools
 
 _REQUIREMENTS = pathlib.Path(__file__).parent / 'requirements'
-# Of requirements/base.in, what only runs with several processes need; their
-# wheels exist for Linux on x86-64 and Python 3.10 only.
-_DISTRIBUTED = (
-  'dm-launchpad',
-  'dm-reverb',
-  'protobuf',
-  'tensorboard',
-  'tensorflow-cpu',
-)
 
 
 def _read(name: str) -> list[str]:
@@ -24,10 +14,11 @@ def _read(name: str) -> list[str]:
   ]
 
 
-_BASE = _read('base')
-_LAUNCHPAD = [
-  line for line in _BASE if re.split('[=<>]', line)[0] in _DISTRIBUTED
-]
+# What everything imports, free of the bounds that only Launchpad's TensorFlow
+# sets. Its extra adds those to the distributed runtime, whose wheels exist for
+# Linux on x86-64 and Python 3.10 only.
+_CORE = _read('core')
+_LAUNCHPAD = [line for line in _read('base') if line not in _CORE]
 
 setuptools.setup(
   name='attn_agents',
@@ -38,9 +29,10 @@ setuptools.setup(
   packages=setuptools.find_packages(
     include=['attn_agents*', 'configs*', 'launch*']
   ),
-  install_requires=[line for line in _BASE if line not in _LAUNCHPAD],
+  install_requires=_CORE,
   extras_require={
     'launchpad': _LAUNCHPAD,
+    'cuda': _read('core-cuda'),
     'cuda12': _read('cuda12'),
     'tpu': _read('tpu'),
     'dev': _read('dev'),

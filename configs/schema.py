@@ -23,8 +23,8 @@ class EnvironmentConfig:
     frame_stack: number of last observations stacked along channels.
     action_repeat: emulator frames per agent step [P].
     max_pool: pixelwise maximum over the last two raw frames of a step [C]; it
-      keeps sprites that flicker on alternate frames visible. EnvPool 0.8.4
-      cannot do without, so only True is accepted.
+      keeps sprites that flicker on alternate frames visible. EnvPool cannot
+      do without, so only True is accepted.
     sticky_action_probability: chance that the emulator repeats the previous
       action instead [C: 0, the protocol of the paper's time].
     noop_max: no-op frames at a game's start, drawn from 1..noop_max [R].

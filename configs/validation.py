@@ -57,7 +57,7 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     env.max_pool,
     'environment.max_pool',
     env.max_pool,
-    'true: EnvPool 0.8.4 pools the last two frames of every step and has no '
+    'true: EnvPool pools the last two frames of every step and has no '
     'way not to',
   )
   sticky = env.sticky_action_probability

@@ -76,7 +76,7 @@ def _check_machine(
   console: rich.console.Console,
 ) -> Iterator[runner.Answer]:
   """Yields each check's answer; a failed one is followed by its remedy."""
-  for check in checks.CHECKS:
+  for check in checks.applicable():
     answer = next(runner.ask('check', [check.name], check.timeout))
     if not answer.ok and check.name == 'isolation' and _ALLOW_OPEN_PORTS.value:
       detail = f'not possible, and not asked for: {answer.detail}'

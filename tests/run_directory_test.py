@@ -3,6 +3,7 @@ import pathlib
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from attn_agents import run_directory
@@ -30,7 +31,7 @@ def test_config_json_says_what_ran_where(tmp_path):
   content = json.loads((run.path / 'config.json').read_text())
   assert content['seed'] == 3
   assert content['config'] == json.loads(json.dumps(overrides.to_dict(config)))
-  assert content['versions']['jax'] == '0.5.3'
+  assert content['versions']['jax'] == jax.__version__
   assert content['hardware']['cores'] >= 1
   assert content['hardware']['device_platform'] == 'cpu'
   assert {'git_commit', 'started'} <= set(content)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from attn_agents.diagnostics import locks
 
-_INSTALL = 'run `make setup` (VARIANT=cuda12 or tpu for accelerators)'
+_INSTALL = 'run `make setup` (BUILD_NOTES.md lists its variants)'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +43,12 @@ def _platform() -> str:
     f'Python {found.python}, {found.platform}, {found.cores} cores, '
     f'{found.memory_bytes / 2**30:.0f} GiB'
   )
-  suited = sys.version_info[:2] == (3, 10) and sys.platform == 'linux'
-  if not suited or platform.machine() != 'x86_64':
+  # Without Launchpad whatever could be installed will do.
+  if locks.has_launchpad() and (
+    sys.version_info[:2] != (3, 10)
+    or sys.platform != 'linux'
+    or platform.machine() != 'x86_64'
+  ):
     raise RuntimeError(detail)
   return detail
 
@@ -161,6 +165,20 @@ CHECKS = (
     timeout=120.0,
   ),
 )
+
+
+# What only runs with several processes need.
+_LAUNCHPAD_ONLY = frozenset({
+  'import tensorflow', 'import reverb', 'import launchpad', 'loopback',
+  'isolation', 'Reverb round trip', 'Launchpad program',
+})  # fmt: skip
+
+
+def applicable() -> tuple[Check, ...]:
+  """The checks that this environment's runs depend on."""
+  if locks.has_launchpad():
+    return CHECKS
+  return tuple(check for check in CHECKS if check.name not in _LAUNCHPAD_ONLY)
 
 
 def by_name(name: str) -> Check:

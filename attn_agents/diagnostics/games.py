@@ -60,8 +60,12 @@ def _rom_screen(game: str) -> str:
   ale_py = importlib.import_module('ale_py')
   ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
   ale = ale_py.ALEInterface()
-  envpool = importlib.import_module('envpool')
-  roms = pathlib.Path(str(envpool.__file__)).parent / 'atari' / 'roms'
+  # The doctor imports this module, and must not load EnvPool with it.
+  from attn_agents.environments import atari
+
+  # Newer EnvPools keep the ROMs in a package of their own.
+  spec = atari.envpool.make_spec(atari.envpool_id(game))
+  roms = pathlib.Path(spec.config.base_path) / 'atari' / 'roms'
   ale.loadROM(str(roms / f'{game}.bin'))
   height, width = ale.getScreenDims()
   if (height, width) != _SCREEN:

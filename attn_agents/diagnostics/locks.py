@@ -2,17 +2,26 @@
 
 import importlib.metadata
 import pathlib
-import re
+
+from packaging import requirements
 
 REQUIREMENTS = pathlib.Path(__file__).parents[2] / 'requirements'
-VARIANTS = ('cpu', 'cuda12', 'tpu')
-# The package that only this variant installs.
+VARIANTS = ('cpu', 'cuda12', 'tpu', 'core', 'core-cuda')
+# The package that only this variant installs beside Launchpad.
 _MARKS = {'jax-cuda12-plugin': 'cuda12', 'libtpu': 'tpu'}
-_PIN = re.compile(r'([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)')
+# Of `core-cuda`, on Python 3.11 and newer, and on 3.10.
+_CORE_MARKS = ('jax-cuda13-plugin', 'jax-cuda12-plugin')
+
+
+def has_launchpad() -> bool:
+  """Whether this environment can run several processes."""
+  return bool(_installed('dm-launchpad'))
 
 
 def installed_variant() -> str:
   """Returns which of `VARIANTS` this environment was installed as."""
+  if not has_launchpad():
+    return 'core-cuda' if any(map(_installed, _CORE_MARKS)) else 'core'
   for package, variant in _MARKS.items():
     if _installed(package):
       return variant
@@ -20,14 +29,20 @@ def installed_variant() -> str:
 
 
 def pins(variant: str) -> dict[str, str]:
-  """Reads a lock: package name to version.
+  """Reads a lock: package name to version, of those meant for this Python.
 
   Raises:
     FileNotFoundError: no such lock, e.g. outside of a source checkout.
   """
   text = (REQUIREMENTS / f'{variant}.txt').read_text()
-  found = map(_PIN.match, text.splitlines())
-  return {pin[1]: pin[2] for pin in found if pin}
+  found = {}
+  for line in text.splitlines():
+    if not line or line.startswith(('#', ' ')):
+      continue
+    pin = requirements.Requirement(line.removesuffix('\\'))
+    if pin.marker is None or pin.marker.evaluate():
+      found[pin.name] = str(pin.specifier).removeprefix('==')
+  return found
 
 
 def differences(variant: str) -> list[str]:

@@ -19,6 +19,7 @@ baselines, which takes the maximum before the luminance, are up to 38 levels
 brighter where sprites flicker (`tests/environments/preprocessing_test.py`).
 """
 
+import contextlib
 import importlib
 from typing import Any
 
@@ -30,9 +31,10 @@ from configs import errors, schema
 
 
 def _import_envpool() -> Any:
-  """Imports EnvPool without the notice its `gym` prints on stderr."""
-  notices = importlib.import_module('gym_notices.notices').notices
-  notices.clear()
+  """Imports EnvPool without the notice that 0.8.4's `gym` prints on stderr."""
+  # Newer ones do without gym and its notices.
+  with contextlib.suppress(ModuleNotFoundError):
+    importlib.import_module('gym_notices.notices').notices.clear()
   return importlib.import_module('envpool')
 
 
@@ -87,7 +89,7 @@ class AtariEnvironment:
     _check_supported(config)
     self._pool: Any = envpool.make(
       envpool_id(config.game),
-      env_type='gym',
+      env_type='gymnasium',
       num_envs=num_envs,
       num_threads=num_threads,
       seed=seed,
@@ -238,20 +240,20 @@ class AtariEnvironment:
 
 
 def _check_supported(config: schema.EnvironmentConfig) -> None:
-  """Refuses what EnvPool 0.8.4 would silently do wrong.
+  """Refuses what EnvPool would silently do wrong.
 
-  It always pools a step's last frame with the frame before. With one frame per
-  step that one is the pooled screen of the last step, so that every screen is
-  the maximum of all since the game began; and no setting shows a frame
-  unpooled (`tests/environments/envpool_pooling_test.py` shows both).
+  It pools a step's last frame with the frame before, and no setting shows one
+  unpooled. With one frame per step, 0.8.4 takes the maximum of all frames since
+  the game began; 1.2 shows the frame alone. A config must mean the same under
+  both, so both refuse it (`tests/environments/envpool_pooling_test.py`).
   """
   if not config.max_pool:
     raise errors.ConfigError(
-      'environment.max_pool=False: EnvPool 0.8.4 always takes the maximum of '
-      'the last two frames and cannot show one frame alone; leave it True'
+      'environment.max_pool=False: EnvPool always takes the maximum of the '
+      'last two frames and cannot show one frame alone; leave it True'
     )
   if config.action_repeat < 2:
     raise errors.ConfigError(
-      f'environment.action_repeat={config.action_repeat}: EnvPool 0.8.4 needs '
-      'at least 2; at 1 it shows the maximum of all frames since the game began'
+      f'environment.action_repeat={config.action_repeat}: EnvPool needs at '
+      'least 2 to show the maximum of the last two frames'
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import jax
 
 from attn_agents import types
-from attn_agents.learning import batching
+from attn_agents.learning import batching, placement
 
 
 class Feeder:
@@ -31,7 +31,8 @@ class Feeder:
       prefetch: batches kept ready.
     """
     self._batches = batches
-    self._devices = list(devices)
+    self._num_devices = len(devices)
+    self._to_devices = placement.sharder(devices)
     self._ready: queue.SimpleQueue = queue.SimpleQueue()
     # Taken before a batch is read, not before it is handed over: a batch held
     # back in this thread would only add to the policy lag.
@@ -68,15 +69,10 @@ class Feeder:
         trajectories = next(batches)
         info = batching.describe(trajectories)
         unroll = batching.shard(
-          batching.concatenate(trajectories), len(self._devices)
+          batching.concatenate(trajectories), self._num_devices
         )
         self._ready.put((self._to_devices(unroll), info))
     except StopIteration:
       self._error = EOFError('the source of trajectories has ended')
     except BaseException as error:
       self._error = error
-
-  def _to_devices(self, unroll: types.Unroll) -> types.Unroll:
-    return jax.tree.map(
-      lambda x: jax.device_put_sharded(list(x), self._devices), unroll
-    )

@@ -226,7 +226,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['environment.height=8']}, '10 to 1024'),
     ({'settings': ['optimizer.learning_rate=inf']}, 'a finite number'),
     ({'settings': ['queue.capacity_batches=1000']}, '1 to 64'),
-    ({'settings': ['environment.max_pool=false']}, 'EnvPool 0.8.4 pools'),
+    ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
     ({'settings': ['runtime.max_actor_restarts=5000']}, '0 to 1000'),
     (
       {'settings': ['queue.queue_port=99', 'queue.variables_port=99']},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -306,7 +307,11 @@ def test_close_ends_the_threads():
 
 @pytest.mark.parametrize(
   'module, silent',
-  [('attn_agents.environments.atari', True), ('envpool', False)],
+  [
+    ('attn_agents.environments.atari', True),
+    # Newer EnvPools have no gym to print one.
+    ('envpool', importlib.util.find_spec('gym') is None),
+  ],
 )
 def test_import_keeps_the_notice_of_gym_off_stderr(module, silent):
   done = subprocess.run(

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from attn_agents.diagnostics import checks, runner
+from attn_agents.diagnostics import checks, locks, runner
 from configs import agents, games
 from launch import command_line, doctor
 
@@ -58,17 +58,38 @@ def answers(monkeypatch):
   return said
 
 
-def test_all_well_is_a_line_per_check_and_exit_0(answers, capsys):
+@pytest.fixture(params=[True, False])
+def launchpad(request, monkeypatch):
+  """With and without Launchpad, whichever this environment has."""
+  monkeypatch.setattr(locks, 'has_launchpad', lambda: request.param)
+  return request.param
+
+
+def test_only_what_several_processes_need_is_left_out(launchpad):
+  asked = {check.name for check in checks.applicable()}
+  left_out = {check.name for check in checks.CHECKS} - asked
+  needed = {
+    'import tensorflow', 'import reverb', 'import launchpad', 'loopback',
+    'isolation', 'Reverb round trip', 'Launchpad program',
+  }  # fmt: skip
+  assert left_out == (set() if launchpad else needed)
+
+
+def test_all_well_is_a_line_per_check_and_exit_0(answers, launchpad, capsys):
   assert _run(['doctor', '--nogames', '--noallow_open_ports']) == 0
   lines = capsys.readouterr().out.splitlines()
-  assert lines[-1] == f'all {len(checks.CHECKS)} passed'
+  asked = 14 if launchpad else 7
+  assert lines[-1] == f'all {asked} passed'
   # One screen.
-  assert len(lines) == len(checks.CHECKS) + 1 <= 24
+  assert len(lines) == asked + 1 <= 24
   assert all(line.startswith('ok ') for line in lines[:-1])
 
 
 @pytest.mark.parametrize('name', [check.name for check in checks.CHECKS])
-def test_each_failure_is_named_with_its_remedy(answers, capsys, name):
+def test_each_failure_is_named_with_its_remedy(
+  answers, monkeypatch, capsys, name
+):
+  monkeypatch.setattr(locks, 'has_launchpad', lambda: True)
   answers[name] = 'why [not]'
   assert _run(['doctor', '--nogames', '--noallow_open_ports']) == 1
   lines = capsys.readouterr().out.splitlines()
@@ -79,7 +100,8 @@ def test_each_failure_is_named_with_its_remedy(answers, capsys, name):
   assert lines[-1] == f'1 of {len(checks.CHECKS)} failed: {name}'
 
 
-def test_open_ports_can_be_accepted(answers, capsys):
+def test_open_ports_can_be_accepted(answers, monkeypatch, capsys):
+  monkeypatch.setattr(locks, 'has_launchpad', lambda: True)
   answers['isolation'] = 'refused'
   assert _run(['doctor', '--nogames', '--allow_open_ports']) == 0
   assert 'not possible' in capsys.readouterr().out

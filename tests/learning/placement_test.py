@@ -1,0 +1,48 @@
+"""A batch is where pmap looks for it, on two devices in a process of its own.
+
+A device can only be split in two before JAX starts.
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+_CODE = """
+import jax, numpy as np
+from attn_agents.learning import placement
+
+devices = jax.devices()[::-1]
+assert len(devices) == 2
+tree = {'a': np.arange(12, dtype=np.uint8).reshape(2, 2, 3), 'b': np.ones(2)}
+put = placement.sharder(devices)(tree)
+double = jax.pmap(lambda x: x * 2, devices=devices)
+for key, array in tree.items():
+  np.testing.assert_array_equal(put[key], array)
+  expected = double(array)
+  assert put[key].sharding.is_equivalent_to(expected.sharding, array.ndim)
+  # As an array of pmap's own does, it reaches the devices without a copy.
+  assert type(put[key].sharding) is type(expected.sharding)
+  for row, device in enumerate(devices):
+    (shard,) = [s for s in put[key].addressable_shards if s.device == device]
+    np.testing.assert_array_equal(np.ravel(shard.data), np.ravel(array[row]))
+print('done')
+"""
+
+
+def test_each_device_has_its_row_as_pmap_expects_it():
+  root = pathlib.Path(__file__).parents[2]
+  done = subprocess.run(
+    [sys.executable, '-c', _CODE],
+    cwd=root,
+    env=os.environ
+    | {
+      'JAX_PLATFORMS': 'cpu',
+      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
+    },
+    capture_output=True,
+    text=True,
+    timeout=120,
+    check=False,
+  )
+  assert done.stdout == 'done\n', done.stderr
