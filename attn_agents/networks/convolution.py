@@ -1,28 +1,19 @@
 """Convolution that is fast forwards and backwards on each backend.
 
-XLA's CPU backend has one fast convolution: stride 1, no dilation, channels
-last. It rewrites others to that form only outside of loops; a gradient inside
-`lax.scan`, or one of a strided convolution with respect to its inputs, runs 8
-to 30 times slower. Here everything is written in that form to begin with: the
-gradient of the inputs as a convolution with the flipped kernel, that of the
-kernel as a convolution in which channels take the place of the batch (which is
-the product of patches and output gradients, without the patches), and strides
-as stride 1 over blocks of pixels. Accelerators are left to XLA.
+On CPU everything takes the form of `canonical.py`, or is many times slower in
+some place; accelerators are left to XLA.
 """
-
-import functools
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from attn_agents.networks import canonical, pooling
+
 METHODS = ('auto', 'lax', 'canonical')
 
-# Up to so many, `_convolve_blocks` is faster on CPU.
+# Up to so many, `canonical.convolve_blocks` is faster.
 _FEW_CHANNELS = 4
-
-# Rows and columns of zeros before and after: ((top, bottom), (left, right)).
-_Padding = tuple[tuple[int, int], tuple[int, int]]
 
 
 def resolve_method(method: str) -> str:
@@ -60,18 +51,18 @@ def convolve(
     [B, ceil(height / stride), ceil(width / stride), features], of the kernel's
     dtype.
   """
-  if method == 'canonical' and stride == 1 and _pays_in_blocks(inputs, kernel):
-    return _convolve_blocks(inputs, kernel)
   padding = _same_padding(inputs.shape[1:3], kernel.shape[:2], stride)
   divisible = not any(size % stride for size in kernel.shape[:2])
   if method == 'lax' or not divisible:
-    return _convolve(inputs.astype(kernel.dtype), kernel, padding, stride)
+    return canonical.plain(inputs.astype(kernel.dtype), kernel, padding, stride)
   if stride > 1:
     # Bytes, if that is what they are, for four times less to be moved.
-    inputs = space_to_depth(jnp.pad(inputs, ((0, 0), *padding, (0, 0))), stride)
-    kernel = _kernel_over_blocks(kernel, stride)
+    inputs = canonical.space_to_depth(
+      jnp.pad(inputs, ((0, 0), *padding, (0, 0))), stride
+    )
+    kernel = canonical.kernel_over_blocks(kernel, stride)
     padding = ((0, 0), (0, 0))
-  return _convolve_canonical(inputs.astype(kernel.dtype), kernel, padding)
+  return canonical.convolve(inputs.astype(kernel.dtype), kernel, padding)
 
 
 @jax.custom_vjp
@@ -100,6 +91,24 @@ def _add_bias_backward(
 add_bias.defvjp(_add_bias_forward, _add_bias_backward)
 
 
+def convolve_and_pool(
+  inputs: jax.Array, kernel: jax.Array, method: str
+) -> jax.Array:
+  """Convolves with stride 1, then takes `pooling.max_pool`.
+
+  Args:
+    inputs: float or uint8 [B, height, width, channels].
+    kernel: float [kernel_height, kernel_width, channels, features].
+    method: as in `convolve`.
+
+  Returns:
+    [B, ceil(height / 2), ceil(width / 2), features], of the kernel's dtype.
+  """
+  if method == 'canonical' and _pays_in_blocks(inputs, kernel):
+    return pooling.max_pool_blocks(canonical.convolve_blocks(inputs, kernel))
+  return pooling.max_pool(convolve(inputs, kernel, method))
+
+
 def inputs_gradient(
   gradient: jax.Array, kernel: jax.Array, method: str
 ) -> jax.Array:
@@ -115,12 +124,12 @@ def inputs_gradient(
   """
   padding = _same_padding(gradient.shape[1:3], kernel.shape[:2], 1)
   if method == 'canonical':
-    return _inputs_gradient(gradient, kernel, padding)
+    return canonical.inputs_gradient(gradient, kernel, padding)
   inputs = jax.ShapeDtypeStruct(
     (*gradient.shape[:3], kernel.shape[2]), gradient.dtype
   )
   transpose = jax.linear_transpose(
-    lambda x: _convolve(x, kernel, padding), inputs
+    lambda x: canonical.plain(x, kernel, padding), inputs
   )
   return transpose(gradient)[0]
 
@@ -144,56 +153,14 @@ def kernel_gradient(
   """
   padding = _same_padding(inputs.shape[1:3], kernel_size, 1)
   if method == 'canonical':
-    return _kernel_gradient(inputs, gradient, padding)
+    return canonical.kernel_gradient(inputs, gradient, padding)
   kernel = jax.ShapeDtypeStruct(
     (*kernel_size, inputs.shape[3], gradient.shape[3]), inputs.dtype
   )
   transpose = jax.linear_transpose(
-    lambda x: _convolve(inputs, x, padding), kernel
+    lambda x: canonical.plain(inputs, x, padding), kernel
   )
   return transpose(gradient)[0]
-
-
-def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
-  """Joins blocks of pixels into one pixel of many channels.
-
-  Args:
-    inputs: [B, height, width, channels].
-    size: of a block; height and width are cut to whole blocks.
-
-  Returns:
-    [B, height // size, width // size, size * size * channels]; in a block, rows
-    come first, then columns, then channels.
-  """
-  batch, height, width, channels = inputs.shape
-  height, width = height // size, width // size
-  blocks = jnp.reshape(
-    inputs[:, : height * size, : width * size],
-    (batch, height, size, width, size, channels),
-  )
-  return jnp.reshape(
-    jnp.transpose(blocks, (0, 1, 3, 2, 4, 5)),
-    (batch, height, width, size * size * channels),
-  )
-
-
-def depth_to_space(inputs: jax.Array, size: int) -> jax.Array:
-  """Inverse of `space_to_depth`.
-
-  Args:
-    inputs: [B, height, width, size * size * channels].
-    size: of a block.
-
-  Returns:
-    [B, height * size, width * size, channels].
-  """
-  batch, height, width, depth = inputs.shape
-  channels = depth // size**2
-  blocks = jnp.reshape(inputs, (batch, height, width, size, size, channels))
-  return jnp.reshape(
-    jnp.transpose(blocks, (0, 1, 3, 2, 4, 5)),
-    (batch, height * size, width * size, channels),
-  )
 
 
 def _pays_in_blocks(inputs: jax.Array, kernel: jax.Array) -> bool:
@@ -203,120 +170,14 @@ def _pays_in_blocks(inputs: jax.Array, kernel: jax.Array) -> bool:
   return kernel.shape[:2] == (3, 3) and even and channels <= _FEW_CHANNELS
 
 
-def _convolve_blocks(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-  """A 3 x 3 convolution, two by two outputs at a time.
-
-  Such a block depends on 4 x 4 inputs, which are 2 x 2 blocks if those begin
-  one pixel earlier. 7 of 16 products are with zeros, and yet it is several
-  times as fast: four times as many channels and features fill the vectors.
-  """
-  padded = jnp.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
-  by_row = [
-    jnp.stack(
-      [
-        jnp.pad(kernel, ((row, 1 - row), (column, 1 - column), (0, 0), (0, 0)))
-        for column in range(2)
-      ],
-      axis=3,
-    )
-    for row in range(2)
-  ]
-  # [4, 4, channels, 2, 2, features], for each output what it takes of each.
-  kernels = jnp.stack(by_row, axis=3)
-  kernels = jnp.reshape(kernels, (4, 4, kernel.shape[2], -1))
-  outputs = _convolve_canonical(
-    space_to_depth(padded, 2).astype(kernel.dtype),
-    _kernel_over_blocks(kernels, 2),
-    ((0, 0), (0, 0)),
-  )
-  return depth_to_space(outputs, 2)
-
-
-def _kernel_over_blocks(kernel: jax.Array, stride: int) -> jax.Array:
-  """The kernel of stride 1 over blocks that equals one with a stride."""
-  height, width, channels, features = kernel.shape
-  height, width = height // stride, width // stride
-  blocks = jnp.reshape(
-    kernel, (height, stride, width, stride, channels, features)
-  )
-  return jnp.reshape(
-    jnp.transpose(blocks, (0, 2, 1, 3, 4, 5)),
-    (height, width, stride * stride * channels, features),
-  )
-
-
 def _same_padding(
   image: tuple[int, ...], kernel: tuple[int, ...], stride: int
-) -> _Padding:
+) -> canonical.Padding:
   def pad(size: int, taps: int) -> tuple[int, int]:
     total = max(0, (-(-size // stride) - 1) * stride + taps - size)
     return total // 2, total - total // 2
 
   return pad(image[0], kernel[0]), pad(image[1], kernel[1])
-
-
-def _convolve(
-  inputs: jax.Array, kernel: jax.Array, padding: _Padding, stride: int = 1
-) -> jax.Array:
-  return jax.lax.conv_general_dilated(
-    inputs,
-    kernel,
-    window_strides=(stride, stride),
-    padding=padding,
-    dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-  )
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
-def _convolve_canonical(
-  inputs: jax.Array, kernel: jax.Array, padding: _Padding
-) -> jax.Array:
-  return _convolve(inputs, kernel, padding)
-
-
-def _forward(
-  inputs: jax.Array, kernel: jax.Array, padding: _Padding
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-  return _convolve(inputs, kernel, padding), (inputs, kernel)
-
-
-def _backward(
-  padding: _Padding,
-  residuals: tuple[jax.Array, jax.Array],
-  gradient: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-  inputs, kernel = residuals
-  return (
-    _inputs_gradient(gradient, kernel, padding),
-    _kernel_gradient(inputs, gradient, padding),
-  )
-
-
-_convolve_canonical.defvjp(_forward, _backward)
-
-
-def _inputs_gradient(
-  gradient: jax.Array, kernel: jax.Array, padding: _Padding
-) -> jax.Array:
-  flipped = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
-  (top, bottom), (left, right) = padding
-  rows, columns = kernel.shape[0] - 1, kernel.shape[1] - 1
-  return _convolve(
-    gradient,
-    flipped,
-    ((rows - top, rows - bottom), (columns - left, columns - right)),
-  )
-
-
-def _kernel_gradient(
-  inputs: jax.Array, gradient: jax.Array, padding: _Padding
-) -> jax.Array:
-  kernel = _convolve(
-    jnp.transpose(inputs, (3, 1, 2, 0)),
-    jnp.transpose(gradient, (1, 2, 0, 3)),
-    padding,
-  )
-  return jnp.transpose(kernel, (1, 2, 0, 3))
 
 
 class Weights(nn.Module):
@@ -347,6 +208,7 @@ class Convolution(nn.Module):
     method: one of `METHODS`; all read the same parameters.
     stride: of both axes.
     dtype: of the computation and its result; parameters are float32.
+    pool: take `pooling.max_pool` of the result; stride must be 1.
   """
 
   features: int
@@ -354,6 +216,7 @@ class Convolution(nn.Module):
   method: str = 'auto'
   stride: int = 1
   dtype: str = 'float32'
+  pool: bool = False
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -366,7 +229,11 @@ class Convolution(nn.Module):
       kernel /= 255.0
     flat = jnp.reshape(inputs, (-1, *inputs.shape[-3:]))
     method = resolve_method(self.method)
-    outputs = add_bias(convolve(flat, kernel, method, self.stride), bias)
+    if self.pool:
+      # The maximum of sums with a bias is the sum of the maximum with it.
+      outputs = add_bias(convolve_and_pool(flat, kernel, method), bias)
+    else:
+      outputs = add_bias(convolve(flat, kernel, method, self.stride), bias)
     return jnp.reshape(outputs, (*inputs.shape[:-3], *outputs.shape[1:]))
 
 

@@ -106,8 +106,7 @@ class Section(nn.Module):
       raise ValueError(
         f'attention is {self.attention!r}, must be one of {ATTENTIONS}.'
       )
-    outputs = self.conv(self.features, (3, 3), name='conv')(inputs)
-    pooled = pooling.max_pool(outputs)
+    pooled = self.conv(self.features, (3, 3), pool=True, name='conv')(inputs)
     trunk = pooled
     for index in range(self.num_blocks):
       block = ResidualBlock(self.features, self.conv, name=f'block_{index}')

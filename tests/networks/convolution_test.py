@@ -86,6 +86,41 @@ def test_gradients_by_themselves(method, size):
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.parametrize('image', [(8, 6), (7, 6), (8, 8)])
+@pytest.mark.parametrize('channels', [2, 5])
+def test_convolution_and_pool_equals_one_after_the_other(image, channels):
+  rng = np.random.default_rng(4)
+  inputs = rng.normal(size=(2, *image, channels)).astype(np.float32)
+  kernel = rng.normal(size=(3, 3, channels, 4)).astype(np.float32)
+
+  def plain(inputs, kernel):
+    outputs = convolution.convolve(inputs, kernel, 'lax')
+    return nn.max_pool(outputs, (3, 3), (2, 2), 'SAME')
+
+  expected, pull_back = jax.vjp(plain, inputs, kernel)
+  gradient = rng.normal(size=expected.shape).astype(np.float32)
+  for method in ('lax', 'canonical'):
+    outputs, ours = jax.vjp(
+      lambda x, k, m=method: convolution.convolve_and_pool(x, k, m),
+      inputs, kernel,
+    )  # fmt: skip
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    for a, b in zip(ours(gradient), pull_back(gradient), strict=True):
+      np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_kernel_gradient_of_many_images():
+  """More than are done at a time, and some over."""
+  rng = np.random.default_rng(5)
+  inputs = rng.normal(size=(37, 4, 3, 2)).astype(np.float32)
+  gradient = rng.normal(size=(37, 4, 3, 5)).astype(np.float32)
+  lax, canonical = (
+    convolution.kernel_gradient(inputs, gradient, (3, 3), method)
+    for method in ('lax', 'canonical')
+  )
+  np.testing.assert_allclose(canonical, lax, atol=1e-4)
+
+
 def test_canonical_convolutions_have_no_stride_and_no_dilation():
   """XLA's fast path on CPU takes no others."""
   inputs, kernel = jnp.ones((2, 9, 6, 3)), jnp.ones((4, 4, 3, 4))
