@@ -30,7 +30,7 @@ SMOKE = flags.DEFINE_bool(
 
 FAILED = 1
 
-_TABLE_WIDTH = 132
+_TABLE_WIDTH = 150
 
 
 class Measurement(NamedTuple):
@@ -58,11 +58,14 @@ class Alternative:
     run: does some work and measures it; whatever happens once, compilation
       above all, belongs before the first call.
     cost: GFLOP or MB (`Benchmark.cost_unit`) of one unit of work; 0 if unknown.
+    baseline: name of the alternative that its ratio is taken to; '' for none,
+      where nothing is its rival.
   """
 
   name: str
   run: Callable[[], Measurement]
   cost: float = 0.0
+  baseline: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,8 +76,6 @@ class Benchmark:
     title: of the table.
     unit: what `Measurement.units` counts, e.g. 'agent steps'.
     alternatives: run in this order in every round.
-    baseline: name of the alternative that ratios are taken to; '' takes none,
-      where alternatives are not meant to be rivals.
     cost_unit: 'GFLOP' or 'MB', what costs and the ceiling are in.
     ceiling: what the machine can do at best, in units of cost; measured in
       every round, so that shares of it are of the same moment.
@@ -85,7 +86,6 @@ class Benchmark:
   title: str
   unit: str
   alternatives: Sequence[Alternative]
-  baseline: str = ''
   cost_unit: str = ''
   ceiling: Alternative | None = None
   skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)

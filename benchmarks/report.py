@@ -38,6 +38,7 @@ class Figures:
   Attributes:
     rates: units per second, one per round.
     rate: of them.
+    baseline: what the ratio is to; '' without one.
     ratio: rate divided by the baseline's, round by round; None without one.
     cost_rate: units of cost per second; None if the cost is unknown.
     share: cost rate divided by the ceiling's, round by round, or None.
@@ -45,6 +46,7 @@ class Figures:
 
   rates: Sequence[float]
   rate: Summary
+  baseline: str = ''
   ratio: Summary | None = None
   cost_rate: Summary | None = None
   share: Summary | None = None
@@ -71,15 +73,20 @@ def summarise(
   for alternative in benchmark.alternatives:
     found = rates[alternative.name]
     ratio = cost_rate = share = None
-    if benchmark.baseline:
-      ratio = _divide(found, rates[benchmark.baseline])
+    if alternative.baseline:
+      ratio = _divide(found, rates[alternative.baseline])
     if alternative.cost:
       costs = [alternative.cost * rate for rate in found]
       cost_rate = Summary.of(costs)
       if CEILING in rates:
         share = _divide(costs, rates[CEILING])
     figures[alternative.name] = Figures(
-      found, Summary.of(found), ratio, cost_rate, share
+      found,
+      Summary.of(found),
+      alternative.baseline,
+      ratio,
+      cost_rate,
+      share,
     )
   return figures
 
@@ -91,41 +98,41 @@ def _divide(values: Sequence[float], others: Sequence[float]) -> Summary:
 def table(
   benchmark: harness.Benchmark, figures: Mapping[str, Figures]
 ) -> rich.table.Table:
-  """One row per alternative; spreads as minimum to maximum in brackets."""
-  with_costs = any(x.cost_rate for x in figures.values())
-  with_shares = any(x.share for x in figures.values())
+  """One row per alternative; minimum and maximum in brackets."""
+  headers = [f'{benchmark.unit}/s']
+  if any(x.cost_rate for x in figures.values()):
+    headers.append(f'{benchmark.cost_unit}/s')
+  if any(x.share for x in figures.values()):
+    headers.append('of the ceiling')
+  if any(x.ratio for x in figures.values()):
+    headers.append('ratio')
   result = rich.table.Table(title=benchmark.title, box=rich.box.SIMPLE)
   result.add_column('', no_wrap=True)
-  headers = [f'{benchmark.unit}/s']
-  if with_costs:
-    headers.append(f'{benchmark.cost_unit}/s')
-  if with_shares:
-    headers.append('of the ceiling')
-  if benchmark.baseline:
-    headers.append(f'to {benchmark.baseline}')
   for header in headers:
     result.add_column(header, justify='right', no_wrap=True)
   for name, found in figures.items():
-    is_ceiling = name == CEILING and benchmark.ceiling is not None
-    label = benchmark.ceiling.name if is_ceiling else name  # type: ignore[union-attr]
-    cells = ['' if is_ceiling else _cell(found.rate)]
-    if with_costs:
-      cells.append(_cell(found.cost_rate))
-    if with_shares:
-      cells.append(_cell(found.share, '.1%'))
-    if benchmark.baseline:
-      cells.append(_cell(found.ratio, '.2f'))
-    result.add_row(label, *cells)
+    label, rate = name, _cell(found.rate)
+    if name == CEILING and benchmark.ceiling:
+      label, rate = benchmark.ceiling.name, ''
+    cells = {
+      f'{benchmark.unit}/s': rate,
+      f'{benchmark.cost_unit}/s': _cell(found.cost_rate),
+      'of the ceiling': _cell(found.share, '.1%'),
+      'ratio': _cell(found.ratio, '.2f'),
+    }
+    if found.ratio:
+      cells['ratio'] += f' x {found.baseline}'
+    result.add_row(label, *(cells[header] for header in headers))
   return result
 
 
 def _cell(summary: Summary | None, form: str = ',.4g') -> str:
   if summary is None:
     return ''
-  return (
-    f'{summary.median:{form}} '
-    f'({summary.minimum:{form}} to {summary.maximum:{form}})'
-  )
+  median = f'{summary.median:{form}}'
+  if summary.minimum == summary.maximum:
+    return median
+  return f'{median} ({summary.minimum:{form}}-{summary.maximum:{form}})'
 
 
 def as_json(
@@ -138,7 +145,6 @@ def as_json(
   return {
     'title': benchmark.title,
     'unit': benchmark.unit,
-    'baseline': benchmark.baseline,
     'cost_unit': benchmark.cost_unit,
     'ceiling': benchmark.ceiling.name if benchmark.ceiling else '',
     'machine': dict(machine),
