@@ -9,6 +9,7 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -64,14 +65,36 @@ class Child:
       raise harness.FailedError(f'{type(error).__name__}: {error}') from error
 
 
+def make_run(
+  make: Callable[..., Run], args: Sequence[Any], xla_flags: str = ''
+) -> Run:
+  """make(*args) in this process or, with XLA flags, in one that has them.
+
+  Raises:
+    harness.FailedError: as `Child`.
+  """
+  if not xla_flags:
+    return make(*args)
+  return Child(make, args, {'XLA_FLAGS': xla_flags}).run
+
+
 def _prepare(
   make: Callable[..., Run], args: Sequence[Any], cores: Sequence[int] | None
 ) -> None:
   # The runs to come find it here; the process has no other memory.
   global _run  # noqa: PLW0603
+  threading.Thread(target=_end_with_parent, daemon=True).start()
   if cores is not None:
     os.sched_setaffinity(0, cores)
   _run = make(*args)
+
+
+def _end_with_parent() -> None:
+  """A killed parent cannot tell its children to end."""
+  parent = multiprocessing.parent_process()
+  if parent is not None:
+    parent.join()
+    os._exit(1)
 
 
 def _call() -> harness.Measurement:

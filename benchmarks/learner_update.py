@@ -174,12 +174,8 @@ def make() -> harness.Benchmark:
   ) -> None:
     work = costs.measure(config)
     for phase in _PHASE.value:
-      args = (config, phase, is_plain, seconds)
-      environment = {'XLA_FLAGS': xla_flags}
-      run = (
-        children.Child(make_run, args, environment).run
-        if xla_flags
-        else make_run(*args)
+      run = children.make_run(
+        make_run, (config, phase, is_plain, seconds), xla_flags
       )
       gflop = work.update(config.learning)
       if phase == 'forward':
