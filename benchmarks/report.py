@@ -100,7 +100,8 @@ def table(
 ) -> rich.table.Table:
   """One row per alternative; minimum and maximum in brackets."""
   headers = [f'{benchmark.unit}/s']
-  if any(x.cost_rate for x in figures.values()):
+  in_costs = benchmark.cost_unit == benchmark.unit
+  if not in_costs and any(x.cost_rate for x in figures.values()):
     headers.append(f'{benchmark.cost_unit}/s')
   if any(x.share for x in figures.values()):
     headers.append('of the ceiling')
@@ -113,10 +114,11 @@ def table(
   for name, found in figures.items():
     label, rate = name, _cell(found.rate)
     if name == CEILING and benchmark.ceiling:
-      label, rate = benchmark.ceiling.name, ''
+      label = benchmark.ceiling.name
+      rate = rate if in_costs else ''
     cells = {
-      f'{benchmark.unit}/s': rate,
       f'{benchmark.cost_unit}/s': _cell(found.cost_rate),
+      f'{benchmark.unit}/s': rate,
       'of the ceiling': _cell(found.share, '.1%'),
       'ratio': _cell(found.ratio, '.2f'),
     }
