@@ -37,9 +37,6 @@ _BATCHES = flags.DEFINE_list(
 _THREADS = flags.DEFINE_list(
   'env_threads', ['1', '2'], 'Threads of the environments.'
 )
-_XLA_FLAGS = flags.DEFINE_multi_string(
-  'xla_flags', [], 'Policy and actor again in processes with these XLA_FLAGS.'
-)
 
 _SECONDS = 1.0
 
@@ -144,7 +141,9 @@ def _policies(
   config: schema.Config, sizes: list[int], gflop: float
 ) -> Iterator[harness.Alternative]:
   seconds, first = settings.seconds(_SECONDS), f'policy {sizes[0]}'
-  for size, xla_flags in itertools.product(sizes, ['', *_XLA_FLAGS.value]):
+  for size, xla_flags in itertools.product(
+    sizes, ['', *settings.XLA_FLAGS.value]
+  ):
     run = children.make_run(make_policy, (config, size, seconds), xla_flags)
     name = _name(f'policy {size}', xla_flags)
     yield harness.Alternative(name, run, gflop, first)
@@ -167,7 +166,7 @@ def _actors(
   seconds = settings.seconds(_SECONDS)
   first = _name(f'actor {sizes[0]}', f'{threads[0]} threads')
   for size, count, xla_flags in itertools.product(
-    sizes, threads, ['', *_XLA_FLAGS.value]
+    sizes, threads, ['', *settings.XLA_FLAGS.value]
   ):
     config = settings.config(
       f'runtime.envs_per_actor={size}',

@@ -17,15 +17,15 @@ _ITEMS = flags.DEFINE_integer('items', 8, 'Unrolls in the queue per batch.', 1)
 _ENVS = flags.DEFINE_integer(
   'envs', 1, 'Environments that make one unroll together.', 1
 )
-_LENGTH = flags.DEFINE_integer('unroll_length', 50, 'Agent steps of each.', 1)
 
+_LENGTH = 50
 _SECONDS = 1.0
 
 
 def make() -> harness.Benchmark:
   """All hops, and the whole way through every queue that can run here."""
   sizes = [
-    f'learning.unroll_length={_LENGTH.value}',
+    f'learning.unroll_length={settings.UNROLL_LENGTH.value or _LENGTH}',
     f'learning.batch_size={_ENVS.value * _ITEMS.value}',
     f'runtime.envs_per_actor={_ENVS.value}',
     *frame_sizes.settings(),

@@ -16,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from attn_agents.environments import factory
-from benchmarks import frame_sizes, harness, packing
+from benchmarks import frame_sizes, harness, packing, settings
 from configs import resolution, schema
 
 _GAMES = flags.DEFINE_list(
@@ -31,7 +31,6 @@ _UNROLLS = flags.DEFINE_integer('unrolls', 4, 'Unrolls of each game.', 1)
 _BETWEEN = flags.DEFINE_integer(
   'between', 300, 'Agent steps left out between two unrolls.', 0
 )
-_LENGTH = flags.DEFINE_integer('unroll_length', 50, 'Agent steps of each.', 1)
 _STICKY = flags.DEFINE_float(
   'sticky', 0.25, 'Chance that the emulator repeats the action before.', 0, 1
 )
@@ -40,13 +39,15 @@ _FIRE_RESET = flags.DEFINE_bool(
 )
 
 _SMOKE_GAMES = ['breakout']
+_LENGTH = 50
 _SECONDS = 0.5
 _KINDS = ('shifted', 'repeated', 'filled', 'other')
 
 
 def make() -> harness.Benchmark:
   """Packing and unpacking by every way there is here."""
-  games, unrolls, length = _GAMES.value, _UNROLLS.value, _LENGTH.value
+  games, unrolls = _GAMES.value, _UNROLLS.value
+  length = settings.UNROLL_LENGTH.value or _LENGTH
   between, seconds = _BETWEEN.value, _SECONDS
   if harness.SMOKE.value:
     games, unrolls, length, between, seconds = _SMOKE_GAMES, 1, 4, 0, 0.0

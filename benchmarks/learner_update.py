@@ -39,12 +39,6 @@ _PHASE = flags.DEFINE_list(
   'What to time: forward (the network over an unroll), gradient (and back), '
   'update (with loss and optimiser).',
 )
-_BATCH_SIZE = flags.DEFINE_integer(
-  'batch_size', None, 'Unrolls per update; that of the preset if unset.', 1
-)
-_UNROLL_LENGTH = flags.DEFINE_integer(
-  'unroll_length', None, 'Agent steps per unroll.', 1
-)
 _PLAIN = flags.DEFINE_bool('plain', True, 'Compare with the plain form.')
 _PLAIN_BATCH_SIZE = flags.DEFINE_integer(
   'plain_batch_size', None, 'Unrolls per update of the plain form.', 1
@@ -56,9 +50,6 @@ _VARIANT = flags.DEFINE_multi_string(
   'variant',
   [],
   "'name: section.field=value ...': our form under other settings.",
-)
-_XLA_FLAGS = flags.DEFINE_multi_string(
-  'xla_flags', [], 'Our form in a process with these XLA_FLAGS.'
 )
 
 _SECONDS = 2.0
@@ -156,13 +147,16 @@ def make() -> harness.Benchmark:
   """All phases of all forms that the flags ask for."""
   for phase in _PHASE.value:
     errors.choice('--phases', phase, _PHASES)
-  sizes = _sizes(_BATCH_SIZE.value, _UNROLL_LENGTH.value)
-  config = settings.config(*sizes)
+  config = settings.config()
+  sizes = {
+    'learning.batch_size': _PLAIN_BATCH_SIZE.value,
+    'learning.unroll_length': _PLAIN_UNROLL_LENGTH.value,
+  }
   plain_config = settings.config(
-    *sizes, *_sizes(_PLAIN_BATCH_SIZE.value, _PLAIN_UNROLL_LENGTH.value)
+    *(f'{name}={value}' for name, value in sizes.items() if value)
   )
   variants = {
-    name: settings.config(*sizes, *changes)
+    name: settings.config(*changes)
     for name, changes in map(_parse_variant, _VARIANT.value)
   }
   ceiling, cost = peak.ceiling(), costs.measure(config)
@@ -190,7 +184,7 @@ def make() -> harness.Benchmark:
   add('ours', config, False)
   for name, variant in variants.items():
     add(name, variant, False)
-  for xla_flags in _XLA_FLAGS.value:
+  for xla_flags in settings.XLA_FLAGS.value:
     add(xla_flags, config, False, xla_flags)
   if _PLAIN.value:
     add('plain', plain_config, True)
@@ -203,11 +197,6 @@ def make() -> harness.Benchmark:
     ceiling=ceiling,
     details={'cost_per_row': dataclasses.asdict(cost)},
   )
-
-
-def _sizes(batch_size: int | None, unroll_length: int | None) -> list[str]:
-  wishes = {'batch_size': batch_size, 'unroll_length': unroll_length}
-  return [f'learning.{k}={v}' for k, v in wishes.items() if v]
 
 
 def _shape(config: schema.Config) -> str:

@@ -70,7 +70,7 @@ def make() -> harness.Benchmark:
     alternatives.append(
       harness.Alternative(f'{dtype}, all cores', run, baseline=first)
     )
-    if on_cpu and len(cores) > 1:
+    if on_cpu and len(cores) > 1 and not harness.SMOKE.value:
       child = children.Child(
         matmul, (size, dtype, None, seconds), cores=cores[:1]
       )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from attn_agents import types
 from attn_agents.acting import actor
+from benchmarks import harness
 
 
 class Queue(NamedTuple):
@@ -40,6 +41,14 @@ def _reverb(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   )
 
 
+def _in_memory(spec: types.Trajectory, capacity: int, items: int) -> Queue:
+  """The queue of the runtime of one process."""
+  from attn_agents.in_memory import queue
+
+  both = queue.TrajectoryQueue(spec, capacity, items, lambda: False)
+  return Queue(both, both.batches())
+
+
 def _serve_reverb(
   spec: types.Trajectory, capacity: int, pipe: connection.Connection
 ) -> None:
@@ -50,14 +59,21 @@ def _serve_reverb(
   server.wait()
 
 
-_MAKERS: dict[str, tuple[Make, str]] = {'reverb': (_reverb, 'reverb')}
+# Each with the package that it cannot do without.
+_MAKERS: dict[str, tuple[Make, str]] = {
+  'reverb': (_reverb, 'reverb'),
+  'in memory': (_in_memory, 'attn_agents.in_memory'),
+}
 
 
 def available() -> tuple[dict[str, Make], dict[str, str]]:
   """The queues that can run here by name, and why others cannot."""
   makers, missing = {}, {}
   for name, (make, package) in _MAKERS.items():
-    if importlib.util.find_spec(package):
+    # Its processes take longer to start than a smoke test may last.
+    if harness.SMOKE.value and name == 'reverb':
+      missing[name] = 'left out of --smoke'
+    elif importlib.util.find_spec(package):
       makers[name] = make
     else:
       missing[name] = f'{package} not installed'

@@ -14,8 +14,20 @@ PRESET = flags.DEFINE_string(
 )
 GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
 ALGORITHM = flags.DEFINE_string('algorithm', 'vtrace', 'vtrace, a2c or ppo.')
+BATCH_SIZE = flags.DEFINE_integer(
+  'batch_size', None, 'Unrolls per update; that of the preset if unset.', 1
+)
+UNROLL_LENGTH = flags.DEFINE_integer(
+  'unroll_length', None, 'Agent steps per unroll; likewise.', 1
+)
 SET = flags.DEFINE_multi_string(
   'set', [], 'section.field=value of the config; may be repeated.'
+)
+XLA_FLAGS = flags.DEFINE_multi_string(
+  'xla_flags',
+  [],
+  'What is ours again in a process with these XLA_FLAGS, where the benchmark '
+  'computes in its own process; may be repeated.',
 )
 
 # Compile in seconds, and stay what they are.
@@ -43,7 +55,7 @@ def config(*settings: str) -> schema.Config:
   """What the flags say, or the same agent at toy sizes for `--smoke`.
 
   Args:
-    *settings: 'section.field=value', applied after those of `--set`.
+    *settings: 'section.field=value', applied after those of the flags.
 
   Raises:
     ConfigError: one line on what is wrong with the flags.
@@ -53,7 +65,7 @@ def config(*settings: str) -> schema.Config:
     game=game(),
     preset=PRESET.value,
     algorithm=ALGORITHM.value,
-    settings=[*smoke_settings(), *SET.value, *settings],
+    settings=[*chosen(), *settings],
   )
   return resolution.resolve(
     request,
@@ -68,16 +80,25 @@ def game() -> str:
   return 'catch' if harness.SMOKE.value else GAME.value
 
 
-def smoke_settings() -> tuple[str, ...]:
-  """What `--smoke` makes smaller; nothing without it."""
+def seconds(value: float) -> float:
+  """Least length of one measurement: `value`, or nothing for `--smoke`."""
+  return 0.0 if harness.SMOKE.value else value
+
+
+def chosen() -> list[str]:
+  """The flags as 'section.field=value', what `--smoke` makes smaller first."""
+  sizes = {
+    'learning.batch_size': BATCH_SIZE.value,
+    'learning.unroll_length': UNROLL_LENGTH.value,
+  }
+  asked = [f'{name}={value}' for name, value in sizes.items() if value]
+  return [*_smoke_settings(), *asked, *SET.value]
+
+
+def _smoke_settings() -> tuple[str, ...]:
   if not harness.SMOKE.value:
     return ()
   plain = resolution.Request(agent=AGENT.value, preset=PRESET.value)
   resolution.check_names(plain)
   network = resolution.resolve(plain, 'cpu', 1, 1).network
   return (*_SMOKE_SIZES[type(network)], *_SMOKE_RUN)
-
-
-def seconds(value: float) -> float:
-  """Least length of one measurement: `value`, or nothing for `--smoke`."""
-  return 0.0 if harness.SMOKE.value else value

@@ -40,7 +40,7 @@ def run_local(runtime: str) -> list[str]:
   Raises:
     ConfigError: naming the agent, game, preset or setting that does not exist.
   """
-  values = [*settings.smoke_settings(), *settings.SET.value]
+  values = settings.chosen()
   resolution.check_names(
     resolution.Request(
       agent=settings.AGENT.value,
