@@ -33,7 +33,7 @@ _SIZES = {
 }
 
 
-def _config(agent: str) -> schema.Config:
+def _config(agent: str, **options) -> schema.Config:
   """The agent's paper preset, thin, with 33 x 26 RGB frames."""
   config = agents.make(agent, 'paper')
   sizes = dict(_SIZES[type(config.network)])
@@ -42,7 +42,7 @@ def _config(agent: str) -> schema.Config:
   height, width, _ = tiny.OBSERVATION_SHAPE
   return dataclasses.replace(
     config,
-    network=dataclasses.replace(config.network, **sizes),
+    network=dataclasses.replace(config.network, **sizes, **options),
     environment=schema.EnvironmentConfig(height=height, width=width),
   )
 
@@ -77,9 +77,12 @@ def _assert_close(ours, theirs):
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * scale, err_msg=name)
 
 
-@pytest.mark.parametrize('agent', agents.AGENTS)
-def test_values_and_gradients_are_those_of_plain_flax(agent):
-  config = _config(agent)
+@pytest.mark.parametrize(
+  ('agent', 'options'),
+  [*((agent, {}) for agent in agents.AGENTS), ('s3ta', {'remat': True})],
+)
+def test_values_and_gradients_are_those_of_plain_flax(agent, options):
+  config = _config(agent, **options)
   fast = registry.make_network(config, tiny.NUM_ACTIONS)
   slow = plain.make_network(config, tiny.NUM_ACTIONS)
   params, state = tiny.random_params(fast), _mid_episode_state(fast)
