@@ -72,13 +72,16 @@ class _Torso(nn.Module):
   @nn.compact
   def __call__(self, frames: jax.Array) -> jax.Array:
     config, outputs = self.config, frames / 255.0
-    for channels, kernel, stride in zip(
+    layers = zip(
       config.conv_channels,
       config.conv_kernels,
       config.conv_strides,
       strict=True,
-    ):
-      conv = nn.Conv(channels, (kernel, kernel), (stride, stride))
+    )
+    for index, (channels, kernel, stride) in enumerate(layers):
+      conv = nn.Conv(
+        channels, (kernel, kernel), (stride, stride), name=f'conv_{index}'
+      )
       outputs = nn.relu(conv(outputs))
     return outputs
 
@@ -91,18 +94,8 @@ class _ConvLSTM(nn.Module):
     self, inputs: jax.Array, state: recurrent.LSTMState
   ) -> recurrent.LSTMState:
     gates = nn.Conv(4 * self.features, (3, 3), name='conv_x')(inputs)
-    gates += _HiddenHalf(self.features, name='step')(state.hidden)
+    gates += nn.Conv(4 * self.features, (3, 3), name='conv_h')(state.hidden)
     return plain_layers.lstm(gates, state.cell)
-
-
-class _HiddenHalf(nn.Module):
-  """Only there so that its parameters are found where S3TA has them."""
-
-  features: int
-
-  @nn.compact
-  def __call__(self, hidden: jax.Array) -> jax.Array:
-    return nn.Conv(4 * self.features, (3, 3), name='conv_h')(hidden)
 
 
 class _PolicyCore(nn.Module):

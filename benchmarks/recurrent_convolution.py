@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from absl import flags
 
 from attn_agents import types
-from attn_agents.networks import convolution, recurrent, torsos
+from attn_agents.networks import conv_lstm, convolution, recurrent, torsos
 from benchmarks import children, harness, settings
 from configs import errors, schema
 from configs.agents import s3ta
@@ -57,8 +57,8 @@ def _make_run(
   height, width = torsos.output_size(
     config.environment.height, config.environment.width, network.conv_strides
   )
-  core = recurrent.ConvLSTM(
-    network.vision_channels, convolution=method, remat=network.remat
+  core = conv_lstm.ConvLSTM(
+    network.vision_channels, method, network.dtype, network.remat
   )
   inputs = jax.random.normal(
     jax.random.key(0), (rows, batch, height, width, network.conv_channels[-1])
