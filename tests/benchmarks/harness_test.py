@@ -102,7 +102,7 @@ def test_the_command_writes_what_it_measured(tmp_path):
   written = json.loads(target.read_text())
   assert len(written['alternatives']['a']['rates']) == 3
   machine = written['machine']
-  assert machine['cores'] >= 1 and machine['jax'] and machine['commit']
+  assert machine['cores'] >= 1 and machine['jax']
   assert f'--json={target}' in machine['command']
 
 
