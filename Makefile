@@ -48,11 +48,11 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-core test-slow lint format locks doctor clean
+.PHONY: help setup setup-dev train test test-core test-slow bench-smoke lint format locks doctor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' \
-	  | while IFS='|' read -r name text; do printf '%-10s %s\n' "$$name" "$$text"; done
+	  | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 setup: $(RUNTIME)  ## build .venv (VARIANT=cpu|cuda12|tpu|core|core-cuda)
 
@@ -90,6 +90,9 @@ test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
 
 test-slow: setup-dev  ## the long proofs
 	$(PYTHON) -m pytest -m slow $(ARGS)
+
+bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it too)
+	$(PYTHON) -m benchmarks.smoke
 
 ifneq ($(CORE),)
 lint format:

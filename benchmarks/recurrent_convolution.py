@@ -1,66 +1,70 @@
-"""Times the ConvLSTM scan, forward and backward, in both convolutions.
+"""Times the ConvLSTM's scan, forward and backward, in each convolution.
 
-    python benchmarks/recurrent_convolution.py [--preset=small] [--repeats=5]
+    python -m benchmarks.recurrent_convolution --preset=small
 
-Prints the time of XLA's own convolution divided by that of patches and a
-matrix product, pair by pair, since absolute times do not hold on a busy
-machine. Only the vision core's recurrence is timed; all else is the same.
+Only the vision core's recurrence is timed; all else is the same. Ratios are to
+XLA's own convolution, 'lax'.
 """
 
-import argparse
-import statistics
-import time
-from collections.abc import Callable
+import sys
 
 import jax
 import jax.numpy as jnp
+from absl import flags
 
 from attn_agents import types
-from attn_agents.networks import recurrent, torsos
-from configs import agents, schema
+from attn_agents.networks import conv_lstm, convolution, recurrent, torsos
+from benchmarks import children, harness, settings
+from configs import errors, schema
 from configs.agents import s3ta
 
+_BATCH_SIZE = flags.DEFINE_integer(
+  'scan_batch_size', 8, 'Environments side by side.', 1
+)
 
-def main() -> None:
-  """Prints one line per repetition and the median ratio."""
-  parser = argparse.ArgumentParser()
-  parser.add_argument('--preset', choices=('small', 'paper'), default='small')
-  parser.add_argument('--batch_size', type=int, default=8)
-  parser.add_argument('--repeats', type=int, default=5)
-  args = parser.parse_args()
-  config = agents.make('s3ta', args.preset)
-  times = {
-    method: _make(config, args.batch_size, method)
-    for method in ('lax', 'patches')
-  }
-  ratios = []
-  for _ in range(args.repeats):
-    lax, patches = times['lax'](), times['patches']()
-    ratios.append(lax / patches)
-    print(f'lax {lax:.3f} s, patches {patches:.3f} s, ratio {ratios[-1]:.1f}')
-  print(f'median ratio lax / patches: {statistics.median(ratios):.1f}')
+_BASELINE = 'lax'
+_SECONDS = 1.0
 
 
-def _make(
-  config: schema.Config, batch_size: int, method: str
-) -> Callable[[], float]:
-  """Returns a function that times one forward and backward pass."""
-  network, rows = config.network, config.learning.unroll_length + 1
-  assert isinstance(network, s3ta.S3TAConfig)
+def make() -> harness.Benchmark:
+  """Every form of the convolution, at the agent's sizes."""
+  config = settings.config()
+  if not isinstance(config.network, s3ta.S3TAConfig):
+    raise errors.ConfigError(
+      f'--agent={config.agent} has no ConvLSTM; expected s3ta or a variant'
+    )
+  batch = 1 if harness.SMOKE.value else _BATCH_SIZE.value
+  return harness.Benchmark(
+    title=f'ConvLSTM of {config.agent}, {config.preset}, {batch} environments',
+    unit='agent steps',
+    alternatives=[
+      harness.Alternative(
+        method,
+        _make_run(config, config.network, batch, method),
+        baseline=_BASELINE,
+      )
+      for method in convolution.METHODS
+      if method != 'auto'
+    ],
+  )
+
+
+def _make_run(
+  config: schema.Config, network: s3ta.S3TAConfig, batch: int, method: str
+) -> children.Run:
+  """One forward and backward pass; units are agent steps."""
+  rows = config.learning.unroll_length + 1
   height, width = torsos.output_size(
     config.environment.height, config.environment.width, network.conv_strides
   )
-  core = recurrent.ConvLSTM(
-    network.vision_channels, convolution=method, remat=network.remat
+  core = conv_lstm.ConvLSTM(
+    network.vision_channels, method, network.dtype, network.remat
   )
   inputs = jax.random.normal(
-    jax.random.key(0),
-    (rows, batch_size, height, width, network.conv_channels[-1]),
+    jax.random.key(0), (rows, batch, height, width, network.conv_channels[-1])
   )
-  is_first = jnp.zeros((rows, batch_size), bool)
-  state = recurrent.zero_state(
-    (batch_size, height, width, network.vision_channels)
-  )
+  is_first = jnp.zeros((rows, batch), bool)
+  state = recurrent.zero_state((batch, height, width, network.vision_channels))
   params = core.init(jax.random.key(1), inputs[:1], is_first[:1], state)
 
   @jax.jit
@@ -69,15 +73,13 @@ def _make(
       lambda p: jnp.sum(core.apply(p, inputs, is_first, state)[0] ** 2)
     )(params)
 
-  jax.block_until_ready(gradient(params))
-
-  def run() -> float:
-    start = time.perf_counter()
+  def call() -> None:
     jax.block_until_ready(gradient(params))
-    return time.perf_counter() - start
 
-  return run
+  call()
+  seconds = settings.seconds(_SECONDS)
+  return lambda: harness.repeat(call, (rows - 1) * batch, seconds)
 
 
 if __name__ == '__main__':
-  main()
+  sys.exit(harness.run(make))

@@ -1,0 +1,68 @@
+"""How much work an agent step is, whoever does it.
+
+XLA's cost analysis of the plain network at one row, so that the figure is that
+of the function and not of the form in which it is computed: multiplications
+with padding, patches gathered twice and steps recomputed count for nothing.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from attn_agents import types
+from benchmarks import batches, plain
+from configs import algorithms, schema
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """Of one row of one environment.
+
+  Attributes:
+    forward: GFLOP from pixels to policy and value.
+    backward: GFLOP of the gradient beyond that.
+    observation_bytes: as uint8.
+    state_bytes: of the recurrent state.
+  """
+
+  forward: float
+  backward: float
+  observation_bytes: int
+  state_bytes: int
+
+  def unroll(self, length: int) -> float:
+    """GFLOP forward per agent step: T steps take T + 1 rows."""
+    return self.forward * (length + 1) / length
+
+  def update(self, learning: algorithms.LearningConfig) -> float:
+    """GFLOP per agent step of an update; the optimiser is not counted."""
+    forward = self.unroll(learning.unroll_length)
+    if isinstance(learning, algorithms.PPOConfig):
+      return forward + learning.num_epochs * (self.forward + self.backward)
+    # The last row's value is not differentiated.
+    return forward + self.backward
+
+
+def measure(config: schema.Config) -> Cost:
+  """Lets XLA count; runs nothing."""
+  network = plain.make_network(config, batches.NUM_ACTIONS)
+  inputs = batches.network_input(batches.random_timestep(config, (1, 1)))
+  state = network.initial_state(1)
+  params = jax.eval_shape(network.init, jax.random.key(0), inputs, state)
+
+  def forward(params: types.Nest) -> jax.Array:
+    outputs, _ = network.apply(params, inputs, state)
+    return jnp.sum(outputs.policy_logits) + jnp.sum(outputs.baseline)
+
+  def gflop(function: types.Nest) -> float:
+    analysis = jax.jit(function).lower(params).cost_analysis() or {}
+    return analysis['flops'] / 1e9
+
+  once = gflop(forward)
+  return Cost(
+    forward=once,
+    backward=gflop(jax.value_and_grad(forward)) - once,
+    observation_bytes=inputs.observation.size,
+    state_bytes=sum(x.nbytes for x in jax.tree.leaves(state)),
+  )

@@ -1,0 +1,63 @@
+"""Times the way of the data, hop by hop: emulator to the learner's device.
+
+    python -m benchmarks.data_path --size=210x160x3
+
+A random policy stands in for the network, so that what remains is the moving of
+unrolls: environment, actor, queue, feeder, and all of them together. The
+ceiling is a plain copy of the same bytes from array to array.
+"""
+
+import sys
+
+from absl import flags
+
+from benchmarks import data_hops, frame_sizes, harness, queues, settings
+
+_ITEMS = flags.DEFINE_integer('items', 8, 'Unrolls in the queue per batch.', 1)
+_ENVS = flags.DEFINE_integer(
+  'envs', 1, 'Environments that make one unroll together.', 1
+)
+
+_LENGTH = 50
+_SECONDS = 1.0
+
+
+def make() -> harness.Benchmark:
+  """All hops, and the whole way through every queue that can run here."""
+  sizes = [
+    f'learning.unroll_length={settings.UNROLL_LENGTH.value or _LENGTH}',
+    f'learning.batch_size={_ENVS.value * _ITEMS.value}',
+    f'runtime.envs_per_actor={_ENVS.value}',
+    *frame_sizes.settings(),
+  ]
+  if harness.SMOKE.value:
+    sizes = ['runtime.envs_per_actor=1']
+  config = settings.config(*sizes)
+  env = config.environment
+  makers, skipped = queues.available()
+  hops = data_hops.Hops(config, settings.seconds(_SECONDS))
+  runs = {
+    'environment': hops.environment(),
+    'environment, actor': hops.actor(),
+    **{f'queue, {name}': hops.queue(make) for name, make in makers.items()},
+    'feeder, device': hops.feeder(),
+    **{f'whole, {name}': hops.whole(make) for name, make in makers.items()},
+  }
+  return harness.Benchmark(
+    title=f'Data path: unrolls of {config.learning.unroll_length} x '
+    f'{config.runtime.envs_per_actor} x {env.height}x{env.width}x'
+    f'{env.channels}, {hops.megabytes:.3g} MB each',
+    unit='unrolls',
+    alternatives=[
+      harness.Alternative(name, run, hops.megabytes)
+      for name, run in runs.items()
+    ],
+    cost_unit='MB',
+    ceiling=harness.Alternative('copy from array to array', hops.copy(), 1.0),
+    skipped=skipped,
+    details={'megabytes_per_unroll': hops.megabytes},
+  )
+
+
+if __name__ == '__main__':
+  sys.exit(harness.run(make))

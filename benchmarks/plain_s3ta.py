@@ -1,0 +1,155 @@
+"""S3TA in plain Flax; see `plain`."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attn_agents import types
+from attn_agents.networks import recurrent, s3ta, spatial_basis
+from benchmarks import plain_layers
+from configs.agents import s3ta as s3ta_config
+
+
+class PlainS3TA(nn.Module):
+  """`s3ta.S3TA`, attributes and parameters alike."""
+
+  config: s3ta_config.S3TAConfig
+  num_actions: int
+  observation_size: tuple[int, int]
+  max_abs_reward: float
+
+  @nn.nowrap
+  def initial_state(self, batch_size: int) -> s3ta.S3TAState:
+    """Zeros for a batch of B."""
+    height, width = self.observation_size
+    for stride in self.config.conv_strides:
+      height, width = -(-height // stride), -(-width // stride)
+    shape = (batch_size, height, width, self.config.vision_channels)
+    return s3ta.S3TAState(
+      recurrent.LSTMState(jnp.zeros(shape), jnp.zeros(shape)),
+      plain_layers.zero_lstm(batch_size, self.config.policy_core_size),
+    )
+
+  @nn.compact
+  def __call__(
+    self, inputs: types.NetworkInput, core_state: s3ta.S3TAState
+  ) -> tuple[types.NetworkOutput, s3ta.S3TAState]:
+    """Runs over rows [T, B]."""
+    rows, batch = inputs.is_first.shape
+    frames = jnp.reshape(
+      inputs.observation, (rows * batch, *inputs.observation.shape[2:])
+    )
+    seen = _Torso(self.config, name='torso')(frames)
+    seen = jnp.reshape(seen, (rows, batch, *seen.shape[1:]))
+    action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
+    reward = plain_layers.clip(inputs.reward, self.max_abs_reward)
+
+    def step(module: nn.Module, state: s3ta.S3TAState, row: Any) -> Any:
+      seen, action, reward, is_first = row
+      state, action, reward = plain_layers.reset(
+        is_first, (state, action, reward)
+      )
+      vision = _ConvLSTM(self.config.vision_channels, name='vision_core')(
+        seen, state.vision
+      )
+      policy = _PolicyCore(self.config, name='policy_core')(
+        vision.hidden, action, reward, state.policy
+      )
+      return s3ta.S3TAState(vision, policy), policy.hidden
+
+    core_state, hidden = plain_layers.scan(step)(
+      self, core_state, (seen, action, reward, inputs.is_first)
+    )
+    hidden = nn.relu(nn.Dense(self.config.head_hidden, name='head')(hidden))
+    return plain_layers.heads(hidden, self.num_actions), core_state
+
+
+class _Torso(nn.Module):
+  config: s3ta_config.S3TAConfig
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    config, outputs = self.config, frames / 255.0
+    layers = zip(
+      config.conv_channels,
+      config.conv_kernels,
+      config.conv_strides,
+      strict=True,
+    )
+    for index, (channels, kernel, stride) in enumerate(layers):
+      conv = nn.Conv(
+        channels, (kernel, kernel), (stride, stride), name=f'conv_{index}'
+      )
+      outputs = nn.relu(conv(outputs))
+    return outputs
+
+
+class _ConvLSTM(nn.Module):
+  features: int
+
+  @nn.compact
+  def __call__(
+    self, inputs: jax.Array, state: recurrent.LSTMState
+  ) -> recurrent.LSTMState:
+    gates = nn.Conv(4 * self.features, (3, 3), name='conv_x')(inputs)
+    gates += nn.Conv(4 * self.features, (3, 3), name='conv_h')(state.hidden)
+    return plain_layers.lstm(gates, state.cell)
+
+
+class _PolicyCore(nn.Module):
+  config: s3ta_config.S3TAConfig
+
+  @nn.compact
+  def __call__(
+    self,
+    features: jax.Array,
+    action: jax.Array,
+    reward: jax.Array,
+    state: recurrent.LSTMState,
+  ) -> recurrent.LSTMState:
+    config = self.config
+    batch, height, width, _ = features.shape
+    basis = spatial_basis.spatial_basis(height, width, config.basis)
+    tiled = jnp.broadcast_to(basis, (batch, *basis.shape))
+    keys = jnp.concatenate(
+      [features[..., : config.key_channels], tiled], axis=-1
+    )
+    values = jnp.concatenate(
+      [features[..., config.key_channels :], tiled], axis=-1
+    )
+    queries = self._queries(state.hidden, keys.shape[-1])
+    if queries is None:
+      normed = keys
+      if not config.norm_includes_basis:
+        normed = features[..., : config.key_channels]
+      logits = jnp.sqrt(jnp.sum(normed**2, axis=-1))[:, None]
+      asked = []
+    else:
+      logits = jnp.einsum('bqk,bijk->bqij', queries, keys)
+      asked = [jnp.reshape(queries, (batch, -1))]
+    attention = jax.nn.softmax(logits, axis=(-2, -1))
+    answers = jnp.einsum('bqij,bijv->bqv', attention, values)
+    joined = jnp.concatenate(
+      [*asked, jnp.reshape(answers, (batch, -1)), action, reward[:, None]],
+      axis=-1,
+    )
+    sizes = (*config.answer_hidden, config.answer_size)
+    processed = plain_layers.MLP(sizes, name='answer')(joined)
+    return plain_layers.LSTM(config.policy_core_size, name='lstm')(
+      processed, state
+    )
+
+  def _queries(self, hidden: jax.Array, size: int) -> jax.Array | None:
+    config = self.config
+    shape = (config.num_queries, size)
+    if config.queries == 'l2_norm':
+      return None
+    if config.queries == 'fixed':
+      query = self.param('query', nn.initializers.normal(size**-0.5), shape)
+      return jnp.broadcast_to(query, (hidden.shape[0], *shape))
+    sizes = (*config.query_hidden, config.num_queries * size)
+    return jnp.reshape(
+      plain_layers.MLP(sizes, name='query')(hidden), (-1, *shape)
+    )

@@ -1,0 +1,111 @@
+"""Every agent's network against the same one in plain Flax and autodiff."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attn_agents.networks import registry
+from benchmarks import plain
+from configs import agents, schema
+from configs.agents import impala_ff, s3ta
+from tests.networks import tiny
+
+_ROWS, _BATCH = 5, 3
+# Thin, but with the options that make an agent what it is.
+_SIZES = {
+  s3ta.S3TAConfig: {
+    'conv_channels': (4, 6),
+    'vision_channels': 12,
+    'query_hidden': (16,),
+    'answer_hidden': (24,),
+    'answer_size': 20,
+    'policy_core_size': 10,
+    'head_hidden': 14,
+  },
+  impala_ff.ResNetConfig: {
+    'channels': (3, 4),
+    'blocks_per_section': 1,
+    'hidden_size': 12,
+  },
+}
+
+
+def _config(agent: str, **options) -> schema.Config:
+  """The agent's paper preset, thin, with 33 x 26 RGB frames."""
+  config = agents.make(agent, 'paper')
+  sizes = dict(_SIZES[type(config.network)])
+  if getattr(config.network, 'lstm_size', 0):
+    sizes['lstm_size'] = 7
+  height, width, _ = tiny.OBSERVATION_SHAPE
+  return dataclasses.replace(
+    config,
+    network=dataclasses.replace(config.network, **sizes, **options),
+    environment=schema.EnvironmentConfig(height=height, width=width),
+  )
+
+
+def _mid_episode_state(module):
+  rng = np.random.default_rng(1)
+  return jax.tree.map(
+    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
+    module.initial_state(_BATCH),
+  )
+
+
+def _inputs(config):
+  """Rows with an episode's start in the middle, and at the first row."""
+  inputs = tiny.random_inputs(_ROWS, _BATCH, config.environment)
+  inputs.is_first[2, 0] = inputs.is_first[0, 1] = True
+  inputs.reward[...] *= 3.0
+  return inputs
+
+
+def _assert_close(ours, theirs):
+  """Each array to 1e-4 of its largest entry."""
+  assert jax.tree.structure(ours) == jax.tree.structure(theirs)
+  for (path, a), b in zip(
+    jax.tree_util.tree_leaves_with_path(ours),
+    jax.tree.leaves(theirs),
+    strict=True,
+  ):
+    name, scale = jax.tree_util.keystr(path), np.max(np.abs(b))
+    assert a.shape == b.shape, name
+    assert scale > 0, name
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * scale, err_msg=name)
+
+
+@pytest.mark.parametrize(
+  ('agent', 'options'),
+  [*((agent, {}) for agent in agents.AGENTS), ('s3ta', {'remat': True})],
+)
+def test_values_and_gradients_are_those_of_plain_flax(agent, options):
+  config = _config(agent, **options)
+  fast = registry.make_network(config, tiny.NUM_ACTIONS)
+  slow = plain.make_network(config, tiny.NUM_ACTIONS)
+  params, state = tiny.random_params(fast), _mid_episode_state(fast)
+  inputs = _inputs(config)
+  rng = np.random.default_rng(2)
+  weights = rng.normal(size=(_ROWS, _BATCH, tiny.NUM_ACTIONS + 1))
+
+  def run(module):
+    def loss(params):
+      outputs, after = module.apply({'params': params}, inputs, state)
+      joined = jnp.concatenate(
+        [outputs.policy_logits, outputs.baseline[..., None]], axis=-1
+      )
+      # The state after must carry gradients too, as in a longer unroll.
+      rest = sum(jnp.sum(x) for x in jax.tree.leaves(after))
+      return jnp.sum(weights * jnp.sin(joined)) + 0.1 * rest, (outputs, after)
+
+    # Each is run once, so that compiling is all the time it takes.
+    gradient = jax.jit(jax.value_and_grad(loss, has_aux=True)).lower(params)
+    options = {'xla_backend_optimization_level': 0}
+    return gradient.compile(compiler_options=options)(params)
+
+  (_, ours), our_gradient = run(fast)
+  (_, theirs), their_gradient = run(slow)
+  _assert_close(ours, theirs)
+  _assert_close(our_gradient, their_gradient)
