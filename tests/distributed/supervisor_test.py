@@ -120,7 +120,7 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch, end):
   program = tmp_path / 'program.py'
   program.write_text(_ROLES)
   monkeypatch.setenv('END', end)
-  monkeypatch.setattr(supervisor, '_PROGRAM', [str(program)])
+  monkeypatch.setitem(supervisor._PROGRAMS, 'launchpad', [str(program)])
   place = topology.Topology(str(tmp_path), 'x:1', 'x:2', (0,), 4)
   if end == 'signal':
     threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
