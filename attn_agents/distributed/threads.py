@@ -67,6 +67,8 @@ class OneProcess(roles.LearnerRole):
     store = variables.VariableStore()
     for index in self.place.actors:
       status = self._status_file('actor_supervisor', index)
+      # Before any actor runs: that all of them have failed is told by files.
+      status.set('starting')
       self._actor_statuses.append(status)
       threading.Thread(
         target=self._keep_alive,
