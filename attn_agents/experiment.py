@@ -162,6 +162,8 @@ class Experiment:
     sink: actor.TrajectorySink,
     seeds: seeding.ActorSeeds,
     actor_index: int = 0,
+    *,
+    keep_on_device: bool = False,
   ) -> actor.Actor:
     """An actor, which steps nothing until its first unroll."""
     return actor.Actor(
@@ -174,6 +176,7 @@ class Experiment:
       policy_seed=seeds.policy,
       actor_id=actor_index,
       synchronous=self.config.learning.synchronous,
+      keep_on_device=keep_on_device,
     )
 
   def initial_snapshot(self) -> checkpoint.Snapshot:

@@ -26,6 +26,7 @@ _FLAG_ONLY = {
   'preset': 'preset',
   'algorithm': 'algorithm',
   'environment.game': 'game',
+  'runtime.kind': 'runtime',
 }
 
 
@@ -34,7 +35,8 @@ class Request:
   """What the command line says; None leaves the preset's value.
 
   Attributes:
-    agent, game, preset, algorithm: names; preset may be 'auto'.
+    agent, game, preset, algorithm, runtime: names; preset and runtime may be
+      'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
     settings: 'section.field=value' strings, applied last.
   """
@@ -43,6 +45,7 @@ class Request:
   game: str = 'ms_pacman'
   preset: str = 'auto'
   algorithm: str = 'vtrace'
+  runtime: str = 'auto'
   seed: int | None = None
   max_frames: int | None = None
   num_actors: int | None = None
@@ -54,7 +57,8 @@ def check_names(request: Request) -> None:
   """Refuses unknown names; needs nothing of the machine, so it runs first.
 
   Raises:
-    ConfigError: naming the nearest agent, game, preset, algorithm or setting.
+    ConfigError: naming the nearest agent, game, preset, algorithm, runtime or
+      setting.
   """
   if request.agent not in agents.AGENTS:
     raise errors.unknown('agent', request.agent, agents.AGENTS)
@@ -69,6 +73,10 @@ def check_names(request: Request) -> None:
       f'preset {preset} is about how V-trace learns, which '
       f'--algorithm={request.algorithm} replaces; expected --preset='
       + ' or '.join(_ANY_ALGORITHM)
+    )
+  if request.runtime not in ('auto', *validation.RUNTIMES):
+    raise errors.unknown(
+      'runtime', request.runtime, ('auto', *validation.RUNTIMES)
     )
   config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
   for setting in request.settings:
@@ -88,8 +96,37 @@ def choose_preset(preset: str, platform: str) -> tuple[str, str]:
   return 'paper', f'found an accelerator ({platform})'
 
 
+def choose_runtime(
+  runtime: str, missing: Sequence[str] = ()
+) -> tuple[str, str]:
+  """(runtime, why): 'auto' takes 'launchpad' unless libraries are missing.
+
+  Args:
+    runtime: 'auto', 'launchpad' or 'threads'.
+    missing: libraries of the Launchpad runtime that are not installed.
+
+  Raises:
+    ConfigError: 'launchpad' was asked for and cannot be had.
+  """
+  lacks = f'{" and ".join(missing)} not installed'
+  if runtime == 'launchpad' and missing:
+    raise errors.ConfigError(
+      f'--runtime=launchpad: {lacks} (wheels exist for Python 3.10 on Linux '
+      'x86-64 only: `make setup`); --runtime=threads does without'
+    )
+  if runtime != 'auto':
+    return runtime, 'asked for'
+  if missing:
+    return 'threads', lacks
+  return 'launchpad', 'Launchpad and Reverb are installed'
+
+
 def resolve(
-  request: Request, platform: str, num_devices: int, cores: int
+  request: Request,
+  platform: str,
+  num_devices: int,
+  cores: int,
+  missing: Sequence[str] = (),
 ) -> schema.Config:
   """The complete, validated config of a run on this machine.
 
@@ -98,6 +135,7 @@ def resolve(
     platform: 'cpu', 'gpu' or 'tpu', where the learner runs.
     num_devices: local learner devices.
     cores: usable CPU cores.
+    missing: libraries of the Launchpad runtime that are not installed.
 
   Raises:
     ConfigError: one line saying what is wrong and what would be right.
@@ -109,7 +147,9 @@ def resolve(
     config,
     environment=dataclasses.replace(config.environment, game=request.game),
   )
+  runtime, _ = choose_runtime(request.runtime, missing)
   wishes = {
+    'runtime.kind': runtime,
     'seed': request.seed,
     'max_frames': request.max_frames,
     'runtime.num_actors': request.num_actors,

@@ -125,7 +125,10 @@ class RuntimeConfig:
   """How many processes run and how they behave; may change between resumes.
 
   Attributes:
-    num_actors: actor processes; 0 fits the machine.
+    kind: 'launchpad' runs learner and actors as processes that share data
+      through Reverb, 'threads' as threads of one process; 'auto' takes
+      launchpad where it is installed.
+    num_actors: actor processes or threads; 0 fits the machine.
     envs_per_actor: environments per actor; 0 fits machine and batch. One actor
       puts all of them into one item of the queue.
     env_threads: EnvPool threads per actor; 0 fits the machine.
@@ -137,6 +140,7 @@ class RuntimeConfig:
     stall_seconds: a learner without data for this long ends the run.
   """
 
+  kind: str = 'auto'
   num_actors: int = 0
   envs_per_actor: int = 0
   env_threads: int = 0

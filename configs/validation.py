@@ -6,6 +6,7 @@ from configs import divisors, errors, games, schema
 
 MAX_ACTORS = 256
 MAX_ENVS_PER_ACTOR = 255
+RUNTIMES = ('launchpad', 'threads')
 
 
 def validate(config: schema.Config, num_devices: int = 1) -> None:
@@ -116,6 +117,7 @@ def _validate_flow(config: schema.Config) -> None:
   errors.require(
     0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1'
   )
+  errors.choice('runtime.kind', runtime.kind, RUNTIMES)
   for name in ('num_actors', 'envs_per_actor', 'env_threads'):
     value = getattr(runtime, name)
     errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')

@@ -1,5 +1,5 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
-"""Trains an agent on this machine, through Launchpad, EnvPool and Reverb.
+"""Trains an agent on this machine: actors, a queue, and a learner.
 
     launch/run_local.py --agent=s3ta --game=ms_pacman
 
@@ -37,7 +37,15 @@ _LOGDIR = flags.DEFINE_string(
   None,
   "The run's directory; runs/<agent>_<algorithm>_<game>_<preset> if unset.",
 )
-_NUM_ACTORS = flags.DEFINE_integer('num_actors', None, 'Actor processes.')
+_RUNTIME = flags.DEFINE_string(
+  'runtime',
+  'auto',
+  'launchpad (processes, Reverb), threads (one process, no ports), or auto: '
+  'launchpad where it is installed.',
+)
+_NUM_ACTORS = flags.DEFINE_integer(
+  'num_actors', None, 'Actor processes, or threads.'
+)
 _ENVS_PER_ACTOR = flags.DEFINE_integer(
   'envs_per_actor', None, 'Environments in each actor.'
 )
@@ -66,6 +74,7 @@ def main() -> int:
     game=_GAME.value,
     preset=_PRESET.value,
     algorithm=_ALGORITHM.value,
+    runtime=_RUNTIME.value,
     seed=_SEED.value,
     max_frames=_MAX_FRAMES.value,
     num_actors=_NUM_ACTORS.value,
@@ -73,11 +82,15 @@ def main() -> int:
     settings=_SET.value,
   )
   resolution.check_names(request)
+  missing = machine.missing_libraries()
+  _, why = resolution.choose_runtime(request.runtime, missing)
   devices = machine.probe_devices()
   if devices.reason:
     raise errors.ConfigError(f'no JAX device: {devices.reason}')
   cores = machine.describe().cores
-  config = resolution.resolve(request, devices.platform, devices.count, cores)
+  config = resolution.resolve(
+    request, devices.platform, devices.count, cores, missing
+  )
   run = run_directory.RunDirectory(
     _LOGDIR.value
     or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}'
@@ -87,6 +100,7 @@ def main() -> int:
   confinement = _confine(place)
   run.open(config, devices)
   _print_plan(request, config, run, devices, cores, continued)
+  print(f'runtime   {config.runtime.kind} ({why})')
   print(f'network   {confinement}', flush=True)
 
   # Only now, since these start threads, which confinement forbids.
@@ -109,6 +123,8 @@ def _confine(place: topology.Topology) -> str:
   Raises:
     ConfigError: it cannot be done, and nobody has allowed open ports.
   """
+  if place.runtime == 'threads':
+    return 'opens no ports'
   ports = ' and '.join(
     str(topology.port_of(address))
     for address in (place.queue_address, place.variables_address)
@@ -135,6 +151,7 @@ def _print_plan(
 ) -> None:
   """Says what is about to run, and what was chosen for this machine."""
   runtime, learning = config.runtime, config.learning
+  unit = 'threads' if runtime.kind == 'threads' else 'processes'
   _, why = resolution.choose_preset(request.preset, devices.platform)
   frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
   lines = {
@@ -144,7 +161,7 @@ def _print_plan(
     + (', synchronous' if learning.synchronous else ''),
     'preset': f'{config.preset} ({why})',
     'machine': f'{cores} cores, {devices.count} x {devices.kind}',
-    'actors': f'{runtime.num_actors} processes x {runtime.envs_per_actor} '
+    'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
     f'environments, {runtime.env_threads} threads each',
     'learner': f'batches of {learning.batch_size} unrolls x '
     f'{learning.unroll_length} steps',

@@ -1,7 +1,7 @@
-"""A whole run in this process: real Reverb servers, actor and learner.
+"""A whole run in this process: queue, parameters, actor and learner.
 
-The same parts as in a Launchpad program, put together by the same
-`Experiment`, but stepped by hand or run in threads.
+The same parts as in either runtime, put together by the same `Experiment`, but
+stepped by hand or run in threads; through real Reverb servers or in memory.
 """
 
 import contextlib
@@ -13,7 +13,9 @@ import numpy as np
 
 from attn_agents.replay import queue, servers, variables  # isort: skip
 from attn_agents import experiment, types
-from attn_agents.learning import batching, checkpoint, learner
+from attn_agents.in_memory import queue as memory_queue
+from attn_agents.in_memory import variables as memory_variables
+from attn_agents.learning import batching, checkpoint, learner, publisher
 from configs import agents, resolution, schema
 from configs.agents import impala_ff, s3ta
 
@@ -90,10 +92,10 @@ class InProcess:
       self.parts.trajectory_spec(),
       self.parts.items_per_read,
     )
-    publisher = variables.VariablePublisher(self.variables_address)
+    store = variables.VariablePublisher(self.variables_address)
     self.learner: learner.Learner = self.parts.make_learner(
       start or self.parts.initial_snapshot(),
-      _Synchronous(publisher),
+      _Synchronous(store),
       self.devices,
     )
 
@@ -118,18 +120,8 @@ class InProcess:
   @contextlib.contextmanager
   def actor_threads(self, count: int) -> Iterator[None]:
     """Actors playing in threads for as long as the context lasts."""
-    threads = [
-      threading.Thread(target=self.make_actor(i).run, args=(self.stop.is_set,))
-      for i in range(count)
-    ]
-    for thread in threads:
-      thread.start()
-    try:
+    with _playing([self.make_actor(i) for i in range(count)], self.stop):
       yield
-    finally:
-      self.stop.set()
-      for thread in threads:
-        thread.join(30)
 
   def feeder(self):
     return self.parts.make_feeder(self.reader.batches(), self.devices)
@@ -138,6 +130,66 @@ class InProcess:
     self.stop.set()
     self._queue.stop()
     self._variables.stop()
+
+
+class InMemory:
+  """The parts of one run as `--runtime=threads` connects them."""
+
+  def __init__(self, config: schema.Config, keep_on_device: bool = False):
+    self.parts = experiment.Experiment(config)
+    self.devices = jax.local_devices()[:1]
+    self.stop = threading.Event()
+    self.queue = memory_queue.TrajectoryQueue(
+      self.parts.trajectory_spec(),
+      config.queue.capacity_batches * self.parts.items_per_batch,
+      self.parts.items_per_read,
+      self.stop.is_set,
+    )
+    self.store = memory_variables.VariableStore()
+    self.learner = self.parts.make_learner(
+      self.parts.initial_snapshot(),
+      publisher.BackgroundPublisher(self.store),
+      self.devices,
+    )
+    self._keep_on_device = keep_on_device
+
+  def make_actor(self, index: int = 0):
+    variables_ = self.store.reader()
+    assert variables_.wait(30)
+    return self.parts.make_actor(
+      variables_,
+      self.queue,
+      self.parts.seeds(index, incarnation=0),
+      index,
+      keep_on_device=self._keep_on_device,
+    )
+
+  @contextlib.contextmanager
+  def actor_threads(self, count: int) -> Iterator[None]:
+    """Actors playing in threads for as long as the context lasts."""
+    with _playing([self.make_actor(i) for i in range(count)], self.stop):
+      yield
+
+  def feeder(self):
+    return self.parts.make_feeder(self.queue.batches(), self.devices)
+
+  def close(self) -> None:
+    self.stop.set()
+
+
+@contextlib.contextmanager
+def _playing(actors, stop: threading.Event) -> Iterator[None]:
+  threads = [
+    threading.Thread(target=actor.run, args=(stop.is_set,)) for actor in actors
+  ]
+  for thread in threads:
+    thread.start()
+  try:
+    yield
+  finally:
+    stop.set()
+    for thread in threads:
+      thread.join(30)
 
 
 class _Synchronous:

@@ -1,6 +1,7 @@
-"""It learns: Catch, through the real actor, Reverb and learner."""
+"""It learns: Catch, through the real actor, queue and learner."""
 
 import collections
+import functools
 import itertools
 
 import numpy as np
@@ -17,11 +18,9 @@ MAX_AGENT_STEPS = 2_000_000
 _IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('drarl', 'a2c'))
 
 
-def _learn(agent, algorithm):
+def _learn(agent, algorithm, make=in_process.InProcess):
   """Mean return of 200 games at the start and at the end."""
-  run = in_process.InProcess(
-    in_process.catch_config(agent=agent, algorithm=algorithm)
-  )
+  run = make(in_process.catch_config(agent=agent, algorithm=algorithm))
   returns = collections.deque(maxlen=200)
   first = None
   try:
@@ -56,6 +55,24 @@ def _learn(agent, algorithm):
 )  # fmt: skip
 def test_learns_catch_through_the_whole_path(agent, algorithm):
   first, last = _learn(agent, algorithm)
+  assert first is not None and first < 0, 'it did not start from ignorance'
+  assert last > TARGET
+
+
+@pytest.mark.parametrize(
+  'make',
+  [
+    in_process.InMemory,
+    # What an accelerator does, on the CPU device.
+    pytest.param(
+      functools.partial(in_process.InMemory, keep_on_device=True),
+      marks=pytest.mark.slow,
+    ),
+  ],
+  ids=['host', 'device'],
+)
+def test_learns_catch_in_memory(make):
+  first, last = _learn('impala_ff', 'vtrace', make)
   assert first is not None and first < 0, 'it did not start from ignorance'
   assert last > TARGET
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
+from attn_agents.acting import rows as rows_lib
 from attn_agents.environments import base
 
 # How often an actor that waits for parameters looks up to see whether to stop.
@@ -34,7 +36,7 @@ class Agent(Protocol):
 class Variables(Protocol):
   """Where parameters come from."""
 
-  def take(self) -> tuple[int, np.ndarray] | None:
+  def take(self) -> tuple[int, types.Array] | None:
     """(version, flat float32 [P]) if newer than the last taken, else None.
 
     Never blocks.
@@ -74,7 +76,7 @@ class Actor:
     self,
     environment: base.Environment,
     agent: Agent,
-    unravel: Callable[[np.ndarray], types.Nest],
+    unravel: Callable[[types.Array], types.Nest],
     variables: Variables,
     sink: TrajectorySink,
     *,
@@ -82,6 +84,7 @@ class Actor:
     policy_seed: int,
     actor_id: int = 0,
     synchronous: bool = False,
+    keep_on_device: bool = False,
   ):
     """Compiles nothing yet; the first unroll does.
 
@@ -96,6 +99,9 @@ class Actor:
       actor_id: index over all hosts, for reports.
       synchronous: make one unroll with each version of the parameters, and
         wait for the next.
+      keep_on_device: leave observations, logits and the first state as JAX
+        arrays on the default device, for a learner that computes there too,
+        instead of bringing them to the host.
     """
     self._environment = environment
     self._agent = agent
@@ -105,6 +111,10 @@ class Actor:
     self._unroll_length = unroll_length
     self._actor_id = actor_id
     self._synchronous = synchronous
+    self._make_rows: Callable[[types.TimeStep, int], rows_lib.Rows] = (
+      rows_lib.DeviceRows if keep_on_device else rows_lib.HostRows
+    )
+    self._copy_state = _copy_on_device if keep_on_device else _copy_to_host
     self._step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
     self._key = jax.random.key(policy_seed)
     self._params: types.Nest = None
@@ -132,6 +142,10 @@ class Actor:
     trajectory = self._play()
     self._clock.queue += self._sink.insert(trajectory)
 
+  def close(self) -> None:
+    """Frees the environments' threads and memory; it cannot play again."""
+    self._environment.close()
+
   def _wait(self) -> bool:
     start = time.monotonic()
     arrived = self._variables.wait(_WAIT_SECONDS)
@@ -143,26 +157,28 @@ class Actor:
     assert self._row is not None
     length, num_envs = self._unroll_length, self._environment.num_envs
     # Copied, because the first step donates the buffers.
-    first_state = jax.tree.map(np.array, self._state)
-    rows = _Rows(self._row.timestep, length + 1)
+    first_state = self._copy_state(self._state)
+    rows = self._make_rows(self._row.timestep, length + 1)
     actions = np.empty((length, num_envs), np.int32)
-    logits, game_ends = [], []
+    game_ends = []
     for t in range(length):
       start = time.monotonic()
       output, self._state, self._key = self._step(
         self._params, self._key, rows.at(t), self._state
       )
       actions[t] = output.action
-      logits.append(output.policy_logits)
+      rows.put_logits(output.policy_logits)
       self._clock.inference += time.monotonic() - start
       self._row = self._timed_env(self._environment.step, actions[t])
       rows.put(t + 1, self._row.timestep)
       game_ends.append(self._row.game_end)
+    self._row = self._row._replace(timestep=rows.at(length))
+    timestep, logits = rows.all()
     return types.Trajectory(
       unroll=types.Unroll(
-        timestep=rows.all(),
+        timestep=timestep,
         action=actions,
-        behaviour_logits=np.stack(logits),
+        behaviour_logits=logits,
         agent_state=first_state,
       ),
       report=self._report(game_ends),
@@ -208,21 +224,10 @@ class Actor:
     return output
 
 
-class _Rows:
-  """The T + 1 time steps of one unroll, each copied once, where it stays."""
+def _copy_to_host(state: types.AgentState) -> types.AgentState:
+  return jax.tree.map(np.array, state)
 
-  def __init__(self, first: types.TimeStep, num_rows: int):
-    self._rows = types.TimeStep(
-      *(np.empty((num_rows, *x.shape), x.dtype) for x in first)
-    )
-    self.put(0, first)
 
-  def put(self, t: int, timestep: types.TimeStep) -> None:
-    for rows, value in zip(self._rows, timestep, strict=True):
-      rows[t] = value
-
-  def at(self, t: int) -> types.TimeStep:
-    return types.TimeStep(*(rows[t] for rows in self._rows))
-
-  def all(self) -> types.TimeStep:
-    return self._rows
+@jax.jit
+def _copy_on_device(state: types.AgentState) -> types.AgentState:
+  return jax.tree.map(jnp.copy, state)

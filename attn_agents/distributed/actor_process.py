@@ -6,11 +6,7 @@ import sys
 import traceback
 
 from attn_agents import run_directory
-from attn_agents.distributed import lifecycle, topology
-from attn_agents.environments import seeding
-
-# More than a run can use up: `runtime.max_actor_restarts` is at most 1000.
-_RESTARTS_PER_START = seeding.INCARNATIONS_PER_ERA
+from attn_agents.distributed import lifecycle, playing, topology
 
 
 def main() -> int:
@@ -42,26 +38,16 @@ def _play(
   from attn_agents.replay import queue, variables  # isort: skip
   from attn_agents import experiment
 
-  run = run_directory.RunDirectory(place.logdir)
-  parts = experiment.Experiment(topology.apply(place, run.config()))
-  # A continued run, or an actor started again, must not replay old games.
-  incarnation = (
-    run.starts() * _RESTARTS_PER_START + restart % _RESTARTS_PER_START
-  )
-  seeds = parts.seeds(index, incarnation, place.host_index)
-  run.record_seeds(
-    start=run.starts(), host=place.host_index, actor=index, restart=restart,
-    **seeds._asdict(),
-  )  # fmt: skip
+  config = run_directory.RunDirectory(place.logdir).config()
+  parts = experiment.Experiment(topology.apply(place, config))
   poller = variables.VariablePoller(
-    place.variables_address, eager=parts.config.learning.synchronous
+    place.variables_address, eager=config.learning.synchronous
   )
   writer = queue.QueueWriter(place.queue_address, should_stop=lambda: False)
-  actor = parts.make_actor(poller, writer, seeds, index)
-  poller.wait()
-  status.set('running', seeds=seeds._asdict(), restarts=restart)
-  print(f'actor {index} plays with {seeds}', flush=True)
-  actor.run(should_stop=lambda: False)
+  playing.play(
+    place, parts, index, restart, status, poller, writer,
+    should_stop=lambda: False,
+  )  # fmt: skip
 
 
 if __name__ == '__main__':

@@ -4,9 +4,11 @@ Every role writes `<logdir>/status/<role>-<i>.json` as it goes along. Who reads
 them (`supervisor.py`) knows a role that ended on purpose ('done', 'stopped',
 'failed') from one that was killed, which leaves its last word standing.
 
-Standard library only: it runs before any heavy import.
+It runs before any heavy import. What only Linux has (parent-death signals,
+subreapers) is replaced elsewhere by what psutil can see.
 """
 
+import contextlib
 import ctypes
 import dataclasses
 import json
@@ -19,8 +21,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psutil
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_HAS_PRCTL = sys.platform.startswith('linux')
+_PARENT_SECONDS = 0.5
 
 # States after which a process is allowed to be gone.
 ENDED = ('done', 'stopped', 'failed')
@@ -38,6 +44,8 @@ class Status:
     detail: what it is doing, or why it failed; one line.
     time: Unix time of writing.
     extra: more facts of the role's own.
+    shared_log: of the one process that all roles are threads of, the name of
+      its log; '' if the role has a process of its own.
   """
 
   role: str
@@ -47,6 +55,7 @@ class Status:
   detail: str = ''
   time: float = 0.0
   extra: dict[str, Any] = dataclasses.field(default_factory=dict)
+  shared_log: str = ''
 
   @property
   def name(self) -> str:
@@ -57,12 +66,19 @@ class Status:
 class StatusFile:
   """The status of this process, replaced in one step at every change."""
 
-  def __init__(self, logdir: pathlib.Path | str, role: str, index: int = 0):
+  def __init__(
+    self,
+    logdir: pathlib.Path | str,
+    role: str,
+    index: int = 0,
+    shared_log: str = '',
+  ):
     """Makes the directory; nothing is written before the first `set`."""
     directory = pathlib.Path(logdir) / 'status'
     directory.mkdir(parents=True, exist_ok=True)
     self._path = directory / f'{role}-{index}.json'
     self._role, self._index = role, index
+    self._shared_log = shared_log
     self._extra: dict[str, Any] = {}
     self._lock = threading.Lock()
     self._ended = False
@@ -83,7 +99,7 @@ class StatusFile:
     one_line = ' '.join(str(detail).split())
     status = Status(
       self._role, self._index, os.getpid(), state, one_line, time.time(),
-      dict(self._extra),
+      dict(self._extra), self._shared_log,
     )  # fmt: skip
     partial = self._path.with_suffix(f'.{os.getpid()}.partial')
     partial.write_text(json.dumps(dataclasses.asdict(status)))
@@ -117,9 +133,8 @@ def wait_for_former_run(logdir: pathlib.Path | str, timeout: float) -> None:
 def _still_runs(status: Status) -> bool:
   """Whether a status is of a living process, and not of a reused pid."""
   try:
-    # The directory in /proc is as old as the process.
-    born = os.stat(f'/proc/{status.pid}').st_ctime
-  except FileNotFoundError:
+    born = psutil.Process(status.pid).create_time()
+  except psutil.NoSuchProcess:
     return False
   return is_alive(status.pid) and born <= status.time
 
@@ -143,26 +158,38 @@ class StopSignal:
 
 
 def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
-  """Asks the kernel to signal this process when its parent dies."""
+  """Has this process signalled when its parent dies."""
   parent = os.getppid()
+  if not _HAS_PRCTL:
+    threading.Thread(
+      target=_watch_parent, args=(parent, signal_number), daemon=True
+    ).start()
+    return
   ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number)
   if os.getppid() != parent:
     os.kill(os.getpid(), signal_number)
 
 
+def _watch_parent(parent: int, signal_number: int) -> None:
+  while os.getppid() == parent:
+    time.sleep(_PARENT_SECONDS)
+  os.kill(os.getpid(), signal_number)
+
+
 def adopt_orphans() -> None:
-  """Makes this process the parent of its descendants' orphans."""
-  ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+  """Makes this process the parent of its descendants' orphans.
+
+  Where the system cannot, they end by `die_with_parent` alone.
+  """
+  if _HAS_PRCTL:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def is_alive(pid: int) -> bool:
   """Whether a process exists and is more than a zombie."""
-  try:
-    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
-  except (FileNotFoundError, ProcessLookupError):
-    return False
-  # The name before the state is in brackets and may hold anything.
-  return stat.rpartition(')')[2].split()[0] != 'Z'
+  with contextlib.suppress(psutil.NoSuchProcess):
+    return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+  return False
 
 
 def log_to_file(logdir: pathlib.Path | str, name: str) -> None:

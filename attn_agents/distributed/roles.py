@@ -13,22 +13,18 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Protocol
 
-from attn_agents import run_directory
-from attn_agents.distributed import lifecycle, topology
+from attn_agents import run_directory, types
+from attn_agents.distributed import lifecycle, restarts, topology
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.learning import training
+  from attn_agents.learning import publisher, training
 
 # Launchpad gives workers 10 s between the wish to stop and SIGKILL.
 _GRACE_SECONDS = 6.0
-_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0)
-# An actor that lived this long had no fault at its start; its count starts
-# anew, so that a run of weeks does not use up its restarts one by one.
-_HEALTHY_SECONDS = 600.0
 
 
 class Role(abc.ABC):
@@ -36,6 +32,8 @@ class Role(abc.ABC):
 
   name: str
   log_name = ''
+  # Of the log, if roles of several names share one.
+  shared_log = ''
 
   def __init__(self, place: topology.Topology, index: int = 0):
     """Remembers where the run is; nothing is started."""
@@ -46,8 +44,8 @@ class Role(abc.ABC):
     """Runs the role and leaves its last word in the status file."""
     lifecycle.die_with_parent()
     log = f'{self.log_name or self.name}-{self.index}'
-    lifecycle.log_to_file(self.place.logdir, log)
-    status = lifecycle.StatusFile(self.place.logdir, self.name, self.index)
+    lifecycle.log_to_file(self.place.logdir, self.shared_log or log)
+    status = self._status_file(self.name, self.index)
     status.set('starting')
     stop = lifecycle.StopSignal()
     code = 1
@@ -67,6 +65,11 @@ class Role(abc.ABC):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """The role's own part; sets its last status unless it raises."""
+
+  def _status_file(self, role: str, index: int) -> lifecycle.StatusFile:
+    return lifecycle.StatusFile(
+      self.place.logdir, role, index, shared_log=self.shared_log
+    )
 
   def _experiment(self) -> 'experiment.Experiment':
     from attn_agents import experiment
@@ -119,6 +122,16 @@ class ReverbServers(Role):
       time.sleep(0.1)
 
 
+class Reader(Protocol):
+  """The learner's end of a queue."""
+
+  def batches(self) -> Iterator[list[types.Trajectory]]:
+    """Yields batches of whole trajectories for ever."""
+
+  def depth(self) -> float:
+    """Items waiting; NaN if unknown."""
+
+
 class LearnerRole(Role):
   """Learns in a thread; the main thread stays free to stop and save."""
 
@@ -128,7 +141,7 @@ class LearnerRole(Role):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """Learns until max_frames, a signal, or a fault; saves in each case."""
-    self._status = status
+    self._status, self._stop = status, stop
     self._training: training.Training | None = None
     outcome: list[bool | BaseException] = []
 
@@ -151,12 +164,12 @@ class LearnerRole(Role):
         self._training.save_latest()
       if self._training.saved is not None:
         status.set('running', 'saved', saved=self._training.saved.frames)
+    self._disconnect()
     if outcome and isinstance(outcome[0], BaseException):
       raise outcome[0]
     status.set('done' if outcome and outcome[0] else 'stopped')
 
   def _make_training(self) -> 'training.Training':
-    from attn_agents.replay import queue, variables  # isort: skip
     import jax
 
     from attn_agents.learning import checkpoint, metrics, publisher, training
@@ -173,16 +186,11 @@ class LearnerRole(Role):
       start = checkpointer.restore(parts.state_spec())
     self._status.set(
       'starting',
-      'connecting to the queue and the variable server',
+      'connecting to the actors',
       frames=start.counters.frames,
       devices=[str(d) for d in devices],
     )
-    store = variables.VariablePublisher(self.place.variables_address)
-    reader = queue.QueueReader(
-      self.place.queue_address,
-      parts.trajectory_spec(),
-      parts.items_per_read,
-    )
+    store, reader = self._connect(parts)
     return training.Training(
       parts.make_learner(start, publisher.BackgroundPublisher(store), devices),
       parts.make_feeder(reader.batches(), devices),
@@ -194,6 +202,24 @@ class LearnerRole(Role):
       queue_depth=reader.depth,
       report=lambda what: self._status.set('running', what),
     )
+
+  def _connect(
+    self, parts: 'experiment.Experiment'
+  ) -> tuple['publisher.Variables', Reader]:
+    """Where parameters go, and where trajectories come from."""
+    from attn_agents.replay import queue, variables
+
+    return (
+      variables.VariablePublisher(self.place.variables_address),
+      queue.QueueReader(
+        self.place.queue_address,
+        parts.trajectory_spec(),
+        parts.items_per_read,
+      ),
+    )
+
+  def _disconnect(self) -> None:
+    """Called at the end, before the learner's last word."""
 
 
 class ActorSupervisor(Role):
@@ -210,37 +236,15 @@ class ActorSupervisor(Role):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """Starts the actor, and again when it dies, until told to stop."""
-    restarts, incarnation = 0, 0
+
+    def live(incarnation: int) -> str | None:
+      code = _wait(self._start(incarnation), stop)
+      return None if code is None else describe_exit(code)
+
     config = run_directory.RunDirectory(self.place.logdir).config()
-    most = config.runtime.max_actor_restarts
-    while True:
-      started = time.monotonic()
-      child = self._start(incarnation)
-      status.set('running', restarts=incarnation)
-      code = _wait(child, stop)
-      if code is None:
-        status.set('stopped')
-        return
-      incarnation += 1
-      if time.monotonic() - started > _HEALTHY_SECONDS:
-        restarts = 0
-      if restarts >= most:
-        break
-      delay = _BACKOFF_SECONDS[min(restarts, len(_BACKOFF_SECONDS) - 1)]
-      restarts += 1
-      why = describe_exit(code)
-      status.set(
-        'running', f'actor {why}; starting it again', restarts=incarnation
-      )
-      print(f'actor {why}; restart {restarts} of {most} in {delay:g} s')
-      stop.event.wait(delay)
-    detail = f'actor {describe_exit(code)}, {most} restarts used up'
-    print(detail)
-    if config.learning.synchronous:
-      raise RuntimeError(f'{detail}; {config.algorithm} needs every actor')
-    status.set('failed', detail, restarts=incarnation)
-    # Not an error for Launchpad: the other actors go on.
-    stop.event.wait()
+    if not restarts.keep_alive(live, config, status, stop):
+      # Not an error for Launchpad: the other actors go on.
+      stop.event.wait()
 
   def _start(self, incarnation: int) -> subprocess.Popen:
     return subprocess.Popen(

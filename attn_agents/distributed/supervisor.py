@@ -24,8 +24,11 @@ _POLL_SECONDS = 0.2
 # After the wish to stop: when everything still alive is killed. Launchpad
 # kills its workers some seconds earlier.
 _STOP_SECONDS = 14.0
-# Arguments of the interpreter that start the program.
-_PROGRAM = ['-m', 'attn_agents.distributed.program']
+# Arguments of the interpreter that start the program, by runtime.
+_PROGRAMS = {
+  'launchpad': ['-m', 'attn_agents.distributed.program'],
+  'threads': ['-m', 'attn_agents.distributed.threads'],
+}
 # What ends the run when it dies; an actor alone does not.
 _ESSENTIAL = ('reverb', 'learner', 'actor_supervisor')
 
@@ -118,7 +121,7 @@ class Supervisor:
     logs.mkdir(parents=True, exist_ok=True)
     command = [
       sys.executable,
-      *_PROGRAM,
+      *_PROGRAMS[self._place.runtime],
       f'--topology={topology.to_json(self._place)}',
     ]
     with open(logs / 'launcher.log', 'a') as log:
@@ -212,8 +215,9 @@ def diagnose(
   if failed:
     first = min(failed, key=lambda s: s.time)
     name = first.name.replace('_supervisor', '')
+    log = first.shared_log or name
     return Ending(
-      1, f'failed: {name}: {first.detail} (logs/{name}.log); {saved}'
+      1, f'failed: {name}: {first.detail} (logs/{log}.log); {saved}'
     )
   if lost := _dead(statuses):
     return Ending(1, f'failed: {lost}; {saved}')
@@ -257,6 +261,11 @@ def _dead(statuses: Sequence[lifecycle.Status]) -> str:
       and status.state not in lifecycle.ENDED
       and not lifecycle.is_alive(status.pid)
     ):
+      if status.shared_log:
+        return (
+          f'the process (pid {status.pid}) was killed or crashed '
+          f'(logs/{status.shared_log}.log)'
+        )
       name = status.name.replace('_supervisor', '')
       what = 'its supervisor' if name != status.name else 'it'
       return (

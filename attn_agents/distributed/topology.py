@@ -23,6 +23,8 @@ class Topology:
     host_index: number of this host, part of every seed.
     serve: whether the Reverb servers and the learner run here; False for a host
       that only plays.
+    runtime: 'launchpad' for processes, 'threads' for one process, which has no
+      addresses.
   """
 
   logdir: str
@@ -33,22 +35,30 @@ class Topology:
   devices: int = 0
   host_index: int = 0
   serve: bool = True
+  runtime: str = 'launchpad'
 
 
 def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
   """Everything on this machine, on free ports unless the config fixes them."""
-  queue = config.queue
-  chosen = [queue.queue_port, queue.variables_port]
-  free = ports.free_ports(chosen.count(0))
-  chosen = [port or free.pop() for port in chosen]
+  addresses = ('', '')
+  if config.runtime.kind == 'launchpad':
+    addresses = _choose_addresses(config.queue)
   return Topology(
     logdir=logdir,
-    queue_address=f'{_LOOPBACK}:{chosen[0]}',
-    variables_address=f'{_LOOPBACK}:{chosen[1]}',
+    queue_address=addresses[0],
+    variables_address=addresses[1],
     actors=tuple(range(config.runtime.num_actors)),
     envs_per_actor=config.runtime.envs_per_actor,
     devices=devices,
+    runtime=config.runtime.kind,
   )
+
+
+def _choose_addresses(queue: schema.QueueConfig) -> tuple[str, str]:
+  chosen = [queue.queue_port, queue.variables_port]
+  free = ports.free_ports(chosen.count(0))
+  first, second = (port or free.pop() for port in chosen)
+  return f'{_LOOPBACK}:{first}', f'{_LOOPBACK}:{second}'
 
 
 def apply(place: Topology, config: schema.Config) -> schema.Config:

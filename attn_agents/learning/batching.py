@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
@@ -29,11 +30,15 @@ class BatchInfo(NamedTuple):
 
 
 def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
-  """One unroll [T + 1, B] from M unrolls [T + 1, B / M], in their order."""
+  """One unroll [T + 1, B] from M unrolls [T + 1, B / M], in their order.
+
+  JAX arrays are joined on their device and stay there, NumPy arrays on the
+  host; a tree may hold both.
+  """
   unrolls = [t.unroll for t in trajectories]
 
   def join(axis: int, *trees: types.Nest) -> types.Nest:
-    return jax.tree.map(lambda *x: np.concatenate(x, axis=axis), *trees)
+    return jax.tree.map(lambda *x: _join(x, axis), *trees)
 
   return types.Unroll(
     timestep=join(1, *(u.timestep for u in unrolls)),
@@ -41,6 +46,12 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
     behaviour_logits=join(1, *(u.behaviour_logits for u in unrolls)),
     agent_state=join(0, *(u.agent_state for u in unrolls)),
   )
+
+
+def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
+  if isinstance(arrays[0], jax.Array):
+    return jnp.concatenate(arrays, axis=axis)
+  return np.concatenate(arrays, axis=axis)
 
 
 def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:

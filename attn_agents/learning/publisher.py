@@ -3,16 +3,14 @@
 import threading
 from typing import Protocol
 
-import numpy as np
-
 from attn_agents import types
 
 
 class Variables(Protocol):
   """The learner's end of the variable server."""
 
-  def publish(self, values: np.ndarray, version: int) -> None:
-    """Makes `values` (float32 [P]) the newest parameters."""
+  def publish(self, values: types.Array, version: int) -> None:
+    """Makes `values` (float32 [P]) the newest parameters, once computed."""
 
 
 class Publisher(Variables, Protocol):
@@ -62,6 +60,6 @@ class BackgroundPublisher:
           while self._newest is None:
             self._changed.wait()
           (values, version), self._newest = self._newest, None
-        self._variables.publish(np.asarray(values), version)
+        self._variables.publish(values, version)
     except BaseException as error:
       self._error = error

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import reverb
 
+from attn_agents import types
 from attn_agents.replay import servers
 
 _POLL_SECONDS = 0.02
@@ -24,7 +25,7 @@ class VariablePublisher:
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
 
-  def publish(self, values: np.ndarray, version: int) -> None:
+  def publish(self, values: types.Array, version: int) -> None:
     """Makes `values` (float32 [P]) the newest parameters.
 
     Parameters go first and the version second: whoever sees a version finds

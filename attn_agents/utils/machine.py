@@ -16,6 +16,9 @@ import sys
 
 from attn_agents.utils import cgroup
 
+# What the Launchpad runtime needs beyond what every run does.
+_LAUNCHPAD_LIBRARIES = {'launchpad': 'Launchpad', 'reverb': 'Reverb'}
+
 _PROBE = """
 import json, jax
 devices = jax.local_devices()
@@ -66,12 +69,28 @@ def describe() -> Machine:
   quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
   physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
   return Machine(
-    cores=min(len(os.sched_getaffinity(0)), quota),
+    cores=min(_usable_cores(), quota),
     memory_bytes=int(min(physical, cgroup.memory_limit())),
     hostname=socket.gethostname(),
     platform=platform.platform(),
     python=platform.python_version(),
   )
+
+
+def _usable_cores() -> int:
+  if hasattr(os, 'sched_getaffinity'):
+    return len(os.sched_getaffinity(0))
+  # macOS has no affinities.
+  return os.cpu_count() or 1
+
+
+def missing_libraries() -> list[str]:
+  """What of the Launchpad runtime is not installed; imports nothing."""
+  return [
+    name
+    for module, name in _LAUNCHPAD_LIBRARIES.items()
+    if importlib.util.find_spec(module) is None
+  ]
 
 
 def probe_devices(timeout: float = 120.0) -> Devices:

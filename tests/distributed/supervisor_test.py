@@ -90,6 +90,36 @@ def test_one_lost_actor_of_two_does_not_spoil_the_end():
   assert ending.code == 0
 
 
+def _thread(role, state, pid=ALIVE, **fields):
+  return lifecycle.Status(role, 0, pid, state, shared_log='threads', **fields)
+
+
+def test_of_a_killed_process_with_every_role_the_process_is_named():
+  ending = _diagnose(
+    _thread('actor_supervisor', 'running', GONE),
+    _thread('learner', 'running', GONE),
+    code=-9,
+  )
+  assert ending.code == 1
+  assert ending.cause == (
+    f'failed: the process (pid {GONE}) was killed or crashed '
+    '(logs/threads.log); the last checkpoint stands'
+  )
+
+
+def test_a_fault_in_a_thread_is_found_in_the_shared_log():
+  ending = _diagnose(
+    _thread('actor_supervisor', 'stopped'),
+    _thread('learner', 'failed', detail='DivergedError: x', extra={'saved': 8}),
+    code=1,
+  )
+  assert ending.code == 1
+  assert ending.cause == (
+    'failed: learner-0: DivergedError: x (logs/threads.log); '
+    'checkpoint saved at 8 frames'
+  )
+
+
 class _BrokenTerminal:
   def update(self, statuses):
     raise BrokenPipeError
@@ -120,7 +150,7 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch, end):
   program = tmp_path / 'program.py'
   program.write_text(_ROLES)
   monkeypatch.setenv('END', end)
-  monkeypatch.setattr(supervisor, '_PROGRAM', [str(program)])
+  monkeypatch.setitem(supervisor._PROGRAMS, 'launchpad', [str(program)])
   place = topology.Topology(str(tmp_path), 'x:1', 'x:2', (0,), 4)
   if end == 'signal':
     threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -37,6 +37,8 @@ def _refused(*args: str) -> str:
     (['--set=learning.batchsize=3'], "did you mean 'batch_size'?"),
     (['pong'], "unexpected argument 'pong'"),
     (['--envs_per_actor=7'], 'the nearest that does is 8'),
+    (['--runtime=treads'], "unknown runtime 'treads'; did you mean 'threads'?"),
+    (['--set=runtime.kind=threads'], 'use --runtime instead'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):

@@ -70,7 +70,7 @@ class LocalRun:
 
   def launcher(self) -> psutil.Process:
     for child in psutil.Process(self.process.pid).children():
-      if 'attn_agents.distributed.program' in ' '.join(child.cmdline()):
+      if 'attn_agents.distributed.' in ' '.join(child.cmdline()):
         return child
     raise AssertionError('no launcher')
 
@@ -101,9 +101,9 @@ class LocalRun:
       time.sleep(0.1)
     return self.process.returncode
 
-  def orphans(self, patience: float = 2.0) -> list[str]:
-    """Command lines of descendants that outlived the run."""
-    assert len(self._descendants) >= 4, 'nothing was watched'
+  def orphans(self, patience: float = 2.0, least: int = 4) -> list[str]:
+    """Command lines of descendants, `least` or more, that outlived the run."""
+    assert len(self._descendants) >= least, 'nothing was watched'
     deadline = time.monotonic() + patience
     while True:
       alive = [p for p in self._descendants.values() if _is_alive(p)]

@@ -8,45 +8,14 @@ import pytest
 
 from attn_agents import types
 from attn_agents.replay import queue, servers
+from tests import trajectories
 
 CAPACITY = 4
 
 
-def _trajectory(number: int, steps: int = 3, envs: int = 2):
-  """A trajectory that carries `number` in a scalar and in its frames."""
-  rows, few = (steps + 1, envs), (steps, envs)
-  return types.Trajectory(
-    unroll=types.Unroll(
-      timestep=types.TimeStep(
-        observation=np.full((*rows, 4, 5, 1), number % 256, np.uint8),
-        reward=np.full(rows, number, np.float32),
-        discount=np.ones(rows, np.float32),
-        step_type=np.ones(rows, np.int8),
-      ),
-      action=np.full(few, number, np.int32),
-      behaviour_logits=np.full((*few, 6), number, np.float32),
-      agent_state=types.AgentState(
-        core_state=(np.full((envs, 7), number, np.float32),),
-        prev_action=np.zeros(envs, np.int32),
-      ),
-    ),
-    report=types.ActorReport(
-      params_version=np.int64(number),
-      actor_id=np.int32(0),
-      game_end=types.GameEnd(
-        np.full(few, np.nan, np.float32), np.zeros(few, np.int32)
-      ),
-      env_seconds=np.float32(0),
-      inference_seconds=np.float32(0),
-      queue_seconds=np.float32(0),
-      total_seconds=np.float32(1),
-    ),
-  )
-
-
 @pytest.fixture(name='address')
 def _address():
-  server = servers.queue_server(_trajectory(0), capacity=CAPACITY)
+  server = servers.queue_server(trajectories.numbered(0), capacity=CAPACITY)
   yield f'127.0.0.1:{server.port}'
   server.stop()
 
@@ -56,11 +25,11 @@ def _writer(address, should_stop=lambda: False):
 
 
 def _reader(address, items=1):
-  return queue.QueueReader(address, _trajectory(0), items)
+  return queue.QueueReader(address, trajectories.numbered(0), items)
 
 
 def test_a_trajectory_arrives_as_it_was_sent(address):
-  sent = _trajectory(7)
+  sent = trajectories.numbered(7)
   writer = _writer(address)
   writer.insert(sent)
   ((got,),) = [next(_reader(address).batches())]
@@ -73,7 +42,7 @@ def test_a_trajectory_arrives_as_it_was_sent(address):
 
 def test_arrays_may_be_reused_once_insert_returns(address):
   writer = _writer(address)
-  sent = _trajectory(1)
+  sent = trajectories.numbered(1)
   writer.insert(sent)
   sent.unroll.timestep.observation[:] = 99
   ((got,),) = [next(_reader(address).batches())]
@@ -87,7 +56,7 @@ def test_many_writers_every_item_exactly_once_in_each_writers_order(address):
   def write(first):
     writer = _writer(address)
     for i in range(per_writer):
-      writer.insert(_trajectory(first + i))
+      writer.insert(trajectories.numbered(first + i))
 
   threads = [
     threading.Thread(target=write, args=(1000 * w,)) for w in range(num_writers)
@@ -116,10 +85,10 @@ def test_a_full_queue_makes_the_writer_wait_until_there_is_room(address):
   stop = threading.Event()
   writer = _writer(address, stop.is_set)
   for i in range(CAPACITY):
-    assert writer.insert(_trajectory(i)) < 5
+    assert writer.insert(trajectories.numbered(i)) < 5
   waited = []
   thread = threading.Thread(
-    target=lambda: waited.append(writer.insert(_trajectory(99)))
+    target=lambda: waited.append(writer.insert(trajectories.numbered(99)))
   )
   thread.start()
   time.sleep(1.0)
@@ -136,8 +105,10 @@ def test_a_waiting_writer_gives_up_when_told_to_stop(address):
   stop = threading.Event()
   writer = _writer(address, stop.is_set)
   for i in range(CAPACITY):
-    writer.insert(_trajectory(i))
-  thread = threading.Thread(target=writer.insert, args=(_trajectory(99),))
+    writer.insert(trajectories.numbered(i))
+  thread = threading.Thread(
+    target=writer.insert, args=(trajectories.numbered(99),)
+  )
   thread.start()
   time.sleep(0.3)
   assert thread.is_alive()
@@ -148,14 +119,14 @@ def test_a_waiting_writer_gives_up_when_told_to_stop(address):
 
 def test_a_wrong_shape_is_refused(address):
   with pytest.raises(ValueError, match=r'observation is uint8\[6, 2, 4'):
-    _writer(address).insert(_trajectory(0, steps=5))
+    _writer(address).insert(trajectories.numbered(0, steps=5))
   assert _reader(address).depth() == 0
 
 
 def test_a_taken_port_is_refused_instead_of_shared(address):
   port = int(address.rpartition(':')[2])
   with pytest.raises(servers.PortInUseError, match=str(port)):
-    servers.queue_server(_trajectory(0), CAPACITY, port=port)
+    servers.queue_server(trajectories.numbered(0), CAPACITY, port=port)
 
 
 def _leaves(tree):

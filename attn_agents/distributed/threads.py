@@ -1,0 +1,144 @@
+"""A whole run in one process: `python -m attn_agents.distributed.threads`.
+
+    main thread: signals, the last save
+    learner      <--batches-- in_memory.queue <--trajectories-- actor 0..n-1
+        |                                                            ^
+        +---parameters--> in_memory.variables -----------------------+
+
+The counterpart of `program.py` for `--runtime=threads`, started by the same
+`supervisor.py`. Needs neither Launchpad, Reverb nor TensorFlow, opens no port.
+"""
+
+import argparse
+import os
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+from attn_agents.distributed import (
+  lifecycle,
+  playing,
+  restarts,
+  roles,
+  topology,
+)
+
+if TYPE_CHECKING:
+  from attn_agents import experiment
+  from attn_agents.in_memory import queue, variables
+  from attn_agents.learning import publisher
+
+
+def environment() -> dict[str, str]:
+  """Environment variables of the process, set before it loads JAX.
+
+  Actors and learner share XLA's threads here. NumPy's own would only get in
+  their way.
+  """
+  return {
+    'OMP_NUM_THREADS': '1',
+    'OPENBLAS_NUM_THREADS': '1',
+    'MKL_NUM_THREADS': '1',
+    'TF_CPP_MIN_LOG_LEVEL': '2',
+  }
+
+
+class OneProcess(roles.LearnerRole):
+  """The learner's role, with its actors as threads beside it."""
+
+  shared_log = 'threads'
+
+  def __init__(self, place: topology.Topology):
+    """Starts nothing."""
+    super().__init__(place)
+    self._actor_statuses: list[lifecycle.StatusFile] = []
+
+  def _connect(
+    self, parts: 'experiment.Experiment'
+  ) -> tuple['publisher.Variables', roles.Reader]:
+    """Makes queue and parameter store, and starts the actors."""
+    from attn_agents.in_memory import queue, variables
+
+    capacity = parts.config.queue.capacity_batches * parts.items_per_batch
+    trajectories = queue.TrajectoryQueue(
+      parts.trajectory_spec(), capacity, parts.items_per_read, self._stop
+    )
+    store = variables.VariableStore()
+    for index in self.place.actors:
+      status = self._status_file('actor_supervisor', index)
+      # Before any actor runs: that all of them have failed is told by files.
+      status.set('starting')
+      self._actor_statuses.append(status)
+      threading.Thread(
+        target=self._keep_alive,
+        args=(index, status, parts, trajectories, store),
+        name=f'actor-{index}',
+        daemon=True,
+      ).start()
+    return store, trajectories
+
+  def _disconnect(self) -> None:
+    self._stop.event.set()
+    # Said for actors in the middle of a step too: the process is about to end.
+    for status in self._actor_statuses:
+      status.set('stopped')
+
+  def _keep_alive(
+    self,
+    index: int,
+    status: lifecycle.StatusFile,
+    parts: 'experiment.Experiment',
+    trajectories: 'queue.TrajectoryQueue',
+    store: 'variables.VariableStore',
+  ) -> None:
+    """An actor's thread: its lives, one after another."""
+
+    def live(incarnation: int) -> str | None:
+      return self._live(index, incarnation, parts, trajectories, store)
+
+    try:
+      restarts.keep_alive(live, parts.config, status, self._stop)
+    except RuntimeError as error:
+      status.set('failed', f'{type(error).__name__}: {error}')
+      self._stop.event.set()
+
+  def _live(
+    self,
+    index: int,
+    incarnation: int,
+    parts: 'experiment.Experiment',
+    trajectories: 'queue.TrajectoryQueue',
+    store: 'variables.VariableStore',
+  ) -> str | None:
+    """One life; see `restarts.keep_alive`."""
+    import jax
+
+    status = self._status_file('actor', index)
+    status.set('starting', restarts=incarnation)
+    try:
+      playing.play(
+        self.place, parts, index, incarnation, status, store.reader(),
+        trajectories, should_stop=self._stop,
+        keep_on_device=jax.default_backend() != 'cpu',
+      )  # fmt: skip
+    except Exception as error:
+      traceback.print_exc()
+      status.set('failed', f'{type(error).__name__}: {error}')
+      return f'failed: {type(error).__name__}: {error}'
+    status.set('stopped')
+    return None
+
+
+def main() -> int:
+  """Entry point of the process."""
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--topology', required=True, help='as JSON')
+  place = topology.from_json(parser.parse_args().topology)
+  os.environ.update(environment())
+  OneProcess(place).run()
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,85 @@
+import pytest
+
+from attn_agents.distributed import lifecycle, restarts
+from configs import resolution
+
+
+class _Stop:
+  """A stop signal whose waits take no time, and are noted."""
+
+  def __init__(self, stop_at=None):
+    self.event = self
+    self.waits = []
+    self._stop_at = stop_at
+
+  def wait(self, seconds):
+    self.waits.append(seconds)
+    return len(self.waits) == self._stop_at
+
+
+def _config(most, algorithm='vtrace'):
+  request = resolution.Request(
+    game='catch', algorithm=algorithm,
+    settings=[f'runtime.max_actor_restarts={most}'],
+  )  # fmt: skip
+  return resolution.resolve(request, 'cpu', 1, cores=2)
+
+
+def _status(tmp_path):
+  file = lifecycle.StatusFile(tmp_path, 'actor_supervisor', 0, 'threads')
+
+  def read():
+    (status,) = lifecycle.read_statuses(tmp_path)
+    return status
+
+  return file, read
+
+
+def test_every_life_is_another_and_pauses_grow(tmp_path):
+  file, read = _status(tmp_path)
+  stop, lives = _Stop(), []
+
+  def live(incarnation):
+    lives.append((incarnation, read().state, read().extra['restarts']))
+    return 'broke' if incarnation < 6 else None
+
+  assert restarts.keep_alive(live, _config(6), file, stop)
+  assert lives == [(i, 'running', i) for i in range(7)]
+  assert stop.waits == [1, 2, 4, 8, 8, 8]
+  assert read().state == 'stopped'
+  assert read().shared_log == 'threads'
+
+
+def test_a_stop_ends_the_pause(tmp_path):
+  file, read = _status(tmp_path)
+  lives = []
+  live = lambda n: lives.append(n) or 'broke'  # noqa: E731
+  assert restarts.keep_alive(live, _config(6), file, _Stop(stop_at=2))
+  assert lives == [0, 1]
+  assert read().state == 'stopped'
+
+
+def test_used_up_restarts_are_named_and_end_a_synchronous_run(tmp_path):
+  file, read = _status(tmp_path)
+  live = lambda n: 'broke'  # noqa: E731
+  assert not restarts.keep_alive(live, _config(2), file, _Stop())
+  assert (read().state, read().detail) == (
+    'failed', 'actor broke, 2 restarts used up',
+  )  # fmt: skip
+  file, _ = _status(tmp_path / 'other')
+  with pytest.raises(RuntimeError, match=r'0 restarts.*a2c needs every actor'):
+    restarts.keep_alive(live, _config(0, 'a2c'), file, _Stop())
+
+
+def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):
+  file, _ = _status(tmp_path)
+  clock = iter(range(0, 10**6, 1000))
+  monkeypatch.setattr(restarts.time, 'monotonic', lambda: next(clock))
+  lives = []
+
+  def live(incarnation):
+    lives.append(incarnation)
+    return 'broke' if incarnation < 5 else None
+
+  assert restarts.keep_alive(live, _config(1), file, _Stop())
+  assert lives == [0, 1, 2, 3, 4, 5]

@@ -1,0 +1,154 @@
+"""`--runtime=threads` as a user would run it: one process, no ports."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from attn_agents.learning import checkpoint
+from tests.launch import running
+
+# Small enough to compile in seconds.
+_TINY = [
+  '--agent=impala_ff',
+  '--game=catch',
+  '--preset=small',
+  '--num_actors=2',
+  '--envs_per_actor=4',
+  '--set=environment.height=20',
+  '--set=environment.width=10',
+  '--set=network.channels=4,8',
+  '--set=network.hidden_size=16',
+  '--set=learning.unroll_length=10',
+  '--set=learning.batch_size=8',
+  '--set=runtime.log_every_seconds=0.5',
+  '--set=runtime.checkpoint_every_seconds=2',
+]
+_THREADS = '--runtime=threads'
+
+
+def _run(logdir, *args):
+  return running.LocalRun(logdir, *_TINY, *args)
+
+
+def _stop(run, number=signal.SIGINT):
+  start = time.monotonic()
+  run.process.send_signal(number)
+  assert run.end(timeout=20) == 0, run.text()
+  assert time.monotonic() - start < 20
+  assert run.last_line().startswith('stopped; checkpoint saved at ')
+  assert not run.orphans(least=1)
+
+
+def _listening(process: psutil.Process) -> list:
+  return [
+    c for c in process.net_connections('inet') if c.status == psutil.CONN_LISTEN
+  ]
+
+
+def test_train_continue_stop_and_be_killed(tmp_path):
+  # 1. From nothing to max_frames.
+  logdir = tmp_path / 'run'
+  run = _run(logdir, _THREADS, '--max_frames=8000')
+  assert run.end(timeout=100) == 0, run.text()
+  assert run.last_line().startswith('done; checkpoint saved at ')
+  assert 'runtime   threads (asked for)' in run.text()
+  assert 'network   opens no ports' in run.text()
+  first = run.rows()
+  assert first[-1]['frames'] >= 8000
+  assert not run.orphans(least=1)
+  content = json.loads((logdir / 'config.json').read_text())
+  assert content['config']['runtime']['kind'] == 'threads'
+  for name in ('actor-0', 'actor-1', 'actor_supervisor-0', 'learner-0'):
+    assert run.status(name).state in ('stopped', 'done', 'running')
+  assert {run.status(n).pid for n in ('actor-0', 'actor-1')} == {
+    run.status('learner-0').pid
+  }
+
+  # 2. The same command goes on where it was, with seeds never used.
+  run = _run(logdir, _THREADS)
+  run.wait_until(lambda: len(run.rows()) >= len(first) + 3)
+  assert run.rows()[: len(first)] == first
+  assert run.rows()[len(first)]['frames'] > first[-1]['frames']
+  child = psutil.Process(run.status('learner-0').pid)
+  assert not child.children()
+  assert not _listening(child)
+  _stop(run)
+  seeds = (logdir / 'seeds.csv').read_text().splitlines()[1:]
+  assert len(seeds) == 4
+  assert len({line.split(',', 4)[4] for line in seeds}) == 4
+
+  # 3. kill -9 of the process: named, and the last checkpoint stands.
+  run = _run(logdir, _THREADS)
+  before = len(run.rows())
+  run.wait_until(lambda: len(run.rows()) >= before + 2)
+  victim = run.status('learner-0').pid
+  os.kill(victim, signal.SIGKILL)
+  assert run.end(timeout=20) == 1, run.text()
+  assert run.last_line() == (
+    f'failed: the process (pid {victim}) was killed or crashed '
+    '(logs/threads.log); the last checkpoint stands'
+  )
+  manager = checkpoint.Checkpointer(logdir / 'checkpoints')
+  assert manager.newest() >= first[-1]['learner_steps']
+  manager.close()
+
+
+@pytest.mark.slow
+def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(tmp_path):
+  run = _run(tmp_path / 'run', _THREADS)
+  run.wait_until_learning()
+  run.process.kill()
+  run.process.wait()
+  assert not run.orphans(patience=20, least=1)
+  assert any(
+    p.name.isdigit() for p in (tmp_path / 'run' / 'checkpoints').iterdir()
+  )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('first', ['launchpad', 'threads'])
+def test_a_run_continues_under_the_other_runtime(tmp_path, first):
+  second = {'launchpad': 'threads', 'threads': 'launchpad'}[first]
+  run = _run(tmp_path / 'run', f'--runtime={first}')
+  run.wait_until_learning()
+  _stop(run)
+  before = run.rows()
+  run = _run(tmp_path / 'run', f'--runtime={second}')
+  run.wait_until(lambda: len(run.rows()) >= len(before) + 2)
+  rows = run.rows()
+  assert rows[: len(before)] == before
+  # Nothing is learned twice, and nothing is lost.
+  steps = [row['learner_steps'] for row in rows]
+  assert steps == sorted(set(steps))
+  assert rows[len(before)]['frames'] > before[-1]['frames']
+  _stop(run, signal.SIGTERM)
+
+
+_WATCH_IMPORTS = """
+import runpy, subprocess, sys
+class Refuse:
+  def find_spec(self, name, path=None, target=None):
+    if name.split('.')[0] in ('launchpad', 'courier', 'reverb', 'tensorflow'):
+      raise AssertionError(f'{name} was imported')
+sys.meta_path.insert(0, Refuse())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+def test_run_local_imports_nothing_of_launchpads_for_threads(tmp_path):
+  done = subprocess.run(
+    [
+      sys.executable, '-c', _WATCH_IMPORTS,
+      str(running.ROOT / 'launch' / 'run_local.py'),
+      *_TINY, _THREADS, '--max_frames=100', f'--logdir={tmp_path}/run',
+    ],
+    capture_output=True, text=True, timeout=100, check=False,
+  )  # fmt: skip
+  assert done.returncode == 0, done
