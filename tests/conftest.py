@@ -12,7 +12,6 @@ if importlib.util.find_spec('reverb') is None:
     'launch/faults_test.py',
     'launch/run_local_test.py',
     'launch/synchronous_test.py',
-    'learning_test.py',
     'replay',
     'synchronous_test.py',
   ]

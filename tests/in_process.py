@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import jax
 import numpy as np
 
-from attn_agents.replay import queue, servers, variables  # isort: skip
 from attn_agents import experiment, types
 from attn_agents.in_memory import queue as memory_queue
 from attn_agents.in_memory import variables as memory_variables
@@ -74,11 +73,16 @@ def catch_config(
 
 
 class InProcess:
-  """The parts of one run, connected through Reverb."""
+  """The parts of one run, connected through Reverb.
+
+  Which is imported only here, for the stack without it runs the rest.
+  """
 
   def __init__(
     self, config: schema.Config, start: checkpoint.Snapshot | None = None
   ):
+    from attn_agents.replay import queue, servers, variables
+
     self.parts = experiment.Experiment(config)
     self.devices = jax.local_devices()[:1]
     self._queue = servers.queue_server(
@@ -108,6 +112,8 @@ class InProcess:
     return f'127.0.0.1:{self._variables.port}'
 
   def make_actor(self, index: int = 0):
+    from attn_agents.replay import queue, variables
+
     poller = variables.VariablePoller(
       self.variables_address, self.parts.config.learning.synchronous
     )
@@ -195,8 +201,8 @@ def _playing(actors, stop: threading.Event) -> Iterator[None]:
 class _Synchronous:
   """Publishes before it returns, so that tests know what actors can see."""
 
-  def __init__(self, publisher: variables.VariablePublisher):
-    self._publisher = publisher
+  def __init__(self, publisher_: publisher.Variables):
+    self._publisher = publisher_
 
   def publish(self, values: types.Array, version: int) -> None:
     self._publisher.publish(np.asarray(values), version)

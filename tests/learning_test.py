@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import importlib.util
 import itertools
 
 import numpy as np
@@ -18,9 +19,15 @@ MAX_AGENT_STEPS = 2_000_000
 _IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('drarl', 'a2c'))
 
 
-def _learn(agent, algorithm, make=in_process.InProcess):
+_needs_reverb = pytest.mark.skipif(
+  importlib.util.find_spec('reverb') is None, reason='Reverb is not installed'
+)
+
+
+def _learn(agent, algorithm, *settings, make=in_process.InProcess):
   """Mean return of 200 games at the start and at the end."""
-  run = make(in_process.catch_config(agent=agent, algorithm=algorithm))
+  config = in_process.catch_config(*settings, agent=agent, algorithm=algorithm)
+  run = make(config)
   returns = collections.deque(maxlen=200)
   first = None
   try:
@@ -43,6 +50,7 @@ def _learn(agent, algorithm, make=in_process.InProcess):
   return first, np.mean(returns)
 
 
+@_needs_reverb
 @pytest.mark.parametrize(
   ('agent', 'algorithm'),
   [
@@ -72,7 +80,17 @@ def test_learns_catch_through_the_whole_path(agent, algorithm):
   ids=['host', 'device'],
 )
 def test_learns_catch_in_memory(make):
-  first, last = _learn('impala_ff', 'vtrace', make)
+  first, last = _learn('impala_ff', 'vtrace', make=make)
+  assert first is not None and first < 0, 'it did not start from ignorance'
+  assert last > TARGET
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('agent', ['s3ta', 'impala_ff'])
+def test_learns_catch_in_bfloat16(agent):
+  first, last = _learn(
+    agent, 'vtrace', 'network.dtype=bfloat16', make=in_process.InMemory
+  )
   assert first is not None and first < 0, 'it did not start from ignorance'
   assert last > TARGET
 
