@@ -9,7 +9,7 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 import dataclasses
 from typing import Any
 
-from configs import algorithms
+from configs import algorithms, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +58,18 @@ class EnvironmentConfig:
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
-  """Base of every agent's network section; each agent adds its own fields."""
+  """Base of every agent's network section; each agent adds its own fields.
+
+  Attributes:
+    convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
+      their gradients in the one form that is fast on CPU; 'auto' chooses by
+      backend.
+    dtype: of the convolutions, and of what each agent says besides, 'float32'
+      or 'bfloat16'; parameters, states and losses are float32.
+  """
+
+  convolution: str = 'auto'
+  dtype: str = 'float32'
 
   @property
   def recurrent(self) -> bool:
@@ -67,6 +78,10 @@ class NetworkConfig:
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    errors.choice(
+      'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
+    )
+    errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
 
 
 @dataclasses.dataclass(frozen=True)

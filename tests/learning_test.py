@@ -16,11 +16,12 @@ TARGET = 0.8
 MAX_AGENT_STEPS = 2_000_000
 
 # One for each algorithm and for each family of networks.
-_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('drarl', 'a2c'))
+_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('impala_ff', 'a2c'))
 
 
+_HAS_REVERB = importlib.util.find_spec('reverb') is not None
 _needs_reverb = pytest.mark.skipif(
-  importlib.util.find_spec('reverb') is None, reason='Reverb is not installed'
+  not _HAS_REVERB, reason='Reverb is not installed'
 )
 
 
@@ -70,7 +71,10 @@ def test_learns_catch_through_the_whole_path(agent, algorithm):
 @pytest.mark.parametrize(
   'make',
   [
-    in_process.InMemory,
+    # On the other stack the one test of learning, here one of many.
+    pytest.param(
+      in_process.InMemory, marks=pytest.mark.slow if _HAS_REVERB else ()
+    ),
     # What an accelerator does, on the CPU device.
     pytest.param(
       functools.partial(in_process.InMemory, keep_on_device=True),

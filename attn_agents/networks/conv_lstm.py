@@ -6,6 +6,7 @@ kernel's gradient is one convolution over all rows afterwards.
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ class ConvLSTM(nn.Module):
 
   features: int
   method: str = 'auto'
-  dtype: str = 'float32'
+  dtype: Any = jnp.float32
   remat: bool = False
 
   @nn.compact

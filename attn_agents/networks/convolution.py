@@ -4,6 +4,8 @@ On CPU everything takes the form of `canonical.py`, or is many times slower in
 some place; accelerators are left to XLA.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -11,6 +13,10 @@ from flax import linen as nn
 from attn_agents.networks import canonical, pooling
 
 METHODS = ('auto', 'lax', 'canonical')
+
+# By name: NumPy takes the string 'bfloat16' for TensorFlow's type of that name
+# in a process that has loaded TensorFlow 2.8, and JAX refuses that.
+DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
 # Up to so many, `canonical.convolve_blocks` is faster.
 _FEW_CHANNELS = 4
@@ -191,7 +197,7 @@ class Weights(nn.Module):
 
   features: int
   kernel_size: tuple[int, int]
-  dtype: str = 'float32'
+  dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, channels: int) -> tuple[jax.Array, jax.Array]:
@@ -215,7 +221,7 @@ class Convolution(nn.Module):
   kernel_size: tuple[int, int]
   method: str = 'auto'
   stride: int = 1
-  dtype: str = 'float32'
+  dtype: Any = jnp.float32
   pool: bool = False
 
   @nn.compact

@@ -79,8 +79,9 @@ class ResNet(nn.Module):
   def _see(self, observation: jax.Array) -> jax.Array:
     """Maps uint8 [T, B, height, width, c] to float32 [T, B, hidden_size]."""
     config = self.config
+    dtype = convolution.DTYPES[config.dtype]
     conv = functools.partial(
-      convolution.Convolution, method=config.convolution, dtype=config.dtype
+      convolution.Convolution, method=config.convolution, dtype=dtype
     )
     outputs = observation
     for index, features in enumerate(config.channels):
@@ -97,7 +98,7 @@ class ResNet(nn.Module):
     if self.is_mutable_collection('intermediates'):
       self.sow('intermediates', 'last_map', outputs)
     flat = jnp.reshape(nn.relu(outputs), (*outputs.shape[:2], -1))
-    hidden = nn.Dense(config.hidden_size, dtype=config.dtype, name='hidden')
+    hidden = nn.Dense(config.hidden_size, dtype=dtype, name='hidden')
     return nn.relu(hidden(flat)).astype(jnp.float32)
 
   def _remember(

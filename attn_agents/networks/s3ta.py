@@ -15,6 +15,7 @@ from attn_agents import types
 from attn_agents.networks import (
   attention,
   conv_lstm,
+  convolution,
   policy_core,
   recurrent,
   spatial_basis,
@@ -115,13 +116,13 @@ class S3TA(nn.Module):
       config.conv_kernels,
       config.conv_strides,
       config.convolution,
-      config.dtype,
+      convolution.DTYPES[config.dtype],
       name='torso',
     )(frames)
     return conv_lstm.ConvLSTM(
       config.vision_channels,
       config.convolution,
-      config.dtype,
+      convolution.DTYPES[config.dtype],
       config.remat,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)

@@ -1,6 +1,9 @@
 """Convolutional torsos: uint8 pixels to float32 features, frame by frame."""
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents.networks import convolution
@@ -28,7 +31,7 @@ class ConvTorso(nn.Module):
   kernels: tuple[int, ...]
   strides: tuple[int, ...]
   method: str = 'auto'
-  dtype: str = 'float32'
+  dtype: Any = jnp.float32
 
   @nn.compact
   def __call__(self, observation: jax.Array) -> jax.Array:

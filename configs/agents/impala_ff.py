@@ -13,6 +13,8 @@ from configs import algorithms, errors, schema
 class ResNetConfig(schema.NetworkConfig):
   """Sizes of the deep residual network; defaults are IMPALA's.
 
+  `dtype` is that of the layer after the sections, too.
+
   Each of its sections is a 3x3 convolution, a 3x3 max-pooling of stride 2, and
   residual blocks or, with attention, one residual attention module.
 
@@ -26,10 +28,6 @@ class ResNetConfig(schema.NetworkConfig):
     hidden_size: units of the layer after the sections.
     lstm_size: units of an LSTM that also sees the previous action and reward
       (S3TA's LSTM baseline); 0 makes a feedforward network.
-    convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
-      their gradients in the form that is fast on CPU; 'auto' chooses.
-    dtype: of convolutions and the layer after them, 'float32' or 'bfloat16';
-      parameters, the LSTM, policy and baseline are float32.
   """
 
   channels: tuple[int, ...] = (16, 32, 32)
@@ -38,8 +36,6 @@ class ResNetConfig(schema.NetworkConfig):
   mask_blocks: int = 1
   hidden_size: int = 256
   lstm_size: int = 0
-  convolution: str = 'auto'
-  dtype: str = 'float32'
 
   @property
   def recurrent(self) -> bool:
@@ -48,15 +44,12 @@ class ResNetConfig(schema.NetworkConfig):
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    super().validate()
     errors.choice(
       'network.attention',
       self.attention,
       ('none', 'residual', 'residual_simple'),
     )
-    errors.choice(
-      'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
-    )
-    errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
     errors.require(
       len(self.channels) >= 1 and all(size >= 1 for size in self.channels),
       'network.channels',

@@ -9,6 +9,8 @@ from configs import algorithms, errors, schema
 class S3TAConfig(schema.NetworkConfig):
   """Sizes of the network, S3TA Table 2; defaults are the paper's.
 
+  `dtype` is that of the vision core's gates, too.
+
   Attributes:
     conv_channels, conv_kernels, conv_strides: the vision CNN, SAME padding.
     vision_channels: ConvLSTM channels, split into keys and values.
@@ -26,11 +28,6 @@ class S3TAConfig(schema.NetworkConfig):
     answer_hidden, answer_size: the answer processor's MLP.
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
-    convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
-      their gradients in the one form that is fast on CPU, inside a scan above
-      all; 'auto' chooses by backend.
-    dtype: of the vision core's convolutions and gates, 'float32' or 'bfloat16';
-      parameters, states and everything else are float32.
     remat: compute the vision core's gates again in the backward pass, which
       saves most of the memory and costs a third more work.
   """
@@ -49,17 +46,12 @@ class S3TAConfig(schema.NetworkConfig):
   answer_size: int = 256
   policy_core_size: int = 256
   head_hidden: int = 128
-  convolution: str = 'auto'
-  dtype: str = 'float32'
   remat: bool = False
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    super().validate()
     errors.choice('network.basis', self.basis, ('one_to_four', 'even_zero'))
-    errors.choice(
-      'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
-    )
-    errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
     errors.choice(
       'network.queries', self.queries, ('top_down', 'fixed', 'l2_norm')
     )

@@ -131,7 +131,7 @@ def test_the_loops_hold_what_they_must(remat, inside, outside):
 def test_bfloat16_computes_near_float32_and_keeps_a_float32_state():
   problem = _problem()
   exact = _value_and_grad(conv_lstm.ConvLSTM(_FEATURES).apply, *problem)
-  module = conv_lstm.ConvLSTM(_FEATURES, dtype='bfloat16')
+  module = conv_lstm.ConvLSTM(_FEATURES, dtype=jnp.bfloat16)
   outputs, last = module.apply(*problem)
   rounded = _value_and_grad(module.apply, *problem)
   leaves = jax.tree.leaves((outputs, last, rounded))
@@ -151,7 +151,10 @@ def test_parameters_do_not_depend_on_options():
       jax.random.key(3), inputs[:rows], is_first[:rows], state
     )
     for method, dtype, remat, rows in itertools.product(
-      ('lax', 'canonical'), ('float32', 'bfloat16'), (False, True), (1, _ROWS)
+      ('lax', 'canonical'),
+      (jnp.float32, jnp.bfloat16),
+      (False, True),
+      (1, _ROWS),
     )
   ]
   for tree in trees[1:]:

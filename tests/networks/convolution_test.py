@@ -140,11 +140,13 @@ def test_canonical_convolutions_have_no_stride_and_no_dilation():
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 def test_bytes_are_pixels(method, dtype):
   pixels = np.random.default_rng(3).integers(0, 256, (2, 12, 8, 3), np.uint8)
-  module = convolution.Convolution(4, (4, 4), method, stride=2, dtype=dtype)
+  module = convolution.Convolution(
+    4, (4, 4), method, stride=2, dtype=convolution.DTYPES[dtype]
+  )
   params = module.init(jax.random.key(0), pixels)
   outputs = module.apply(params, pixels)
   expected = nn.Conv(4, (4, 4), (2, 2)).apply(params, pixels / np.float32(255))
-  assert outputs.dtype == dtype
+  assert outputs.dtype == convolution.DTYPES[dtype]
   tolerance = {'float32': 1e-5, 'bfloat16': 0.02}[dtype]
   np.testing.assert_allclose(
     outputs.astype(np.float32), expected, atol=tolerance

@@ -14,7 +14,6 @@ from configs import agents, schema
 _SIZES = {
   's3ta': {'conv_channels': (8, 8), 'vision_channels': 16},
   'impala_lstm': {'channels': (8, 8), 'lstm_size': 16},
-  'drarl': {'channels': (8, 8)},
 }
 
 
