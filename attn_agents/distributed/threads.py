@@ -44,6 +44,16 @@ def environment() -> dict[str, str]:
   }
 
 
+def hide_tensorflow() -> None:
+  """Makes TensorFlow count as not installed in this process.
+
+  TensorFlow Probability, which rlax needs, loads all of it where it can, only
+  to copy docstrings from it: seconds and memory that nothing here uses.
+  """
+  # An import of what stands there as None fails as one of a missing module.
+  sys.modules['tensorflow'] = None  # type: ignore[assignment]
+
+
 class OneProcess(roles.LearnerRole):
   """The learner's role, with its actors as threads beside it."""
 
@@ -136,6 +146,7 @@ def main() -> int:
   parser.add_argument('--topology', required=True, help='as JSON')
   place = topology.from_json(parser.parse_args().topology)
   os.environ.update(environment())
+  hide_tensorflow()
   OneProcess(place).run()
   return 0
 

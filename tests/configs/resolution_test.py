@@ -288,3 +288,37 @@ def test_recurrent_ppo_on_many_devices_names_what_would_fit():
   _resolve(
     algorithm='ppo', num_devices=4, settings=['learning.num_minibatches=2']
   )
+
+
+@pytest.mark.parametrize(
+  ('asked', 'missing', 'expected'),
+  [
+    ('auto', (), 'launchpad'),
+    ('auto', ('Reverb',), 'threads'),
+    ('threads', (), 'threads'),
+    ('threads', ('Launchpad', 'Reverb'), 'threads'),
+    ('launchpad', (), 'launchpad'),
+  ],
+)
+def test_launchpad_is_the_default_where_it_is_installed(
+  asked, missing, expected
+):
+  config = resolution.resolve(
+    resolution.Request(runtime=asked), 'cpu', 1, cores=2, missing=missing
+  )
+  assert config.runtime.kind == expected
+  runtime, why = resolution.choose_runtime(asked, missing)
+  assert runtime == expected
+  if asked == 'auto' and missing:
+    assert why == 'Reverb not installed'
+
+
+def test_launchpad_is_refused_where_it_is_not_installed():
+  with pytest.raises(
+    errors.ConfigError,
+    match=r'Launchpad and Reverb not installed.*--runtime=threads',
+  ):
+    resolution.resolve(
+      resolution.Request(runtime='launchpad'), 'cpu', 1, cores=2,
+      missing=('Launchpad', 'Reverb'),
+    )  # fmt: skip

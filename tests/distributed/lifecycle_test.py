@@ -123,3 +123,26 @@ def test_a_former_run_is_waited_for_but_not_a_reused_pid(tmp_path):
     child.kill()
     child.wait()
   assert not lifecycle.is_alive(child.pid)
+
+
+def test_without_prctl_a_process_still_dies_with_its_parent():
+  parent = _python(
+    'import subprocess, sys, time\n'
+    'code = "from attn_agents.distributed import lifecycle; import time;'
+    'lifecycle._HAS_PRCTL = False; lifecycle.adopt_orphans();'
+    'lifecycle.die_with_parent(); print(1, flush=True); time.sleep(60)"\n'
+    'child = subprocess.Popen([sys.executable, "-c", code],'
+    ' stdout=subprocess.PIPE)\n'
+    'child.stdout.readline()\n'
+    'print(child.pid, flush=True)\n'
+    'time.sleep(60)\n'
+  )
+  pid = int(parent.stdout.readline())
+  time.sleep(1.0)
+  assert lifecycle.is_alive(pid), 'it did not wait for its parent to die'
+  parent.kill()
+  parent.wait()
+  deadline = time.monotonic() + 10
+  while lifecycle.is_alive(pid):
+    assert time.monotonic() < deadline, 'the child outlived its parent'
+    time.sleep(0.05)

@@ -127,3 +127,21 @@ def test_failures_are_reasons(monkeypatch, probe, reason):
   devices = machine.probe_devices(timeout=1)
   assert devices.count == 0
   assert reason in devices.reason
+
+
+def test_missing_libraries_are_named_and_nothing_is_imported(monkeypatch):
+  looked = []
+
+  def find(name):
+    looked.append(name)
+    return None if name == 'reverb' else object()
+
+  monkeypatch.setattr(machine.importlib.util, 'find_spec', find)
+  assert machine.missing_libraries() == ['Reverb']
+  assert looked == ['launchpad', 'reverb']
+
+
+def test_without_affinities_all_cores_count(monkeypatch):
+  monkeypatch.delattr(os, 'sched_getaffinity')
+  monkeypatch.setattr(os, 'cpu_count', lambda: 3)
+  assert machine._usable_cores() == 3

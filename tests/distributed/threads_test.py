@@ -1,0 +1,178 @@
+"""The threads of the one process: faults of actors, and what it imports."""
+
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+import types
+
+import pytest
+
+from attn_agents.distributed import (
+  lifecycle,
+  playing,
+  restarts,
+  supervisor,
+  threads,
+  topology,
+)
+from configs import resolution
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+class _Stop:
+  """A stop signal without signals."""
+
+  def __init__(self):
+    self.event = threading.Event()
+
+  def __call__(self):
+    return self.event.is_set()
+
+
+def _config(most, algorithm):
+  return resolution.resolve(
+    resolution.Request(
+      game='catch', preset='small', algorithm=algorithm, runtime='threads',
+      num_actors=2, settings=[f'runtime.max_actor_restarts={most}'],
+    ),
+    'cpu', 1, cores=2,
+  )  # fmt: skip
+
+
+class _Run:
+  """The actors' half of a `OneProcess`; `lives` says how each life ends."""
+
+  def __init__(self, logdir, monkeypatch, lives, most=1, algorithm='vtrace'):
+    config = _config(most, algorithm)
+    self.logdir, self.played = logdir, []
+    self._lives, self._stop = lives, _Stop()
+    monkeypatch.setattr(playing, 'play', self._play)
+    monkeypatch.setattr(restarts, '_BACKOFF_SECONDS', (0.01,))
+    self.role = threads.OneProcess(topology.local(config, str(logdir)))
+    self.role._stop = self._stop
+    parts = types.SimpleNamespace(
+      config=config, items_per_batch=2, items_per_read=2,
+      trajectory_spec=lambda: (),
+    )  # fmt: skip
+    self.role._connect(parts)
+
+  def _play(self, place, parts, index, restart, *args, should_stop, **kwargs):
+    self.played.append((index, restart))
+    if restart < self._lives.get(index, 0):
+      raise ValueError(f'emulator {index} broke')
+    self._stop.event.wait(20)
+    assert should_stop()
+
+  @property
+  def stopped(self):
+    return self._stop()
+
+  def statuses(self):
+    return {s.name: s for s in lifecycle.read_statuses(self.logdir)}
+
+  def wait_for(self, name, state):
+    deadline = time.monotonic() + 10
+    while self.statuses()[name].state != state:
+      assert time.monotonic() < deadline, self.statuses()
+      time.sleep(0.01)
+    return self.statuses()[name]
+
+
+def test_an_actor_that_broke_plays_again_as_another_incarnation(
+  tmp_path, monkeypatch
+):
+  run = _Run(tmp_path, monkeypatch, lives={0: 1})
+  deadline = time.monotonic() + 10
+  while len(run.played) < 3 and time.monotonic() < deadline:
+    time.sleep(0.01)
+  assert sorted(run.played) == [(0, 0), (0, 1), (1, 0)]
+  told = run.statuses()
+  again = told['actor_supervisor-0']
+  assert (again.state, again.extra['restarts']) == ('running', 1)
+  assert told['actor_supervisor-1'].extra['restarts'] == 0
+  assert {s.shared_log for s in told.values()} == {'threads'}
+  run.role._disconnect()
+  assert run.stopped
+  for index in range(2):
+    assert run.statuses()[f'actor_supervisor-{index}'].state == 'stopped'
+    run.wait_for(f'actor-{index}', 'stopped')
+
+
+def test_without_one_actor_the_others_go_on_but_not_without_any(
+  tmp_path, monkeypatch
+):
+  run = _Run(tmp_path, monkeypatch, lives={0: 9})
+  failed = run.wait_for('actor_supervisor-0', 'failed')
+  assert failed.detail == (
+    'actor failed: ValueError: emulator 0 broke, 1 restarts used up'
+  )
+  assert not run.stopped
+  assert run.statuses()['actor_supervisor-1'].state == 'running'
+  assert not supervisor._is_over(list(run.statuses().values()))
+  run.role._disconnect()
+  # What an actor said before the end is not taken back by it.
+  assert run.statuses()['actor_supervisor-0'].state == 'failed'
+
+  run = _Run(tmp_path, monkeypatch, lives={0: 9, 1: 9})
+  for index in range(2):
+    run.wait_for(f'actor_supervisor-{index}', 'failed')
+  assert supervisor._is_over(list(run.statuses().values()))
+
+
+def test_a_synchronous_run_ends_without_one_actor_and_names_it(
+  tmp_path, monkeypatch
+):
+  run = _Run(tmp_path, monkeypatch, {1: 9}, most=0, algorithm='a2c')
+  run.wait_for('actor_supervisor-1', 'failed')
+  deadline = time.monotonic() + 5
+  while not run.stopped and time.monotonic() < deadline:
+    time.sleep(0.01)
+  assert run.stopped
+  run.role._disconnect()
+  learner = run.role._status_file('learner', 0)
+  learner.set('stopped', saved=8)
+  ending = supervisor.diagnose(
+    list(run.statuses().values()),
+    launcher_code=0, stop_signal=0, missing='', has_checkpoint=True,
+  )  # fmt: skip
+  assert ending.code == 1
+  assert ending.cause.startswith('failed: actor-1: ')
+  assert 'emulator 1 broke' in ending.cause
+  assert 'a2c needs every actor (logs/threads.log)' in ending.cause
+  assert ending.cause.endswith('checkpoint saved at 8 frames')
+
+
+def test_there_are_no_addresses(tmp_path):
+  place = topology.local(_config(1, 'vtrace'), str(tmp_path))
+  assert place.queue_address == place.variables_address == ''
+  assert place.runtime == 'threads'
+  assert topology.from_json(topology.to_json(place)) == place
+
+
+_PARTS = """
+import sys
+from attn_agents.distributed import threads
+threads.hide_tensorflow()
+from attn_agents import experiment
+from attn_agents.distributed import lifecycle, playing, supervisor
+from attn_agents.in_memory import queue, variables
+from attn_agents.learning import checkpoint, metrics, publisher, training
+heavy = {'launchpad', 'courier', 'reverb', 'tensorflow', 'attn_agents.replay'}
+print(sorted(n for n in heavy if sys.modules.get(n) is not None))
+"""
+
+
+def test_nothing_of_the_process_imports_launchpad_reverb_or_tensorflow():
+  done = subprocess.run(
+    [sys.executable, '-c', _PARTS],
+    cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False,
+  )  # fmt: skip
+  assert done.stdout == '[]\n', done.stderr
+
+
+@pytest.mark.parametrize('name', ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'])
+def test_numpy_gets_no_threads_of_its_own(name):
+  assert threads.environment()[name] == '1'
