@@ -11,6 +11,8 @@ blocks of pixels.
 """
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -44,32 +46,34 @@ def convolve(
   """Convolves with stride 1; reverse-mode derivatives only.
 
   Args:
-    inputs: float [B, height, width, channels].
+    inputs: float or uint8 [B, height, width, channels]; integers have no
+      derivative.
     kernel: float [kernel_height, kernel_width, channels, features].
     padding: zeros around the inputs.
 
   Returns:
-    float [B, padded height - kernel_height + 1, likewise, features].
+    [B, padded height - kernel_height + 1, likewise, features], of the kernel's
+    dtype.
   """
-  return plain(inputs, kernel, padding)
+  return plain(inputs.astype(kernel.dtype), kernel, padding)
 
 
 def _forward(
   inputs: jax.Array, kernel: jax.Array, padding: Padding
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-  return plain(inputs, kernel, padding), (inputs, kernel)
+  return convolve(inputs, kernel, padding), (inputs, kernel)
 
 
 def _backward(
   padding: Padding,
   residuals: tuple[jax.Array, jax.Array],
   gradient: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
+) -> tuple[jax.Array | None, jax.Array]:
   inputs, kernel = residuals
-  return (
-    inputs_gradient(gradient, kernel, padding),
-    kernel_gradient(inputs, gradient, padding),
-  )
+  into_inputs = None
+  if jnp.issubdtype(inputs.dtype, jnp.floating):
+    into_inputs = inputs_gradient(gradient, kernel, padding)
+  return into_inputs, kernel_gradient(inputs, gradient, padding)
 
 
 convolve.defvjp(_forward, _backward)
@@ -93,33 +97,63 @@ def kernel_gradient(
   inputs: jax.Array, gradient: jax.Array, padding: Padding
 ) -> jax.Array:
   """The gradient of `convolve` with respect to its kernel, from outputs'."""
-  rest = inputs.shape[0] % _CHUNK
-  total = _kernel_gradient_of_few(inputs[:rest], gradient[:rest], padding)
-  chunks = tuple(
-    jnp.reshape(x[rest:], (-1, _CHUNK, *x.shape[1:]))
-    for x in (inputs, gradient)
-  )
 
   def add(
-    total: jax.Array, chunk: tuple[jax.Array, ...]
+    total: jax.Array, images: tuple[jax.Array, jax.Array]
   ) -> tuple[jax.Array, None]:
-    few = _kernel_gradient_of_few(chunk[0], chunk[1], padding)
+    few = kernel_gradient_of_few(*images, padding)
     return total + few.astype(jnp.float32), None
 
-  if chunks[0].shape[0]:
-    total, _ = jax.lax.scan(add, total.astype(jnp.float32), chunks)
-  return total.astype(inputs.dtype)
+  rows, columns = (
+    inputs.shape[1 + axis] + sum(padding[axis]) - gradient.shape[1 + axis] + 1
+    for axis in range(2)
+  )
+  shape = (rows, columns, inputs.shape[-1], gradient.shape[-1])
+  total, _ = over_chunks(add, jnp.zeros(shape), (inputs, gradient))
+  return total.astype(gradient.dtype)
 
 
-def _kernel_gradient_of_few(
+def kernel_gradient_of_few(
   inputs: jax.Array, gradient: jax.Array, padding: Padding
 ) -> jax.Array:
+  """`kernel_gradient` of so few images that they fit in the caches at once."""
   kernel = plain(
-    jnp.transpose(inputs, (3, 1, 2, 0)),
+    jnp.transpose(inputs.astype(gradient.dtype), (3, 1, 2, 0)),
     jnp.transpose(gradient, (1, 2, 0, 3)),
     padding,
   )
   return jnp.transpose(kernel, (1, 2, 0, 3))
+
+
+def over_chunks(
+  function: Callable[[Any, Any], tuple[Any, Any]], carry: Any, arrays: Any
+) -> tuple[Any, Any]:
+  """`jax.lax.scan` over a few images at a time.
+
+  Args:
+    function: takes carry and arrays [n, ...]; returns carry and arrays [n, ...]
+      (or None).
+    carry: what it begins with.
+    arrays: any number of arrays [B, ...].
+
+  Returns:
+    The last carry, and what `function` returned for all B.
+  """
+  batch = jax.tree.leaves(arrays)[0].shape[0]
+  rest = batch % _CHUNK
+  parts = []
+  if rest:
+    carry, part = function(carry, jax.tree.map(lambda x: x[:rest], arrays))
+    parts.append(part)
+  if batch > rest:
+    chunks = jax.tree.map(
+      lambda x: jnp.reshape(x[rest:], (-1, _CHUNK, *x.shape[1:])), arrays
+    )
+    carry, part = jax.lax.scan(function, carry, chunks)
+    parts.append(
+      jax.tree.map(lambda x: jnp.reshape(x, (-1, *x.shape[2:])), part)
+    )
+  return carry, jax.tree.map(lambda *x: jnp.concatenate(x), *parts)
 
 
 def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
@@ -135,41 +169,14 @@ def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
   """
   batch, height, width, channels = inputs.shape
   height, width = height // size, width // size
+  # What stays together is one axis: the fewer there are, the faster XLA is.
   blocks = jnp.reshape(
     inputs[:, : height * size, : width * size],
-    (batch, height, size, width, size, channels),
+    (batch, height, size, width, size * channels),
   )
   return jnp.reshape(
-    jnp.transpose(blocks, (0, 1, 3, 2, 4, 5)),
+    jnp.transpose(blocks, (0, 1, 3, 2, 4)),
     (batch, height, width, size * size * channels),
-  )
-
-
-def convolve_blocks(inputs: jax.Array, kernel: jax.Array) -> jax.Array:
-  """A 3 x 3 convolution, two by two outputs at a time, left in such blocks.
-
-  A block depends on 4 x 4 inputs, which are 2 x 2 blocks if those begin
-  one pixel earlier. 7 of 16 products are with zeros, and yet it is several
-  times as fast: four times as many channels and features fill the vectors.
-  """
-  padded = jnp.pad(inputs, ((0, 0), (1, 1), (1, 1), (0, 0)))
-  by_row = [
-    jnp.stack(
-      [
-        jnp.pad(kernel, ((row, 1 - row), (column, 1 - column), (0, 0), (0, 0)))
-        for column in range(2)
-      ],
-      axis=3,
-    )
-    for row in range(2)
-  ]
-  # [4, 4, channels, 2, 2, features], for each output what it takes of each.
-  kernels = jnp.stack(by_row, axis=3)
-  kernels = jnp.reshape(kernels, (4, 4, kernel.shape[2], -1))
-  return convolve(
-    space_to_depth(padded, 2).astype(kernel.dtype),
-    kernel_over_blocks(kernels, 2),
-    ((0, 0), (0, 0)),
   )
 
 

@@ -5,15 +5,12 @@ of the time of IMPALA's network, forward and backward. Slices and comparisons
 are about four times as fast, and give the same values.
 """
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
 _WINDOW = 3
 _STRIDE = 2
-_CELLS = tuple(itertools.product(range(_WINDOW), repeat=2))
 
 
 @jax.custom_vjp
@@ -56,82 +53,6 @@ def _backward(
 
 
 max_pool.defvjp(_forward, _backward)
-
-
-@jax.custom_vjp
-def max_pool_blocks(blocks: jax.Array) -> jax.Array:
-  """`max_pool` of what is laid out in blocks of two by two cells.
-
-  Nothing is moved between the layouts, forwards or backwards.
-
-  Args:
-    blocks: float [..., height / 2, width / 2, 4 * channels], as
-      `convolution.space_to_depth` makes it of [..., height, width, channels].
-
-  Returns:
-    float [..., height / 2, width / 2, channels].
-  """
-  lowest = jnp.array(-jnp.inf, blocks.dtype)
-  best = _cell(blocks, 0, 0, lowest)
-  for row, column in _CELLS[1:]:
-    best = jnp.maximum(best, _cell(blocks, row, column, lowest))
-  return best
-
-
-def _forward_blocks(
-  blocks: jax.Array,
-) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-  outputs = max_pool_blocks(blocks)
-  return outputs, (blocks, outputs)
-
-
-def _backward_blocks(
-  residuals: tuple[jax.Array, jax.Array], gradient: jax.Array
-) -> tuple[jax.Array]:
-  blocks, outputs = residuals
-  lowest = jnp.array(-jnp.inf, blocks.dtype)
-  winner = jnp.zeros(outputs.shape, jnp.uint8)
-  # From the last to the first, so that the first of equals remains.
-  for index, (row, column) in reversed([*enumerate(_CELLS)]):
-    cells = _cell(blocks, row, column, lowest)
-    winner = jnp.where(cells == outputs, jnp.uint8(index), winner)
-
-  def given(row: int, column: int) -> jax.Array:
-    """What windows give to their cell at (row, column), where it is."""
-    part = jnp.where(winner == _CELLS.index((row, column)), gradient, 0.0)
-    return _shift(part, -(row // _STRIDE), -(column // _STRIDE), 0.0)
-
-  parts = [
-    given(0, 0) + given(0, 2) + given(2, 0) + given(2, 2),
-    given(0, 1) + given(2, 1),
-    given(1, 0) + given(1, 2),
-    given(1, 1),
-  ]
-  return (jnp.concatenate(parts, axis=-1).astype(blocks.dtype),)
-
-
-max_pool_blocks.defvjp(_forward_blocks, _backward_blocks)
-
-
-def _cell(
-  blocks: jax.Array, row: int, column: int, outside: jax.Array
-) -> jax.Array:
-  """The cell (row, column) of every window; `outside` where there is none."""
-  channels = blocks.shape[-1] // _STRIDE**2
-  index = _STRIDE * (row % _STRIDE) + column % _STRIDE
-  plane = jax.lax.slice_in_dim(
-    blocks, index * channels, (index + 1) * channels, axis=-1
-  )
-  return _shift(plane, row // _STRIDE, column // _STRIDE, outside)
-
-
-def _shift(
-  inputs: jax.Array, rows: int, columns: int, outside: jax.Array | float
-) -> jax.Array:
-  """inputs[..., i + rows, j + columns, :], `outside` beyond the border."""
-  padding = [(0, 0, 0)] * inputs.ndim
-  padding[-3], padding[-2] = (-rows, rows, 0), (-columns, columns, 0)
-  return jax.lax.pad(inputs, jnp.asarray(outside, inputs.dtype), padding)
 
 
 def _first_maximum(inputs: jax.Array, outputs: jax.Array) -> jax.Array:

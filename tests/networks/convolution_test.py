@@ -88,9 +88,12 @@ def test_gradients_by_themselves(method, size):
 
 @pytest.mark.parametrize('image', [(8, 6), (7, 6), (8, 8)])
 @pytest.mark.parametrize('channels', [2, 5])
-def test_convolution_and_pool_equals_one_after_the_other(image, channels):
+@pytest.mark.parametrize('dtype', ['float32', 'uint8'])
+def test_convolution_and_pool_equals_one_after_the_other(
+  image, channels, dtype
+):
   rng = np.random.default_rng(4)
-  inputs = rng.normal(size=(2, *image, channels)).astype(np.float32)
+  inputs = rng.normal(2.0, size=(2, *image, channels)).astype(dtype)
   kernel = rng.normal(size=(3, 3, channels, 4)).astype(np.float32)
 
   def plain(inputs, kernel):
@@ -105,8 +108,9 @@ def test_convolution_and_pool_equals_one_after_the_other(image, channels):
       inputs, kernel,
     )  # fmt: skip
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
-    for a, b in zip(ours(gradient), pull_back(gradient), strict=True):
-      np.testing.assert_allclose(a, b, atol=1e-4)
+    gradients = zip(ours(gradient), pull_back(gradient), strict=True)
+    for actual, wanted in list(gradients)[dtype == 'uint8' :]:
+      np.testing.assert_allclose(actual, wanted, atol=1e-4)
 
 
 def test_kernel_gradient_of_many_images():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from attn_agents.networks import canonical, pooling
+from attn_agents.networks import pooling
 from tests.networks import residual_reference
 
 _SIZES = [(6, 4), (7, 5), (8, 3), (1, 2), (1, 1)]
@@ -74,24 +74,3 @@ def test_sizes_of_the_deep_network():
     )
     sizes.append(outputs.shape)
   assert [size[1] for size in sizes] == [84, 42, 21, 11]
-
-
-@pytest.mark.parametrize('ties', [False, True])
-@pytest.mark.parametrize('size', [(6, 4), (2, 8), (2, 2)])
-def test_pooling_of_blocks_equals_pooling_of_cells(size, ties):
-  inputs = _inputs(size, ties)
-  gradient = np.random.default_rng(1).integers(
-    1, 99, (2, size[0] // 2, size[1] // 2, 3)
-  )
-
-  def value_and_back(pool):
-    with jax.numpy_rank_promotion('raise'):
-      outputs, transpose = jax.vjp(pool, inputs)
-      return outputs, transpose(gradient.astype(np.float32))[0]
-
-  cells = value_and_back(pooling.max_pool)
-  blocks = value_and_back(
-    lambda x: pooling.max_pool_blocks(canonical.space_to_depth(x, 2))
-  )
-  for ours, theirs in zip(blocks, cells, strict=True):
-    np.testing.assert_array_equal(ours, theirs)
