@@ -9,6 +9,7 @@ says what it is worth.
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import sys
 import time
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import rich.console
 from absl import flags
 
+from attn_agents.distributed import memory
 from benchmarks import host, report
 from configs import errors
 from launch import command_line
@@ -154,6 +156,10 @@ def run(
     make: called once the flags are parsed; compiles what has to be.
     argv: the command line, that of the process by default.
   """
+  if argv is None and memory.environment():
+    # As a run's processes have it. It is read when a process starts.
+    os.environ.update(memory.environment())
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   return command_line.run(lambda: execute(make), argv)
 
 

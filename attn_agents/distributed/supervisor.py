@@ -18,7 +18,7 @@ from typing import Protocol
 
 import psutil
 
-from attn_agents.distributed import lifecycle, roles, topology
+from attn_agents.distributed import lifecycle, memory, roles, topology
 
 _POLL_SECONDS = 0.2
 # After the wish to stop: when everything still alive is killed. Launchpad
@@ -131,7 +131,11 @@ class Supervisor:
         stdout=log,
         stderr=log,
         cwd=pathlib.Path(__file__).parents[2],
-        env={**os.environ, 'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/'},
+        env={
+          **os.environ,
+          **memory.environment(),
+          'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/',
+        },
         # Ctrl-C reaches this process only, which passes it on once.
         start_new_session=True,
       )
