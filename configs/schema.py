@@ -83,6 +83,9 @@ class NetworkConfig:
     )
     errors.choice('network.dtype', self.dtype, ('float32', 'bfloat16'))
 
+  def validate_frames(self, height: int, width: int) -> None:
+    """Raises `errors.ConfigError` if frames of that size do not fit in."""
+
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:

@@ -22,6 +22,9 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   _validate_numbers(config)
   _validate_environment(config.environment)
   config.network.validate()
+  config.network.validate_frames(
+    config.environment.height, config.environment.width
+  )
   _validate_split(config.learning.batch_size, num_devices)
   config.learning.validate(num_devices, config.network.recurrent)
   _validate_optimizer(config)

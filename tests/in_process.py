@@ -16,7 +16,7 @@ from attn_agents.in_memory import queue as memory_queue
 from attn_agents.in_memory import variables as memory_variables
 from attn_agents.learning import batching, checkpoint, learner, publisher
 from configs import agents, resolution, schema
-from configs.agents import impala_ff, s3ta
+from configs.agents import impala_ff, impala_shallow, s3ta
 
 _NETWORKS = {
   s3ta.S3TAConfig: (
@@ -30,6 +30,11 @@ _NETWORKS = {
     'environment.height=20', 'environment.width=10',
     'environment.frame_stack=1', 'network.channels=8,8,8',
     'network.hidden_size=64',
+  ),
+  impala_shallow.ConvNetConfig: (
+    'environment.height=20', 'environment.width=10',
+    'environment.frame_stack=1', 'network.conv_kernels=4,3',
+    'network.conv_strides=2,1', 'network.hidden_size=64',
   ),
 }  # fmt: skip
 _ALGORITHMS = {

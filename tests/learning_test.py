@@ -16,7 +16,7 @@ TARGET = 0.8
 MAX_AGENT_STEPS = 2_000_000
 
 # One for each algorithm and for each family of networks.
-_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('impala_ff', 'a2c'))
+_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('impala_shallow', 'a2c'))
 
 
 _HAS_REVERB = importlib.util.find_spec('reverb') is not None

@@ -21,6 +21,8 @@ DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 # Up to so many, `pixel_blocks` is faster.
 _FEW_CHANNELS = 4
 
+_NO_PADDING: canonical.Padding = ((0, 0), (0, 0))
+
 
 def resolve_method(method: str) -> str:
   """Turns 'auto' into the faster form for JAX's default backend.
@@ -42,9 +44,13 @@ def resolve_method(method: str) -> str:
 
 
 def convolve(
-  inputs: jax.Array, kernel: jax.Array, method: str, stride: int = 1
+  inputs: jax.Array,
+  kernel: jax.Array,
+  method: str,
+  stride: int = 1,
+  padding: str = 'SAME',
 ) -> jax.Array:
-  """Convolves with SAME padding, without bias.
+  """Convolves without bias.
 
   Args:
     inputs: float or uint8 [B, height, width, channels].
@@ -52,23 +58,27 @@ def convolve(
     method: 'lax' or 'canonical'; values and gradients are equal up to rounding.
       The latter has reverse-mode derivatives only.
     stride: of both axes.
+    padding: 'SAME' or 'VALID'.
 
   Returns:
-    [B, ceil(height / stride), ceil(width / stride), features], of the kernel's
-    dtype.
+    [B, h, w, features], of the kernel's dtype; with SAME padding, h is
+    ceil(height / stride), with VALID, floor((height - kernel_height) / stride)
+    + 1.
   """
-  padding = _same_padding(inputs.shape[1:3], kernel.shape[:2], stride)
+  zeros = _NO_PADDING
+  if padding == 'SAME':
+    zeros = _same_padding(inputs.shape[1:3], kernel.shape[:2], stride)
   divisible = not any(size % stride for size in kernel.shape[:2])
   if method == 'lax' or not divisible:
-    return canonical.plain(inputs.astype(kernel.dtype), kernel, padding, stride)
+    return canonical.plain(inputs.astype(kernel.dtype), kernel, zeros, stride)
   if stride > 1:
     # Bytes, if that is what they are, for four times less to be moved.
     inputs = canonical.space_to_depth(
-      jnp.pad(inputs, ((0, 0), *padding, (0, 0))), stride
+      jnp.pad(inputs, ((0, 0), *zeros, (0, 0))), stride
     )
     kernel = canonical.kernel_over_blocks(kernel, stride)
-    padding = ((0, 0), (0, 0))
-  return canonical.convolve(inputs, kernel, padding)
+    zeros = _NO_PADDING
+  return canonical.convolve(inputs, kernel, zeros)
 
 
 @jax.custom_vjp
@@ -214,7 +224,7 @@ class Weights(nn.Module):
 
 
 class Convolution(nn.Module):
-  """A SAME convolution with bias; parameters as in `nn.Conv`.
+  """A convolution with bias; parameters as in `nn.Conv`.
 
   Attributes:
     features: output channels.
@@ -222,7 +232,8 @@ class Convolution(nn.Module):
     method: one of `METHODS`; all read the same parameters.
     stride: of both axes.
     dtype: of the computation and its result; parameters are float32.
-    pool: take `pooling.max_pool` of the result; stride must be 1.
+    pool: take `pooling.max_pool` of the result; stride must be 1, padding SAME.
+    padding: 'SAME' or 'VALID'.
   """
 
   features: int
@@ -231,6 +242,7 @@ class Convolution(nn.Module):
   stride: int = 1
   dtype: Any = jnp.float32
   pool: bool = False
+  padding: str = 'SAME'
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -247,7 +259,8 @@ class Convolution(nn.Module):
       # The maximum of sums with a bias is the sum of the maximum with it.
       outputs = add_bias(convolve_and_pool(flat, kernel, method), bias)
     else:
-      outputs = add_bias(convolve(flat, kernel, method, self.stride), bias)
+      outputs = convolve(flat, kernel, method, self.stride, self.padding)
+      outputs = add_bias(outputs, bias)
     return jnp.reshape(outputs, (*inputs.shape[:-3], *outputs.shape[1:]))
 
 

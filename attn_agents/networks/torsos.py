@@ -19,12 +19,13 @@ def output_size(
 
 
 class ConvTorso(nn.Module):
-  """SAME convolutions, each followed by ReLU (S3TA Table 2, vision CNN).
+  """Convolutions, each followed by ReLU (S3TA Table 2, vision CNN: SAME).
 
   Attributes:
     channels, kernels, strides: one entry per layer, square kernels.
     method: one of `convolution.METHODS`.
     dtype: of the computation and its result.
+    padding: 'SAME' or 'VALID'.
   """
 
   channels: tuple[int, ...]
@@ -32,6 +33,7 @@ class ConvTorso(nn.Module):
   strides: tuple[int, ...]
   method: str = 'auto'
   dtype: Any = jnp.float32
+  padding: str = 'SAME'
 
   @nn.compact
   def __call__(self, observation: jax.Array) -> jax.Array:
@@ -41,7 +43,7 @@ class ConvTorso(nn.Module):
     for index, (channels, kernel, stride) in enumerate(layers):
       layer = convolution.Convolution(
         channels, (kernel, kernel), self.method, stride, self.dtype,
-        name=f'conv_{index}',
+        padding=self.padding, name=f'conv_{index}',
       )  # fmt: skip
       outputs = nn.relu(layer(outputs))
     return outputs

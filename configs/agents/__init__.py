@@ -10,6 +10,7 @@ from configs.agents import (
   impala_ff,
   impala_large,
   impala_lstm,
+  impala_shallow,
   s3ta,
   s3ta_fixed_query,
   s3ta_l2_keys,
@@ -32,6 +33,7 @@ AGENTS: Mapping[str, Mapping[str, Callable[[], schema.Config]]] = (
       'impala_ff': _presets(impala_ff, 's3ta_baseline'),
       'impala_lstm': _presets(impala_lstm, 's3ta_baseline'),
       'impala_large': _presets(impala_large),
+      'impala_shallow': _presets(impala_shallow),
       'drarl': _presets(drarl),
       'drarl_simple': _presets(drarl_simple),
     }

@@ -44,17 +44,20 @@ _SHAPES = [
 
 
 @pytest.mark.parametrize(('image', 'size', 'stride'), _SHAPES)
-def test_canonical_equals_lax_in_values_and_gradients(image, size, stride):
+@pytest.mark.parametrize('padding', ['SAME', 'VALID'])
+def test_canonical_equals_lax_in_values_and_gradients(
+  image, size, stride, padding
+):
   rng = np.random.default_rng(1)
   inputs = rng.normal(size=(2, *image, 3)).astype(np.float32)
   kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
-  outputs = nn.Conv(4, size, (stride, stride), use_bias=False).apply(
+  outputs = nn.Conv(4, size, (stride, stride), padding, use_bias=False).apply(
     {'params': {'kernel': kernel}}, inputs
   )
   weights = rng.normal(size=outputs.shape).astype(np.float32)
 
   def loss(inputs, kernel, method):
-    outputs = convolution.convolve(inputs, kernel, method, stride)
+    outputs = convolution.convolve(inputs, kernel, method, stride, padding)
     return jnp.sum(weights * jnp.sin(outputs)), outputs
 
   grad = jax.grad(loss, argnums=(0, 1), has_aux=True)

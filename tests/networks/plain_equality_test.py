@@ -10,7 +10,7 @@ import pytest
 from attn_agents.networks import registry
 from benchmarks import plain
 from configs import agents, schema
-from configs.agents import impala_ff, s3ta
+from configs.agents import impala_ff, impala_shallow, s3ta
 from tests.networks import tiny
 
 _ROWS, _BATCH = 5, 3
@@ -30,6 +30,7 @@ _SIZES = {
     'blocks_per_section': 1,
     'hidden_size': 12,
   },
+  impala_shallow.ConvNetConfig: {'conv_channels': (3, 4), 'hidden_size': 12},
 }
 
 

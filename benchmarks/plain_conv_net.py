@@ -1,0 +1,55 @@
+"""The shallow network in plain Flax; see `plain`."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attn_agents import types
+from benchmarks import plain_layers
+from configs.agents import impala_shallow
+
+
+class PlainConvNet(nn.Module):
+  """`conv_net.ConvNet`, its parameters alike."""
+
+  config: impala_shallow.ConvNetConfig
+  num_actions: int
+  max_abs_reward: float
+
+  @nn.nowrap
+  def initial_state(self, batch_size: int) -> tuple[()]:
+    """()."""
+    del batch_size
+    return ()
+
+  @nn.compact
+  def __call__(
+    self, inputs: types.NetworkInput, core_state: Any
+  ) -> tuple[types.NetworkOutput, Any]:
+    """Runs over rows [T, B]."""
+    config = self.config
+    outputs = _Torso(config, name='torso')(inputs.observation / 255.0)
+    flat = jnp.reshape(outputs, (*outputs.shape[:2], -1))
+    hidden = nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
+    return plain_layers.heads(hidden, self.num_actions), core_state
+
+
+class _Torso(nn.Module):
+  config: impala_shallow.ConvNetConfig
+
+  @nn.compact
+  def __call__(self, outputs: Any) -> Any:
+    config = self.config
+    layers = zip(
+      config.conv_channels,
+      config.conv_kernels,
+      config.conv_strides,
+      strict=True,
+    )
+    for index, (channels, kernel, stride) in enumerate(layers):
+      conv = nn.Conv(
+        channels, (kernel,) * 2, (stride,) * 2, 'VALID', name=f'conv_{index}'
+      )
+      outputs = nn.relu(conv(outputs))
+    return outputs

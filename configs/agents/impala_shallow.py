@@ -1,0 +1,87 @@
+"""IMPALA's shallow network: two strided convolutions and one layer.
+
+Espeholt et al. 2018, Figure 3 (left) without the LSTM, as in its Atari
+experiments, which is the network of Mnih et al. 2013; frames as `impala_ff`.
+With other sizes it is that of DQN or of TorchBeast's `monobeast`.
+"""
+
+import dataclasses
+
+from configs import errors, schema
+from configs.agents import impala_ff
+
+
+@dataclasses.dataclass(frozen=True)
+class ConvNetConfig(schema.NetworkConfig):
+  """Sizes of the shallow network; defaults are IMPALA's.
+
+  `dtype` is that of the layer after the convolutions, too.
+
+  Attributes:
+    conv_channels, conv_kernels, conv_strides: one entry per convolution, square
+      kernels, VALID padding.
+    hidden_size: units of the layer after them.
+  """
+
+  conv_channels: tuple[int, ...] = (16, 32)
+  conv_kernels: tuple[int, ...] = (8, 4)
+  conv_strides: tuple[int, ...] = (4, 2)
+  hidden_size: int = 256
+
+  @property
+  def recurrent(self) -> bool:
+    """No state is carried."""
+    return False
+
+  def validate(self) -> None:
+    """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    super().validate()
+    layers = len(self.conv_channels)
+    errors.require(
+      layers == len(self.conv_kernels) == len(self.conv_strides) > 0,
+      'network.conv_channels',
+      self.conv_channels,
+      'as many entries as conv_kernels and conv_strides, at least one',
+    )
+    for name in ('conv_channels', 'conv_kernels', 'conv_strides'):
+      sizes = getattr(self, name)
+      errors.require(
+        all(size >= 1 for size in sizes),
+        f'network.{name}',
+        sizes,
+        'at least 1 everywhere',
+      )
+    errors.require(
+      self.hidden_size >= 1, 'network.hidden_size', self.hidden_size,
+      'at least 1',
+    )  # fmt: skip
+
+  def validate_frames(self, height: int, width: int) -> None:
+    """Raises `errors.ConfigError` if a kernel is larger than its inputs."""
+    layers = zip(self.conv_kernels, self.conv_strides, strict=True)
+    for index, (kernel, stride) in enumerate(layers):
+      errors.require(
+        kernel <= min(height, width),
+        'network.conv_kernels',
+        self.conv_kernels,
+        f'at most {min(height, width)} in layer {index}, which sees '
+        f'{height} x {width}',
+      )
+      height = (height - kernel) // stride + 1
+      width = (width - kernel) // stride + 1
+
+
+def paper() -> schema.Config:
+  """As `impala_ff.paper` (IMPALA's Table G.1), but for the network."""
+  return _shallow(impala_ff.paper())
+
+
+def small() -> schema.Config:
+  """As `impala_ff.small`, but for the network, which is small as it is."""
+  return _shallow(impala_ff.small())
+
+
+def _shallow(config: schema.Config) -> schema.Config:
+  return dataclasses.replace(
+    config, agent='impala_shallow', network=ConvNetConfig()
+  )
