@@ -29,27 +29,13 @@ class PlainConvNet(nn.Module):
   ) -> tuple[types.NetworkOutput, Any]:
     """Runs over rows [T, B]."""
     config = self.config
-    outputs = _Torso(config, name='torso')(inputs.observation / 255.0)
-    flat = jnp.reshape(outputs, (*outputs.shape[:2], -1))
-    hidden = nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
-    return plain_layers.heads(hidden, self.num_actions), core_state
-
-
-class _Torso(nn.Module):
-  config: impala_shallow.ConvNetConfig
-
-  @nn.compact
-  def __call__(self, outputs: Any) -> Any:
-    config = self.config
-    layers = zip(
+    outputs = plain_layers.ConvTorso(
       config.conv_channels,
       config.conv_kernels,
       config.conv_strides,
-      strict=True,
-    )
-    for index, (channels, kernel, stride) in enumerate(layers):
-      conv = nn.Conv(
-        channels, (kernel,) * 2, (stride,) * 2, 'VALID', name=f'conv_{index}'
-      )
-      outputs = nn.relu(conv(outputs))
-    return outputs
+      'VALID',
+      name='torso',
+    )(inputs.observation)
+    flat = jnp.reshape(outputs, (*outputs.shape[:2], -1))
+    hidden = nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
+    return plain_layers.heads(hidden, self.num_actions), core_state

@@ -23,6 +23,28 @@ class MLP(nn.Module):
     return nn.Dense(self.sizes[-1])(inputs)
 
 
+class ConvTorso(nn.Module):
+  """`torsos.ConvTorso`."""
+
+  channels: tuple[int, ...]
+  kernels: tuple[int, ...]
+  strides: tuple[int, ...]
+  padding: str = 'SAME'
+
+  @nn.compact
+  def __call__(self, frames: jax.Array) -> jax.Array:
+    """Maps uint8 [..., height, width, c] to [..., h, w, channels[-1]]."""
+    outputs = frames / 255.0
+    layers = zip(self.channels, self.kernels, self.strides, strict=True)
+    for index, (channels, kernel, stride) in enumerate(layers):
+      conv = nn.Conv(
+        channels, (kernel, kernel), (stride, stride), self.padding,
+        name=f'conv_{index}',
+      )  # fmt: skip
+      outputs = nn.relu(conv(outputs))
+    return outputs
+
+
 class LSTM(nn.Module):
   """`recurrent.LSTM`."""
 

@@ -41,7 +41,12 @@ class PlainS3TA(nn.Module):
     frames = jnp.reshape(
       inputs.observation, (rows * batch, *inputs.observation.shape[2:])
     )
-    seen = _Torso(self.config, name='torso')(frames)
+    seen = plain_layers.ConvTorso(
+      self.config.conv_channels,
+      self.config.conv_kernels,
+      self.config.conv_strides,
+      name='torso',
+    )(frames)
     seen = jnp.reshape(seen, (rows, batch, *seen.shape[1:]))
     action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
     reward = plain_layers.clip(inputs.reward, self.max_abs_reward)
@@ -64,26 +69,6 @@ class PlainS3TA(nn.Module):
     )
     hidden = nn.relu(nn.Dense(self.config.head_hidden, name='head')(hidden))
     return plain_layers.heads(hidden, self.num_actions), core_state
-
-
-class _Torso(nn.Module):
-  config: s3ta_config.S3TAConfig
-
-  @nn.compact
-  def __call__(self, frames: jax.Array) -> jax.Array:
-    config, outputs = self.config, frames / 255.0
-    layers = zip(
-      config.conv_channels,
-      config.conv_kernels,
-      config.conv_strides,
-      strict=True,
-    )
-    for index, (channels, kernel, stride) in enumerate(layers):
-      conv = nn.Conv(
-        channels, (kernel, kernel), (stride, stride), name=f'conv_{index}'
-      )
-      outputs = nn.relu(conv(outputs))
-    return outputs
 
 
 class _ConvLSTM(nn.Module):

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 
 # Rows and columns of zeros before and after: ((top, bottom), (left, right)).
 Padding = tuple[tuple[int, int], tuple[int, int]]
+NO_PADDING: Padding = ((0, 0), (0, 0))
 
 # Images whose gradient of the kernel is computed at a time. XLA transposes them
 # one float at a time, in strides of an image: all at once, most of the time of

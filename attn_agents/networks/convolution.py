@@ -21,8 +21,6 @@ DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 # Up to so many, `pixel_blocks` is faster.
 _FEW_CHANNELS = 4
 
-_NO_PADDING: canonical.Padding = ((0, 0), (0, 0))
-
 
 def resolve_method(method: str) -> str:
   """Turns 'auto' into the faster form for JAX's default backend.
@@ -65,7 +63,7 @@ def convolve(
     ceil(height / stride), with VALID, floor((height - kernel_height) / stride)
     + 1.
   """
-  zeros = _NO_PADDING
+  zeros = canonical.NO_PADDING
   if padding == 'SAME':
     zeros = _same_padding(inputs.shape[1:3], kernel.shape[:2], stride)
   divisible = not any(size % stride for size in kernel.shape[:2])
@@ -77,7 +75,7 @@ def convolve(
       jnp.pad(inputs, ((0, 0), *zeros, (0, 0))), stride
     )
     kernel = canonical.kernel_over_blocks(kernel, stride)
-    zeros = _NO_PADDING
+    zeros = canonical.NO_PADDING
   return canonical.convolve(inputs, kernel, zeros)
 
 

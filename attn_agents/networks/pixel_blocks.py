@@ -17,7 +17,6 @@ from attn_agents.networks import canonical
 _SIZE = 2
 # The cells of a pooling's window, in row-major order.
 _CELLS = tuple(itertools.product(range(3), repeat=2))
-_NO_PADDING = ((0, 0), (0, 0))
 
 
 @jax.custom_vjp
@@ -63,7 +62,7 @@ def _backward(
   ) -> tuple[jax.Array, None]:
     blocks, winner, gradient = few
     part = canonical.kernel_gradient_of_few(
-      blocks, _unpool(winner, gradient), _NO_PADDING
+      blocks, _unpool(winner, gradient), canonical.NO_PADDING
     )
     return total + part.astype(jnp.float32), None
 
@@ -85,7 +84,9 @@ def _blocks(pixels: jax.Array) -> jax.Array:
 
 
 def _convolve(blocks: jax.Array, kernel: jax.Array) -> jax.Array:
-  return canonical.plain(blocks.astype(kernel.dtype), kernel, _NO_PADDING)
+  return canonical.plain(
+    blocks.astype(kernel.dtype), kernel, canonical.NO_PADDING
+  )
 
 
 def _kernel_of_blocks(kernel: jax.Array) -> jax.Array:

@@ -7,7 +7,7 @@ With other sizes it is that of DQN or of TorchBeast's `monobeast`.
 
 import dataclasses
 
-from configs import errors, schema
+from configs import errors, schema, sizes
 from configs.agents import impala_ff
 
 
@@ -36,21 +36,12 @@ class ConvNetConfig(schema.NetworkConfig):
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
     super().validate()
-    layers = len(self.conv_channels)
-    errors.require(
-      layers == len(self.conv_kernels) == len(self.conv_strides) > 0,
-      'network.conv_channels',
-      self.conv_channels,
-      'as many entries as conv_kernels and conv_strides, at least one',
+    sizes.require_convolutions(
+      self.conv_channels, self.conv_kernels, self.conv_strides
     )
-    for name in ('conv_channels', 'conv_kernels', 'conv_strides'):
-      sizes = getattr(self, name)
-      errors.require(
-        all(size >= 1 for size in sizes),
-        f'network.{name}',
-        sizes,
-        'at least 1 everywhere',
-      )
+    sizes.require_positive(
+      self, ('conv_channels', 'conv_kernels', 'conv_strides')
+    )
     errors.require(
       self.hidden_size >= 1, 'network.hidden_size', self.hidden_size,
       'at least 1',

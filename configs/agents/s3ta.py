@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from configs import algorithms, errors, schema
+from configs import algorithms, errors, schema, sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,12 +61,8 @@ class S3TAConfig(schema.NetworkConfig):
       self.num_queries,
       '1: with queries=l2_norm all heads would be the same map',
     )
-    layers = len(self.conv_channels)
-    errors.require(
-      layers == len(self.conv_kernels) == len(self.conv_strides) > 0,
-      'network.conv_channels',
-      self.conv_channels,
-      'as many entries as conv_kernels and conv_strides, at least one',
+    sizes.require_convolutions(
+      self.conv_channels, self.conv_kernels, self.conv_strides
     )
     errors.require(
       0 < self.key_channels < self.vision_channels,
@@ -75,19 +71,14 @@ class S3TAConfig(schema.NetworkConfig):
       f'between 1 and vision_channels - 1 = {self.vision_channels - 1}, since '
       'the rest become values',
     )
-    for name in (
-      'num_queries', 'answer_size', 'policy_core_size', 'head_hidden',
-      'conv_channels', 'conv_kernels', 'conv_strides', 'query_hidden',
-      'answer_hidden',
-    ):  # fmt: skip
-      value = getattr(self, name)
-      sizes = value if isinstance(value, tuple) else (value,)
-      errors.require(
-        all(size >= 1 for size in sizes),
-        f'network.{name}',
-        value,
-        'at least 1 everywhere',
-      )
+    sizes.require_positive(
+      self,
+      (
+        'num_queries', 'answer_size', 'policy_core_size', 'head_hidden',
+        'conv_channels', 'conv_kernels', 'conv_strides', 'query_hidden',
+        'answer_hidden',
+      ),
+    )  # fmt: skip
 
 
 def paper() -> schema.Config:

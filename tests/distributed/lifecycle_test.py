@@ -54,10 +54,12 @@ def test_stop_signal_is_seen_and_does_not_kill():
   assert child.wait(timeout=10) == 0
 
 
-def test_a_process_dies_with_its_parent():
+def _parent_and_child(before=''):
+  """A process, and the pid of its child that dies with it."""
   parent = _python(
     'import subprocess, sys, time\n'
     'code = "from attn_agents.distributed import lifecycle; import time;'
+    f'{before}'
     'lifecycle.die_with_parent(); print(1, flush=True); time.sleep(60)"\n'
     'child = subprocess.Popen([sys.executable, "-c", code],'
     ' stdout=subprocess.PIPE)\n'
@@ -65,7 +67,11 @@ def test_a_process_dies_with_its_parent():
     'print(child.pid, flush=True)\n'
     'time.sleep(60)\n'
   )
-  pid = int(parent.stdout.readline())
+  return parent, int(parent.stdout.readline())
+
+
+def test_a_process_dies_with_its_parent():
+  parent, pid = _parent_and_child()
   assert psutil.pid_exists(pid)
   parent.kill()
   parent.wait()
@@ -126,18 +132,9 @@ def test_a_former_run_is_waited_for_but_not_a_reused_pid(tmp_path):
 
 
 def test_without_prctl_a_process_still_dies_with_its_parent():
-  parent = _python(
-    'import subprocess, sys, time\n'
-    'code = "from attn_agents.distributed import lifecycle; import time;'
+  parent, pid = _parent_and_child(
     'lifecycle._HAS_PRCTL = False; lifecycle.adopt_orphans();'
-    'lifecycle.die_with_parent(); print(1, flush=True); time.sleep(60)"\n'
-    'child = subprocess.Popen([sys.executable, "-c", code],'
-    ' stdout=subprocess.PIPE)\n'
-    'child.stdout.readline()\n'
-    'print(child.pid, flush=True)\n'
-    'time.sleep(60)\n'
   )
-  pid = int(parent.stdout.readline())
   time.sleep(1.0)
   assert lifecycle.is_alive(pid), 'it did not wait for its parent to die'
   parent.kill()

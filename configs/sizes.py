@@ -1,0 +1,33 @@
+"""Checks of layers' sizes that the networks of several agents share."""
+
+from configs import errors
+
+
+def require_convolutions(
+  channels: tuple[int, ...], kernels: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+  """Raises `errors.ConfigError` unless each convolution has one of each."""
+  errors.require(
+    len(channels) == len(kernels) == len(strides) > 0,
+    'network.conv_channels',
+    channels,
+    'as many entries as conv_kernels and conv_strides, at least one',
+  )
+
+
+def require_positive(network: object, names: tuple[str, ...]) -> None:
+  """Raises `errors.ConfigError` unless these sizes are at least 1 everywhere.
+
+  Args:
+    network: a network section.
+    names: its fields, each an integer or a tuple of integers.
+  """
+  for name in names:
+    value = getattr(network, name)
+    sizes = value if isinstance(value, tuple) else (value,)
+    errors.require(
+      all(size >= 1 for size in sizes),
+      f'network.{name}',
+      value,
+      'at least 1 everywhere',
+    )

@@ -1,0 +1,36 @@
+"""Large pages are asked for unless the user has a say of their own."""
+
+import pytest
+
+from attn_agents.distributed import memory, supervisor, topology
+from configs import resolution
+
+
+def test_large_pages_by_default(monkeypatch):
+  monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
+  assert memory.environment() == {'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'}
+
+
+def test_the_users_tunables_stay(monkeypatch):
+  monkeypatch.setenv('GLIBC_TUNABLES', 'glibc.malloc.check=0')
+  assert memory.environment() == {}
+
+
+@pytest.mark.parametrize('users', [None, 'glibc.malloc.check=0'])
+def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
+  if users is None:
+    monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
+  else:
+    monkeypatch.setenv('GLIBC_TUNABLES', users)
+  # Instead of a run, a process that says what it was given.
+  code = 'import os; print(os.environ["GLIBC_TUNABLES"])'
+  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ('-c', code))
+  request = resolution.Request(game='catch', preset='small', runtime='threads')
+  config = resolution.resolve(request, 'cpu', 1, cores=2)
+  place = topology.local(config, str(tmp_path))
+  run = supervisor.Supervisor.__new__(supervisor.Supervisor)
+  run._place = place
+  process = run._start()
+  assert process.wait(timeout=20) == 0
+  said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
+  assert said == (users or 'glibc.malloc.hugetlb=1')
