@@ -173,7 +173,11 @@ def fit_to_machine(
   """Replaces the automatic zeros of `runtime` by numbers for this machine.
 
   On CPU the learner needs about half of the cores for itself; with an
-  accelerator it needs one, and one is left to the servers.
+  accelerator it needs one, and one is left to the servers. Actors that are
+  threads are two at least, where there are two cores: learner and policies
+  share JAX's threads, so that a lone actor waits for the learner's work while
+  its environments stand still. Synchronous actors' environments have all cores,
+  since the learner waits for them.
   """
   runtime = config.runtime
   batch = max(config.learning.batch_size, 1)
@@ -181,9 +185,12 @@ def fit_to_machine(
   if config.learning.synchronous:
     num_actors, envs = _fit_synchronous(runtime, batch, spare)
   else:
+    if runtime.kind == 'threads':
+      spare = max(spare, min(2, cores))
     num_actors, envs = _fit_asynchronous(runtime, batch, spare)
+  theirs = cores if config.learning.synchronous else cores // 2
   threads = runtime.env_threads or min(
-    max(1, envs), max(1, cores // max(1, num_actors) // 2)
+    max(1, envs), max(1, theirs // max(1, num_actors))
   )
   return dataclasses.replace(
     config,

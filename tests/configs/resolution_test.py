@@ -69,6 +69,27 @@ def test_every_preset_fits_every_machine(
   assert runtime.num_actors <= max(1, cores)
 
 
+@pytest.mark.parametrize(
+  ('runtime', 'algorithm', 'cores', 'actors', 'threads'),
+  [
+    ('launchpad', 'vtrace', 2, 1, 1),
+    ('threads', 'vtrace', 2, 2, 1),
+    ('threads', 'vtrace', 1, 1, 1),
+    ('threads', 'vtrace', 8, 4, 1),
+    ('launchpad', 'a2c', 2, 1, 2),
+    ('threads', 'a2c', 2, 1, 2),
+    ('threads', 'a2c', 8, 4, 2),
+  ],
+)
+def test_cores_are_shared_among_learner_actors_and_environments(
+  runtime, algorithm, cores, actors, threads
+):
+  found = _resolve(
+    preset='small', runtime=runtime, algorithm=algorithm, cores=cores
+  ).runtime
+  assert (found.num_actors, found.env_threads) == (actors, threads)
+
+
 def test_impala_is_that_of_its_table_g1():
   config = _resolve(agent='impala_ff', preset='paper')
   learning, optimizer, env = (

@@ -58,7 +58,9 @@ def _check_rows(rows):
     most = 80 * row['learner_steps']
     assert 0.9 * most < row['agent_steps'] <= most
     assert row['loss'] == row['loss']
-    assert 0 <= row['policy_lag_mean'] <= row['policy_lag_max'] <= 8
+    # No smaller bound: a dead actor's successor is slow, the learner is not.
+    lags = row['policy_lag_mean'], row['policy_lag_max']
+    assert 0 <= lags[0] <= lags[1] <= row['learner_steps']
     for name in ('learner_wait_share', 'actor_wait_share', 'actor_env_share'):
       assert 0 <= row[name] <= 1.05
 
