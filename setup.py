@@ -29,6 +29,7 @@ setuptools.setup(
   packages=setuptools.find_packages(
     include=['attn_agents*', 'configs*', 'launch*']
   ),
+  package_data={'attn_agents.evaluation': ['data/*.csv']},
   install_requires=_CORE,
   extras_require={
     'launchpad': _LAUNCHPAD,

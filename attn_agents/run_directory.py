@@ -45,6 +45,21 @@ class RunDirectory:
     return self.path / 'checkpoints'
 
   @property
+  def best(self) -> pathlib.Path:
+    """Where the checkpoint with the best evaluation is."""
+    return self.path / 'best'
+
+  @property
+  def evaluation_curve(self) -> pathlib.Path:
+    """The table of scores beside training."""
+    return self.path / 'evaluation_curve.csv'
+
+  @property
+  def evaluations(self) -> pathlib.Path:
+    """Where scores go, a directory for each evaluation."""
+    return self.path / 'evaluations'
+
+  @property
   def metrics(self) -> pathlib.Path:
     """The table of metrics."""
     return self.path / 'metrics.csv'

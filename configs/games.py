@@ -65,3 +65,17 @@ ATARI_GAMES: tuple[str, ...] = (
 TEST_GAMES: tuple[str, ...] = ('catch',)
 
 ALL_GAMES: tuple[str, ...] = ATARI_GAMES + TEST_GAMES
+
+# Sets of games by name, for runs of many.
+GAME_SETS: dict[str, tuple[str, ...]] = {
+  'all': ATARI_GAMES,
+  # On which S3TA's hyperparameters were chosen (its appendix A.2).
+  'sweep6': (
+    'battle_zone', 'boxing', 'enduro', 'ms_pacman', 'seaquest', 'star_gunner',
+  ),
+  # On which S3TA's variants are compared (its Table 4).
+  'paper7': (
+    'amidar', 'asteroids', 'berzerk', 'enduro', 'ms_pacman', 'seaquest',
+    'space_invaders',
+  ),
+}  # fmt: skip

@@ -38,6 +38,7 @@ class Request:
     agent, game, preset, algorithm, runtime: names; preset and runtime may be
       'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
+    evaluate_every: `runtime.evaluate_every_frames`.
     settings: 'section.field=value' strings, applied last.
   """
 
@@ -50,6 +51,7 @@ class Request:
   max_frames: int | None = None
   num_actors: int | None = None
   envs_per_actor: int | None = None
+  evaluate_every: int | None = None
   settings: Sequence[str] = ()
 
 
@@ -154,6 +156,7 @@ def resolve(
     'max_frames': request.max_frames,
     'runtime.num_actors': request.num_actors,
     'runtime.envs_per_actor': request.envs_per_actor,
+    'runtime.evaluate_every_frames': request.evaluate_every,
   }
   settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])

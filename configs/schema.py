@@ -155,6 +155,10 @@ class RuntimeConfig:
     checkpoint_every_seconds: wall time between two checkpoints.
     checkpoints_kept: newest checkpoints kept.
     log_every_seconds: wall time between two rows of metrics.csv.
+    evaluate_every_frames: frames between two checkpoints that an evaluator
+      beside training scores, the best of which it keeps; 0 for none.
+    evaluation_episodes: whole games of each such score.
+    evaluation_envs: environments that play them side by side.
     stall_seconds: a learner without data for this long ends the run.
   """
 
@@ -167,6 +171,9 @@ class RuntimeConfig:
   checkpoint_every_seconds: float = 120.0
   checkpoints_kept: int = 3
   log_every_seconds: float = 5.0
+  evaluate_every_frames: int = 0
+  evaluation_episodes: int = 20
+  evaluation_envs: int = 4
   stall_seconds: float = 600.0
 
 

@@ -145,6 +145,19 @@ def _validate_flow(config: schema.Config) -> None:
     runtime.max_actor_restarts,
     '0 to 1000',
   )
+  frames = runtime.evaluate_every_frames
+  errors.require(
+    frames >= 0, 'runtime.evaluate_every_frames', frames, '0 or more'
+  )
+  for name in ('evaluation_episodes', 'evaluation_envs'):
+    value = getattr(runtime, name)
+    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
+  errors.require(
+    runtime.evaluation_envs <= MAX_ENVS_PER_ACTOR,
+    'runtime.evaluation_envs',
+    runtime.evaluation_envs,
+    f'at most {MAX_ENVS_PER_ACTOR}',
+  )
   if config.learning.synchronous:
     _validate_synchronous(config)
   if batch % runtime.envs_per_actor:

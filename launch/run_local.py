@@ -55,6 +55,12 @@ _MAX_FRAMES = flags.DEFINE_integer(
   'Emulator frames to train for; unset or 0: until stopped, or until an '
   'annealed learning rate reaches 0.',
 )
+_EVALUATE_EVERY = flags.DEFINE_integer(
+  'evaluate_every',
+  None,
+  'Frames between two evaluations beside training, which keep the best '
+  'checkpoint; none if unset or 0.',
+)
 _SEED = flags.DEFINE_integer('seed', None, 'Seed of everything random.')
 _SET = flags.DEFINE_multi_string(
   'set', [], 'section.field=value of the config; may be repeated.'
@@ -79,6 +85,7 @@ def main() -> int:
     max_frames=_MAX_FRAMES.value,
     num_actors=_NUM_ACTORS.value,
     envs_per_actor=_ENVS_PER_ACTOR.value,
+    evaluate_every=_EVALUATE_EVERY.value,
     settings=_SET.value,
   )
   resolution.check_names(request)
@@ -165,10 +172,20 @@ def _print_plan(
     f'environments, {runtime.env_threads} threads each',
     'learner': f'batches of {learning.batch_size} unrolls x '
     f'{learning.unroll_length} steps',
+    **_evaluation(runtime),
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
   }
   for name, text in lines.items():
     print(f'{name:<10}{text}')
+
+
+def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
+  if not runtime.evaluate_every_frames:
+    return {}
+  return {
+    'evaluator': f'{runtime.evaluation_episodes} games at least every '
+    f'{runtime.evaluate_every_frames:,} frames'
+  }
 
 
 if __name__ == '__main__':

@@ -37,7 +37,7 @@ class Status:
   """The last word of one process.
 
   Attributes:
-    role: 'learner', 'reverb', 'actor' or 'actor_supervisor'.
+    role: 'learner', 'reverb', 'actor', 'actor_supervisor' or 'evaluator'.
     index: among processes of the same role.
     pid: its process id.
     state: 'starting', 'running', 'done', 'stopped' or 'failed'.

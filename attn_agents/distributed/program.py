@@ -4,6 +4,8 @@
          ^                                                           |
          +---------------------  reverb: variables  <--parameters----+
 
+    evaluator  <--checkpoints--  the run's directory  <--checkpoints--  learner
+
 Nodes are plain Python classes without Courier: data travels through Reverb
 only (`replay/servers.py` says why). `supervisor.py` runs this module as a
 child: `python -m attn_agents.distributed.program --topology=...`.
@@ -47,7 +49,7 @@ def environment_of(role: str) -> dict[str, str]:
   """Environment variables of a role's process, on top of the inherited."""
   if role == 'learner':
     return {'TF_CPP_MIN_LOG_LEVEL': '2'}
-  if role != 'actor':
+  if role not in ('actor', 'evaluator'):
     return {**_NO_ACCELERATOR, **_ONE_THREAD}
   flags = os.environ.get('XLA_FLAGS', '').split()
   # Simulated devices are meant for the learner.
@@ -78,6 +80,8 @@ def build(place: topology.Topology) -> 'lp.Program':
       ('learner', roles.LearnerRole, (0,)),
       *groups,
     ]
+    if place.evaluate:
+      groups.append(('evaluator', roles.EvaluatorRole, (0,)))
   for name, role, indices in groups:
     if indices:
       with program.group(name):

@@ -17,7 +17,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from attn_agents import run_directory, types
-from attn_agents.distributed import lifecycle, restarts, topology
+from attn_agents.distributed import (
+  evaluating,
+  lifecycle,
+  restarts,
+  topology,
+)
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -220,6 +225,18 @@ class LearnerRole(Role):
 
   def _disconnect(self) -> None:
     """Called at the end, before the learner's last word."""
+
+
+class EvaluatorRole(Role):
+  """Scores checkpoints while the learner goes on."""
+
+  name = 'evaluator'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Evaluates until told to stop."""
+    evaluating.evaluate(self.place, self._experiment().config, status, stop)
 
 
 class ActorSupervisor(Role):

@@ -30,7 +30,7 @@ _PROGRAMS = {
   'threads': ['-m', 'attn_agents.distributed.threads'],
 }
 # What ends the run when it dies; an actor alone does not.
-_ESSENTIAL = ('reverb', 'learner', 'actor_supervisor')
+_ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
 
 
 class Display(Protocol):

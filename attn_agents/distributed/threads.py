@@ -17,6 +17,7 @@ import traceback
 from typing import TYPE_CHECKING
 
 from attn_agents.distributed import (
+  evaluating,
   lifecycle,
   playing,
   restarts,
@@ -27,7 +28,7 @@ from attn_agents.distributed import (
 if TYPE_CHECKING:
   from attn_agents import experiment
   from attn_agents.in_memory import queue, variables
-  from attn_agents.learning import publisher
+  from attn_agents.learning import publisher, training
 
 
 def environment() -> dict[str, str]:
@@ -62,7 +63,7 @@ class OneProcess(roles.LearnerRole):
   def __init__(self, place: topology.Topology):
     """Starts nothing."""
     super().__init__(place)
-    self._actor_statuses: list[lifecycle.StatusFile] = []
+    self._other_statuses: list[lifecycle.StatusFile] = []
 
   def _connect(
     self, parts: 'experiment.Experiment'
@@ -79,7 +80,7 @@ class OneProcess(roles.LearnerRole):
       status = self._status_file('actor_supervisor', index)
       # Before any actor runs: that all of them have failed is told by files.
       status.set('starting')
-      self._actor_statuses.append(status)
+      self._other_statuses.append(status)
       threading.Thread(
         target=self._keep_alive,
         args=(index, status, parts, trajectories, store),
@@ -88,10 +89,31 @@ class OneProcess(roles.LearnerRole):
       ).start()
     return store, trajectories
 
+  def _make_training(self) -> 'training.Training':
+    made = super()._make_training()
+    if self.place.evaluate:
+      threading.Thread(
+        target=self._evaluate,
+        args=(self._status_file('evaluator', 0),),
+        name='evaluator',
+        daemon=True,
+      ).start()
+    return made
+
+  def _evaluate(self, status: lifecycle.StatusFile) -> None:
+    self._other_statuses.append(status)
+    config = self._experiment().config
+    try:
+      evaluating.evaluate(self.place, config, status, self._stop)
+    except Exception as error:
+      traceback.print_exc()
+      status.set('failed', f'{type(error).__name__}: {error}')
+      self._stop.event.set()
+
   def _disconnect(self) -> None:
     self._stop.event.set()
     # Said for actors in the middle of a step too: the process is about to end.
-    for status in self._actor_statuses:
+    for status in self._other_statuses:
       status.set('stopped')
 
   def _keep_alive(

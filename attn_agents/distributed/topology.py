@@ -25,6 +25,7 @@ class Topology:
       that only plays.
     runtime: 'launchpad' for processes, 'threads' for one process, which has no
       addresses.
+    evaluate: whether an evaluator runs beside the learner.
   """
 
   logdir: str
@@ -36,6 +37,7 @@ class Topology:
   host_index: int = 0
   serve: bool = True
   runtime: str = 'launchpad'
+  evaluate: bool = False
 
 
 def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
@@ -51,6 +53,7 @@ def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
     envs_per_actor=config.runtime.envs_per_actor,
     devices=devices,
     runtime=config.runtime.kind,
+    evaluate=config.runtime.evaluate_every_frames > 0,
   )
 
 

@@ -76,6 +76,7 @@ class Training:
     self._report = report
     self._window = metrics.Window(start.recent_returns, start.recent_lengths)
     self._nonfinite_rows = 0
+    self._evaluations = self._due_evaluations(start.counters.frames)
     self._saving = threading.Lock()
     self.latest = start
     self.saved: counters.Counters | None = None
@@ -141,11 +142,21 @@ class Training:
       if now - row_start >= self._runtime.log_every_seconds:
         self._write_row(row_frames, now - row_start)
         row_start, row_frames = now, self._learner.counters.frames
-      if now - checkpoint_start >= self._runtime.checkpoint_every_seconds:
+      due = self._due_evaluations(self._learner.counters.frames)
+      if (
+        now - checkpoint_start >= self._runtime.checkpoint_every_seconds
+        or due > self._evaluations
+      ):
         self.save()
+        self._evaluations = due
         checkpoint_start = time.monotonic()
     if self._learner.counters.frames > row_frames:
       self._write_row(row_frames, time.monotonic() - row_start)
+
+  def _due_evaluations(self, frames: int) -> int:
+    """Checkpoints for evaluation that so many frames should have left."""
+    every = self._runtime.evaluate_every_frames
+    return frames // every if every else 0
 
   def _finished(self) -> bool:
     return 0 < self._max_frames <= self._learner.counters.frames

@@ -24,6 +24,12 @@ def test_the_graph_has_every_role_and_no_courier():
     assert not node.addresses, 'a node listens'
 
 
+def test_an_evaluator_is_one_more_node():
+  graph = program.build(_place(evaluate_every=1000))
+  assert len(graph.groups['evaluator']) == 1
+  assert len(graph.get_all_nodes()) == 6
+
+
 def test_a_host_that_only_plays_has_actors_only():
   place = topology.Topology(
     logdir='/run',
@@ -53,7 +59,7 @@ def test_ports_are_free_and_distinct_or_as_the_config_says():
   assert fixed.variables_address == '127.0.0.1:7002'
 
 
-@pytest.mark.parametrize('role', ['actor', 'reverb'])
+@pytest.mark.parametrize('role', ['actor', 'reverb', 'evaluator'])
 def test_only_the_learner_may_use_an_accelerator(role):
   env = program.environment_of(role)
   assert env['CUDA_VISIBLE_DEVICES'] == ''

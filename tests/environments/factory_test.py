@@ -1,6 +1,4 @@
-import csv
 import dataclasses
-import pathlib
 import subprocess
 import sys
 
@@ -9,6 +7,7 @@ import pytest
 
 from attn_agents import types
 from attn_agents.environments import factory
+from attn_agents.evaluation import scores
 from configs import errors, games, schema
 
 SMALL = schema.EnvironmentConfig(
@@ -64,7 +63,5 @@ def test_games_are_those_of_the_score_table():
   assert len(set(games.ATARI_GAMES)) == 57
   assert list(games.ATARI_GAMES) == sorted(games.ATARI_GAMES)
   assert set(games.ALL_GAMES) - set(games.ATARI_GAMES) == {'catch'}
-  table = pathlib.Path(__file__).parents[1] / 'data' / 'atari57_scores.csv'
-  with table.open() as file:
-    names = [row['game'] for row in csv.DictReader(file)]
+  names = [row['game'] for row in scores.read_table('atari57_scores')]
   assert sorted(names) == list(games.ATARI_GAMES)

@@ -32,6 +32,22 @@ TINY = [
   '--set=runtime.log_every_seconds=0.5',
 ]
 
+TINY_CATCH = [
+  '--agent=impala_ff',
+  '--game=catch',
+  '--preset=small',
+  '--num_actors=2',
+  '--envs_per_actor=4',
+  '--set=environment.height=20',
+  '--set=environment.width=10',
+  '--set=network.channels=4,8',
+  '--set=network.hidden_size=16',
+  '--set=learning.unroll_length=10',
+  '--set=learning.batch_size=8',
+  '--set=runtime.log_every_seconds=0.5',
+  '--set=runtime.checkpoint_every_seconds=2',
+]
+
 
 class LocalRun:
   """One `run_local` process and everything below it."""

@@ -13,27 +13,11 @@ import pytest
 from attn_agents.learning import checkpoint
 from tests.launch import running
 
-# Small enough to compile in seconds.
-_TINY = [
-  '--agent=impala_ff',
-  '--game=catch',
-  '--preset=small',
-  '--num_actors=2',
-  '--envs_per_actor=4',
-  '--set=environment.height=20',
-  '--set=environment.width=10',
-  '--set=network.channels=4,8',
-  '--set=network.hidden_size=16',
-  '--set=learning.unroll_length=10',
-  '--set=learning.batch_size=8',
-  '--set=runtime.log_every_seconds=0.5',
-  '--set=runtime.checkpoint_every_seconds=2',
-]
 _THREADS = '--runtime=threads'
 
 
 def _run(logdir, *args):
-  return running.LocalRun(logdir, *_TINY, *args)
+  return running.LocalRun(logdir, *running.TINY_CATCH, *args)
 
 
 def _stop(run, number=signal.SIGINT):
@@ -159,7 +143,8 @@ def test_run_local_imports_nothing_of_launchpads_for_threads(tmp_path):
     [
       sys.executable, '-c', _WATCH_IMPORTS,
       str(running.ROOT / 'launch' / 'run_local.py'),
-      *_TINY, _THREADS, '--max_frames=100', f'--logdir={tmp_path}/run',
+      *running.TINY_CATCH, _THREADS, '--max_frames=100',
+      f'--logdir={tmp_path}/run',
     ],
     capture_output=True, text=True, timeout=100, check=False,
   )  # fmt: skip

@@ -188,3 +188,16 @@ def test_a_failure_elsewhere_is_named_while_waiting_for_data(tmp_path):
   with pytest.raises(RuntimeError, match='disk full'):
     made.run(lambda: False)
   assert checkpointer.newest() == 2
+
+
+def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
+  runtime = dataclasses.replace(RUNTIME, evaluate_every_frames=1000)
+  made, _, _ = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=3600, runtime=runtime
+  )
+  saved = []
+  save = made.save_latest
+  made.save_latest = lambda: (save(), saved.append(made.saved.frames))
+  assert made.run(lambda: False)
+  # 400 frames an update; the last is the end's.
+  assert saved == [1200, 2000, 3200, 3600]

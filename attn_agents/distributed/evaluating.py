@@ -1,0 +1,49 @@
+"""The evaluator beside training, whichever thread or process it is in."""
+
+from typing import TYPE_CHECKING
+
+from attn_agents import run_directory
+from attn_agents.distributed import lifecycle, topology
+
+if TYPE_CHECKING:
+  from configs import schema
+
+# Checkpoints are minutes apart.
+_POLL_SECONDS = 1.0
+
+
+def evaluate(
+  place: topology.Topology,
+  config: 'schema.Config',
+  status: lifecycle.StatusFile,
+  stop: lifecycle.StopSignal,
+) -> None:
+  """Scores checkpoints as they come, until told to stop.
+
+  A stop in the middle of an evaluation drops it: the run must end in seconds,
+  and `launch/evaluate.py` scores its last checkpoint as well.
+  """
+  from attn_agents.evaluation import episodes, evaluator, following
+
+  runtime = config.runtime
+  plan = evaluator.Plan(
+    num_episodes=runtime.evaluation_episodes,
+    num_envs=min(runtime.evaluation_episodes, runtime.evaluation_envs),
+    seed=config.seed,
+  )
+  follower = following.Follower(
+    run_directory.RunDirectory(place.logdir), config, plan,
+    runtime.evaluate_every_frames,
+  )  # fmt: skip
+  status.set('running', 'waiting for a checkpoint to evaluate')
+  while not stop():
+    try:
+      result = follower.follow(stop)
+    except episodes.StoppedError:
+      break
+    if result is None:
+      stop.event.wait(_POLL_SECONDS)
+    else:
+      print(result, flush=True)
+      status.set('running', result)
+  status.set('stopped')

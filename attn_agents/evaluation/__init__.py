@@ -1,0 +1,1 @@
+"""Scoring: whole games, played by an agent that does not learn meanwhile."""

@@ -1,0 +1,99 @@
+"""Plays a fixed number of whole games, without a bias to short ones.
+
+Taking the first N games that end in a batch of environments would favour short
+ones: while one environment is in a long game, the others end many. So each
+environment has a quota, decided beforehand, and plays that many games from the
+first to the last, however long they are; what it plays after is not counted.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from attn_agents import types
+from attn_agents.environments import base
+
+GAME_OVER = 'game_over'
+FRAME_CAP = 'frame_cap'
+
+
+class Policy(Protocol):
+  """Chooses actions for B environments; `policies` has the kinds there are."""
+
+  def act(self, timestep: types.TimeStep) -> np.ndarray:
+    """Actions int32 [B] at one row [B]; rows are given in their order."""
+
+
+class Episode(NamedTuple):
+  """One whole game.
+
+  Attributes:
+    environment: which of the batch played it, 0..B - 1.
+    game: which of the games of that environment, from 0.
+    game_return: sum of the unclipped rewards.
+    agent_steps: its length; `action_repeat` times as many frames.
+    end: `GAME_OVER` or `FRAME_CAP`.
+  """
+
+  environment: int
+  game: int
+  game_return: float
+  agent_steps: int
+  end: str
+
+
+class StoppedError(RuntimeError):
+  """The caller wished to stop before all games had ended."""
+
+
+def quotas(num_episodes: int, num_envs: int) -> np.ndarray:
+  """Games of each environment, int [num_envs]: equal but for a remainder."""
+  least, rest = divmod(num_episodes, num_envs)
+  return least + (np.arange(num_envs) < rest)
+
+
+def play(
+  environment: base.Environment,
+  policy: Policy,
+  num_episodes: int,
+  *,
+  report: Callable[[Episode], None] = lambda episode: None,
+  should_stop: Callable[[], bool] = lambda: False,
+) -> list[Episode]:
+  """Plays `num_episodes` whole games.
+
+  Args:
+    environment: B environments whose episodes are whole games.
+    policy: for B environments, at the start of a game in all of them.
+    num_episodes: how many, at least 1.
+    report: called for each that counts, when it has ended.
+    should_stop: asked at every row.
+
+  Returns:
+    The games, ordered by environment and then by time, so that the order in
+    which they ended leaves no trace.
+
+  Raises:
+    StoppedError: `should_stop()` before the last game ended.
+  """
+  quota = quotas(num_episodes, environment.num_envs)
+  played: list[list[Episode]] = [[] for _ in quota]
+  timestep = environment.reset().timestep
+  while any(len(games) < q for games, q in zip(played, quota, strict=True)):
+    if should_stop():
+      raise StoppedError
+    timestep, game_end = environment.step(policy.act(timestep))
+    for i in np.flatnonzero(~np.isnan(game_end.game_return)):
+      if len(played[i]) < quota[i]:
+        episode = Episode(
+          environment=int(i),
+          game=len(played[i]),
+          game_return=float(game_end.game_return[i]),
+          agent_steps=int(game_end.game_length[i]),
+          # 1 only where the frame cap cut the game.
+          end=FRAME_CAP if timestep.discount[i] else GAME_OVER,
+        )
+        played[i].append(episode)
+        report(episode)
+  return [episode for games in played for episode in games]

@@ -1,0 +1,117 @@
+"""Scores parameters: environments, policy and seeds put together."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from attn_agents import experiment, types
+from attn_agents.environments import factory, seeding
+from attn_agents.evaluation import episodes, policies, protocols
+from configs import errors, schema
+
+# No actor has this place, so that no game of training is played again.
+_HOST = seeding.MAX_HOSTS - 1
+_ACTOR = seeding.MAX_ACTORS_PER_HOST - 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """How to score.
+
+  Attributes:
+    num_episodes: whole games.
+    num_envs: environments that play them side by side; each plays its share.
+    num_threads: of the emulators.
+    protocol: see `protocols.apply`.
+    policy: one of `policies.KINDS`.
+    seed: of games and actions.
+  """
+
+  num_episodes: int = 200
+  num_envs: int = 16
+  num_threads: int = 1
+  protocol: str = 'noop'
+  policy: str = 'sampled'
+  seed: int = 0
+
+  @property
+  def seeds(self) -> seeding.ActorSeeds:
+    """Those of environments and policy."""
+    return seeding.actor_seeds(self.seed, 0, _HOST, _ACTOR, self.num_envs)
+
+
+class Evaluator:
+  """Scores parameters of one agent on one game, as often as asked."""
+
+  def __init__(self, config: schema.Config, plan: Plan):
+    """Starts nothing.
+
+    Args:
+      config: of the run, with the game to be played in it.
+      plan: how to score.
+    """
+    self.environment = protocols.apply(config.environment, plan.protocol)
+    self.plan = plan
+    self._parts = experiment.Experiment(
+      dataclasses.replace(config, environment=self.environment)
+    )
+
+  @functools.cached_property
+  def num_actions(self) -> int:
+    """Of the game to be played."""
+    return self._parts.num_actions
+
+  def evaluate(
+    self,
+    params: types.Nest,
+    *,
+    report: Callable[[episodes.Episode], None] = lambda episode: None,
+    should_stop: Callable[[], bool] = lambda: False,
+  ) -> list[episodes.Episode]:
+    """Plays `plan.num_episodes` games; the same every time it is called.
+
+    Args:
+      params: of the agent; not looked at by the random policy.
+      report: see `episodes.play`.
+      should_stop: see `episodes.play`.
+
+    Raises:
+      StoppedError: see `episodes.play`.
+      ConfigError: unknown policy.
+    """
+    plan = self.plan
+    environment = factory.make_environment(
+      self.environment, plan.num_envs, plan.seeds.environment,
+      plan.num_threads, evaluation=True,
+    )  # fmt: skip
+    try:
+      return episodes.play(
+        environment, self._policy(params), plan.num_episodes,
+        report=report, should_stop=should_stop,
+      )  # fmt: skip
+    finally:
+      environment.close()
+
+  def _policy(self, params: types.Nest) -> episodes.Policy:
+    plan = self.plan
+    if plan.policy not in policies.KINDS:
+      raise errors.unknown('policy', plan.policy, policies.KINDS)
+    if plan.policy == 'random':
+      return policies.RandomPolicy(
+        self.num_actions, plan.num_envs, plan.seeds.policy
+      )
+    return policies.AgentPolicy(
+      self._parts.agent, params, plan.num_envs, plan.seeds.policy,
+      greedy=plan.policy == 'greedy',
+    )  # fmt: skip
+
+  def facts(self) -> dict[str, Any]:
+    """What was played how, for summary.json."""
+    return {
+      'evaluated_game': self.environment.game,
+      'protocol': self.plan.protocol,
+      'policy': self.plan.policy,
+      'seed': self.plan.seed,
+      'environments': self.plan.num_envs,
+    }

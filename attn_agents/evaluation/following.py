@@ -1,0 +1,138 @@
+"""Scores a run's checkpoints while it trains, and keeps the best of them.
+
+Knows the run by its directory only: training saves a checkpoint every so many
+frames, whoever follows takes the newest one. So it runs beside either runtime,
+and a slow evaluation skips checkpoints instead of holding up the learner.
+"""
+
+import csv
+import dataclasses
+from collections.abc import Callable
+
+from attn_agents import experiment, run_directory
+from attn_agents.evaluation import checkpoints, evaluator, results
+from attn_agents.learning import checkpoint
+from configs import schema
+
+_COLUMNS = (
+  'wall_time', 'frames', 'agent_steps', 'learner_steps', 'episodes',
+  'return_mean', 'return_median', 'return_standard_error',
+  'human_normalised',
+)  # fmt: skip
+
+
+class Follower:
+  """Writes evaluation_curve.csv and `best/` of one run."""
+
+  def __init__(
+    self,
+    run: run_directory.RunDirectory,
+    config: schema.Config,
+    plan: evaluator.Plan,
+    every_frames: int,
+  ):
+    """Goes on where an earlier follower of the same run ended.
+
+    Args:
+      run: the run's directory.
+      config: of the run.
+      plan: how to score; the same games for every checkpoint.
+      every_frames: frames of training between two scores, at least.
+    """
+    self._run, self._config = run, config
+    self._evaluator = evaluator.Evaluator(config, plan)
+    self._spec = experiment.Experiment(config).state_spec()
+    self._every_frames = every_frames
+    rows = _read(run)
+    self._step = max((int(row['learner_steps']) for row in rows), default=0)
+    self._due = _next(
+      max((int(row['frames']) for row in rows), default=0), every_frames
+    )
+    self._best = max((float(row['return_mean']) for row in rows), default=None)
+
+  def follow(self, should_stop: Callable[[], bool]) -> str | None:
+    """Scores the newest checkpoint if one is due.
+
+    Args:
+      should_stop: asked at every row of the games.
+
+    Returns:
+      One line about the result, None if nothing was due.
+
+    Raises:
+      StoppedError: `should_stop()` in the middle; nothing is written.
+    """
+    snapshot = self._newest()
+    if snapshot is None or snapshot.counters.frames < self._due:
+      return None
+    played = self._evaluator.evaluate(
+      snapshot.state.params, should_stop=should_stop
+    )
+    environment = self._evaluator.environment
+    summary = results.summarise(
+      environment.game, played, environment.action_repeat
+    )
+    # The score is last: a row without its checkpoint would hide a better one.
+    if self._best is None or summary.mean > self._best:
+      self._keep(snapshot)
+      self._best = summary.mean
+    self._write(snapshot, summary)
+    self._step = snapshot.counters.learner_steps
+    self._due = _next(snapshot.counters.frames, self._every_frames)
+    return (
+      f'{snapshot.counters.frames:,} frames: mean return {summary.mean:,.2f} '
+      f'of {summary.episodes} games, best {self._best:,.2f}'
+    )
+
+  def _newest(self) -> checkpoint.Snapshot | None:
+    steps = checkpoints.steps(self._run.checkpoints)
+    if not steps or steps[-1] <= self._step:
+      return None
+    checkpointer = checkpoint.Checkpointer(self._run.checkpoints)
+    try:
+      return checkpointer.restore(self._spec, steps[-1])
+    except (FileNotFoundError, ValueError):
+      if steps[-1] in checkpoints.steps(self._run.checkpoints):
+        raise
+      # Training has removed it meanwhile; there are newer ones.
+      return None
+    finally:
+      checkpointer.close()
+
+  def _keep(self, snapshot: checkpoint.Snapshot) -> None:
+    checkpointer = checkpoint.Checkpointer(self._run.best, keep=1)
+    try:
+      checkpointer.save(snapshot)
+    finally:
+      checkpointer.close()
+
+  def _write(
+    self, snapshot: checkpoint.Snapshot, summary: results.Summary
+  ) -> None:
+    totals = dataclasses.asdict(snapshot.counters)
+    normalised = summary.human_normalised.get('table', '')
+    row = (
+      f'{totals["wall_time"]:.2f}', totals['frames'], totals['agent_steps'],
+      totals['learner_steps'], summary.episodes, summary.mean, summary.median,
+      summary.standard_error, normalised,
+    )  # fmt: skip
+    path = self._run.evaluation_curve
+    with path.open('a', newline='') as file:
+      writer = csv.writer(file)
+      if not path.stat().st_size:
+        writer.writerow(_COLUMNS)
+      writer.writerow(row)
+
+
+def _next(frames: int, every: int) -> int:
+  """The first multiple of `every` after `frames`."""
+  return (frames // every + 1) * every
+
+
+def _read(run: run_directory.RunDirectory) -> list[dict[str, str]]:
+  """Rows of the curve so far; one cut short by a kill does not count."""
+  if not run.evaluation_curve.exists():
+    return []
+  with run.evaluation_curve.open(newline='') as file:
+    rows = list(csv.DictReader(file))
+  return [row for row in rows if row['human_normalised'] is not None]

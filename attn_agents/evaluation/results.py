@@ -1,0 +1,140 @@
+"""What an evaluation leaves: evaluation.csv and summary.json."""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from attn_agents.evaluation import episodes as episodes_lib
+from attn_agents.evaluation import scores
+
+_COLUMNS = (
+  'episode', 'environment', 'game', 'seed', 'return', 'agent_steps', 'frames',
+  'end',
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+  """Statistics of the returns.
+
+  Attributes:
+    episodes: how many.
+    mean, median, minimum, maximum: of their returns, unclipped.
+    standard_error: of the mean; NaN for one episode.
+    mean_frames: emulator frames per episode.
+    cut: share of the games that the frame cap ended.
+    human_normalised: of the mean return, 0 random and 1 human, by the name of
+      the convention; empty for a game without such scores.
+  """
+
+  episodes: int
+  mean: float
+  median: float
+  minimum: float
+  maximum: float
+  standard_error: float
+  mean_frames: float
+  cut: float
+  human_normalised: dict[str, float]
+
+
+def summarise(
+  game: str, played: Sequence[episodes_lib.Episode], action_repeat: int
+) -> Summary:
+  """Statistics of at least one episode of `game`."""
+  returns = [episode.game_return for episode in played]
+  mean = statistics.fmean(returns)
+  error = math.nan
+  if len(returns) > 1:
+    error = statistics.stdev(returns) / math.sqrt(len(returns))
+  normalised = {}
+  if scores.has_references(game):
+    normalised = {
+      convention: scores.human_normalised(game, mean, convention)
+      for convention in scores.CONVENTIONS
+    }
+  return Summary(
+    episodes=len(returns),
+    mean=mean,
+    median=statistics.median(returns),
+    minimum=min(returns),
+    maximum=max(returns),
+    standard_error=error,
+    mean_frames=action_repeat
+    * statistics.fmean(episode.agent_steps for episode in played),
+    cut=statistics.fmean(e.end == episodes_lib.FRAME_CAP for e in played),
+    human_normalised=normalised,
+  )
+
+
+def in_words(game: str, summary: Summary) -> str:
+  """A few lines for a terminal."""
+  lines = [
+    f'game      {game}, {summary.episodes} episodes of '
+    f'{summary.mean_frames:,.0f} frames in the mean',
+    f'return    mean {summary.mean:,.2f} (standard error '
+    f'{summary.standard_error:,.2f}), median {summary.median:,.2f}, '
+    f'{summary.minimum:,.2f} to {summary.maximum:,.2f}',
+  ]
+  if summary.cut:
+    lines.append(f'cut       {summary.cut:.1%} of the games, by the frame cap')
+  values = summary.human_normalised
+  if values:
+    text = f'{values["table"]:.1%}'
+    if values['s3ta'] != values['table']:
+      text += f', {values["s3ta"]:.1%} by the convention of S3TA'
+    lines.append(f'human     {text} (0 % random, 100 % human)')
+  return '\n'.join(lines)
+
+
+def write(
+  directory: pathlib.Path,
+  played: Sequence[episodes_lib.Episode],
+  summary: Summary,
+  *,
+  first_seed: int,
+  action_repeat: int,
+  facts: dict[str, Any],
+) -> None:
+  """Writes both files, each whole or not at all.
+
+  Args:
+    directory: made if need be; files of an earlier evaluation are replaced.
+    played: a row each.
+    summary: of them.
+    first_seed: of environment 0; environment i has `first_seed` + i.
+    action_repeat: frames per agent step.
+    facts: what else summary.json says, such as the checkpoint's step.
+  """
+  directory.mkdir(parents=True, exist_ok=True)
+  partial = directory / 'evaluation.csv.partial'
+  with partial.open('w', newline='') as file:
+    writer = csv.writer(file)
+    writer.writerow(_COLUMNS)
+    for index, episode in enumerate(played):
+      writer.writerow((
+        index, episode.environment, episode.game,
+        first_seed + episode.environment, f'{episode.game_return:.10g}',
+        episode.agent_steps, action_repeat * episode.agent_steps, episode.end,
+      ))  # fmt: skip
+  os.replace(partial, directory / 'evaluation.csv')
+  text = json.dumps(
+    _without_nan({**facts, **dataclasses.asdict(summary)}), indent=2
+  )
+  partial = directory / 'summary.json.partial'
+  partial.write_text(text + '\n')
+  os.replace(partial, directory / 'summary.json')
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+  """JSON has no NaN; what is unknown is null there."""
+  return {
+    key: None if isinstance(value, float) and math.isnan(value) else value
+    for key, value in values.items()
+  }

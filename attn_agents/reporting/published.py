@@ -1,0 +1,65 @@
+"""The papers' own scores, by the names of our agents and games."""
+
+import functools
+
+from attn_agents.evaluation import scores
+
+# Columns of S3TA's Tables 3 and 4, in percent of human-normalised score.
+_TABLE_3 = {
+  'impala_ff': 'expert_feedforward',
+  'impala_lstm': 'expert_lstm',
+  's3ta': 'expert_attention',
+}
+_TABLE_4 = {
+  's3ta_fixed_query': 'fixed_query',
+  's3ta_l2_keys': 'l2_norm_keys',
+  's3ta': 'top_down_attention',
+}
+# Names of algorithms in DRARL's tables; its scores are raw.
+_DRARL = {'vtrace': 'IMPALA', 'a2c': 'A2C', 'ppo': 'PPO'}
+_DRARL_COLUMNS = {'impala_ff': 'baseline', 'drarl': 'drarl'}
+
+
+def normalised(agent: str, game: str) -> dict[str, float]:
+  """Human-normalised scores that S3TA prints, 1 is human, by table's name.
+
+  'Table 3' and 'Table 4' come from other runs, and differ for `s3ta`.
+  """
+  found = {}
+  for table, name, columns in (
+    ('Table 3', 's3ta_table3', _TABLE_3),
+    ('Table 4', 's3ta_table4', _TABLE_4),
+  ):
+    row = _by_level(name).get(game)
+    if row is not None and agent in columns:
+      found[table] = float(row[columns[agent]]) / 100
+  return found
+
+
+def raw(agent: str, algorithm: str, game: str) -> tuple[float, float] | None:
+  """(mean, standard deviation) of the returns that DRARL prints, or None."""
+  column = _DRARL_COLUMNS.get(agent)
+  row = _drarl().get((_DRARL.get(algorithm, ''), game))
+  if column is None or row is None:
+    return None
+  return float(row[f'{column}_mean']), float(row[f'{column}_std'])
+
+
+@functools.cache
+def _by_level(name: str) -> dict[str, dict[str, str]]:
+  return {row['level']: row for row in scores.read_table(name)}
+
+
+@functools.cache
+def _drarl() -> dict[tuple[str, str], dict[str, str]]:
+  return {
+    (row['algo'], _snake(row['game'])): row
+    for row in scores.read_table('drarl_tables')
+  }
+
+
+def _snake(name: str) -> str:
+  """'BeamRider' becomes 'beam_rider'."""
+  return ''.join(f'_{c.lower()}' if c.isupper() else c for c in name).lstrip(
+    '_'
+  )

@@ -1,0 +1,180 @@
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
+"""Scores a trained agent: whole games, unclipped, by the papers' protocol.
+
+    launch/evaluate.py --run=runs/s3ta_vtrace_ms_pacman_small
+
+Leaves evaluation.csv and summary.json in a directory of the run's evaluations/
+and prints the summary. The same command gives the same numbers again. Exit
+codes: 0 done, 2 bad input, 130 interrupted with nothing written.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import sys
+from typing import Any
+
+import rich.console
+import rich.progress
+from absl import flags
+
+from attn_agents.evaluation import protocols
+from attn_agents.utils import machine
+from configs import agents, errors, games, schema
+from launch import command_line
+
+_RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
+_GAME = flags.DEFINE_string(
+  'game', None, 'Game to play; the one it was trained on if unset.'
+)
+_CHECKPOINT = flags.DEFINE_string(
+  'checkpoint',
+  'newest',
+  'newest, best (kept by training with --evaluate_every), or a learner step.',
+)
+_EPISODES = flags.DEFINE_integer('episodes', 200, 'Whole games to play.')
+_NUM_ENVS = flags.DEFINE_integer(
+  'num_envs', 16, 'Environments that play side by side, each its share.'
+)
+_PROTOCOL = flags.DEFINE_string(
+  'protocol',
+  'noop',
+  'noop (up to 30 no-ops at the start) or sticky (actions stick with '
+  'probability 0.25).',
+)
+_POLICY = flags.DEFINE_string(
+  'policy',
+  'sampled',
+  'sampled or greedy actions of the agent, or random, which needs no --run.',
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
+_OUT = flags.DEFINE_string(
+  'out', None, "Where the two files go; in the run's evaluations/ if unset."
+)
+
+
+def main() -> int:
+  """Checks everything, plays, writes; returns the exit code."""
+  _check_flags()
+  # Only now: JAX takes seconds to load.
+  from attn_agents.evaluation import checkpoints, evaluator, policies, results
+
+  if _POLICY.value not in policies.KINDS:
+    raise errors.unknown('policy', _POLICY.value, policies.KINDS)
+  plan = evaluator.Plan(
+    num_episodes=_EPISODES.value,
+    num_envs=min(_NUM_ENVS.value, _EPISODES.value),
+    num_threads=machine.describe().cores,
+    protocol=_PROTOCOL.value,
+    policy=_POLICY.value,
+    seed=_SEED.value,
+  )
+  params: Any = None
+  facts: dict[str, Any] = {}
+  name = 'random'
+  if _RUN.value is None:
+    config = agents.make('s3ta', 'small')
+    directory = pathlib.Path('evaluations')
+  else:
+    run, trained = checkpoints.open_run(_RUN.value)
+    where, step = checkpoints.find(run, _CHECKPOINT.value)
+    restored = checkpoints.restore(trained, where, step)
+    params, config, directory = restored.params, trained, run.evaluations
+    name = f'{step}_{plan.policy}'
+    facts = {
+      'run': str(run.path),
+      'agent': trained.agent,
+      'preset': trained.preset,
+      'algorithm': trained.algorithm,
+      'trained_game': trained.environment.game,
+      'training_seed': trained.seed,
+      'checkpoint': step,
+      'frames': restored.counters.frames,
+    }
+  scorer = evaluator.Evaluator(_with_game(config), plan)
+  if _RUN.value is not None:
+    _check_actions(scorer.num_actions, config)
+  played = _play(scorer, params)
+  summary = results.summarise(
+    scorer.environment.game, played, config.environment.action_repeat
+  )
+  out = pathlib.Path(
+    _OUT.value
+    or directory
+    / f'{scorer.environment.game}_{name}_{plan.protocol}_'
+    f'{plan.num_episodes}_seed{plan.seed}'
+  )
+  results.write(
+    out, played, summary, first_seed=plan.seeds.environment,
+    action_repeat=config.environment.action_repeat,
+    facts={**facts, **scorer.facts()},
+  )  # fmt: skip
+  print(results.in_words(scorer.environment.game, summary))
+  print(f'written   {out}')
+  return 0
+
+
+def _check_flags() -> None:
+  """Raises `errors.ConfigError` for what can be seen without a run."""
+  if _PROTOCOL.value not in protocols.PROTOCOLS:
+    raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
+  for flag in (_EPISODES, _NUM_ENVS):
+    errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
+  errors.require(_NUM_ENVS.value <= 255, '--num_envs', _NUM_ENVS.value,
+                 'at most 255')  # fmt: skip
+  errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
+  if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
+    raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
+  if _RUN.value is None and (_POLICY.value != 'random' or _GAME.value is None):
+    raise errors.ConfigError(
+      '--run is missing: expected the --logdir of a training run, or '
+      '--policy=random with a --game'
+    )
+
+
+def _with_game(config: schema.Config) -> schema.Config:
+  if _GAME.value is None:
+    return config
+  environment = dataclasses.replace(config.environment, game=_GAME.value)
+  return dataclasses.replace(config, environment=environment)
+
+
+def _check_actions(num_actions: int, trained: schema.Config) -> None:
+  """Raises `errors.ConfigError` if the game has other actions."""
+  from attn_agents import experiment
+
+  theirs = experiment.Experiment(trained).num_actions
+  errors.require(
+    num_actions == theirs, '--game', _GAME.value,
+    f'a game with the {theirs} actions of {trained.environment.game}, this one '
+    f'has {num_actions}; a run with '
+    '--set=environment.full_action_space=true can play all',
+  )  # fmt: skip
+
+
+def _play(scorer: Any, params: Any) -> list[Any]:
+  """Plays, with a bar on a terminal."""
+  console = rich.console.Console(stderr=True)
+  columns = (
+    *rich.progress.Progress.get_default_columns(),
+    rich.progress.MofNCompleteColumn(),
+    rich.progress.TextColumn('{task.fields[last]}'),
+  )
+  with rich.progress.Progress(
+    *columns, console=console, disable=not console.is_terminal
+  ) as progress:
+    task = progress.add_task(
+      scorer.environment.game, total=scorer.plan.num_episodes, last=''
+    )
+    return scorer.evaluate(
+      params,
+      report=lambda episode: progress.update(
+        task, advance=1, last=f'last {episode.game_return:g}'
+      ),
+    )
+
+
+if __name__ == '__main__':
+  with contextlib.suppress(KeyboardInterrupt):
+    sys.exit(command_line.run(main))
+  sys.exit(130)

@@ -1,0 +1,66 @@
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
+"""Tables and figures of finished runs, beside the published scores.
+
+    launch/report_scores.py --runs=runs/compare --out=reports/compare
+
+Leaves scores.csv and .md (a row per game and agent), aggregates.csv and .md
+(median, interquartile mean and mean over games, with 95 % intervals),
+curves.csv, and curves over frames and over wall time as PNG. Scores are those
+of `launch/evaluate.py`; runs without one appear in the curves only. Exit codes:
+0 done, 2 bad input.
+"""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from attn_agents.evaluation import protocols
+from configs import errors
+from launch import command_line
+
+_RUNS = flags.DEFINE_list(
+  'runs', None, 'Logdirs of runs, or directories of logdirs.'
+)
+_OUT = flags.DEFINE_string('out', 'report', 'Directory for the files.')
+_PROTOCOL = flags.DEFINE_string('protocol', 'noop', 'Of the evaluations.')
+_POLICY = flags.DEFINE_string('policy', 'sampled', 'Of the evaluations.')
+
+
+def main() -> int:
+  """Reads, then writes; returns the exit code."""
+  if not _RUNS.value:
+    raise errors.ConfigError(
+      '--runs is missing: expected logdirs, or directories of logdirs'
+    )
+  if _PROTOCOL.value not in protocols.PROTOCOLS:
+    raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
+  # Only now: plotting takes a second to load.
+  from attn_agents.reporting import curves, runs, tables
+
+  results = [
+    runs.read(path, _PROTOCOL.value, _POLICY.value)
+    for path in runs.find(_RUNS.value)
+  ]
+  out = pathlib.Path(_OUT.value)
+  out.mkdir(parents=True, exist_ok=True)
+  for name, table in (
+    ('scores', tables.per_game(results)),
+    ('aggregates', tables.over_games(results)),
+  ):
+    tables.write_csv(out / f'{name}.csv', table)
+    text = tables.markdown(table)
+    (out / f'{name}.md').write_text(text + '\n')
+    print(text, end='\n\n')
+  runs.write_curves(out / 'curves.csv', results)
+  curves.draw(out / 'curves_frames.png', results, 'frames')
+  curves.draw(out / 'curves_seconds.png', results, 'seconds')
+  without = [run.path.name for run in results if run.summary is None]
+  if without:
+    print(f'not evaluated, so only in the curves: {", ".join(without)}')
+  print(f'written to {out}')
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(command_line.run(main))

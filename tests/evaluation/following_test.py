@@ -1,0 +1,119 @@
+"""A follower beside a run that these tests play the learner of."""
+
+import csv
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from attn_agents import experiment, run_directory
+from attn_agents.evaluation import (
+  checkpoints,
+  episodes,
+  evaluator,
+  following,
+  results,
+)
+from attn_agents.learning import checkpoint, counters
+from attn_agents.utils import machine
+from tests import in_process
+
+PLAN = evaluator.Plan(num_episodes=8, num_envs=4, seed=3)
+
+
+class _Learner:
+  """Leaves checkpoints; their parameters are the first ones times a factor."""
+
+  def __init__(self, path):
+    self.config = in_process.catch_config(agent='impala_ff')
+    self.run = run_directory.RunDirectory(path / 'run')
+    self.run.open(self.config, machine.Devices('cpu', 1, 'cpu'))
+    self._start = experiment.Experiment(self.config).initial_snapshot()
+
+  def save(self, learner_steps, frames, factor=1.0):
+    params = jax.tree.map(
+      lambda x: np.asarray(factor * x), self._start.state.params
+    )
+    snapshot = dataclasses.replace(
+      self._start,
+      state=self._start.state._replace(params=params),
+      counters=counters.Counters(frames // 4, frames, learner_steps, 0, 2.5),
+    )
+    checkpointer = checkpoint.Checkpointer(self.run.checkpoints, keep=2)
+    checkpointer.save(snapshot)
+    checkpointer.close()
+    return params
+
+  def follower(self):
+    return following.Follower(self.run, self.config, PLAN, every_frames=1000)
+
+  def curve(self):
+    with self.run.evaluation_curve.open() as file:
+      return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def learner(tmp_path):
+  return _Learner(tmp_path)
+
+
+def _go():
+  return False
+
+
+def test_checkpoints_are_scored_when_due_and_once(learner):
+  follower = learner.follower()
+  assert follower.follow(_go) is None
+  learner.save(1, 500)
+  assert follower.follow(_go) is None, 'before the first 1000 frames'
+  params = learner.save(2, 1100)
+  assert '1,100 frames' in follower.follow(_go)
+  assert follower.follow(_go) is None
+  learner.save(3, 1900)
+  assert follower.follow(_go) is None, 'before the next 1000'
+  learner.save(4, 5200)
+  assert follower.follow(_go) is not None
+  learner.save(5, 5900)
+  assert follower.follow(_go) is None
+  rows = learner.curve()
+  assert [int(row['learner_steps']) for row in rows] == [2, 4]
+  played = evaluator.Evaluator(learner.config, PLAN).evaluate(params)
+  expected = results.summarise('catch', played, 4)
+  assert float(rows[0]['return_mean']) == expected.mean
+  assert float(rows[0]['return_standard_error']) == expected.standard_error
+  assert (rows[0]['frames'], rows[0]['wall_time']) == ('1100', '2.50')
+
+
+def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):
+  means = iter([0.5, 0.75, 0.25, 0.5])
+
+  def play(self, params, **_):
+    mean = next(means)
+    return [episodes.Episode(0, 0, mean, 9, episodes.GAME_OVER)]
+
+  monkeypatch.setattr(evaluator.Evaluator, 'evaluate', play)
+  follower = learner.follower()
+  for step in (1, 2, 3):
+    learner.save(step, 1000 * step, factor=step)
+    follower.follow(_go)
+  assert checkpoints.find(learner.run, 'best') == (learner.run.best, 2)
+  learner.save(4, 4000, factor=4)
+  assert 'best 0.75' in learner.follower().follow(_go)
+  assert [float(row['return_mean']) for row in learner.curve()] == [
+    0.5, 0.75, 0.25, 0.5,
+  ]  # fmt: skip
+  best = checkpoints.restore(
+    learner.config, *checkpoints.find(learner.run, 'best')
+  )
+  assert best.counters.frames == 2000
+  two = learner.save(9, 9000, factor=2)
+  jax.tree.map(np.testing.assert_array_equal, best.params, two)
+
+
+def test_a_stop_in_the_middle_writes_nothing(learner):
+  learner.save(1, 1000)
+  with pytest.raises(episodes.StoppedError):
+    learner.follower().follow(lambda: True)
+  assert not learner.run.evaluation_curve.exists()
+  assert not learner.run.best.exists()

@@ -1,0 +1,68 @@
+import csv
+import json
+import math
+
+import numpy as np
+import pytest
+
+from attn_agents.evaluation import episodes, results
+
+PLAYED = [
+  episodes.Episode(0, 0, 10.0, 100, episodes.GAME_OVER),
+  episodes.Episode(0, 1, 31.0, 27_000, episodes.FRAME_CAP),
+  episodes.Episode(1, 0, 1.5, 50, episodes.GAME_OVER),
+  episodes.Episode(1, 1, 4.0, 60, episodes.GAME_OVER),
+]
+
+
+def test_statistics_are_numpys():
+  found = results.summarise('breakout', PLAYED, action_repeat=4)
+  returns = np.array([10, 31, 1.5, 4])
+  assert found.mean == returns.mean()
+  assert found.median == np.median(returns)
+  assert (found.minimum, found.maximum) == (1.5, 31)
+  assert found.standard_error == pytest.approx(returns.std(ddof=1) / 2)
+  assert found.mean_frames == 4 * np.mean([100, 27_000, 50, 60])
+  assert found.cut == 0.25
+  human = (returns.mean() - 1.7) / 28.8
+  assert found.human_normalised == pytest.approx(
+    {'table': human, 's3ta': human}
+  )
+
+
+def test_both_conventions_of_pinball():
+  found = results.summarise('video_pinball', PLAYED, 4).human_normalised
+  assert found['s3ta'] == pytest.approx(11.625 / 17667.9)
+  assert found['table'] < -10
+
+
+def test_files_say_every_episode_and_the_summary(tmp_path):
+  summary = results.summarise('catch', PLAYED[:1], 4)
+  assert math.isnan(summary.standard_error) and not summary.human_normalised
+  results.write(
+    tmp_path / 'a' / 'b', PLAYED, summary, first_seed=1000, action_repeat=4,
+    facts={'checkpoint': 7},
+  )  # fmt: skip
+  with (tmp_path / 'a/b/evaluation.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  assert rows[1] == {
+    'episode': '1', 'environment': '0', 'game': '1', 'seed': '1000',
+    'return': '31', 'agent_steps': '27000', 'frames': '108000',
+    'end': 'frame_cap',
+  }  # fmt: skip
+  assert [row['seed'] for row in rows] == ['1000', '1000', '1001', '1001']
+  said = json.loads((tmp_path / 'a/b/summary.json').read_text())
+  assert said['checkpoint'] == 7 and said['mean'] == 10
+  assert said['standard_error'] is None
+  assert sorted(p.name for p in (tmp_path / 'a/b').iterdir()) == [
+    'evaluation.csv', 'summary.json',
+  ]  # fmt: skip
+
+
+def test_words_for_a_terminal():
+  text = results.in_words(
+    'breakout', results.summarise('breakout', PLAYED, action_repeat=4)
+  )
+  assert 'mean 11.62' in text and 'median 7.00' in text
+  assert '25.0% of the games' in text
+  assert '34.5% (0 % random' in text

@@ -1,0 +1,128 @@
+"""`launch/evaluate.py` as a user runs it, on a run of untrained agents."""
+
+import csv
+import dataclasses
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from attn_agents import experiment, run_directory
+from attn_agents.learning import checkpoint, counters
+from attn_agents.utils import machine
+from tests import in_process
+from tests.launch import running
+
+STEPS = (3, 12)
+
+
+@pytest.fixture(scope='module')
+def run(tmp_path_factory):
+  """A run of Catch with two checkpoints of different parameters."""
+  config = in_process.catch_config(agent='impala_ff')
+  run = run_directory.RunDirectory(tmp_path_factory.mktemp('runs') / 'catch')
+  run.open(config, machine.Devices('cpu', 1, 'cpu'))
+  start = experiment.Experiment(config).initial_snapshot()
+  checkpointer = checkpoint.Checkpointer(run.checkpoints)
+  for step in STEPS:
+    # Far from uniform, so that another checkpoint plays otherwise.
+    params = jax.tree.map(
+      lambda x, s=step: np.asarray(s * x), start.state.params
+    )
+    checkpointer.save(
+      dataclasses.replace(
+        start,
+        state=start.state._replace(params=params),
+        counters=counters.Counters(
+          agent_steps=100 * step, frames=400 * step, learner_steps=step
+        ),
+      )
+    )
+  checkpointer.close()
+  return run
+
+
+def _evaluate(*args):
+  return subprocess.run(
+    [sys.executable, str(running.ROOT / 'launch' / 'evaluate.py'), *args],
+    capture_output=True, text=True, timeout=120, check=False,
+    cwd=running.ROOT,
+  )  # fmt: skip
+
+
+def _files(directory):
+  with (directory / 'evaluation.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  return rows, json.loads((directory / 'summary.json').read_text())
+
+
+def test_the_same_command_gives_the_same_numbers(run, tmp_path):
+  args = [f'--run={run.path}', '--episodes=30', '--num_envs=4', '--seed=5']
+  found = []
+  for name in 'ab':
+    done = _evaluate(*args, f'--out={tmp_path / name}')
+    assert done.returncode == 0, done.stderr
+    found.append(_files(tmp_path / name))
+  assert found[0] == found[1]
+  rows, summary = found[0]
+  assert [int(row['environment']) for row in rows] == sorted(
+    8 * [0, 1] + 7 * [2, 3]
+  )
+  assert all(row['end'] == 'game_over' for row in rows)
+  returns = [float(row['return']) for row in rows]
+  assert summary['mean'] == pytest.approx(np.mean(returns))
+  assert (summary['checkpoint'], summary['frames']) == (12, 4800)
+  assert f'mean {np.mean(returns):.2f}' in done.stdout
+  done = _evaluate(*args[:3], '--seed=6', f'--out={tmp_path / "c"}')
+  assert _files(tmp_path / 'c')[0] != rows
+
+
+def test_an_older_checkpoint_and_the_place_of_the_files(run):
+  done = _evaluate(
+    f'--run={run.path}', '--checkpoint=3', '--episodes=2', '--policy=greedy'
+  )
+  assert done.returncode == 0, done.stderr
+  directory = run.evaluations / 'catch_3_greedy_noop_2_seed0'
+  _, summary = _files(directory)
+  assert (summary['checkpoint'], summary['policy']) == (3, 'greedy')
+  assert str(directory) in done.stdout
+
+
+def test_chance_needs_no_run(tmp_path):
+  done = _evaluate(
+    '--policy=random', '--game=catch', '--episodes=300', f'--out={tmp_path}'
+  )
+  assert done.returncode == 0, done.stderr
+  rows, _ = _files(tmp_path)
+  caught = np.mean([float(row['return']) > 0 for row in rows])
+  # A random walk of 8 moves, held between the walls, ends anywhere about
+  # equally often.
+  assert 0.1 < caught < 0.3
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['--run={run}', '--checkpoint=5'], 'the nearest is 3'),
+    (['--run={run}', '--checkpoint=last'], 'steps 3, 12'),
+    (['--run={run}', '--checkpoint=best'], '--evaluate_every'),
+    (['--run={run}', '--game=pong'], 'has 6; a run with'),
+    (['--run={run}', '--game=cath'], "did you mean 'catch'"),
+    (['--run={run}', '--protocol=stiky'], "did you mean 'sticky'"),
+    (['--run={run}', '--policy=gredy'], "did you mean 'greedy'"),
+    (['--run={run}', '--episodes=0'], 'at least 1'),
+    (['--run={run}x'], "did you mean 'catch'"),
+    (['--run=/nowhere/at/all'], 'no config.json'),
+    (['--game=pong'], '--run is missing'),
+  ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, args, words):
+  before = sorted(run.path.rglob('*'))
+  done = _evaluate(*(arg.format(run=run.path) for arg in args))
+  assert done.returncode == 2, done
+  (line,) = done.stderr.strip().splitlines()
+  assert words in line
+  assert sorted(run.path.rglob('*')) == before, 'something was left behind'

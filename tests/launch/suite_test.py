@@ -1,0 +1,159 @@
+"""Suites of runs: the plan, and the working off with stand-in commands."""
+
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from configs import errors, games
+from launch import suite
+from tests.launch import running
+
+
+def test_every_agent_plays_every_game_with_every_seed(tmp_path):
+  runs = suite.plan(
+    ['s3ta', 'drarl'], 'pong,sweep6,pong', 2, tmp_path, 1000, ['--set=a=b'], 30
+  )
+  assert len(runs) == 2 * 7 * 2
+  assert len({run.logdir for run in runs}) == len(runs)
+  assert [run.name for run in runs[:5]] == [
+    's3ta_pong_seed0', 'drarl_pong_seed0', 's3ta_pong_seed1',
+    'drarl_pong_seed1', 's3ta_battle_zone_seed0',
+  ]  # fmt: skip
+  train, evaluate = runs[3].commands
+  assert {
+    '--agent=drarl', '--game=pong', '--seed=1', '--max_frames=1000',
+    f'--logdir={tmp_path / "drarl_pong_seed1"}', '--set=a=b',
+  } <= set(train)  # fmt: skip
+  assert '--episodes=30' in evaluate
+
+
+def test_sets_hold_games():
+  assert len(games.GAME_SETS['all']) == 57
+  for names in games.GAME_SETS.values():
+    assert set(names) <= set(games.ATARI_GAMES)
+  with pytest.raises(errors.ConfigError, match="did you mean 'sweep6'"):
+    suite.plan(['s3ta'], 'sweep', 1, pathlib.Path(), 1)
+
+
+def _left_behind(logdir, frames, step=None, episodes=30):
+  """What a run leaves that trained so far, and was evaluated at `step`."""
+  (logdir / 'checkpoints' / '70').mkdir(parents=True)
+  (logdir / 'checkpoints' / '100').mkdir()
+  (logdir / 'metrics.csv').write_text(f'frames,loss\n400,1\n{frames},1\n')
+  if step is not None:
+    name = f'pong_{step}_sampled_noop_{episodes}_seed0'
+    (logdir / 'evaluations' / name).mkdir(parents=True)
+    (logdir / 'evaluations' / name / 'summary.json').write_text('{}')
+
+
+@pytest.mark.parametrize(
+  ('frames', 'step', 'episodes', 'left'),
+  [
+    (None, None, None, ['run_local', 'evaluate']),
+    (999, 100, 30, ['run_local', 'evaluate']),
+    (1000, None, None, ['evaluate']),
+    (1000, 70, 30, ['evaluate']),
+    (1000, 100, 20, ['evaluate']),
+    (1024, 100, 30, []),
+  ],
+)
+def test_what_is_done_is_skipped(tmp_path, frames, step, episodes, left):
+  (run,) = suite.plan(['s3ta'], 'pong', 1, tmp_path, 1000, [], 30)
+  if frames is not None:
+    _left_behind(run.logdir, frames, step, episodes)
+  assert [pathlib.Path(c[1]).stem for c in run.left()] == left
+
+
+def _stand_in(monkeypatch, codes):
+  """Runs that write when they begin and end, and end with these codes."""
+  script = (
+    'import sys, time, pathlib, json, signal\n'
+    'signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))\n'
+    'path = pathlib.Path(sys.argv[1])\n'
+    'start = time.time()\n'
+    'time.sleep(float(sys.argv[3]))\n'
+    'path.write_text(json.dumps([start, time.time()]))\n'
+    'sys.exit(int(sys.argv[2]))\n'
+  )
+
+  def left(self):
+    code, seconds = codes[self.seed]
+    path = f'{self.logdir}.times'
+    return [[sys.executable, '-c', script, path, str(code), str(seconds)]]
+
+  monkeypatch.setattr(suite.Run, 'left', left)
+
+
+def _most_at_a_time(directory):
+  spans = [json.loads(p.read_text()) for p in directory.glob('*.times')]
+  return max(sum(a <= s < b for a, b in spans) for s, _ in spans)
+
+
+def test_failures_are_named_and_others_go_on(tmp_path, monkeypatch):
+  _stand_in(monkeypatch, [(0, 0.6), (3, 0.6), (0, 0.6), (0, 0.6)])
+  runs = suite.plan(['s3ta'], 'pong', 4, tmp_path, 1000)
+  said = []
+  failed = suite.Worker(2, said.append).work(runs)
+  assert failed == {'s3ta_pong_seed1': 3}
+  assert len(list(tmp_path.glob('*.times'))) == 4
+  assert _most_at_a_time(tmp_path) == 2
+  assert sum('done' in line for line in said) == 3
+
+
+def test_a_signal_reaches_the_runs_and_starts_no_other(tmp_path, monkeypatch):
+  _stand_in(monkeypatch, [(0, 30), (0, 30), (0, 30)])
+  runs = suite.plan(['s3ta'], 'pong', 3, tmp_path, 1000)
+  worker = suite.Worker(2, print)
+  threading.Timer(2.0, signal.raise_signal, [signal.SIGTERM]).start()
+  start = time.monotonic()
+  assert worker.work(runs) == {}
+  assert worker.stopped
+  assert time.monotonic() - start < 15
+  assert not list(tmp_path.glob('*seed2*'))
+
+
+def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
+  done = subprocess.run(
+    [
+      sys.executable, str(running.ROOT / 'launch' / 'run_suite.py'),
+      '--agents=s3ta,impala_ff', '--games=paper7', '--seeds=1',
+      '--max_frames=1000', f'--root={tmp_path / "suite"}', '--dry_run',
+      '--episodes=0', '--set=learning.discount=0.95',
+    ],
+    capture_output=True, text=True, timeout=60, check=True,
+  )  # fmt: skip
+  lines = done.stdout.splitlines()
+  assert len(lines) == 14
+  assert all('--set=learning.discount=0.95' in line for line in lines)
+  assert not (tmp_path / 'suite').exists()
+
+
+@pytest.mark.parametrize(
+  ('args', 'words'),
+  [
+    (['--games=pon'], "did you mean 'pong'"),
+    (['--agents=s3ta,drar'], "did you mean 'drarl'"),
+    (['--seeds=0'], '--seeds=0: expected at least 1'),
+    (['--preset=smal'], "did you mean 'small'"),
+    (['--max_frames=0'], 'expected the frames of each run'),
+  ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, args, words):
+  root = tmp_path / 'suite'
+  done = subprocess.run(
+    [
+      sys.executable, str(running.ROOT / 'launch' / 'run_suite.py'),
+      '--max_frames=1000', f'--root={root}', *args,
+    ],
+    capture_output=True, text=True, timeout=60, check=False,
+  )  # fmt: skip
+  assert done.returncode == 2
+  (line,) = done.stderr.strip().splitlines()
+  assert words in line
+  assert not root.exists()
