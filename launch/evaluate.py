@@ -18,6 +18,7 @@ import rich.console
 import rich.progress
 from absl import flags
 
+from attn_agents import saved_runs
 from attn_agents.evaluation import protocols
 from attn_agents.utils import machine
 from configs import agents, errors, games, schema
@@ -53,14 +54,35 @@ _OUT = flags.DEFINE_string(
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Subject:
+  """Who plays.
+
+  Attributes:
+    config: of the run, with the game it was trained on.
+    params: of the agent, None for the random policy.
+    directory: where evaluations go by default.
+    name: of the checkpoint, for the name of a directory there.
+    facts: for summary.json.
+  """
+
+  config: schema.Config
+  params: Any = None
+  directory: pathlib.Path = pathlib.Path('evaluations')
+  name: str = 'random'
+  facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
 def main() -> int:
   """Checks everything, plays, writes; returns the exit code."""
   _check_flags()
+  if _RUN.value is None:
+    subject = _Subject(agents.make('s3ta', 'small'))
+  else:
+    subject = _trained(_RUN.value)
   # Only now: JAX takes seconds to load.
-  from attn_agents.evaluation import checkpoints, evaluator, policies, results
+  from attn_agents.evaluation import evaluator, results
 
-  if _POLICY.value not in policies.KINDS:
-    raise errors.unknown('policy', _POLICY.value, policies.KINDS)
   plan = evaluator.Plan(
     num_episodes=_EPISODES.value,
     num_envs=min(_NUM_ENVS.value, _EPISODES.value),
@@ -69,55 +91,63 @@ def main() -> int:
     policy=_POLICY.value,
     seed=_SEED.value,
   )
-  params: Any = None
-  facts: dict[str, Any] = {}
-  name = 'random'
-  if _RUN.value is None:
-    config = agents.make('s3ta', 'small')
-    directory = pathlib.Path('evaluations')
-  else:
-    run, trained = checkpoints.open_run(_RUN.value)
-    where, step = checkpoints.find(run, _CHECKPOINT.value)
-    restored = checkpoints.restore(trained, where, step)
-    params, config, directory = restored.params, trained, run.evaluations
-    name = f'{step}_{plan.policy}'
-    facts = {
-      'run': str(run.path),
-      'agent': trained.agent,
-      'preset': trained.preset,
-      'algorithm': trained.algorithm,
-      'trained_game': trained.environment.game,
-      'training_seed': trained.seed,
-      'checkpoint': step,
-      'frames': restored.counters.frames,
-    }
-  scorer = evaluator.Evaluator(_with_game(config), plan)
-  if _RUN.value is not None:
-    _check_actions(scorer.num_actions, config)
-  played = _play(scorer, params)
-  summary = results.summarise(
-    scorer.environment.game, played, config.environment.action_repeat
-  )
+  scorer = evaluator.Evaluator(_with_game(subject.config), plan)
+  if subject.params is not None:
+    _check_actions(scorer.num_actions, subject.config)
+  played = _play(scorer, subject.params)
+  game = scorer.environment.game
+  action_repeat = scorer.environment.action_repeat
+  summary = results.summarise(game, played, action_repeat)
   out = pathlib.Path(
     _OUT.value
-    or directory
-    / f'{scorer.environment.game}_{name}_{plan.protocol}_'
-    f'{plan.num_episodes}_seed{plan.seed}'
+    or subject.directory
+    / f'{game}_{subject.name}_{plan.protocol}_{plan.num_episodes}_'
+    f'seed{plan.seed}'
   )
   results.write(
     out, played, summary, first_seed=plan.seeds.environment,
-    action_repeat=config.environment.action_repeat,
-    facts={**facts, **scorer.facts()},
+    action_repeat=action_repeat, facts={**subject.facts, **scorer.facts()},
   )  # fmt: skip
-  print(results.in_words(scorer.environment.game, summary))
+  print(results.in_words(game, summary))
   print(f'written   {out}')
   return 0
+
+
+def _trained(path: str) -> _Subject:
+  """The agent of a run's checkpoint.
+
+  Raises:
+    ConfigError: there is no such run or checkpoint.
+  """
+  run, config = saved_runs.open_run(path)
+  directory, step = saved_runs.find(run, _CHECKPOINT.value)
+  from attn_agents.evaluation import checkpoints
+
+  restored = checkpoints.restore(config, directory, step)
+  return _Subject(
+    config=config,
+    params=restored.params,
+    directory=run.evaluations,
+    name=f'{step}_{_POLICY.value}',
+    facts={
+      'run': str(run.path),
+      'agent': config.agent,
+      'preset': config.preset,
+      'algorithm': config.algorithm,
+      'trained_game': config.environment.game,
+      'training_seed': config.seed,
+      'checkpoint': step,
+      'frames': restored.counters.frames,
+    },
+  )
 
 
 def _check_flags() -> None:
   """Raises `errors.ConfigError` for what can be seen without a run."""
   if _PROTOCOL.value not in protocols.PROTOCOLS:
     raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
+  if _POLICY.value not in protocols.POLICIES:
+    raise errors.unknown('policy', _POLICY.value, protocols.POLICIES)
   for flag in (_EPISODES, _NUM_ENVS):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
   errors.require(_NUM_ENVS.value <= 255, '--num_envs', _NUM_ENVS.value,

@@ -35,6 +35,8 @@ def main() -> int:
     )
   if _PROTOCOL.value not in protocols.PROTOCOLS:
     raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
+  if _POLICY.value not in protocols.POLICIES:
+    raise errors.unknown('policy', _POLICY.value, protocols.POLICIES)
   # Only now: plotting takes a second to load.
   from attn_agents.reporting import curves, runs, tables
 

@@ -1,11 +1,11 @@
-"""Which checkpoint of a run is meant, and its parameters."""
+"""Parameters of a run's checkpoint, for playing with them."""
 
 import pathlib
 from typing import NamedTuple
 
-from attn_agents import experiment, run_directory, types
+from attn_agents import experiment, types
 from attn_agents.learning import checkpoint, counters
-from configs import errors, schema
+from configs import schema
 
 
 class Restored(NamedTuple):
@@ -20,63 +20,6 @@ class Restored(NamedTuple):
   counters: counters.Counters
 
 
-def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
-  """A run on disk and its config.
-
-  Raises:
-    ConfigError: there is no run, with the name of the nearest beside it.
-  """
-  run = run_directory.RunDirectory(path)
-  if not (run.path / 'config.json').is_file():
-    there = sorted(p.parent.name for p in run.path.parent.glob('*/config.json'))
-    if not there:
-      raise errors.ConfigError(
-        f'--run={path} is no run: it has no config.json; expected the --logdir '
-        'of a training run'
-      )
-    raise errors.unknown('run', run.path.name, there)
-  return run, run.config()
-
-
-def find(
-  run: run_directory.RunDirectory, which: str
-) -> tuple[pathlib.Path, int]:
-  """The directory and learner step of a checkpoint.
-
-  Args:
-    run: whose.
-    which: 'newest', 'best' (by the evaluator beside training), or a step.
-
-  Raises:
-    ConfigError: there is no such checkpoint.
-  """
-  directory = run.best if which == 'best' else run.checkpoints
-  there = steps(directory)
-  if not there:
-    hint = ''
-    if which == 'best' and steps(run.checkpoints):
-      hint = '; only training with --evaluate_every keeps it, newest there is'
-    raise errors.ConfigError(
-      f'--checkpoint={which}: {directory} has no checkpoint{hint}'
-    )
-  if which in ('newest', 'best'):
-    return directory, there[-1]
-  try:
-    step = int(which)
-  except ValueError:
-    raise errors.ConfigError(
-      f'--checkpoint={which}: expected newest, best, or one of the steps '
-      f'{_listed(there)}'
-    ) from None
-  if step not in there:
-    nearest = min(there, key=lambda s: abs(s - step))
-    raise errors.ConfigError(
-      f'--checkpoint={which}: expected one of the steps {_listed(there)}; the '
-      f'nearest is {nearest}'
-    )
-  return directory, step
-
-
 def restore(
   config: schema.Config, directory: pathlib.Path, step: int
 ) -> Restored:
@@ -84,8 +27,8 @@ def restore(
 
   Args:
     config: of the run as it was trained, with its own game.
-    directory: from `find`.
-    step: from `find`.
+    directory: from `saved_runs.find`.
+    step: from `saved_runs.find`.
 
   Raises:
     ValueError: its arrays are not those of the config's agent.
@@ -98,15 +41,3 @@ def restore(
   finally:
     checkpointer.close()
   return Restored(snapshot.state.params, snapshot.counters)
-
-
-def steps(directory: pathlib.Path) -> list[int]:
-  """Learner steps of the complete checkpoints there, in ascending order."""
-  # Those still being written have longer names.
-  if not directory.is_dir():
-    return []
-  return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())
-
-
-def _listed(there: list[int]) -> str:
-  return ', '.join(map(str, there[-5:]))

@@ -8,7 +8,7 @@ from typing import Any
 from attn_agents import experiment, types
 from attn_agents.environments import factory, seeding
 from attn_agents.evaluation import episodes, policies, protocols
-from configs import errors, schema
+from configs import schema
 
 # No actor has this place, so that no game of training is played again.
 _HOST = seeding.MAX_HOSTS - 1
@@ -24,7 +24,7 @@ class Plan:
     num_envs: environments that play them side by side; each plays its share.
     num_threads: of the emulators.
     protocol: see `protocols.apply`.
-    policy: one of `policies.KINDS`.
+    policy: one of `protocols.POLICIES`.
     seed: of games and actions.
   """
 
@@ -78,7 +78,6 @@ class Evaluator:
 
     Raises:
       StoppedError: see `episodes.play`.
-      ConfigError: unknown policy.
     """
     plan = self.plan
     environment = factory.make_environment(
@@ -95,8 +94,6 @@ class Evaluator:
 
   def _policy(self, params: types.Nest) -> episodes.Policy:
     plan = self.plan
-    if plan.policy not in policies.KINDS:
-      raise errors.unknown('policy', plan.policy, policies.KINDS)
     if plan.policy == 'random':
       return policies.RandomPolicy(
         self.num_actions, plan.num_envs, plan.seeds.policy

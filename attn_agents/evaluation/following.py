@@ -9,8 +9,8 @@ import csv
 import dataclasses
 from collections.abc import Callable
 
-from attn_agents import experiment, run_directory
-from attn_agents.evaluation import checkpoints, evaluator, results
+from attn_agents import experiment, run_directory, saved_runs
+from attn_agents.evaluation import evaluator, results
 from attn_agents.learning import checkpoint
 from configs import schema
 
@@ -85,14 +85,14 @@ class Follower:
     )
 
   def _newest(self) -> checkpoint.Snapshot | None:
-    steps = checkpoints.steps(self._run.checkpoints)
+    steps = saved_runs.steps(self._run.checkpoints)
     if not steps or steps[-1] <= self._step:
       return None
     checkpointer = checkpoint.Checkpointer(self._run.checkpoints)
     try:
       return checkpointer.restore(self._spec, steps[-1])
     except (FileNotFoundError, ValueError):
-      if steps[-1] in checkpoints.steps(self._run.checkpoints):
+      if steps[-1] in saved_runs.steps(self._run.checkpoints):
         raise
       # Training has removed it meanwhile; there are newer ones.
       return None

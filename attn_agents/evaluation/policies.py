@@ -7,8 +7,6 @@ import numpy as np
 from attn_agents import agent as agent_lib
 from attn_agents import types
 
-KINDS = ('sampled', 'greedy', 'random')
-
 
 class AgentPolicy:
   """Plays with fixed parameters, one jitted call per row."""

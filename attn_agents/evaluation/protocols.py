@@ -1,6 +1,7 @@
 """How games are started and cut while scoring, whatever training did."""
 
 import dataclasses
+from typing import Any
 
 from configs import errors, schema
 
@@ -34,8 +35,11 @@ def apply(
   )
 
 
+# How actions are chosen; the random policy is nobody's.
+POLICIES = ('sampled', 'greedy', 'random')
+
 # EnvPool plays a no-op at least.
-PROTOCOLS: dict[str, dict[str, float]] = {
+PROTOCOLS: dict[str, dict[str, Any]] = {
   'noop': {'noop_max': 30, 'sticky_action_probability': 0.0},
   'sticky': {'noop_max': 1, 'sticky_action_probability': 0.25},
 }

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from attn_agents import experiment, run_directory
+from attn_agents import experiment, run_directory, saved_runs
 from attn_agents.evaluation import (
   checkpoints,
   episodes,
@@ -97,14 +97,14 @@ def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):
   for step in (1, 2, 3):
     learner.save(step, 1000 * step, factor=step)
     follower.follow(_go)
-  assert checkpoints.find(learner.run, 'best') == (learner.run.best, 2)
+  assert saved_runs.find(learner.run, 'best') == (learner.run.best, 2)
   learner.save(4, 4000, factor=4)
   assert 'best 0.75' in learner.follower().follow(_go)
   assert [float(row['return_mean']) for row in learner.curve()] == [
     0.5, 0.75, 0.25, 0.5,
   ]  # fmt: skip
   best = checkpoints.restore(
-    learner.config, *checkpoints.find(learner.run, 'best')
+    learner.config, *saved_runs.find(learner.run, 'best')
   )
   assert best.counters.frames == 2000
   two = learner.save(9, 9000, factor=2)
