@@ -13,8 +13,9 @@ def sharder(
 ) -> Callable[[types.Nest], types.Nest]:
   """Returns a function that gives each device its part of a tree of arrays.
 
-  That takes arrays [D, ...] on the host to arrays [D, ...] of which each of the
-  D devices holds one row, laid out as `jax.pmap` over these devices expects.
+  That takes arrays [D, ...], NumPy's on the host or JAX's on any one device, to
+  arrays [D, ...] of which each of the D devices holds one row, laid out as
+  `jax.pmap` over these devices expects.
 
   Args:
     devices: of the pmap, in its order.
@@ -28,7 +29,7 @@ def sharder(
     np.zeros(len(devices), np.float32)
   ).sharding
 
-  def put(array: np.ndarray) -> jax.Array:
+  def put(array: types.Array) -> jax.Array:
     if isinstance(layout, jax.sharding.NamedSharding):
       return jax.device_put(array, layout)
     return jax.device_put_sharded(list(array), devices)
