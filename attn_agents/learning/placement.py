@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from attn_agents import types
+from attn_agents.learning import train_state
 
 
 def sharder(
@@ -25,7 +26,7 @@ def sharder(
   # `device_put_sharded` makes, and since then a NamedSharding, for which that
   # function was removed. Either in the other's place works, but copies every
   # batch once more at every update. So pmap itself is asked.
-  layout = jax.pmap(lambda x: x, devices=devices)(
+  layout = jax.pmap(lambda x: x, devices=devices, axis_name=train_state.AXIS)(
     np.zeros(len(devices), np.float32)
   ).sharding
 
