@@ -13,7 +13,7 @@ DEV := $(VENV)/.dev-$(VARIANT)
 # Set where Launchpad is left out, and with it what ties us to Python 3.10.
 CORE := $(filter core core-cuda,$(VARIANT))
 DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
-SOURCES := attn_agents configs launch tests setup.py $(wildcard benchmarks)
+SOURCES := attn_agents configs launch tests benchmarks setup.py
 UV := $(shell command -v uv 2>/dev/null)
 
 # Both refuse whatever does not match the lock's hashes.

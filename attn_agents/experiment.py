@@ -6,6 +6,7 @@ work in processes (`distributed/roles.py`) and in one thread (the tests).
 """
 
 import functools
+import threading
 from collections.abc import Callable, Iterable, Sequence
 
 import jax
@@ -41,6 +42,8 @@ class Experiment:
       config: complete and validated (`configs.resolution.resolve`).
     """
     self.config = config
+    self._policy: actor.Policy | None = None
+    self._making_policy = threading.Lock()
 
   @functools.cached_property
   def num_actions(self) -> int:
@@ -78,6 +81,16 @@ class Experiment:
       lambda x: jnp.zeros(x.shape, x.dtype), self.params_spec
     )
     return flatten_util.ravel_pytree(zeros)[1]
+
+  @property
+  def policy(self) -> actor.Policy:
+    """What all actors compute, compiled once however many there are."""
+    # Actors' threads ask for it at the same time, and a cached property, which
+    # has no lock, would make each of them one of its own.
+    with self._making_policy:
+      if self._policy is None:
+        self._policy = actor.Policy(self.agent, self.unravel())
+      return self._policy
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""
@@ -168,8 +181,7 @@ class Experiment:
     """An actor, which steps nothing until its first unroll."""
     return actor.Actor(
       self.make_environment(seeds),
-      self.agent,
-      self.unravel(),
+      self.policy,
       variables,
       sink,
       unroll_length=self.config.learning.unroll_length,

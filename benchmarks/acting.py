@@ -98,7 +98,11 @@ def make_actor(config: schema.Config, seconds: float) -> children.Run:
   sink = drop_sink.DropSink()
   params = parts.agent.initial_params(jax.random.key(0))
   actor = parts.make_actor(
-    drop_sink.FixedVariables(params), sink, parts.seeds(0, incarnation=0)
+    drop_sink.FixedVariables(params),
+    sink,
+    parts.seeds(0, incarnation=0),
+    # As an actor does that shares the learner's accelerator.
+    keep_on_device=jax.default_backend() != 'cpu',
   )
   actor.run_unroll()
 
@@ -119,7 +123,8 @@ def make() -> harness.Benchmark:
   if harness.SMOKE.value:
     sizes, threads = sizes[:1], threads[:1]
   config = settings.config()
-  ceiling, gflop = peak.ceiling(), costs.measure(config).forward
+  ceiling = peak.ceiling(config.network.dtype)
+  gflop = costs.measure(config).forward
   alternatives: list[harness.Alternative] = []
   if 'policy' in _PART.value:
     alternatives += _policies(config, sizes, gflop)

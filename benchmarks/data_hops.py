@@ -41,7 +41,7 @@ class Hops:
     self._items = self._parts.items_per_batch
     self._length = config.learning.unroll_length
     kept = _Keep()
-    self._make_actor(kept).run_unroll()
+    self._make_actor(kept, queues.keep_on_device()).run_unroll()
     assert kept.trajectory is not None
     self._trajectory = kept.trajectory
     self.megabytes = (
@@ -49,8 +49,8 @@ class Hops:
     )
 
   def copy(self) -> children.Run:
-    """Copies the observations of an unroll; its units are MB."""
-    source = self._trajectory.unroll.timestep.observation
+    """Copies the observations of an unroll on the host; its units are MB."""
+    source = np.asarray(self._trajectory.unroll.timestep.observation)
     target = np.zeros_like(source)
     return lambda: harness.repeat(
       lambda: np.copyto(target, source), source.nbytes / 1e6, self._seconds
@@ -72,7 +72,7 @@ class Hops:
 
   def actor(self) -> children.Run:
     """The emulators and the actor around them, then dropped."""
-    actor = self._make_actor(drop_sink.DropSink())
+    actor = self._make_actor(drop_sink.DropSink(), queues.keep_on_device())
     actor.run_unroll()
     return lambda: harness.repeat(actor.run_unroll, 1, self._seconds)
 
@@ -80,11 +80,12 @@ class Hops:
     """Into a queue by one thread and out of it by another."""
     queue = make(self._parts.trajectory_spec(), self._items, self._items)
     unrolls = _BATCHES_AT_ONCE * self._items
+    trajectory = self._trajectory
+    if not queue.keep_on_device:
+      trajectory = jax.tree.map(np.asarray, trajectory)
 
     def call() -> None:
-      with _in_background(
-        lambda: queue.writer.insert(self._trajectory), unrolls
-      ):
+      with _in_background(lambda: queue.writer.insert(trajectory), unrolls):
         for _ in range(_BATCHES_AT_ONCE):
           next(queue.batches)
 
@@ -102,7 +103,7 @@ class Hops:
   def whole(self, make: queues.Make) -> children.Run:
     """All of it, actor and feeder in threads as in a run."""
     queue = make(self._parts.trajectory_spec(), self._items, self._items)
-    actor = self._make_actor(queue.writer)
+    actor = self._make_actor(queue.writer, queue.keep_on_device)
     feed = self._feed(queue.batches)
     unrolls = _BATCHES_AT_ONCE * self._items
 
@@ -142,27 +143,27 @@ class Hops:
 
     return feed
 
-  def _make_actor(self, sink: actor_lib.TrajectorySink) -> actor_lib.Actor:
+  def _make_actor(
+    self, sink: actor_lib.TrajectorySink, keep_on_device: bool
+  ) -> actor_lib.Actor:
     seeds = self._parts.seeds(0, incarnation=0)
     return actor_lib.Actor(
       self._parts.make_environment(seeds),
-      _RandomAgent(self._parts.num_actions),
-      lambda values: values,
+      actor_lib.Policy(_RandomAgent(self._parts), lambda values: values),
       drop_sink.FixedVariables(np.zeros(1, np.float32)),
       sink,
       unroll_length=self._length,
       policy_seed=seeds.policy,
+      keep_on_device=keep_on_device,
     )
 
 
 class _RandomAgent:
-  """Acts at random, without looking; see `actor.Agent`."""
+  """Acts at random, and carries the run's states; see `actor.Agent`."""
 
-  def __init__(self, num_actions: int):
-    self._num_actions = num_actions
-
-  def initial_state(self, batch_size: int) -> types.AgentState:
-    return types.AgentState((), jnp.zeros((batch_size,), jnp.int32))
+  def __init__(self, parts: experiment.Experiment):
+    self._num_actions = parts.num_actions
+    self.initial_state = parts.agent.initial_state
 
   def step(
     self,
@@ -171,14 +172,14 @@ class _RandomAgent:
     timestep: types.TimeStep,
     agent_state: types.AgentState,
   ) -> tuple[types.AgentOutput, types.AgentState]:
-    del params, agent_state
+    del params
     # The frame is looked at, or it would not be sent to the device.
     nothing = 0.0 * timestep.observation[:, 0, 0, 0].astype(jnp.float32)
     logits = jnp.tile(nothing[:, None], (1, self._num_actions))
     action = jax.random.categorical(key, logits).astype(jnp.int32)
     return (
       types.AgentOutput(action, logits, nothing),
-      types.AgentState((), action),
+      types.AgentState(agent_state.core_state, action),
     )
 
 

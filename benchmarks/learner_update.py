@@ -6,7 +6,9 @@
 At the paper's sizes the plain form takes minutes per update; with fewer
 unrolls, or shorter ones, it does the same work per agent step. Others to
 compare are made with `--variant='lax: network.convolution=lax'` and, in
-processes of their own, `--xla_flags=...`; both may be repeated.
+processes of their own, `--xla_flags=...`; both may be repeated. The ceiling is
+the peak of `network.dtype`; what computes in another, as the plain form may,
+has no share of it.
 """
 
 import dataclasses
@@ -159,7 +161,8 @@ def make() -> harness.Benchmark:
     name: settings.config(*changes)
     for name, changes in map(_parse_variant, _VARIANT.value)
   }
-  ceiling, cost = peak.ceiling(), costs.measure(config)
+  dtype = config.network.dtype
+  ceiling, cost = peak.ceiling(dtype), costs.measure(config)
   seconds = settings.seconds(_SECONDS)
   alternatives: list[harness.Alternative] = []
 
@@ -174,6 +177,9 @@ def make() -> harness.Benchmark:
       gflop = work.update(config.learning)
       if phase == 'forward':
         gflop = work.unroll(config.learning.unroll_length)
+      if dtype != ('float32' if is_plain else config.network.dtype):
+        # Of another dtype's peak a share would say nothing.
+        gflop = 0.0
       baseline = 'plain' if _PLAIN.value else 'ours'
       alternatives.append(
         harness.Alternative(
@@ -189,8 +195,8 @@ def make() -> harness.Benchmark:
   if _PLAIN.value:
     add('plain', plain_config, True)
   return harness.Benchmark(
-    title=f'Learner of {config.agent}, {config.preset}: {_shape(config)}; '
-    f'plain: {_shape(plain_config)}',
+    title=f'Learner of {config.agent}, {config.preset}, {dtype}: '
+    f'{_shape(config)}; plain, float32: {_shape(plain_config)}',
     unit='agent steps',
     alternatives=alternatives,
     cost_unit='GFLOP',

@@ -1,21 +1,30 @@
 """The queues between actors and learner, made alike for measuring."""
 
-import importlib.util
 import multiprocessing
 from collections.abc import Callable, Iterator
 from multiprocessing import connection
 from typing import NamedTuple
 
+import jax
+
 from attn_agents import types
 from attn_agents.acting import actor
+from attn_agents.utils import machine
 from benchmarks import harness
 
 
 class Queue(NamedTuple):
-  """Both ends of one queue."""
+  """Both ends of one queue.
+
+  Attributes:
+    writer: the actor's.
+    batches: the learner's.
+    keep_on_device: whether its actors leave unrolls on the learner's device.
+  """
 
   writer: actor.TrajectorySink
   batches: Iterator[list[types.Trajectory]]
+  keep_on_device: bool
 
 
 # From the shapes of an item, the items that the queue holds, and those in a
@@ -36,9 +45,8 @@ def _reverb(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   process.start()
   address = f'127.0.0.1:{ours.recv()}'
   reader = queue.QueueReader(address, spec, items)
-  return Queue(
-    queue.QueueWriter(address, should_stop=lambda: False), reader.batches()
-  )
+  writer = queue.QueueWriter(address, should_stop=lambda: False)
+  return Queue(writer, reader.batches(), keep_on_device=False)
 
 
 def _in_memory(spec: types.Trajectory, capacity: int, items: int) -> Queue:
@@ -46,7 +54,7 @@ def _in_memory(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   from attn_agents.in_memory import queue
 
   both = queue.TrajectoryQueue(spec, capacity, items, lambda: False)
-  return Queue(both, both.batches())
+  return Queue(both, both.batches(), keep_on_device())
 
 
 def _serve_reverb(
@@ -59,22 +67,19 @@ def _serve_reverb(
   server.wait()
 
 
-# Each with the package that it cannot do without.
-_MAKERS: dict[str, tuple[Make, str]] = {
-  'reverb': (_reverb, 'reverb'),
-  'in memory': (_in_memory, 'attn_agents.in_memory'),
-}
-
-
 def available() -> tuple[dict[str, Make], dict[str, str]]:
   """The queues that can run here by name, and why others cannot."""
-  makers, missing = {}, {}
-  for name, (make, package) in _MAKERS.items():
+  why = ''
+  if harness.SMOKE.value:
     # Its processes take longer to start than a smoke test may last.
-    if harness.SMOKE.value and name == 'reverb':
-      missing[name] = 'left out of --smoke'
-    elif importlib.util.find_spec(package):
-      makers[name] = make
-    else:
-      missing[name] = f'{package} not installed'
-  return makers, missing
+    why = 'left out of --smoke'
+  elif 'Reverb' in machine.missing_libraries():
+    why = 'not installed'
+  if why:
+    return {'in memory': _in_memory}, {'reverb': why}
+  return {'reverb': _reverb, 'in memory': _in_memory}, {}
+
+
+def keep_on_device() -> bool:
+  """Whether actors that are threads beside the learner share its device."""
+  return jax.default_backend() != 'cpu'

@@ -58,7 +58,10 @@ def _make_run(
     config.environment.height, config.environment.width, network.conv_strides
   )
   core = conv_lstm.ConvLSTM(
-    network.vision_channels, method, network.dtype, network.remat
+    network.vision_channels,
+    method,
+    convolution.DTYPES[network.dtype],
+    network.remat,
   )
   inputs = jax.random.normal(
     jax.random.key(0), (rows, batch, height, width, network.conv_channels[-1])

@@ -6,7 +6,7 @@ from absl import flags
 from attn_agents.utils import machine
 from benchmarks import harness
 from configs import resolution, schema
-from configs.agents import impala_ff, s3ta
+from configs.agents import impala_ff, impala_shallow, s3ta
 
 AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to measure.')
 PRESET = flags.DEFINE_string(
@@ -41,6 +41,10 @@ _SMOKE_SIZES = {
   impala_ff.ResNetConfig: (
     'network.channels=4', 'network.blocks_per_section=1',
     'network.hidden_size=16',
+  ),
+  impala_shallow.ConvNetConfig: (
+    'network.conv_channels=4,8', 'network.conv_kernels=4,3',
+    'network.conv_strides=2,1', 'network.hidden_size=16',
   ),
 }  # fmt: skip
 _SMOKE_RUN = (

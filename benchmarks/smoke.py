@@ -22,7 +22,6 @@ from benchmarks import (
   peak,
   recurrent_convolution,
   scaling,
-  system_flags,
   whole_system,
 )
 from launch import command_line
@@ -47,9 +46,6 @@ def main() -> int:
   failed = []
   for module, changes in _BENCHMARKS:
     name = module.__name__.rpartition('.')[2]
-    if module is scaling and system_flags.missing('threads'):
-      print(f'skipped {name}: {system_flags.missing("threads")}')
-      continue
     for flag, value in {'agent': _AGENT, **changes}.items():
       flags.FLAGS[flag].value = value
     start = time.perf_counter()

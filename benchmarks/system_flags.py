@@ -1,9 +1,8 @@
 """Flags of `run_local` and of the benchmarks that run it."""
 
-import importlib.util
-
 from absl import flags
 
+from attn_agents.utils import machine
 from benchmarks import harness, settings
 from configs import errors, resolution
 
@@ -14,12 +13,8 @@ ROW_SECONDS = flags.DEFINE_float(
   'row_seconds', 2.0, 'Between two rows of metrics.csv.', 0.1
 )
 
-# The packages that a runtime cannot do without.
-_NEEDS = {
-  'threads': ('attn_agents.in_memory',),
-  'launchpad': ('launchpad', 'reverb'),
-}
-RUNTIMES = tuple(_NEEDS)
+# In the order in which they are compared, so that the first can run anywhere.
+RUNTIMES = ('threads', 'launchpad')
 
 
 def missing(runtime: str) -> str:
@@ -30,7 +25,7 @@ def missing(runtime: str) -> str:
   """
   if runtime not in RUNTIMES:
     raise errors.unknown('runtime', runtime, RUNTIMES)
-  absent = [x for x in _NEEDS[runtime] if not importlib.util.find_spec(x)]
+  absent = machine.missing_libraries() if runtime == 'launchpad' else []
   return f'{" and ".join(absent)} not installed' if absent else ''
 
 

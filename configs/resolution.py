@@ -176,11 +176,12 @@ def fit_to_machine(
   """Replaces the automatic zeros of `runtime` by numbers for this machine.
 
   On CPU the learner needs about half of the cores for itself; with an
-  accelerator it needs one, and one is left to the servers. Actors that are
-  threads are two at least, where there are two cores: learner and policies
-  share JAX's threads, so that a lone actor waits for the learner's work while
-  its environments stand still. Synchronous actors' environments have all cores,
-  since the learner waits for them.
+  accelerator it needs one, and one is left to what moves data: servers, or the
+  threads beside the learner's. Actors that are threads are two at least, where
+  there are two cores: learner and policies share JAX's threads, so that a lone
+  actor waits for the learner's work while its environments stand still.
+  Synchronous actors' environments have all cores, since the learner waits for
+  them.
   """
   runtime = config.runtime
   batch = max(config.learning.batch_size, 1)

@@ -120,16 +120,18 @@ class OptimizerConfig:
 
 @dataclasses.dataclass(frozen=True)
 class QueueConfig:
-  """The Reverb queue between actors and learner, and the way to it.
+  """The queue between actors and learner, and the way to it.
 
   Under a synchronous algorithm actors never fill it, and sizes do not matter.
 
   Attributes:
-    capacity_batches: batches the queue holds before actors block. Policy lag
-      is at most capacity_batches + prefetch_batches + 2 updates, and the
-      number of batches that the actors' unrolls in hand make up.
+    capacity_batches: batches the queue holds before actors block. While all
+      actors are about equally fast, policy lag is at most capacity_batches +
+      prefetch_batches + 2 updates, and the number of batches that the actors'
+      unrolls in hand make up; an unroll of a slower actor is older.
     prefetch_batches: batches ready on the learner's devices.
-    queue_port, variables_port: fixed ports; 0 picks free ones.
+    queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
+      `runtime.kind` 'threads' there are none.
   """
 
   capacity_batches: int = 1

@@ -180,6 +180,12 @@ def _validate_flow(config: schema.Config) -> None:
     errors.require(
       0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any'
     )
+    errors.require(
+      not value or runtime.kind == 'launchpad',
+      f'queue.{name}',
+      value,
+      f'0: --runtime={runtime.kind} opens no ports',
+    )
   if queue.queue_port and queue.queue_port == queue.variables_port:
     raise errors.ConfigError(
       f'queue.queue_port and queue.variables_port are both '

@@ -63,6 +63,40 @@ class _Clock:
   start: float = dataclasses.field(default_factory=time.monotonic)
 
 
+class Policy:
+  """What actors compute: compiled once for all that are given the same one.
+
+  Any number of threads may call it.
+  """
+
+  def __init__(
+    self, agent: Agent, unravel: Callable[[types.Array], types.Nest]
+  ):
+    """Compiles nothing yet; the first calls do.
+
+    Args:
+      agent: the policy.
+      unravel: turns the flat parameter vector into the agent's parameters.
+    """
+    self._agent = agent
+    self.initial_state = agent.initial_state
+    self.unravel = jax.jit(unravel)
+    # Takes parameters, a key, a row and the state before it; gives the output,
+    # the state after, and the next key. Key and state are donated.
+    self.step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
+
+  def _split_and_step(
+    self,
+    params: types.Nest,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    state: types.AgentState,
+  ) -> tuple[types.AgentOutput, types.AgentState, jax.Array]:
+    key, step_key = jax.random.split(key)
+    output, state = self._agent.step(params, step_key, timestep, state)
+    return output, state, key
+
+
 class Actor:
   """Plays N environments and sends an unroll of T steps at a time.
 
@@ -75,8 +109,7 @@ class Actor:
   def __init__(
     self,
     environment: base.Environment,
-    agent: Agent,
-    unravel: Callable[[types.Array], types.Nest],
+    policy: Policy,
     variables: Variables,
     sink: TrajectorySink,
     *,
@@ -86,12 +119,11 @@ class Actor:
     synchronous: bool = False,
     keep_on_device: bool = False,
   ):
-    """Compiles nothing yet; the first unroll does.
+    """Compiles nothing yet; the first unroll of its policy does.
 
     Args:
       environment: N environments; reset by the first unroll.
-      agent: the policy.
-      unravel: turns the flat parameter vector into the agent's parameters.
+      policy: may be shared with other actors.
       variables: must have parameters before the first unroll.
       sink: takes the unrolls.
       unroll_length: T, transitions per unroll.
@@ -104,8 +136,7 @@ class Actor:
         instead of bringing them to the host.
     """
     self._environment = environment
-    self._agent = agent
-    self._unravel = jax.jit(unravel)
+    self._policy = policy
     self._variables = variables
     self._sink = sink
     self._unroll_length = unroll_length
@@ -115,12 +146,11 @@ class Actor:
       rows_lib.DeviceRows if keep_on_device else rows_lib.HostRows
     )
     self._copy_state = _copy_on_device if keep_on_device else _copy_to_host
-    self._step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
     self._key = jax.random.key(policy_seed)
     self._params: types.Nest = None
     self._version = -1
     self._row: types.EnvOutput | None = None
-    self._state = agent.initial_state(environment.num_envs)
+    self._state = policy.initial_state(environment.num_envs)
     self._clock = _Clock()
 
   def run(self, should_stop: Callable[[], bool]) -> None:
@@ -163,7 +193,7 @@ class Actor:
     game_ends = []
     for t in range(length):
       start = time.monotonic()
-      output, self._state, self._key = self._step(
+      output, self._state, self._key = self._policy.step(
         self._params, self._key, rows.at(t), self._state
       )
       actions[t] = output.action
@@ -196,22 +226,11 @@ class Actor:
       total_seconds=np.float32(self._clock.start - clock.start),
     )
 
-  def _split_and_step(
-    self,
-    params: types.Nest,
-    key: jax.Array,
-    timestep: types.TimeStep,
-    state: types.AgentState,
-  ) -> tuple[types.AgentOutput, types.AgentState, jax.Array]:
-    key, step_key = jax.random.split(key)
-    output, state = self._agent.step(params, step_key, timestep, state)
-    return output, state, key
-
   def _take_parameters(self) -> None:
     newest = self._variables.take()
     if newest is not None:
       self._version, values = newest
-      self._params = self._unravel(values)
+      self._params = self._policy.unravel(values)
     if self._params is None:
       raise RuntimeError('an actor was started before any parameters arrived')
 

@@ -19,7 +19,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from attn_agents.distributed import lifecycle, roles, topology
+from attn_agents.distributed import lifecycle, roles, thread_limits, topology
 
 if TYPE_CHECKING:
   import launchpad as lp
@@ -29,15 +29,7 @@ if TYPE_CHECKING:
 _TERMINATION_SECONDS = 10
 
 # Actors compute on CPUs whatever the learner has, with one thread each: their
-# parallelism is processes, and thread pools of every process at once would
-# fight for the same cores.
-_ONE_THREAD = {
-  'OMP_NUM_THREADS': '1',
-  'OPENBLAS_NUM_THREADS': '1',
-  'MKL_NUM_THREADS': '1',
-  'TF_NUM_INTRAOP_THREADS': '1',
-  'TF_NUM_INTEROP_THREADS': '1',
-}
+# parallelism is processes.
 _NO_ACCELERATOR = {
   'CUDA_VISIBLE_DEVICES': '',
   'JAX_PLATFORMS': 'cpu',
@@ -50,13 +42,13 @@ def environment_of(role: str) -> dict[str, str]:
   if role == 'learner':
     return {'TF_CPP_MIN_LOG_LEVEL': '2'}
   if role not in ('actor', 'evaluator'):
-    return {**_NO_ACCELERATOR, **_ONE_THREAD}
+    return {**_NO_ACCELERATOR, **thread_limits.ONE_THREAD}
   flags = os.environ.get('XLA_FLAGS', '').split()
   # Simulated devices are meant for the learner.
   flags = [f for f in flags if 'host_platform_device_count' not in f]
   return {
     **_NO_ACCELERATOR,
-    **_ONE_THREAD,
+    **thread_limits.ONE_THREAD,
     'NPROC': '1',
     'XLA_FLAGS': ' '.join([*flags, '--xla_cpu_multi_thread_eigen=false']),
   }

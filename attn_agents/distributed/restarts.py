@@ -14,6 +14,7 @@ _HEALTHY_SECONDS = 600.0
 
 def keep_alive(
   live: Callable[[int], str | None],
+  name: str,
   config: schema.Config,
   status: lifecycle.StatusFile,
   stop: lifecycle.StopSignal,
@@ -23,6 +24,7 @@ def keep_alive(
   Args:
     live: one life, given how many there were before it; returns why it ended,
       in words, or None if it was told to stop.
+    name: of the actor, for the log, which all of them may share.
     config: of the run.
     status: told of every start and death.
     stop: ends the waiting between two lives.
@@ -53,12 +55,12 @@ def keep_alive(
     status.set(
       'running', f'actor {why}; starting it again', restarts=incarnation
     )
-    print(f'actor {why}; restart {restarts} of {most} in {delay:g} s')
+    print(f'{name} {why}; restart {restarts} of {most} in {delay:g} s')
     if stop.event.wait(delay):
       status.set('stopped')
       return True
+  print(f'{name} {why}, {most} restarts used up')
   detail = f'actor {why}, {most} restarts used up'
-  print(detail)
   if config.learning.synchronous:
     raise RuntimeError(f'{detail}; {config.algorithm} needs every actor')
   status.set('failed', detail, restarts=incarnation)

@@ -259,7 +259,9 @@ class ActorSupervisor(Role):
       return None if code is None else describe_exit(code)
 
     config = run_directory.RunDirectory(self.place.logdir).config()
-    if not restarts.keep_alive(live, config, status, stop):
+    if not restarts.keep_alive(
+      live, f'actor-{self.index}', config, status, stop
+    ):
       # Not an error for Launchpad: the other actors go on.
       stop.event.wait()
 

@@ -18,7 +18,13 @@ from typing import Protocol
 
 import psutil
 
-from attn_agents.distributed import lifecycle, memory, roles, topology
+from attn_agents.distributed import (
+  lifecycle,
+  memory,
+  roles,
+  thread_limits,
+  topology,
+)
 
 _POLL_SECONDS = 0.2
 # After the wish to stop: when everything still alive is killed. Launchpad
@@ -28,6 +34,14 @@ _STOP_SECONDS = 14.0
 _PROGRAMS = {
   'launchpad': ['-m', 'attn_agents.distributed.program'],
   'threads': ['-m', 'attn_agents.distributed.threads'],
+}
+# Environment variables of that process, which libraries read as they load.
+_VARIABLES: dict[str, dict[str, str]] = {
+  # Its processes differ; see `program.environment_of`.
+  'launchpad': {},
+  # Actors and learner share XLA's threads. NumPy's own would only get in their
+  # way.
+  'threads': {**thread_limits.ONE_THREAD, 'TF_CPP_MIN_LOG_LEVEL': '2'},
 }
 # What ends the run when it dies; an actor alone does not.
 _ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
@@ -134,6 +148,7 @@ class Supervisor:
         env={
           **os.environ,
           **memory.environment(),
+          **_VARIABLES[self._place.runtime],
           'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/',
         },
         # Ctrl-C reaches this process only, which passes it on once.

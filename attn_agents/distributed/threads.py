@@ -10,7 +10,7 @@ The counterpart of `program.py` for `--runtime=threads`, started by the same
 """
 
 import argparse
-import os
+import contextlib
 import sys
 import threading
 import traceback
@@ -29,20 +29,6 @@ if TYPE_CHECKING:
   from attn_agents import experiment
   from attn_agents.in_memory import queue, variables
   from attn_agents.learning import publisher, training
-
-
-def environment() -> dict[str, str]:
-  """Environment variables of the process, set before it loads JAX.
-
-  Actors and learner share XLA's threads here. NumPy's own would only get in
-  their way.
-  """
-  return {
-    'OMP_NUM_THREADS': '1',
-    'OPENBLAS_NUM_THREADS': '1',
-    'MKL_NUM_THREADS': '1',
-    'TF_CPP_MIN_LOG_LEVEL': '2',
-  }
 
 
 def hide_tensorflow() -> None:
@@ -107,7 +93,8 @@ class OneProcess(roles.LearnerRole):
       evaluating.evaluate(self.place, config, status, self._stop)
     except Exception as error:
       traceback.print_exc()
-      status.set('failed', f'{type(error).__name__}: {error}')
+      with contextlib.suppress(OSError):
+        status.set('failed', f'{type(error).__name__}: {error}')
       self._stop.event.set()
 
   def _disconnect(self) -> None:
@@ -130,9 +117,14 @@ class OneProcess(roles.LearnerRole):
       return self._live(index, incarnation, parts, trajectories, store)
 
     try:
-      restarts.keep_alive(live, parts.config, status, self._stop)
-    except RuntimeError as error:
-      status.set('failed', f'{type(error).__name__}: {error}')
+      restarts.keep_alive(
+        live, f'actor-{index}', parts.config, status, self._stop
+      )
+    except Exception as error:
+      # Whatever it is, a learner without data must not wait for it; not even
+      # where a full disk is why, and keeps it from being told.
+      with contextlib.suppress(OSError):
+        status.set('failed', f'{type(error).__name__}: {error}')
       self._stop.event.set()
 
   def _live(
@@ -167,7 +159,6 @@ def main() -> int:
   parser = argparse.ArgumentParser()
   parser.add_argument('--topology', required=True, help='as JSON')
   place = topology.from_json(parser.parse_args().topology)
-  os.environ.update(environment())
   hide_tensorflow()
   OneProcess(place).run()
   return 0

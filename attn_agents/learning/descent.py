@@ -16,13 +16,14 @@ from attn_agents.learning import optimizers, train_state
 from attn_agents.losses import transitions
 from configs import schema
 
-AXIS = 'devices'
-
 Metrics = dict[str, types.Array]
 
 
 class Descent:
-  """Sums, reduces, clips and applies gradients, within a pmap over `AXIS`."""
+  """Sums, reduces, clips and applies gradients, within a pmap over devices.
+
+  Its axis is `train_state.AXIS`.
+  """
 
   def __init__(self, config: schema.Config):
     """Makes the optimiser.
@@ -116,9 +117,9 @@ def _sum_over_devices(
   }
   # One flat array: twenty small all-reduces take about twice as long.
   flat, unravel = flatten_util.ravel_pytree((grads, sums))
-  num_devices = jax.lax.psum(1, AXIS)
+  num_devices = jax.lax.psum(1, train_state.AXIS)
   # The loss is a sum over the batch, which the mean over devices divided.
-  flat = jax.lax.pmean(flat, AXIS) * num_devices
+  flat = jax.lax.pmean(flat, train_state.AXIS) * num_devices
   grads, sums = unravel(flat)
   count = jnp.maximum(sums['num_transitions'], 1.0)
   return grads, {

@@ -72,7 +72,7 @@ def make_update(
     )
     order = _order(config.seed, state.learner_steps, sequences)
     valid = jnp.sum(sequences.targets.weight)
-    return sequences, order, jax.lax.psum(valid, descent.AXIS)
+    return sequences, order, jax.lax.psum(valid, train_state.AXIS)
 
   def step(
     state: train_state.TrainState,
@@ -83,7 +83,7 @@ def make_update(
   ) -> tuple[train_state.TrainState, descent.Metrics]:
     part = _choose(sequences, order[index])
     if learning.normalize_advantages:
-      targets = ppo.normalize_advantages(part.targets, descent.AXIS)
+      targets = ppo.normalize_advantages(part.targets, train_state.AXIS)
       part = part._replace(targets=targets)
     clip_epsilon = learning.clip_epsilon * descend.remaining(state.agent_steps)
 
@@ -116,7 +116,7 @@ def make_update(
   ) -> jax.Array:
     """Which sequences each step takes: int32 [num_steps, N / minibatches]."""
     key = jax.random.fold_in(jax.random.key(seed), learner_steps)
-    key = jax.random.fold_in(key, jax.lax.axis_index(descent.AXIS))
+    key = jax.random.fold_in(key, jax.lax.axis_index(train_state.AXIS))
     count = sequences.targets.weight.shape[1]
     order = jax.vmap(lambda k: jax.random.permutation(k, count))(
       jax.random.split(key, learning.num_epochs)
@@ -124,10 +124,10 @@ def make_update(
     return jnp.reshape(order, (num_steps, -1))
 
   # The state is not donated here: the steps need it.
-  prepare_all = jax.pmap(prepare, axis_name=descent.AXIS, devices=devices)
+  prepare_all = jax.pmap(prepare, axis_name=train_state.AXIS, devices=devices)
   step_all = jax.pmap(
     step,
-    axis_name=descent.AXIS,
+    axis_name=train_state.AXIS,
     devices=devices,
     in_axes=(0, 0, 0, 0, None),
     out_axes=(0, None),

@@ -12,6 +12,10 @@ from attn_agents import types
 from attn_agents.learning import optimizers
 from configs import schema
 
+# Of the devices. Newer JAX puts its name into the layout of arrays, and
+# compiles anew for another name.
+AXIS = 'devices'
+
 
 class Agent(Protocol):
   """What learning needs of an agent; `attn_agents.agent.Agent` has it."""
@@ -89,7 +93,10 @@ def replicate(tree: types.Nest, devices: Sequence[jax.Device]) -> types.Nest:
   """Returns a copy of each array on each device, with leading axis [D]."""
   # The second argument is there because pmap maps over at least one.
   return jax.pmap(
-    lambda tree, _: tree, in_axes=(None, 0), devices=list(devices)
+    lambda tree, _: tree,
+    in_axes=(None, 0),
+    devices=list(devices),
+    axis_name=AXIS,
   )(tree, np.zeros(len(devices)))
 
 

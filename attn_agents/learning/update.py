@@ -81,7 +81,7 @@ def make_update(
 
   return jax.pmap(
     update,
-    axis_name=descent.AXIS,
+    axis_name=train_state.AXIS,
     devices=devices,
     donate_argnums=0,
     out_axes=(0, None),

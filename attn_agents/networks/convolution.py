@@ -102,7 +102,14 @@ def _add_bias_backward(
   # on CPU.
   flat = jnp.reshape(gradient, (-1, gradient.shape[-1]))
   ones = jnp.ones((flat.shape[0],), gradient.dtype)
-  return gradient, jnp.dot(ones, flat, preferred_element_type=jnp.float32)
+  total = jnp.dot(
+    ones,
+    flat,
+    # NVIDIA GPUs would round float32 to TF32.
+    precision=jax.lax.Precision.HIGHEST,
+    preferred_element_type=jnp.float32,
+  )
+  return gradient, total
 
 
 add_bias.defvjp(_add_bias_forward, _add_bias_backward)
@@ -247,7 +254,15 @@ class Convolution(nn.Module):
     """Maps [..., height, width, channels] to `dtype` [..., features].
 
     Inputs in uint8 are pixels: they count 255 as 1.
+
+    Raises:
+      ValueError: if `pool` does not go with stride or padding.
     """
+    if self.pool and (self.stride != 1 or self.padding != 'SAME'):
+      raise ValueError(
+        f'pool goes with stride 1 and SAME padding only, not with stride '
+        f'{self.stride} and {self.padding}.'
+      )
     kernel, bias = _declare(self, inputs.shape[-1])
     if inputs.dtype == jnp.uint8:
       kernel /= 255.0

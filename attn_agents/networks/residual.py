@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
-    """Maps float32 [..., height, width, features] to the same shape."""
+    """Maps float [..., height, width, features] to the same shape and dtype."""
     outputs = inputs
     for index in range(2):
       layer = self.conv(self.features, (3, 3), name=f'conv_{index}')
@@ -58,7 +58,7 @@ class MaskBranch(nn.Module):
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
-    """Maps float32 [..., height, width, features] to a mask of that shape."""
+    """Maps float [..., height, width, features] to a mask of that shape."""
     outputs = pooling.max_pool(inputs) if self.resample else inputs
     for index in range(self.num_blocks):
       block = ResidualBlock(self.features, self.conv, name=f'block_{index}')

@@ -1,4 +1,4 @@
-"""Convolutional torsos: uint8 pixels to float32 features, frame by frame."""
+"""Convolutional torsos: uint8 pixels to features, frame by frame."""
 
 from typing import Any
 

@@ -2,7 +2,8 @@
 
 Espeholt et al. 2018, Figure 3 (left) without the LSTM, as in its Atari
 experiments, which is the network of Mnih et al. 2013; frames as `impala_ff`.
-With other sizes it is that of DQN or of TorchBeast's `monobeast`.
+With other sizes its convolutions and layer are those of DQN or of TorchBeast's
+`monobeast`, which also gives its heads the last action and reward.
 """
 
 import dataclasses

@@ -64,6 +64,10 @@ class Sink:
     return 0.25
 
 
+def _policy(agent):
+  return actor.Policy(agent, lambda flat: {'shift': flat[0].astype(jnp.int32)})
+
+
 @pytest.fixture(name='parts')
 def _parts():
   environment = counting_environment.CountingEnvironment(
@@ -72,8 +76,7 @@ def _parts():
   agent, variables, sink = CountingAgent(), Variables(), Sink()
   made = actor.Actor(
     environment,
-    agent,
-    lambda flat: {'shift': flat[0].astype(jnp.int32)},
+    _policy(agent),
     variables,
     sink,
     unroll_length=T,
@@ -218,7 +221,7 @@ def test_the_actors_key_differs_from_step_to_step():
     sink = Sink()
     made = actor.Actor(
       counting_environment.CountingEnvironment(LENGTHS),
-      RandomAgent(), lambda flat: flat, Variables(), sink,
+      _policy(RandomAgent()), Variables(), sink,
       unroll_length=T, policy_seed=seed,
     )  # fmt: skip
     made.run_unroll()
@@ -235,8 +238,7 @@ def _make(synchronous):
   variables, sink = Variables(), Sink()
   made = actor.Actor(
     counting_environment.CountingEnvironment(LENGTHS, height=2, width=2),
-    CountingAgent(),
-    lambda flat: {'shift': flat[0].astype(jnp.int32)},
+    _policy(CountingAgent()),
     variables,
     sink,
     unroll_length=T,

@@ -253,6 +253,10 @@ def test_what_the_user_says_wins_over_the_machine():
       {'settings': ['queue.queue_port=99', 'queue.variables_port=99']},
       'two servers on one port',
     ),
+    (
+      {'runtime': 'threads', 'settings': ['queue.variables_port=99']},
+      'queue.variables_port=99: expected 0: --runtime=threads opens no ports',
+    ),
   ],
 )
 def test_bad_input_is_refused_in_one_line(wishes, words):

@@ -43,7 +43,7 @@ def test_every_life_is_another_and_pauses_grow(tmp_path):
     lives.append((incarnation, read().state, read().extra['restarts']))
     return 'broke' if incarnation < 6 else None
 
-  assert restarts.keep_alive(live, _config(6), file, stop)
+  assert restarts.keep_alive(live, 'actor-3', _config(6), file, stop)
   assert lives == [(i, 'running', i) for i in range(7)]
   assert stop.waits == [1, 2, 4, 8, 8, 8]
   assert read().state == 'stopped'
@@ -54,21 +54,28 @@ def test_a_stop_ends_the_pause(tmp_path):
   file, read = _status(tmp_path)
   lives = []
   live = lambda n: lives.append(n) or 'broke'  # noqa: E731
-  assert restarts.keep_alive(live, _config(6), file, _Stop(stop_at=2))
+  stop = _Stop(stop_at=2)
+  assert restarts.keep_alive(live, 'actor-3', _config(6), file, stop)
   assert lives == [0, 1]
   assert read().state == 'stopped'
 
 
-def test_used_up_restarts_are_named_and_end_a_synchronous_run(tmp_path):
+def test_used_up_restarts_are_named_and_end_a_synchronous_run(tmp_path, capsys):
   file, read = _status(tmp_path)
   live = lambda n: 'broke'  # noqa: E731
-  assert not restarts.keep_alive(live, _config(2), file, _Stop())
+  assert not restarts.keep_alive(live, 'actor-3', _config(2), file, _Stop())
+  # All actors' lines may go to one log.
+  assert capsys.readouterr().out.splitlines() == [
+    'actor-3 broke; restart 1 of 2 in 1 s',
+    'actor-3 broke; restart 2 of 2 in 2 s',
+    'actor-3 broke, 2 restarts used up',
+  ]
   assert (read().state, read().detail) == (
     'failed', 'actor broke, 2 restarts used up',
   )  # fmt: skip
   file, _ = _status(tmp_path / 'other')
   with pytest.raises(RuntimeError, match=r'0 restarts.*a2c needs every actor'):
-    restarts.keep_alive(live, _config(0, 'a2c'), file, _Stop())
+    restarts.keep_alive(live, 'actor-3', _config(0, 'a2c'), file, _Stop())
 
 
 def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):
@@ -81,5 +88,5 @@ def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):
     lives.append(incarnation)
     return 'broke' if incarnation < 5 else None
 
-  assert restarts.keep_alive(live, _config(1), file, _Stop())
+  assert restarts.keep_alive(live, 'actor-3', _config(1), file, _Stop())
   assert lives == [0, 1, 2, 3, 4, 5]

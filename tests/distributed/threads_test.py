@@ -1,13 +1,12 @@
 """The threads of the one process: faults of actors, and what it imports."""
 
+import errno
 import pathlib
 import subprocess
 import sys
 import threading
 import time
 import types
-
-import pytest
 
 from attn_agents.distributed import (
   lifecycle,
@@ -145,6 +144,20 @@ def test_a_synchronous_run_ends_without_one_actor_and_names_it(
   assert ending.cause.endswith('checkpoint saved at 8 frames')
 
 
+def test_an_actor_that_cannot_be_told_of_ends_the_run(tmp_path, monkeypatch):
+  write = lifecycle.StatusFile._write
+
+  def full(self, state, detail, extra):
+    if self._role == 'actor_supervisor' and state != 'starting':
+      raise OSError(errno.ENOSPC, 'No space left on device')
+    write(self, state, detail, extra)
+
+  monkeypatch.setattr(lifecycle.StatusFile, '_write', full)
+  run = _Run(tmp_path, monkeypatch, lives={})
+  assert run.role._stop.event.wait(10)
+  assert not run.played
+
+
 def test_there_are_no_addresses(tmp_path):
   place = topology.local(_config(1, 'vtrace'), str(tmp_path))
   assert place.queue_address == place.variables_address == ''
@@ -173,6 +186,21 @@ def test_nothing_of_the_process_imports_launchpad_reverb_or_tensorflow():
   assert done.stdout == '[]\n', done.stderr
 
 
-@pytest.mark.parametrize('name', ['OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'])
-def test_numpy_gets_no_threads_of_its_own(name):
-  assert threads.environment()[name] == '1'
+_COUNT_THREADS = """
+import os
+from attn_agents.distributed import threads
+import numpy
+print(len(os.listdir('/proc/self/task')), os.environ['TF_CPP_MIN_LOG_LEVEL'])
+"""
+
+
+def test_numpy_gets_no_threads_of_its_own(tmp_path, monkeypatch):
+  for name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
+    monkeypatch.delenv(name, raising=False)
+  # Instead of a run, a process that counts its threads; OpenBLAS starts one
+  # for each core when NumPy loads.
+  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ['-c', _COUNT_THREADS])
+  place = topology.local(_config(1, 'vtrace'), str(tmp_path))
+  run = supervisor.Supervisor(place, supervisor._Nobody())
+  assert run._start().wait(timeout=60) == 0
+  assert (tmp_path / 'logs' / 'launcher.log').read_text() == '1 2\n'

@@ -1,5 +1,6 @@
 """`--runtime=threads` as a user would run it: one process, no ports."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -54,8 +55,11 @@ def test_train_continue_stop_and_be_killed(tmp_path):
   assert not run.orphans(least=1)
   content = json.loads((logdir / 'config.json').read_text())
   assert content['config']['runtime']['kind'] == 'threads'
-  for name in ('actor-0', 'actor-1', 'actor_supervisor-0', 'learner-0'):
-    assert run.status(name).state in ('stopped', 'done', 'running')
+  assert run.status('learner-0').state == 'done'
+  for index in range(2):
+    assert run.status(f'actor_supervisor-{index}').state == 'stopped'
+    # It may be in the middle of a step when the process ends.
+    assert run.status(f'actor-{index}').state in ('stopped', 'running')
   assert {run.status(n).pid for n in ('actor-0', 'actor-1')} == {
     run.status('learner-0').pid
   }
@@ -104,6 +108,9 @@ def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+  importlib.util.find_spec('reverb') is None, reason='Reverb is not installed'
+)
 @pytest.mark.parametrize('first', ['launchpad', 'threads'])
 def test_a_run_continues_under_the_other_runtime(tmp_path, first):
   second = {'launchpad': 'threads', 'threads': 'launchpad'}[first]

@@ -9,12 +9,18 @@ import subprocess
 import sys
 
 _CODE = """
-import jax, numpy as np
+import jax, jax.numpy as jnp, numpy as np
 from attn_agents.learning import placement
 
 devices = jax.devices()[::-1]
 assert len(devices) == 2
-tree = {'a': np.arange(12, dtype=np.uint8).reshape(2, 2, 3), 'b': np.ones(2)}
+tree = {
+  'a': np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
+  'b': np.ones(2),
+  # As from actors that share the first device: that is the last of these.
+  'c': jnp.arange(8, dtype=jnp.float32).reshape(2, 4),
+}
+assert tree['c'].devices() == {devices[1]}
 put = placement.sharder(devices)(tree)
 double = jax.pmap(lambda x: x * 2, devices=devices)
 for key, array in tree.items():

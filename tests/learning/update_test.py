@@ -280,6 +280,14 @@ def test_host_copy_survives_the_donation_of_its_state():
     assert leaf.flags.owndata or leaf.base.flags.owndata
 
 
+def test_a_state_lies_after_an_update_as_before():
+  """Or the next update would be compiled anew, as on newest JAX it once was."""
+  step, state = _start(_CONFIG)
+  before = [x.sharding for x in jax.tree.leaves(state)]
+  new, _ = step(state, batching.shard(linear.make_unroll(0), 1))
+  assert [x.sharding for x in jax.tree.leaves(new)] == before
+
+
 def test_state_is_donated_and_its_origin_is_not():
   step, agent = _compiled(_CONFIG)
   origin = train_state.init_state(agent, _CONFIG, jax.random.key(0))

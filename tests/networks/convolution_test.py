@@ -72,21 +72,28 @@ def test_canonical_equals_lax_in_values_and_gradients(
 
 @pytest.mark.parametrize('method', ['lax', 'canonical'])
 @pytest.mark.parametrize('size', [(3, 3), (5, 3), (4, 2)])
-def test_gradients_by_themselves(method, size):
+@pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
+def test_gradients_by_themselves(method, size, dtype):
   rng = np.random.default_rng(2)
-  inputs = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
-  kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
-  gradient = rng.normal(size=(2, 6, 5, 4)).astype(np.float32)
-  _, pull_back = jax.vjp(
-    lambda *x: convolution.convolve(*x, 'lax'), inputs, kernel
+  # More images than are done at a time, and some over.
+  shapes = ((37, 6, 5, 3), (*size, 3, 4), (37, 6, 5, 4))
+  inputs, kernel, gradient = (
+    jnp.asarray(rng.normal(size=shape), convolution.DTYPES[dtype])
+    for shape in shapes
   )
-  expected = pull_back(gradient)
+  exact = [x.astype(jnp.float32) for x in (inputs, kernel, gradient)]
+  _, pull_back = jax.vjp(lambda *x: convolution.convolve(*x, 'lax'), *exact[:2])
+  expected = pull_back(exact[2])
   actual = (
     convolution.inputs_gradient(gradient, kernel, method),
     convolution.kernel_gradient(inputs, gradient, size, method),
   )
+  # The results, and those of each few images, are rounded to the dtype.
+  tolerance = {'float32': 1e-6, 'bfloat16': 0.005}[dtype]
   for ours, theirs in zip(actual, expected, strict=True):
-    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    assert ours.dtype == convolution.DTYPES[dtype]
+    error = jnp.linalg.norm(ours.astype(jnp.float32) - theirs)
+    assert error < tolerance * jnp.linalg.norm(theirs)
 
 
 @pytest.mark.parametrize('image', [(8, 6), (7, 6), (8, 8)])
@@ -114,18 +121,6 @@ def test_convolution_and_pool_equals_one_after_the_other(
     gradients = zip(ours(gradient), pull_back(gradient), strict=True)
     for actual, wanted in list(gradients)[dtype == 'uint8' :]:
       np.testing.assert_allclose(actual, wanted, atol=1e-4)
-
-
-def test_kernel_gradient_of_many_images():
-  """More than are done at a time, and some over."""
-  rng = np.random.default_rng(5)
-  inputs = rng.normal(size=(37, 4, 3, 2)).astype(np.float32)
-  gradient = rng.normal(size=(37, 4, 3, 5)).astype(np.float32)
-  lax, canonical = (
-    convolution.kernel_gradient(inputs, gradient, (3, 3), method)
-    for method in ('lax', 'canonical')
-  )
-  np.testing.assert_allclose(canonical, lax, atol=1e-4)
 
 
 def test_canonical_convolutions_have_no_stride_and_no_dilation():
@@ -173,6 +168,27 @@ def test_module_reads_the_parameters_of_flax_conv(method):
   np.testing.assert_allclose(
     module.apply(params, inputs), reference.apply(params, inputs), atol=1e-5
   )
+
+
+def test_a_bias_gradient_is_summed_in_float32_on_every_backend():
+  def pull_back(gradient):
+    add = lambda bias: convolution.add_bias(gradient, bias)  # noqa: E731
+    return jax.vjp(add, jnp.zeros(2))[1](gradient)[0]
+
+  # Ones, of which bfloat16 can count no more than 256.
+  ones = jnp.ones((64, 64, 2), jnp.bfloat16)
+  np.testing.assert_array_equal(pull_back(ones), [4096, 4096])
+  # CPUs sum in float32 anyway; GPUs must be told to.
+  assert 'Precision.HIGHEST' in str(jax.make_jaxpr(pull_back)(ones))
+
+
+@pytest.mark.parametrize(
+  'options', [{'stride': 2}, {'padding': 'VALID'}], ids=str
+)
+def test_pooling_refuses_stride_and_padding(options):
+  module = convolution.Convolution(4, (3, 3), pool=True, **options)
+  with pytest.raises(ValueError, match='stride 1 and SAME padding only'):
+    module.init(jax.random.key(0), jnp.ones((1, 6, 6, 2)))
 
 
 def test_auto_follows_the_backend(monkeypatch):

@@ -13,8 +13,12 @@ from configs import agents, schema
 
 _SIZES = {
   's3ta': {'conv_channels': (8, 8), 'vision_channels': 16},
-  'impala_lstm': {'channels': (8, 8), 'lstm_size': 16},
-}
+  'impala_lstm': {
+    'channels': (8, 8), 'blocks_per_section': 1, 'lstm_size': 16,
+  },
+  'impala_shallow': {'conv_channels': (8, 8), 'hidden_size': 16},
+  'drarl': {'channels': (8, 8), 'blocks_per_section': 1},
+}  # fmt: skip
 
 
 def _network(agent, dtype):
@@ -35,21 +39,30 @@ def _inputs():
   )
 
 
+def _run_once(function, *args):
+  """Compiling is all the time it takes, so that is made short."""
+  options = {'xla_backend_optimization_level': 0}
+  lowered = jax.jit(function).lower(*args)
+  return lowered.compile(compiler_options=options)(*args)
+
+
 @pytest.mark.parametrize('agent', list(_SIZES))
 def test_bfloat16_is_near_and_keeps_float32(agent):
   inputs = _inputs()
   exact, rounded = _network(agent, 'float32'), _network(agent, 'bfloat16')
   state = exact.initial_state(3)
-  params = exact.init(jax.random.key(0), inputs, state)['params']
+  params = _run_once(exact.init, jax.random.key(0), inputs, state)['params']
 
-  def loss(params, network):
-    outputs, after = network.apply({'params': params}, inputs, state)
-    value = jnp.sum(outputs.policy_logits**2) + jnp.sum(outputs.baseline**2)
-    return value, (outputs, after)
+  def run(network):
+    def loss(params):
+      outputs, after = network.apply({'params': params}, inputs, state)
+      value = jnp.sum(outputs.policy_logits**2) + jnp.sum(outputs.baseline**2)
+      return value, (outputs, after)
 
-  grad = jax.jit(jax.grad(loss, has_aux=True), static_argnums=1)
-  gradients, outputs = grad(params, exact)
-  near_gradients, near_outputs = grad(params, rounded)
+    return _run_once(jax.grad(loss, has_aux=True), params)
+
+  gradients, outputs = run(exact)
+  near_gradients, near_outputs = run(rounded)
   for leaf in jax.tree.leaves((near_gradients, near_outputs)):
     assert leaf.dtype == jnp.float32
 
@@ -59,15 +72,6 @@ def test_bfloat16_is_near_and_keeps_float32(agent):
   far = jax.tree.map(relative, near_outputs, outputs)
   assert max(jax.tree.leaves(far)) < 0.05
   assert max(jax.tree.leaves(far)) > 1e-4, 'it computed in float32'
-  # A cosine of 0.98: the direction of descent is the same.
-  dot = sum(
-    jnp.vdot(a, b)
-    for a, b in zip(
-      jax.tree.leaves(near_gradients), jax.tree.leaves(gradients), strict=True
-    )
-  )
-  norms = [
-    sum(jnp.vdot(x, x) for x in jax.tree.leaves(tree)) ** 0.5
-    for tree in (near_gradients, gradients)
-  ]
-  assert dot / (norms[0] * norms[1]) > 0.98
+  far = jax.tree.map(relative, near_gradients, gradients)
+  for path, error in jax.tree_util.tree_leaves_with_path(far):
+    assert error < 0.1, jax.tree_util.keystr(path)

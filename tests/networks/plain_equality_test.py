@@ -7,13 +7,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import registry
+from attn_agents.networks import pixel_blocks, registry
 from benchmarks import plain
 from configs import agents, schema
 from configs.agents import impala_ff, impala_shallow, s3ta
 from tests.networks import tiny
 
-_ROWS, _BATCH = 5, 3
+# Images that are more than one chunk of `canonical`, and some over.
+_ROWS, _BATCH = 5, 4
+_FRAMES = schema.EnvironmentConfig(height=33, width=26)
+# Even, and of few channels: the first layer goes through `pixel_blocks`.
+_BLOCKS = (
+  schema.EnvironmentConfig(height=34, width=26, grayscale=True),
+  schema.EnvironmentConfig(height=34, width=26, grayscale=True, frame_stack=4),
+)
 # Thin, but with the options that make an agent what it is.
 _SIZES = {
   s3ta.S3TAConfig: {
@@ -34,17 +41,18 @@ _SIZES = {
 }
 
 
-def _config(agent: str, **options) -> schema.Config:
-  """The agent's paper preset, thin, with 33 x 26 RGB frames."""
+def _config(
+  agent: str, frames: schema.EnvironmentConfig, **options
+) -> schema.Config:
+  """The agent's paper preset, thin."""
   config = agents.make(agent, 'paper')
   sizes = dict(_SIZES[type(config.network)])
   if getattr(config.network, 'lstm_size', 0):
     sizes['lstm_size'] = 7
-  height, width, _ = tiny.OBSERVATION_SHAPE
   return dataclasses.replace(
     config,
     network=dataclasses.replace(config.network, **sizes, **options),
-    environment=schema.EnvironmentConfig(height=height, width=width),
+    environment=frames,
   )
 
 
@@ -78,15 +86,34 @@ def _assert_close(ours, theirs):
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * scale, err_msg=name)
 
 
+_RESIDUAL = [
+  agent
+  for agent in agents.AGENTS
+  if isinstance(agents.make(agent, 'paper').network, impala_ff.ResNetConfig)
+]
+
+
 @pytest.mark.parametrize(
-  ('agent', 'options'),
-  [*((agent, {}) for agent in agents.AGENTS), ('s3ta', {'remat': True})],
+  ('agent', 'frames', 'options'),
+  [
+    *((agent, _FRAMES, {}) for agent in agents.AGENTS),
+    ('s3ta', _FRAMES, {'remat': True}),
+    *((agent, _BLOCKS[index % 2], {}) for index, agent in enumerate(_RESIDUAL)),
+  ],
 )
-def test_values_and_gradients_are_those_of_plain_flax(agent, options):
-  config = _config(agent, **options)
+def test_values_and_gradients_are_those_of_plain_flax(
+  monkeypatch, agent, frames, options
+):
+  blocks, convolve_and_pool = [], pixel_blocks.convolve_and_pool
+  monkeypatch.setattr(
+    pixel_blocks, 'convolve_and_pool',
+    lambda *args: blocks.append(args) or convolve_and_pool(*args),
+  )  # fmt: skip
+  config = _config(agent, frames, **options)
   fast = registry.make_network(config, tiny.NUM_ACTIONS)
   slow = plain.make_network(config, tiny.NUM_ACTIONS)
-  params, state = tiny.random_params(fast), _mid_episode_state(fast)
+  shape = (frames.height, frames.width, frames.channels)
+  params, state = tiny.random_params(fast, shape), _mid_episode_state(fast)
   inputs = _inputs(config)
   rng = np.random.default_rng(2)
   weights = rng.normal(size=(_ROWS, _BATCH, tiny.NUM_ACTIONS + 1))
@@ -110,3 +137,4 @@ def test_values_and_gradients_are_those_of_plain_flax(agent, options):
   (_, theirs), their_gradient = run(slow)
   _assert_close(ours, theirs)
   _assert_close(our_gradient, their_gradient)
+  assert bool(blocks) == (frames in _BLOCKS), 'another way than was meant'

@@ -55,11 +55,13 @@ def make_agent(**network) -> tuple[agent_lib.Agent, types.Nest]:
   return agent_lib.Agent(module, OBSERVATION_SHAPE), module
 
 
-def random_params(module: nn.Module) -> types.Nest:
+def random_params(
+  module: nn.Module, observation_shape: tuple[int, ...] = OBSERVATION_SHAPE
+) -> types.Nest:
   """Parameters drawn in NumPy: compiling the real initialisers takes long."""
   rng = np.random.default_rng(0)
   inputs = types.NetworkInput(
-    observation=np.zeros((1, 1, *OBSERVATION_SHAPE), np.uint8),
+    observation=np.zeros((1, 1, *observation_shape), np.uint8),
     reward=np.zeros((1, 1), np.float32),
     prev_action=np.zeros((1, 1), np.int32),
     is_first=np.zeros((1, 1), bool),

@@ -1,0 +1,48 @@
+"""Shares are of the peak of the dtype that is computed in."""
+
+import pytest
+
+from benchmarks import acting, children, costs, learner_update, peak
+from tests.benchmarks import flag_values
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_compiled(monkeypatch):
+  monkeypatch.setattr(peak, 'matmul', lambda *args: None)
+  monkeypatch.setattr(children, 'make_run', lambda *args: None)
+  monkeypatch.setattr(costs, 'measure', lambda config: costs.Cost(1, 2, 0, 0))
+
+
+@pytest.mark.parametrize(
+  ('dtype', 'other', 'with_share'),
+  [
+    ('float32', 'bfloat16', {'ours', 'plain'}),
+    # The plain form knows float32 only.
+    ('bfloat16', 'float32', {'ours'}),
+  ],
+)
+def test_other_dtypes_than_the_ceilings_have_no_share(
+  monkeypatch, dtype, other, with_share
+):
+  flag_values.set_flags(
+    monkeypatch, agent='impala_ff', smoke=True, phases=['forward', 'update'],
+    set=[f'network.dtype={dtype}'],
+    variant=[f'other: network.dtype={other}'],
+  )  # fmt: skip
+  benchmark = learner_update.make()
+  assert benchmark.ceiling.name == f'matmul peak, {dtype}'
+  found = {x.name: x.cost for x in benchmark.alternatives}
+  assert len(found) == 6
+  # Of two steps, which take three rows: once forward, and twice that back.
+  for phase, cost in (('forward', 1.5), ('update', 3.5)):
+    for name in ('ours', 'other', 'plain'):
+      expected = cost if name in with_share else 0.0
+      assert found[f'{phase}, {name}'] == expected
+
+
+def test_acting_is_compared_with_the_peak_of_its_dtype(monkeypatch):
+  flag_values.set_flags(
+    monkeypatch, agent='impala_ff', smoke=True, parts=[],
+    set=['network.dtype=bfloat16'],
+  )  # fmt: skip
+  assert acting.make().ceiling.name == 'matmul peak, bfloat16'

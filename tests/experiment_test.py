@@ -1,0 +1,71 @@
+"""What the parts that one `Experiment` makes have in common."""
+
+import concurrent.futures
+import threading
+
+import jax
+import numpy as np
+from jax import flatten_util
+
+from attn_agents import agent as agent_lib
+from attn_agents import experiment
+from tests import in_process
+
+
+class _Variables:
+  """The first parameters, once."""
+
+  def __init__(self, params):
+    self._newest = (0, np.asarray(flatten_util.ravel_pytree(params)[0]))
+
+  def take(self):
+    newest, self._newest = self._newest, None
+    return newest
+
+  def wait(self, timeout):
+    return self._newest is not None
+
+
+class _Sink:
+  def __init__(self):
+    self.actors = []
+
+  def insert(self, trajectory):
+    self.actors.append(int(trajectory.report.actor_id))
+    return 0.0
+
+
+def test_actors_compile_one_policy_together(monkeypatch):
+  traces, step = [], agent_lib.Agent.step
+
+  def traced(self, *args):
+    traces.append(threading.get_ident())
+    return step(self, *args)
+
+  monkeypatch.setattr(agent_lib.Agent, 'step', traced)
+  parts = experiment.Experiment(
+    in_process.catch_config(
+      'learning.batch_size=4', 'runtime.envs_per_actor=4',
+      'learning.unroll_length=2', agent='impala_shallow',
+    )
+  )  # fmt: skip
+  params, sink = parts.agent.initial_params(jax.random.key(0)), _Sink()
+  both = threading.Barrier(2)
+
+  def live(index, incarnation, others=None):
+    if others:
+      others.wait(30)
+    player = parts.make_actor(
+      _Variables(params), sink, parts.seeds(index, incarnation), index
+    )
+    player.run_unroll()
+    player.close()
+
+  with concurrent.futures.ThreadPoolExecutor(2) as threads:
+    lives = [threads.submit(live, index, 0, both) for index in range(2)]
+    for life in lives:
+      life.result(60)
+  # Nor does an actor that is started again.
+  live(1, 1)
+  assert sorted(sink.actors) == [0, 1, 1]
+  assert len(traces) == 1

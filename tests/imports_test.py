@@ -1,0 +1,41 @@
+"""What computes and plays knows nothing of what carries its data.
+
+Here and not beside `replay/import_order_test.py`, so that it runs on the stack
+without Reverb too.
+"""
+
+import pathlib
+import subprocess
+import sys
+
+_ROOT = pathlib.Path(__file__).parents[1]
+
+_CODE = """
+import importlib, pkgutil, sys
+# TensorFlow Probability, which rlax needs, would load it where it can. An
+# import of what stands there as None fails.
+sys.modules['tensorflow'] = None
+above = {
+  'launchpad', 'courier', 'reverb', 'attn_agents.replay',
+  'attn_agents.in_memory', 'attn_agents.experiment', 'attn_agents.distributed',
+  'attn_agents.diagnostics', 'launch', 'benchmarks',
+}
+for name in ('environments', 'networks', 'losses', 'acting', 'learning'):
+  package = importlib.import_module(f'attn_agents.{name}')
+  for module in pkgutil.iter_modules(package.__path__, f'{package.__name__}.'):
+    importlib.import_module(module.name)
+    print(module.name, *sorted(above & set(sys.modules)))
+"""
+
+
+def test_arrows_go_down_only():
+  done = subprocess.run(
+    [sys.executable, '-c', _CODE],
+    cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  lines = done.stdout.splitlines()
+  assert {line.split('.')[1] for line in lines} == {
+    'environments', 'networks', 'losses', 'acting', 'learning',
+  }  # fmt: skip
+  assert [line for line in lines if ' ' in line] == []
