@@ -18,15 +18,9 @@ _ARGS = [
   '--evaluate_every=2000',
   '--set=runtime.evaluation_episodes=8',
 ]
-_RUNTIMES = [
-  pytest.param(
-    'launchpad',
-    marks=pytest.mark.skipif(
-      bool(machine.missing_libraries()), reason='Launchpad is not installed'
-    ),
-  ),
-  pytest.param('threads', marks=pytest.mark.slow),
-]
+_NEEDS_LAUNCHPAD = pytest.mark.skipif(
+  bool(machine.missing_libraries()), reason='Launchpad is not installed'
+)
 
 
 def _curve(run):
@@ -37,7 +31,11 @@ def _curve(run):
     return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize('runtime', _RUNTIMES)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  'runtime',
+  [pytest.param('launchpad', marks=_NEEDS_LAUNCHPAD), 'threads'],
+)
 def test_it_scores_checkpoints_and_keeps_the_best(tmp_path, runtime):
   run = running.LocalRun(tmp_path / 'run', *_ARGS, f'--runtime={runtime}')
   assert 'evaluator' not in run.text()
@@ -70,9 +68,7 @@ def test_it_scores_checkpoints_and_keeps_the_best(tmp_path, runtime):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-  bool(machine.missing_libraries()), reason='Launchpad is not installed'
-)
+@_NEEDS_LAUNCHPAD
 def test_a_killed_evaluator_ends_the_run_with_its_name(tmp_path):
   run = running.LocalRun(tmp_path / 'run', *_ARGS, '--runtime=launchpad')
   run.wait_until_learning()

@@ -63,12 +63,9 @@ def _check_next_start(run, learner_steps: int, *args: str) -> None:
       again.kill_everything()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-  ('role', 'algorithm'),
-  [
-    pytest.param('learner', 'a2c', marks=pytest.mark.slow),
-    ('reverb', 'vtrace'),
-  ],
+  ('role', 'algorithm'), [('learner', 'a2c'), ('reverb', 'vtrace')]
 )
 def test_a_dead_learner_or_reverb_ends_the_run_with_its_name(
   run, role, algorithm
