@@ -40,8 +40,11 @@ def to_dict(config: schema.Config) -> dict[str, Any]:
 def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
   """Inverse of `to_dict`: `template` gives the types, `values` the values.
 
+  A run from before `runtime` had a field takes the template's: it does not
+  change what the run computes.
+
   Raises:
-    ConfigError: `values` lacks a field or has one that does not exist.
+    ConfigError: `values` lacks another field or has one that does not exist.
   """
   names = [f.name for f in dataclasses.fields(template)]  # type: ignore[arg-type]
   for name in values:
@@ -50,6 +53,8 @@ def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
   changes = {}
   for name in names:
     if name not in values:
+      if isinstance(template, schema.RuntimeConfig):
+        continue
       raise errors.ConfigError(f"config field '{name}' is missing")
     current, value = getattr(template, name), values[name]
     if dataclasses.is_dataclass(current):

@@ -87,3 +87,10 @@ def test_differences_name_what_computes_and_leave_out_what_may_change(config):
   old = json.loads(json.dumps(overrides.to_dict(config)))
   rows = overrides.differences(old, overrides.to_dict(other))
   assert rows == [('learning.discount', 0.99, 0.5)]
+
+
+def test_a_run_from_before_a_field_of_runtime_is_read():
+  config = agents.make('s3ta', 'small')
+  values = overrides.to_dict(config)
+  del values['runtime']['evaluate_every_frames']
+  assert overrides.from_dict(config, values) == config
