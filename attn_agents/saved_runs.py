@@ -68,7 +68,7 @@ def find(
 
 def steps(directory: pathlib.Path) -> list[int]:
   """Learner steps of the complete checkpoints there, in ascending order."""
-  # Those still being written have longer names.
+  # Orbax gives a checkpoint its bare number only once it is complete.
   if not directory.is_dir():
     return []
   return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())

@@ -25,6 +25,7 @@ from benchmarks import (
   drop_sink,
   harness,
   peak,
+  queues,
   settings,
 )
 from configs import errors, schema
@@ -101,8 +102,7 @@ def make_actor(config: schema.Config, seconds: float) -> children.Run:
     drop_sink.FixedVariables(params),
     sink,
     parts.seeds(0, incarnation=0),
-    # As an actor does that shares the learner's accelerator.
-    keep_on_device=jax.default_backend() != 'cpu',
+    keep_on_device=queues.keep_on_device(),
   )
   actor.run_unroll()
 

@@ -92,7 +92,7 @@ def main() -> int:
     seed=_SEED.value,
   )
   scorer = evaluator.Evaluator(_with_game(subject.config), plan)
-  if subject.params is not None:
+  if subject.params is not None and _GAME.value is not None:
     _check_actions(scorer.num_actions, subject.config)
   played = _play(scorer, subject.params)
   game = scorer.environment.game
@@ -144,10 +144,7 @@ def _trained(path: str) -> _Subject:
 
 def _check_flags() -> None:
   """Raises `errors.ConfigError` for what can be seen without a run."""
-  if _PROTOCOL.value not in protocols.PROTOCOLS:
-    raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
-  if _POLICY.value not in protocols.POLICIES:
-    raise errors.unknown('policy', _POLICY.value, protocols.POLICIES)
+  protocols.check_names(_PROTOCOL.value, _POLICY.value)
   for flag in (_EPISODES, _NUM_ENVS):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
   errors.require(_NUM_ENVS.value <= 255, '--num_envs', _NUM_ENVS.value,

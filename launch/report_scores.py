@@ -33,10 +33,7 @@ def main() -> int:
     raise errors.ConfigError(
       '--runs is missing: expected logdirs, or directories of logdirs'
     )
-  if _PROTOCOL.value not in protocols.PROTOCOLS:
-    raise errors.unknown('protocol', _PROTOCOL.value, protocols.PROTOCOLS)
-  if _POLICY.value not in protocols.POLICIES:
-    raise errors.unknown('policy', _POLICY.value, protocols.POLICIES)
+  protocols.check_names(_PROTOCOL.value, _POLICY.value)
   # Only now: plotting takes a second to load.
   from attn_agents.reporting import curves, runs, tables
 

@@ -14,7 +14,7 @@ import sys
 
 from absl import flags
 
-from configs import agents, errors, games, resolution
+from configs import errors, games, resolution
 from launch import command_line, suite
 
 _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
@@ -53,8 +53,6 @@ def main() -> int:
       'least 1'
     )
   for agent in _AGENTS.value:
-    if agent not in agents.AGENTS:
-      raise errors.unknown('agent', agent, agents.AGENTS)
     resolution.check_names(
       resolution.Request(
         agent=agent, preset=_PRESET.value, algorithm=_ALGORITHM.value,

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
+from attn_agents import run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import errors, games
 
@@ -67,19 +68,16 @@ class Run:
   @property
   def frames(self) -> int:
     """Frames trained so far, by metrics.csv."""
-    row = metrics_table.last(self.logdir / 'metrics.csv')
+    row = metrics_table.last(run_directory.RunDirectory(self.logdir).metrics)
     return int(row['frames']) if row else 0
 
   @property
   def evaluated(self) -> bool:
     """Whether an evaluation of the newest checkpoint is there."""
-    steps = [
-      int(p.name)
-      for p in (self.logdir / 'checkpoints').glob('*')
-      if p.name.isdigit()
-    ]
+    run = run_directory.RunDirectory(self.logdir)
+    steps = saved_runs.steps(run.checkpoints)
     pattern = f'{self.game}_{max(steps, default=0)}_*_{self.episodes}_*'
-    return any((self.logdir / 'evaluations').glob(f'{pattern}/summary.json'))
+    return any(run.evaluations.glob(f'{pattern}/summary.json'))
 
   def left(self) -> list[list[str]]:
     """The commands that have not been done yet."""

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import psutil
 
+from attn_agents import run_directory, saved_runs
 from attn_agents.distributed import (
   lifecycle,
   memory,
@@ -295,9 +296,7 @@ def _dead(statuses: Sequence[lifecycle.Status]) -> str:
 
 
 def _has_checkpoint(logdir: str) -> bool:
-  directory = pathlib.Path(logdir) / 'checkpoints'
-  # Orbax gives a checkpoint its bare number only once it is complete.
-  return any(path.name.isdigit() for path in directory.glob('*'))
+  return bool(saved_runs.steps(run_directory.RunDirectory(logdir).checkpoints))
 
 
 def _kill(process: psutil.Process) -> None:

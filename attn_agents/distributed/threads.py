@@ -93,9 +93,13 @@ class OneProcess(roles.LearnerRole):
       evaluating.evaluate(self.place, config, status, self._stop)
     except Exception as error:
       traceback.print_exc()
-      with contextlib.suppress(OSError):
-        status.set('failed', f'{type(error).__name__}: {error}')
-      self._stop.event.set()
+      self._end_run(status, error)
+
+  def _end_run(self, status: lifecycle.StatusFile, error: Exception) -> None:
+    # A full disk may be why, and keep it from being told.
+    with contextlib.suppress(OSError):
+      status.set('failed', f'{type(error).__name__}: {error}')
+    self._stop.event.set()
 
   def _disconnect(self) -> None:
     self._stop.event.set()
@@ -121,11 +125,8 @@ class OneProcess(roles.LearnerRole):
         live, f'actor-{index}', parts.config, status, self._stop
       )
     except Exception as error:
-      # Whatever it is, a learner without data must not wait for it; not even
-      # where a full disk is why, and keeps it from being told.
-      with contextlib.suppress(OSError):
-        status.set('failed', f'{type(error).__name__}: {error}')
-      self._stop.event.set()
+      # Whatever it is, a learner without data must not wait for it.
+      self._end_run(status, error)
 
   def _live(
     self,

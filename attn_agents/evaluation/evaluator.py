@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from attn_agents import experiment, types
+from attn_agents.acting import actor
 from attn_agents.environments import factory, seeding
 from attn_agents.evaluation import episodes, policies, protocols
 from configs import schema
@@ -62,6 +63,14 @@ class Evaluator:
     """Of the game to be played."""
     return self._parts.num_actions
 
+  @functools.cached_property
+  def _compiled(self) -> actor.Policy:
+    if self.plan.policy == 'greedy':
+      return actor.Policy(
+        policies.Greedy(self._parts.agent), self._parts.unravel()
+      )
+    return self._parts.policy
+
   def evaluate(
     self,
     params: types.Nest,
@@ -99,9 +108,8 @@ class Evaluator:
         self.num_actions, plan.num_envs, plan.seeds.policy
       )
     return policies.AgentPolicy(
-      self._parts.agent, params, plan.num_envs, plan.seeds.policy,
-      greedy=plan.policy == 'greedy',
-    )  # fmt: skip
+      self._compiled, params, plan.num_envs, plan.seeds.policy
+    )
 
   def facts(self) -> dict[str, Any]:
     """What was played how, for summary.json."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from attn_agents import experiment, run_directory, saved_runs
 from attn_agents.evaluation import evaluator, results
 from attn_agents.learning import checkpoint
+from attn_agents.utils import metrics_table
 from configs import schema
 
 _COLUMNS = (
@@ -43,12 +44,12 @@ class Follower:
     self._evaluator = evaluator.Evaluator(config, plan)
     self._spec = experiment.Experiment(config).state_spec()
     self._every_frames = every_frames
-    rows = _read(run)
+    rows = metrics_table.read(run.evaluation_curve)
     self._step = max((int(row['learner_steps']) for row in rows), default=0)
     self._due = _next(
       max((int(row['frames']) for row in rows), default=0), every_frames
     )
-    self._best = max((float(row['return_mean']) for row in rows), default=None)
+    self._best = max((row['return_mean'] for row in rows), default=None)
 
   def follow(self, should_stop: Callable[[], bool]) -> str | None:
     """Scores the newest checkpoint if one is due.
@@ -127,12 +128,3 @@ class Follower:
 def _next(frames: int, every: int) -> int:
   """The first multiple of `every` after `frames`."""
   return (frames // every + 1) * every
-
-
-def _read(run: run_directory.RunDirectory) -> list[dict[str, str]]:
-  """Rows of the curve so far; one cut short by a kill does not count."""
-  if not run.evaluation_curve.exists():
-    return []
-  with run.evaluation_curve.open(newline='') as file:
-    rows = list(csv.DictReader(file))
-  return [row for row in rows if row['human_normalised'] is not None]

@@ -4,8 +4,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attn_agents import agent as agent_lib
 from attn_agents import types
+from attn_agents.acting import actor
+
+
+class Greedy:
+  """An agent that takes its likeliest action instead of sampling."""
+
+  def __init__(self, agent: actor.Agent):
+    """Wraps `agent`."""
+    self._agent = agent
+    self.initial_state = agent.initial_state
+
+  def step(
+    self,
+    params: types.Nest,
+    key: types.Array,
+    timestep: types.TimeStep,
+    agent_state: types.AgentState,
+  ) -> tuple[types.AgentOutput, types.AgentState]:
+    """See `actor.Agent`; `key` does not matter."""
+    output, state = self._agent.step(params, key, timestep, agent_state)
+    likeliest = jnp.argmax(output.policy_logits, axis=-1).astype(jnp.int32)
+    return (
+      output._replace(action=likeliest),
+      state._replace(prev_action=likeliest),
+    )
 
 
 class AgentPolicy:
@@ -13,50 +37,30 @@ class AgentPolicy:
 
   def __init__(
     self,
-    agent: agent_lib.Agent,
+    compiled: actor.Policy,
     params: types.Nest,
     num_envs: int,
     seed: int,
-    *,
-    greedy: bool = False,
   ):
-    """Compiles nothing yet.
+    """Starts at the beginning of a game in every environment.
 
     Args:
-      agent: the network.
-      params: its parameters.
+      compiled: of the agent; compiled once for all that are given the same.
+      params: of the agent.
       num_envs: B.
       seed: of the sampled actions.
-      greedy: take the likeliest action instead of sampling from the policy.
     """
-    self._agent = agent
+    self._compiled = compiled
     self._params = jax.device_put(params)
-    self._state = agent.initial_state(num_envs)
+    self._state = compiled.initial_state(num_envs)
     self._key = jax.random.key(seed)
-    self._greedy = greedy
-    self._step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
 
   def act(self, timestep: types.TimeStep) -> np.ndarray:
     """See `episodes.Policy`."""
-    self._state, self._key = self._step(
+    output, self._state, self._key = self._compiled.step(
       self._params, self._key, timestep, self._state
     )
-    # Copied: the next step donates the state that it is part of.
-    return np.array(self._state.prev_action)
-
-  def _split_and_step(
-    self,
-    params: types.Nest,
-    key: jax.Array,
-    timestep: types.TimeStep,
-    state: types.AgentState,
-  ) -> tuple[types.AgentState, jax.Array]:
-    key, step_key = jax.random.split(key)
-    output, state = self._agent.step(params, step_key, timestep, state)
-    if self._greedy:
-      likeliest = jnp.argmax(output.policy_logits, axis=-1)
-      state = state._replace(prev_action=likeliest.astype(jnp.int32))
-    return state, key
+    return np.asarray(output.action)
 
 
 class RandomPolicy:

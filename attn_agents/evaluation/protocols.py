@@ -8,6 +8,14 @@ from configs import errors, schema
 _FRAME_CAP = 108_000
 
 
+def check_names(protocol: str, policy: str) -> None:
+  """Raises `errors.ConfigError`, naming the nearest, for names unknown here."""
+  if protocol not in PROTOCOLS:
+    raise errors.unknown('protocol', protocol, PROTOCOLS)
+  if policy not in POLICIES:
+    raise errors.unknown('policy', policy, POLICIES)
+
+
 def apply(
   environment: schema.EnvironmentConfig, protocol: str
 ) -> schema.EnvironmentConfig:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+from attn_agents import run_directory
 from attn_agents.utils import metrics_table
 from configs import errors
 
@@ -89,7 +90,8 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     policy: likewise.
   """
   config = json.loads((path / 'config.json').read_text())['config']
-  rows = metrics_table.read(path / 'metrics.csv')
+  run = run_directory.RunDirectory(path)
+  rows = metrics_table.read(run.metrics)
   game = config['environment']['game']
   return RunResult(
     path=path,
@@ -101,15 +103,12 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     frames=int(rows[-1]['frames']) if rows else 0,
     seconds=rows[-1]['wall_time'] if rows else 0.0,
     training=_curve(rows, 'episode_return_mean'),
-    evaluation=_curve(_evaluation_rows(path), 'return_mean'),
+    evaluation=_curve(metrics_table.read(run.evaluation_curve), 'return_mean'),
     summary=_newest_summary(
-      path, {'evaluated_game': game, 'protocol': protocol, 'policy': policy}
+      run.evaluations,
+      {'evaluated_game': game, 'protocol': protocol, 'policy': policy},
     ),
   )
-
-
-def _evaluation_rows(path: pathlib.Path) -> list[metrics_table.Row]:
-  return metrics_table.read(path / 'evaluation_curve.csv')
 
 
 def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
@@ -123,12 +122,11 @@ def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
 
 
 def _newest_summary(
-  path: pathlib.Path, wanted: dict[str, str]
+  directory: pathlib.Path, wanted: dict[str, str]
 ) -> dict[str, Any] | None:
   """Of the most trained checkpoint, and there of the most episodes."""
   summaries = [
-    json.loads(p.read_text())
-    for p in sorted((path / 'evaluations').glob('*/summary.json'))
+    json.loads(p.read_text()) for p in sorted(directory.glob('*/summary.json'))
   ]
   fitting = [
     s for s in summaries if all(s[name] == v for name, v in wanted.items())

@@ -28,9 +28,7 @@ def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
   request = resolution.Request(game='catch', preset='small', runtime='threads')
   config = resolution.resolve(request, 'cpu', 1, cores=2)
   place = topology.local(config, str(tmp_path))
-  run = supervisor.Supervisor.__new__(supervisor.Supervisor)
-  run._place = place
-  process = run._start()
+  process = supervisor.Supervisor(place, supervisor._Nobody())._start()
   assert process.wait(timeout=20) == 0
   said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')

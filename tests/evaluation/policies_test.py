@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
+from attn_agents.acting import actor
 from attn_agents.evaluation import policies
 
 _ENVS = 1000
@@ -27,6 +28,11 @@ class _Agent:
     )
 
 
+def _policy(agent, params, num_envs, seed):
+  compiled = actor.Policy(agent, lambda flat: flat)
+  return policies.AgentPolicy(compiled, params, num_envs, seed)
+
+
 def _row(shown):
   shown = np.asarray(shown, np.int32)
   zeros = np.zeros(shown.shape, np.float32)
@@ -35,7 +41,7 @@ def _row(shown):
 
 def test_greedy_takes_the_likeliest_and_remembers_it():
   # So little preferred that sampling would soon do otherwise.
-  policy = policies.AgentPolicy(_Agent(), 0.1, 3, seed=1, greedy=True)
+  policy = _policy(policies.Greedy(_Agent()), 0.1, 3, seed=1)
   shown = np.random.default_rng(0).integers(0, 3, (20, 3))
   done = np.zeros(3, np.int64)
   for row in shown:
@@ -45,7 +51,7 @@ def test_greedy_takes_the_likeliest_and_remembers_it():
 
 def test_sampled_actions_follow_the_policy_and_the_seed():
   def sample(seed):
-    policy = policies.AgentPolicy(_Agent(), 1.5, _ENVS, seed)
+    policy = _policy(_Agent(), 1.5, _ENVS, seed)
     first = policy.act(_row([2] * _ENVS))
     return first, policy.act(_row([0] * _ENVS))
 

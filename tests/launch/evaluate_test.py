@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import json
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -14,7 +12,7 @@ from attn_agents import experiment, run_directory
 from attn_agents.learning import checkpoint, counters
 from attn_agents.utils import machine
 from tests import in_process
-from tests.launch import running
+from tests.launch import commands
 
 STEPS = (3, 12)
 
@@ -45,14 +43,6 @@ def run(tmp_path_factory):
   return run
 
 
-def _evaluate(*args):
-  return subprocess.run(
-    [sys.executable, str(running.ROOT / 'launch' / 'evaluate.py'), *args],
-    capture_output=True, text=True, timeout=120, check=False,
-    cwd=running.ROOT,
-  )  # fmt: skip
-
-
 def _files(directory):
   with (directory / 'evaluation.csv').open() as file:
     rows = list(csv.DictReader(file))
@@ -63,7 +53,7 @@ def test_the_same_command_gives_the_same_numbers(run, tmp_path):
   args = [f'--run={run.path}', '--episodes=30', '--num_envs=4', '--seed=5']
   found = []
   for name in 'ab':
-    done = _evaluate(*args, f'--out={tmp_path / name}')
+    done = commands.run('evaluate', *args, f'--out={tmp_path / name}')
     assert done.returncode == 0, done.stderr
     found.append(_files(tmp_path / name))
   assert found[0] == found[1]
@@ -76,13 +66,19 @@ def test_the_same_command_gives_the_same_numbers(run, tmp_path):
   assert summary['mean'] == pytest.approx(np.mean(returns))
   assert (summary['checkpoint'], summary['frames']) == (12, 4800)
   assert f'mean {np.mean(returns):.2f}' in done.stdout
-  done = _evaluate(*args[:3], '--seed=6', f'--out={tmp_path / "c"}')
+  done = commands.run(
+    'evaluate', *args[:3], '--seed=6', f'--out={tmp_path / "c"}'
+  )
   assert _files(tmp_path / 'c')[0] != rows
 
 
 def test_an_older_checkpoint_and_the_place_of_the_files(run):
-  done = _evaluate(
-    f'--run={run.path}', '--checkpoint=3', '--episodes=2', '--policy=greedy'
+  done = commands.run(
+    'evaluate',
+    f'--run={run.path}',
+    '--checkpoint=3',
+    '--episodes=2',
+    '--policy=greedy',
   )
   assert done.returncode == 0, done.stderr
   directory = run.evaluations / 'catch_3_greedy_noop_2_seed0'
@@ -92,8 +88,12 @@ def test_an_older_checkpoint_and_the_place_of_the_files(run):
 
 
 def test_chance_needs_no_run(tmp_path):
-  done = _evaluate(
-    '--policy=random', '--game=catch', '--episodes=300', f'--out={tmp_path}'
+  done = commands.run(
+    'evaluate',
+    '--policy=random',
+    '--game=catch',
+    '--episodes=300',
+    f'--out={tmp_path}',
   )
   assert done.returncode == 0, done.stderr
   rows, _ = _files(tmp_path)
@@ -121,8 +121,6 @@ def test_chance_needs_no_run(tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, args, words):
   before = sorted(run.path.rglob('*'))
-  done = _evaluate(*(arg.format(run=run.path) for arg in args))
-  assert done.returncode == 2, done
-  (line,) = done.stderr.strip().splitlines()
-  assert words in line
+  args = (arg.format(run=run.path) for arg in args)
+  assert words in commands.refused('evaluate', *args)
   assert sorted(run.path.rglob('*')) == before, 'something was left behind'

@@ -4,27 +4,12 @@ import itertools
 import json
 import signal
 import subprocess
-import sys
 import time
 
 import psutil
 import pytest
 
-from tests.launch import running
-
-
-def _refused(*args: str) -> str:
-  """The one line that bad input gets."""
-  start = time.monotonic()
-  done = subprocess.run(
-    [sys.executable, str(running.ROOT / 'launch' / 'run_local.py'), *args],
-    capture_output=True, text=True, timeout=60, check=False,
-  )  # fmt: skip
-  assert done.returncode == 2, done
-  assert done.stdout == ''
-  assert time.monotonic() - start < 30
-  (line,) = done.stderr.strip().splitlines()
-  return line
+from tests.launch import commands, running
 
 
 @pytest.mark.parametrize(
@@ -43,7 +28,9 @@ def _refused(*args: str) -> str:
 )
 def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):
   logdir = tmp_path / 'run'
-  assert words in _refused(*args, f'--logdir={logdir}')
+  start = time.monotonic()
+  assert words in commands.refused('run_local', *args, f'--logdir={logdir}')
+  assert time.monotonic() - start < 30
   assert not logdir.exists(), 'something was left behind'
 
 
@@ -116,7 +103,9 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
   assert saved >= rows[-1]['frames'] > first[-1]['frames']
 
   # 5. Another config has no business here.
-  line = _refused(*running.TINY, f'--logdir={logdir}', '--seed=5')
+  line = commands.refused(
+    'run_local', *running.TINY, f'--logdir={logdir}', '--seed=5'
+  )
   assert 'seed: 0 there, 5 now' in line
 
 

@@ -3,7 +3,6 @@
 import json
 import pathlib
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -12,7 +11,7 @@ import pytest
 
 from configs import errors, games
 from launch import suite
-from tests.launch import running
+from tests.launch import commands
 
 
 def test_every_agent_plays_every_game_with_every_seed(tmp_path):
@@ -119,15 +118,12 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(tmp_path, monkeypatch):
 
 
 def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
-  done = subprocess.run(
-    [
-      sys.executable, str(running.ROOT / 'launch' / 'run_suite.py'),
-      '--agents=s3ta,impala_ff', '--games=paper7', '--seeds=1',
-      '--max_frames=1000', f'--root={tmp_path / "suite"}', '--dry_run',
-      '--episodes=0', '--set=learning.discount=0.95',
-    ],
-    capture_output=True, text=True, timeout=60, check=True,
+  done = commands.run(
+    'run_suite', '--agents=s3ta,impala_ff', '--games=paper7', '--seeds=1',
+    '--max_frames=1000', f'--root={tmp_path / "suite"}', '--dry_run',
+    '--episodes=0', '--set=learning.discount=0.95',
   )  # fmt: skip
+  assert done.returncode == 0, done
   lines = done.stdout.splitlines()
   assert len(lines) == 14
   assert all('--set=learning.discount=0.95' in line for line in lines)
@@ -146,14 +142,8 @@ def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, args, words):
   root = tmp_path / 'suite'
-  done = subprocess.run(
-    [
-      sys.executable, str(running.ROOT / 'launch' / 'run_suite.py'),
-      '--max_frames=1000', f'--root={root}', *args,
-    ],
-    capture_output=True, text=True, timeout=60, check=False,
-  )  # fmt: skip
-  assert done.returncode == 2
-  (line,) = done.stderr.strip().splitlines()
+  line = commands.refused(
+    'run_suite', '--max_frames=1000', f'--root={root}', *args
+  )
   assert words in line
   assert not root.exists()

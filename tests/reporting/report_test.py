@@ -2,15 +2,13 @@
 
 import csv
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from attn_agents.reporting import curves, published, runs, tables
-from tests.launch import running
+from tests.launch import commands
 
 
 def _run(root, agent, game, seed, mean, algorithm='vtrace', episodes=10):
@@ -128,20 +126,15 @@ def test_the_mean_of_curves_is_taken_where_all_are_defined():
   assert curves.mean_curve([([0, 1], [0, 0]), ([2, 3], [0, 0])])[0].size == 0
 
 
-def _report(*args):
-  return subprocess.run(
-    [sys.executable, str(running.ROOT / 'launch' / 'report_scores.py'), *args],
-    capture_output=True, text=True, timeout=120, check=False,
-  )  # fmt: skip
-
-
 def test_the_command_leaves_tables_and_figures(tmp_path):
   for agent in ('s3ta', 'drarl'):
     for seed in (0, 1):
       _run(tmp_path / 'runs', agent, 'pong', seed, 1.0 + seed)
   _run(tmp_path / 'runs', 's3ta', 'boxing', 0, None)
   out = tmp_path / 'out'
-  done = _report(f'--runs={tmp_path / "runs"}', f'--out={out}')
+  done = commands.run(
+    'report_scores', f'--runs={tmp_path / "runs"}', f'--out={out}'
+  )
   assert done.returncode == 0, done.stderr
   assert 'not evaluated, so only in the curves: s3ta_boxing_0' in done.stdout
   assert sorted(p.name for p in out.iterdir()) == [
@@ -165,8 +158,6 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     ([f'--runs={tmp_path}'], 'no run there'),
     ([f'--runs={tmp_path}', '--protocol=nop'], "did you mean 'noop'"),
   ):
-    done = _report(*args, f'--out={tmp_path / "out"}')
-    assert done.returncode == 2
-    (line,) = done.stderr.strip().splitlines()
-    assert words in line
+    out = f'--out={tmp_path / "out"}'
+    assert words in commands.refused('report_scores', *args, out)
     assert not (tmp_path / 'out').exists()
