@@ -1,5 +1,7 @@
 """LSTMs, and scans over time that reset at the first row of an episode."""
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,6 +9,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
+
+# (params, state, inputs of one row) to (state, outputs of that row).
+Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 
 
 class LSTMState(NamedTuple):
@@ -56,10 +61,11 @@ def over_time(
   """Runs a module over the leading axis T of its inputs.
 
   One row, as acting has it, is run without a loop. The parameters are the same
-  either way.
+  either way. Reverse-mode differentiation only.
 
   Args:
-    step: maps (state, inputs of one row) to (state, outputs of one row).
+    step: maps (state, inputs of one row) to (state, outputs of one row); rows
+      of a batch do not see each other.
     state: tree of [B, ...] arrays before row 0.
     inputs: tree of [T, B, ...] arrays.
 
@@ -67,18 +73,82 @@ def over_time(
     The state after the last row, and the outputs with leading axes [T, B].
   """
   rows = jax.tree_util.tree_leaves(inputs)[0].shape[0]
-  if rows == 1:
+  if rows == 1 or step.is_initializing():
     first = jax.tree_util.tree_map(lambda x: x[0], inputs)
-    state, outputs = step(state, first)
-    return state, jax.tree_util.tree_map(lambda x: x[None], outputs)
+    after, outputs = step(state, first)
+    if rows == 1:
+      return after, jax.tree_util.tree_map(lambda x: x[None], outputs)
+  unbound = step.clone(parent=None)
 
-  def body(module: nn.Module, carry: Any, row: Any) -> tuple[Any, Any]:
-    return module(carry, row)
+  def of_row(params: Any, state: Any, row: Any) -> tuple[Any, Any]:
+    return unbound.apply({'params': params}, state, row)
 
-  scan = nn.scan(
-    body, variable_broadcast='params', split_rngs={'params': False}
+  return scan(of_row, step.variables['params'], state, inputs)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def scan(
+  step: Step, params: types.Nest, state: types.Nest, inputs: types.Nest
+) -> tuple[types.Nest, types.Nest]:
+  """`jax.lax.scan` whose gradient adds up no parameters' gradients in its loop.
+
+  Those are as large as the parameters, whatever the batch. Here they come after
+  the loop, from one pass through `step` over all T * B rows at once.
+
+  Args:
+    step: maps (params, state, inputs of one row) to (state, outputs).
+    params: of `step`.
+    state: tree of [B, ...] arrays before row 0.
+    inputs: tree of [T, B, ...] arrays.
+
+  Returns:
+    As `over_time`.
+  """
+  return jax.lax.scan(functools.partial(step, params), state, inputs)
+
+
+def _forward(
+  step: Step, params: types.Nest, state: types.Nest, inputs: types.Nest
+) -> tuple[tuple[types.Nest, types.Nest], tuple]:
+  def run(
+    state: types.Nest, inputs: types.Nest, nudges: types.Nest
+  ) -> tuple[tuple[types.Nest, types.Nest], types.Nest]:
+    def body(before: Any, row: tuple[Any, Any]) -> tuple[Any, tuple[Any, Any]]:
+      after, outputs = step(params, before, row[0])
+      after = jax.tree_util.tree_map(jnp.add, after, row[1])
+      return after, (outputs, before)
+
+    last, (outputs, before) = jax.lax.scan(body, state, (inputs, nudges))
+    return (last, outputs), before
+
+  rows = jax.tree_util.tree_leaves(inputs)[0].shape[0]
+  # Zeros added to the state after each row: their gradient is that state's.
+  nudges = jax.tree_util.tree_map(
+    lambda x: jnp.zeros((rows, *x.shape), x.dtype), state
   )
-  return scan(step, state, inputs)
+  results, pull_back, before = jax.vjp(run, state, inputs, nudges, has_aux=True)
+  return results, (pull_back, params, before, inputs)
+
+
+def _backward(
+  step: Step, residuals: tuple, gradients: tuple[types.Nest, types.Nest]
+) -> tuple[types.Nest, types.Nest, types.Nest]:
+  pull_back, params, before, inputs = residuals
+  into_state, into_inputs, into_after = pull_back(gradients)
+
+  def flatten(tree: types.Nest) -> types.Nest:
+    return jax.tree_util.tree_map(
+      lambda x: jnp.reshape(x, (-1, *x.shape[2:])), tree
+    )
+
+  _, pull_params = jax.vjp(
+    lambda params: step(params, flatten(before), flatten(inputs)), params
+  )
+  (into_params,) = pull_params(flatten((into_after, gradients[1])))
+  return into_params, into_state, into_inputs
+
+
+scan.defvjp(_forward, _backward)
 
 
 class LSTM(nn.Module):

@@ -1,6 +1,9 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from attn_agents.networks import recurrent
 
@@ -50,3 +53,68 @@ def test_reset_zeroes_only_first_rows():
   for leaf in after:
     sums = np.sum(np.asarray(leaf), axis=tuple(range(1, leaf.ndim)))
     np.testing.assert_array_equal(sums, [0.0, 4.0, 0.0])
+
+
+class _Row(nn.Module):
+  """An LSTM that resets, and a layer that sees what came before it too."""
+
+  @nn.compact
+  def __call__(self, state, row):
+    inputs, is_first = row
+    before = recurrent.reset(is_first, state)
+    seen = nn.Dense(5, name='see')(
+      jnp.concatenate([inputs, before.hidden], axis=-1)
+    )
+    after = recurrent.LSTM(_FEATURES, name='lstm')(jnp.tanh(seen), before)
+    return after, {'hidden': after.hidden, 'seen': seen}
+
+
+class _Over(nn.Module):
+  @nn.compact
+  def __call__(self, state, inputs):
+    return recurrent.over_time(_Row(name='row'), state, inputs)
+
+
+def test_gradients_gathered_after_the_loop_are_those_of_a_plain_one():
+  rng = np.random.default_rng(1)
+  rows = 6
+  inputs = jnp.asarray(rng.normal(size=(rows, _BATCH, 2)), jnp.float32)
+  is_first = jnp.asarray(rng.random((rows, _BATCH)) < 0.3)
+  state = recurrent.LSTMState(
+    *jnp.asarray(rng.normal(size=(2, _BATCH, _FEATURES)), jnp.float32)
+  )
+  params = _Over().init(jax.random.key(0), state, (inputs, is_first))
+  params = _random_like(params, 2)
+  # Every output and both states count, each element differently.
+  shapes = jax.eval_shape(_Over().apply, params, state, (inputs, is_first))
+  weights = _random_like(shapes, 3)
+
+  def plain(params, state, inputs):
+    outputs = []
+    for t in range(rows):
+      row = (inputs[t], is_first[t])
+      state, output = _Row().apply(
+        {'params': params['params']['row']}, state, row
+      )
+      outputs.append(output)
+    return state, jax.tree_util.tree_map(lambda *x: jnp.stack(x), *outputs)
+
+  def ours(params, state, inputs):
+    return _Over().apply(params, state, (inputs, is_first))
+
+  def loss(run, *args):
+    products = jax.tree_util.tree_map(
+      lambda x, w: jnp.sum(w * jnp.sin(x)), run(*args), weights
+    )
+    return sum(jax.tree_util.tree_leaves(products))
+
+  found, wanted = (
+    jax.value_and_grad(functools.partial(loss, run), argnums=(0, 1, 2))(
+      params, state, inputs
+    )
+    for run in (ours, plain)
+  )
+  jax.tree_util.tree_map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+    found, wanted,
+  )  # fmt: skip
