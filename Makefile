@@ -13,7 +13,7 @@ DEV := $(VENV)/.dev-$(VARIANT)
 # Set where Launchpad is left out, and with it what ties us to Python 3.10.
 CORE := $(filter core core-cuda,$(VARIANT))
 DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
-SOURCES := attn_agents configs launch tests benchmarks setup.py
+SOURCES := attn_agents configs launch tests benchmarks results setup.py
 UV := $(shell command -v uv 2>/dev/null)
 
 # Both refuse whatever does not match the lock's hashes.
@@ -48,7 +48,7 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-core test-slow bench-smoke lint format locks doctor clean
+.PHONY: help setup setup-dev train test test-core test-slow bench-smoke results lint format locks doctor clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' \
@@ -95,9 +95,12 @@ bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it to
 	$(PYTHON) -m benchmarks.smoke
 
 ifneq ($(CORE),)
-lint format:
+lint format results:
 	@echo 'make $@ needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
 else
+results: setup-dev  ## draw the tables of README again from results/
+	$(PYTHON) -m results.draw
+
 lint: setup-dev  ## ruff and mypy
 	$(PYTHON) -m ruff check $(SOURCES)
 	$(PYTHON) -m ruff format --check $(SOURCES)

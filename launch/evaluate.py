@@ -48,10 +48,19 @@ _POLICY = flags.DEFINE_string(
   'sampled',
   'sampled or greedy actions of the agent, or random, which needs no --run.',
 )
+_ACTION_REPEAT = flags.DEFINE_integer(
+  'action_repeat',
+  None,
+  'Frames per action of a random policy without a run; 4 if unset. The random '
+  'scores that papers print took 6 (Mnih et al. 2015).',
+)
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
 _OUT = flags.DEFINE_string(
   'out', None, "Where the two files go; in the run's evaluations/ if unset."
 )
+
+# A second of play.
+_MAX_ACTION_REPEAT = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +100,7 @@ def main() -> int:
     policy=_POLICY.value,
     seed=_SEED.value,
   )
-  scorer = evaluator.Evaluator(_with_game(subject.config), plan)
+  scorer = evaluator.Evaluator(_to_play(subject.config), plan)
   if subject.params is not None and _GAME.value is not None:
     _check_actions(scorer.num_actions, subject.config)
   played = _play(scorer, subject.params)
@@ -157,12 +166,27 @@ def _check_flags() -> None:
       '--run is missing: expected the --logdir of a training run, or '
       '--policy=random with a --game'
     )
+  if _ACTION_REPEAT.value is not None:
+    repeat = _ACTION_REPEAT.value
+    errors.require(
+      1 <= repeat <= _MAX_ACTION_REPEAT, '--action_repeat', repeat,
+      f'1 to {_MAX_ACTION_REPEAT}',
+    )  # fmt: skip
+    errors.require(
+      _RUN.value is None, '--action_repeat', repeat,
+      'no --run, whose own action repeat holds',
+    )  # fmt: skip
 
 
-def _with_game(config: schema.Config) -> schema.Config:
-  if _GAME.value is None:
-    return config
-  environment = dataclasses.replace(config.environment, game=_GAME.value)
+def _to_play(config: schema.Config) -> schema.Config:
+  """With the game and the action repeat that were asked for."""
+  environment = config.environment
+  if _GAME.value is not None:
+    environment = dataclasses.replace(environment, game=_GAME.value)
+  if _ACTION_REPEAT.value is not None:
+    environment = dataclasses.replace(
+      environment, action_repeat=_ACTION_REPEAT.value
+    )
   return dataclasses.replace(config, environment=environment)
 
 

@@ -115,6 +115,7 @@ class Evaluator:
     """What was played how, for summary.json."""
     return {
       'evaluated_game': self.environment.game,
+      'action_repeat': self.environment.action_repeat,
       'protocol': self.plan.protocol,
       'policy': self.plan.policy,
       'seed': self.plan.seed,

@@ -55,6 +55,7 @@ class PolicyCore(nn.Module):
     key_channels: how many of the features' first channels are keys.
     num_queries: attention heads.
     query_hidden: hidden layers of the query MLP.
+    query_spread: see `S3TAConfig`.
     answer_sizes: layers of the answer processor.
     lstm_features: units of the policy LSTM.
     record: also return queries and attention, which training does not need.
@@ -66,6 +67,7 @@ class PolicyCore(nn.Module):
   key_channels: int
   num_queries: int
   query_hidden: tuple[int, ...]
+  query_spread: float
   answer_sizes: tuple[int, ...]
   lstm_features: int
   record: bool
@@ -120,6 +122,8 @@ class PolicyCore(nn.Module):
       queries = self.param('query', initializer, shape)
       return jnp.broadcast_to(queries, (hidden.shape[0], *shape))
     flat = perceptron.MLP(
-      (*self.query_hidden, self.num_queries * size), name='query'
+      (*self.query_hidden, self.num_queries * size),
+      nn.initializers.normal(self.query_spread),
+      name='query',
     )(hidden)
     return jnp.reshape(flat, (hidden.shape[0], *shape))

@@ -142,6 +142,7 @@ class S3TA(nn.Module):
       key_channels=config.key_channels,
       num_queries=config.num_queries,
       query_hidden=config.query_hidden,
+      query_spread=config.query_spread,
       answer_sizes=(*config.answer_hidden, config.answer_size),
       lstm_features=config.policy_core_size,
       record=self.is_mutable_collection('intermediates'),

@@ -25,6 +25,9 @@ class S3TAConfig(schema.NetworkConfig):
       'even_zero' takes 0..3 for the cosines, which adds a constant.
     query_hidden: hidden layers of the query MLP; its output follows from the
       number of queries and the key size.
+    query_spread: standard deviation of the biases that top-down queries start
+      from [C: 0]. Above 0 the heads look at different places from the start,
+      which takes a third fewer updates until attention is of use.
     answer_hidden, answer_size: the answer processor's MLP.
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
@@ -42,6 +45,7 @@ class S3TAConfig(schema.NetworkConfig):
   norm_includes_basis: bool = False
   basis: str = 'one_to_four'
   query_hidden: tuple[int, ...] = (256, 128)
+  query_spread: float = 0.0
   answer_hidden: tuple[int, ...] = (512,)
   answer_size: int = 256
   policy_core_size: int = 256
@@ -60,6 +64,12 @@ class S3TAConfig(schema.NetworkConfig):
       'network.num_queries',
       self.num_queries,
       '1: with queries=l2_norm all heads would be the same map',
+    )
+    errors.require(
+      self.query_spread >= 0.0,
+      'network.query_spread',
+      self.query_spread,
+      'at least 0',
     )
     sizes.require_convolutions(
       self.conv_channels, self.conv_kernels, self.conv_strides

@@ -103,6 +103,24 @@ def test_chance_needs_no_run(tmp_path):
   assert 0.1 < caught < 0.3
 
 
+def test_chance_decides_as_often_as_asked(tmp_path):
+  frames = []
+  for repeat in (4, 12):
+    out = tmp_path / str(repeat)
+    done = commands.run(
+      'evaluate', '--policy=random', '--game=pong', '--episodes=2',
+      f'--action_repeat={repeat}', f'--out={out}',
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows, summary = _files(out)
+    assert summary['action_repeat'] == repeat
+    for row in rows:
+      assert int(row['frames']) == repeat * int(row['agent_steps'])
+    frames.append(summary['mean_frames'])
+  # A game of 21 lost points takes its time however often one decides.
+  assert 0.5 < frames[1] / frames[0] < 2
+
+
 @pytest.mark.parametrize(
   ('args', 'words'),
   [
@@ -114,6 +132,11 @@ def test_chance_needs_no_run(tmp_path):
     (['--run={run}', '--protocol=stiky'], "did you mean 'sticky'"),
     (['--run={run}', '--policy=gredy'], "did you mean 'greedy'"),
     (['--run={run}', '--episodes=0'], 'at least 1'),
+    (['--run={run}', '--action_repeat=6'], 'no --run'),
+    (
+      ['--policy=random', '--game=pong', '--action_repeat=0'],
+      '--action_repeat=0: expected 1 to 60',
+    ),
     (['--run={run}x'], "did you mean 'catch'"),
     (['--run=/nowhere/at/all'], 'no config.json'),
     (['--game=pong'], '--run is missing'),

@@ -181,3 +181,23 @@ def test_gradient_reaches_every_parameter(variant):
 def test_several_maps_by_norm_are_refused():
   with pytest.raises(errors.ConfigError, match='num_queries=4: expected 1'):
     s3ta.S3TAConfig(queries='l2_norm').validate()
+
+
+@pytest.mark.parametrize('spread', [0.0, 0.5])
+def test_top_down_queries_start_as_far_apart_as_asked(spread):
+  config = tiny.make_config(query_spread=spread, num_queries=8)
+  network = registry.make_network(config, tiny.NUM_ACTIONS)
+  inputs = tiny.random_inputs(1, 1, config.environment)
+  init = jax.jit(network.init)(
+    jax.random.key(0), inputs, network.initial_state(1)
+  )
+  layers = init['params']['policy_core']['query']
+  *hidden, last = (layers[name]['bias'] for name in sorted(layers))
+  assert not any(np.any(bias) for bias in hidden)
+  assert last.size == 8 * (8 + spatial_basis.CHANNELS)
+  np.testing.assert_allclose(np.std(last), spread, rtol=0.1)
+
+
+def test_a_negative_spread_is_refused():
+  with pytest.raises(errors.ConfigError, match='query_spread=-1'):
+    s3ta.S3TAConfig(query_spread=-1.0).validate()

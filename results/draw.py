@@ -1,0 +1,52 @@
+"""Draws the tables of README that state results, from the files beside it.
+
+    python -m results.draw
+
+replaces what stands in README.md between `<!-- drawn: NAME -->` and
+`<!-- /drawn -->`.
+"""
+
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Mapping
+
+from results import learning, speed
+
+README = pathlib.Path(__file__).parents[1] / 'README.md'
+
+TABLES: Mapping[str, Callable[[], str]] = {
+  'speed': speed.overview,
+  'acting': speed.acting,
+  'scaling': speed.scaling,
+  'moving': speed.moving,
+  'packing': speed.packing,
+  'chance': learning.chance,
+  'catch': learning.catch,
+}
+
+_DRAWN = re.compile(
+  r'(<!-- drawn: (?P<name>\w+) -->\n).*?(\n<!-- /drawn -->)', re.DOTALL
+)
+
+
+def redraw(text: str) -> str:
+  """README's text with its tables as the results say.
+
+  Raises:
+    ValueError: it lacks one of the tables, or has one that nothing draws.
+  """
+  names = [match['name'] for match in _DRAWN.finditer(text)]
+  if sorted(names) != sorted(TABLES):
+    raise ValueError(f'README has tables {names}, expected {list(TABLES)}')
+  return _DRAWN.sub(lambda m: m[1] + TABLES[m['name']]() + m[3], text)
+
+
+def main() -> int:
+  """Writes README.md."""
+  README.write_text(redraw(README.read_text()))
+  return 0
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,42 @@
+"""Tables of what was learned and played, from the files in `results/`."""
+
+import csv
+import json
+import math
+import pathlib
+
+from attn_agents.evaluation import scores
+from attn_agents.reporting import tables
+
+_HERE = pathlib.Path(__file__).parent
+
+
+def chance() -> str:
+  """The random policy beside the random scores that papers print."""
+  rows: dict[str, list[str]] = {}
+  for path in sorted(_HERE.glob('chance/*/*/summary.json')):
+    summary = json.loads(path.read_text())
+    game = summary['evaluated_game']
+    printed, _ = scores.references(game)
+    error = summary['standard_error']
+    away = (summary['mean'] - printed) / error if error else math.nan
+    found = '' if math.isnan(away) else f' ({away:+.1f})'
+    rows.setdefault(game, [game, f'{printed:g}']).append(
+      f'{summary["mean"]:.2f} ± {error:.2f}{found}'
+    )
+  columns = (
+    'game', 'printed', 'an action each 4 frames', 'an action each 6 frames'
+  )  # fmt: skip
+  return tables.markdown((columns, list(rows.values())))
+
+
+def catch() -> str:
+  """Agent steps until each agent played Catch, by algorithm."""
+  with (_HERE / 'catch.csv').open() as file:
+    columns, *rows = csv.reader(file)
+  columns = ['', *(f'`{name}`' for name in columns[1:])]
+  cells = [
+    [f'`{agent}`', *(f'{int(steps):,}' for steps in row)]
+    for agent, *row in rows
+  ]
+  return tables.markdown((columns, cells))

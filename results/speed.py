@@ -1,0 +1,192 @@
+"""Tables of README's “Speed”, from what the benchmarks' `--json` left."""
+
+import json
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from attn_agents.reporting import tables
+
+_SPEED = pathlib.Path(__file__).parent / 'speed'
+
+_PEERS = '[`benchmarks/peers.md`](benchmarks/peers.md)'
+
+_Spread = tuple[float, float, float]
+
+
+class _Figures:
+  """One benchmark's JSON file."""
+
+  def __init__(self, name: str):
+    content = json.loads((_SPEED / f'{name}.json').read_text())
+    self.command: str = content['machine']['command']
+    self.alternatives: dict[str, dict[str, Any]] = content['alternatives']
+
+  def spread(self, name: str, kind: str = 'rate') -> _Spread:
+    """(median, minimum, maximum) of an alternative's 'rate', 'ratio', ..."""
+    found = self.alternatives[name][kind]
+    return found['median'], found['minimum'], found['maximum']
+
+  def median(self, name: str, kind: str = 'rate') -> str:
+    return _number(self.spread(name, kind)[0], 3)
+
+  def times(self, peer: str) -> _Spread:
+    """How many times as fast as a peer, whose own ratio is to us."""
+    median, low, high = self.spread(peer, 'ratio')
+    return 1 / median, 1 / high, 1 / low
+
+  def table(self, columns: Sequence[str], rows: list[list[str]]) -> str:
+    return f'{tables.markdown((columns, rows))}\n\n`{self.command}`'
+
+
+class _Claim(NamedTuple):
+  """A row of the overview.
+
+  Attributes:
+    what: is fast, with the rate of which alternative; '' to go on with the
+      row above.
+    figures: where it is measured.
+    alternative: whose rate is shown.
+    words: of the comparison, with a place for its number.
+    compared: that number.
+    target: that the project has set itself for it; None for none.
+    percent: whether number and target are shares.
+    how: it was measured; '' for the command in `figures`.
+  """
+
+  what: str
+  figures: _Figures
+  alternative: str
+  words: str
+  compared: _Spread
+  target: float | None = None
+  percent: bool = False
+  how: str = ''
+
+  def row(self) -> list[str]:
+    rate = _spread(self.figures.spread(self.alternative), 3)
+    first = [self.what, rate] if self.what else ['', '']
+    how = self.how or (f'`{self.figures.command}`' if self.what else 'the same')
+    compared = self.words.format(_spread(self.compared, 2, self.percent))
+    return [*first, compared, self._verdict(), how]
+
+  def _verdict(self) -> str:
+    if self.target is None:
+      return ''
+    verdict = 'met' if self.compared[0] >= self.target else 'missed'
+    return f'{_number(self.target, 2, self.percent)}, {verdict}'
+
+
+def overview() -> str:
+  """Each claim of speed beside what it is compared with and its target."""
+  s3ta, policy = _Figures('s3ta_update'), _Figures('s3ta_policy')
+  impala, small = _Figures('impala_ff_update'), _Figures('small')
+  deep, shallow = _Figures('peers_deep'), _Figures('peers_shallow')
+  ours = 'update, ours'
+  frames = tuple(4 * rate for rate in small.spread('threads'))
+  claims = [
+    _Claim('update of `s3ta`, paper sizes, 16 unrolls of 50', s3ta, ours,
+           '{} times plain Flax and autodiff on one unroll of 50',
+           s3ta.spread(ours, 'ratio'), 40),
+    _Claim('', s3ta, ours, "{} of the matrix product's peak",
+           s3ta.spread(ours, 'share'), 0.70, percent=True),
+    _Claim('policy step of `s3ta`, paper sizes, 8 environments', policy,
+           'policy 8', '{} of the peak', policy.spread('policy 8', 'share'),
+           0.85, percent=True),
+    _Claim('update of `impala_ff`, 16 unrolls of 20', impala, ours,
+           '{} of the peak', impala.spread(ours, 'share'), 0.45, percent=True),
+    _Claim('', impala, ours, '{} times plain Flax',
+           impala.spread(ours, 'ratio')),
+    _Claim('whole system, `impala_ff` on Breakout, `--runtime=threads`', deep,
+           'threads', '{} times cleanba', deep.times('cleanba'), 2,
+           how=_PEERS),
+    _Claim('', deep, 'threads', '{} times TorchBeast',
+           deep.times('TorchBeast deep'), 2),
+    _Claim('', deep, 'threads', '{} times Acme', deep.times('Acme'), 2.5),
+    _Claim("the same with a shallow network of TorchBeast's shape", shallow,
+           'threads', '{} times TorchBeast',
+           shallow.times('TorchBeast shallow'), 2, how=_PEERS),
+    _Claim('whole system, `s3ta`, `small`, `--runtime=threads`', small,
+           'threads', '{} frames/s', (frames[0], frames[1], frames[2]), 5000),
+    _Claim('the same, `--runtime=launchpad`', small, 'launchpad',
+           '{} times `threads`', small.spread('launchpad', 'ratio'), 0.85),
+  ]  # fmt: skip
+  columns = ('what', 'agent steps/s', 'compared', 'target', 'command')
+  return tables.markdown((columns, [claim.row() for claim in claims]))
+
+
+def acting() -> str:
+  """Agent steps/s without a learner, by environments and their threads."""
+  figures = _Figures('small_acting')
+
+  def both(what: str) -> str:
+    threads = (figures.median(f'{what}, {n} threads') for n in (1, 2))
+    return ' / '.join(threads)
+
+  rows = [
+    [str(envs), figures.median(f'policy {envs}'), both(f'environment {envs}'),
+     both(f'actor {envs}')]
+    for envs in (1, 16, 32)
+  ]  # fmt: skip
+  columns = (
+    'environments', 'policy', 'emulators, 1 / 2 threads',
+    'actor, 1 / 2 threads',
+  )  # fmt: skip
+  return figures.table(columns, rows)
+
+
+def scaling() -> str:
+  """Agent steps/s of whole runs that differ in one number."""
+  figures = _Figures('small_scaling')
+  groups: dict[str, list[str]] = {}
+  for name in figures.alternatives:
+    what, _, value = name.rpartition(' ')
+    groups.setdefault(what, []).append(value)
+  rows = [
+    [what.replace('_', ' '), ' / '.join(values),
+     ' / '.join(figures.median(f'{what} {value}') for value in values)]
+    for what, values in groups.items()
+  ]  # fmt: skip
+  return figures.table(('what', 'number', 'agent steps/s'), rows)
+
+
+def moving() -> str:
+  """How fast unrolls pass each part of the way to the learner."""
+  figures = _Figures('data_path')
+  rows = [
+    [name.replace('ceiling', 'copy from array to array'),
+     figures.median(name, 'cost_rate')]
+    for name in figures.alternatives
+  ]  # fmt: skip
+  return figures.table(('what', 'MB/s'), rows)
+
+
+def packing() -> str:
+  """What packing frames saves, and what it costs."""
+  figures = _Figures('frame_packing')
+  rows = []
+  for name in figures.alternatives:
+    what, _, way = name.partition(' ')
+    if what == 'pack':
+      kind, smaller = way.rsplit(', ', 1)
+      rows.append([
+        kind, smaller.replace('-', ' to '), figures.median(name),
+        figures.median(f'unpack {way}'),
+      ])  # fmt: skip
+  rows.append(['copy, for comparison', '1', figures.median('ceiling'), ''])
+  columns = ('how', 'times smaller', 'packs, MB/s', 'unpacks, MB/s')
+  return figures.table(columns, rows)
+
+
+def _spread(numbers: _Spread, digits: int, percent: bool = False) -> str:
+  median, low, high = (_number(x, digits, percent) for x in numbers)
+  return median if low == high else f'{median} ({low} to {high})'
+
+
+def _number(value: float, digits: int, percent: bool = False) -> str:
+  """With so many significant digits."""
+  if percent:
+    return f'{_number(100 * value, digits)} %'
+  decimals = digits - 1 - math.floor(math.log10(value))
+  return f'{round(value, decimals):,.{max(0, decimals)}f}'
