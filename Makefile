@@ -94,13 +94,13 @@ test-slow: setup-dev  ## the long proofs
 bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it too)
 	$(PYTHON) -m benchmarks.smoke
 
-ifneq ($(CORE),)
-lint format results:
-	@echo 'make $@ needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
-else
 results: setup-dev  ## draw the tables of README again from results/
 	$(PYTHON) -m results.draw
 
+ifneq ($(CORE),)
+lint format:
+	@echo 'make $@ needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
+else
 lint: setup-dev  ## ruff and mypy
 	$(PYTHON) -m ruff check $(SOURCES)
 	$(PYTHON) -m ruff format --check $(SOURCES)

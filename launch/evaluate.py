@@ -59,8 +59,8 @@ _OUT = flags.DEFINE_string(
   'out', None, "Where the two files go; in the run's evaluations/ if unset."
 )
 
-# A second of play.
-_MAX_ACTION_REPEAT = 60
+# EnvPool pools the last two frames of each; the most is a second of play.
+_ACTION_REPEATS = (2, 60)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,10 +168,10 @@ def _check_flags() -> None:
     )
   if _ACTION_REPEAT.value is not None:
     repeat = _ACTION_REPEAT.value
+    low, high = _ACTION_REPEATS
     errors.require(
-      1 <= repeat <= _MAX_ACTION_REPEAT, '--action_repeat', repeat,
-      f'1 to {_MAX_ACTION_REPEAT}',
-    )  # fmt: skip
+      low <= repeat <= high, '--action_repeat', repeat, f'{low} to {high}'
+    )
     errors.require(
       _RUN.value is None, '--action_repeat', repeat,
       'no --run, whose own action repeat holds',

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import pathlib
 
 from attn_agents.evaluation import scores
@@ -18,11 +17,10 @@ def chance() -> str:
     summary = json.loads(path.read_text())
     game = summary['evaluated_game']
     printed, _ = scores.references(game)
-    error = summary['standard_error']
-    away = (summary['mean'] - printed) / error if error else math.nan
-    found = '' if math.isnan(away) else f' ({away:+.1f})'
+    mean, error = summary['mean'], summary['standard_error']
+    away = f' ({(mean - printed) / error:+.1f})' if error else ''
     rows.setdefault(game, [game, f'{printed:g}']).append(
-      f'{summary["mean"]:.2f} ± {error:.2f}{found}'
+      f'{mean:.2f} ± {error:.2f}{away}'
     )
   columns = (
     'game', 'printed', 'an action each 4 frames', 'an action each 6 frames'

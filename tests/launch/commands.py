@@ -3,21 +3,26 @@
 import pathlib
 import subprocess
 import sys
+import time
 
 _LAUNCH = pathlib.Path(__file__).parents[2] / 'launch'
 
 
-def run(script: str, *args: str) -> subprocess.CompletedProcess[str]:
+def run(
+  script: str, *args: str, timeout: float = 120.0
+) -> subprocess.CompletedProcess[str]:
   """`launch/<script>.py` with `args`."""
   return subprocess.run(
     [sys.executable, str(_LAUNCH / f'{script}.py'), *args],
-    capture_output=True, text=True, timeout=120, check=False,
+    capture_output=True, text=True, timeout=timeout, check=False,
   )  # fmt: skip
 
 
 def refused(script: str, *args: str) -> str:
-  """The one line that bad input gets, with exit code 2 and nothing else."""
-  done = run(script, *args)
+  """The one line that bad input gets, soon, with exit code 2."""
+  start = time.monotonic()
+  done = run(script, *args, timeout=60.0)
+  assert time.monotonic() - start < 30
   assert done.returncode == 2, done
   assert done.stdout == ''
   (line,) = done.stderr.strip().splitlines()

@@ -134,8 +134,12 @@ def test_chance_decides_as_often_as_asked(tmp_path):
     (['--run={run}', '--episodes=0'], 'at least 1'),
     (['--run={run}', '--action_repeat=6'], 'no --run'),
     (
-      ['--policy=random', '--game=pong', '--action_repeat=0'],
-      '--action_repeat=0: expected 1 to 60',
+      ['--policy=random', '--game=pong', '--action_repeat=1'],
+      '--action_repeat=1: expected 2 to 60',
+    ),
+    (
+      ['--policy=random', '--game=pong', '--action_repeat=61'],
+      '--action_repeat=61: expected 2 to 60',
     ),
     (['--run={run}x'], "did you mean 'catch'"),
     (['--run=/nowhere/at/all'], 'no config.json'),

@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from attn_agents.utils import machine
 from tests.launch import running
 
 _ARGS = [
@@ -18,9 +17,6 @@ _ARGS = [
   '--evaluate_every=2000',
   '--set=runtime.evaluation_episodes=8',
 ]
-_NEEDS_LAUNCHPAD = pytest.mark.skipif(
-  bool(machine.missing_libraries()), reason='Launchpad is not installed'
-)
 
 
 def _curve(run):
@@ -34,7 +30,7 @@ def _curve(run):
 @pytest.mark.slow
 @pytest.mark.parametrize(
   'runtime',
-  [pytest.param('launchpad', marks=_NEEDS_LAUNCHPAD), 'threads'],
+  [pytest.param('launchpad', marks=running.NEEDS_LAUNCHPAD), 'threads'],
 )
 def test_it_scores_checkpoints_and_keeps_the_best(tmp_path, runtime):
   run = running.LocalRun(tmp_path / 'run', *_ARGS, f'--runtime={runtime}')
@@ -68,7 +64,7 @@ def test_it_scores_checkpoints_and_keeps_the_best(tmp_path, runtime):
 
 
 @pytest.mark.slow
-@_NEEDS_LAUNCHPAD
+@running.NEEDS_LAUNCHPAD
 def test_a_killed_evaluator_ends_the_run_with_its_name(tmp_path):
   run = running.LocalRun(tmp_path / 'run', *_ARGS, '--runtime=launchpad')
   run.wait_until_learning()

@@ -28,9 +28,7 @@ from tests.launch import commands, running
 )
 def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):
   logdir = tmp_path / 'run'
-  start = time.monotonic()
   assert words in commands.refused('run_local', *args, f'--logdir={logdir}')
-  assert time.monotonic() - start < 30
   assert not logdir.exists(), 'something was left behind'
 
 

@@ -8,9 +8,14 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from attn_agents.distributed import lifecycle
-from attn_agents.utils import metrics_table
+from attn_agents.utils import machine, metrics_table
+
+NEEDS_LAUNCHPAD = pytest.mark.skipif(
+  bool(machine.missing_libraries()), reason='Launchpad is not installed'
+)
 
 ROOT = pathlib.Path(__file__).parents[2]
 

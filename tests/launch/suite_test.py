@@ -121,7 +121,7 @@ def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
   done = commands.run(
     'run_suite', '--agents=s3ta,impala_ff', '--games=paper7', '--seeds=1',
     '--max_frames=1000', f'--root={tmp_path / "suite"}', '--dry_run',
-    '--episodes=0', '--set=learning.discount=0.95',
+    '--episodes=0', '--set=learning.discount=0.95', timeout=60.0,
   )  # fmt: skip
   assert done.returncode == 0, done
   lines = done.stdout.splitlines()

@@ -1,6 +1,5 @@
 """`--runtime=threads` as a user would run it: one process, no ports."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -108,9 +107,7 @@ def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-  importlib.util.find_spec('reverb') is None, reason='Reverb is not installed'
-)
+@running.NEEDS_LAUNCHPAD
 @pytest.mark.parametrize('first', ['launchpad', 'threads'])
 def test_a_run_continues_under_the_other_runtime(tmp_path, first):
   second = {'launchpad': 'threads', 'threads': 'launchpad'}[first]
