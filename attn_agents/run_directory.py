@@ -1,7 +1,8 @@
 """What a run leaves on disk, and whether it may be continued there.
 
     <logdir>/
-      config.json     the full config, seeds, versions, hardware, git commit
+      config.json     the full config, seeds, versions, hardware, git commit,
+                    and when and by which command it was started
       metrics.csv     one row every few seconds
       seeds.csv       of each actor at each of its starts
       tensorboard/    the same as event files
@@ -18,7 +19,9 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import shlex
 import subprocess
+import sys
 from typing import IO, Any
 
 from attn_agents.utils import machine
@@ -118,6 +121,9 @@ class RunDirectory:
       raise errors.ConfigError(
         f'--logdir={self.path}: another run is using it at this moment'
       ) from None
+    path = self.path / 'config.json'
+    before = self._read() if path.exists() else {}
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
     content = {
       'config': overrides.to_dict(config),
       'seed': config.seed,
@@ -129,14 +135,12 @@ class RunDirectory:
         'device_count': devices.count,
         'device_kind': devices.kind,
       },
-      'started': [
-        *_starts(self.path / 'config.json'),
-        datetime.datetime.now(datetime.timezone.utc).isoformat(),
-      ],
+      'started': [*before.get('started', []), now],
+      'commands': [*before.get('commands', []), shlex.join(sys.argv)],
     }
     partial = self.path / 'config.partial'
     partial.write_text(json.dumps(content, indent=2) + '\n')
-    os.replace(partial, self.path / 'config.json')
+    os.replace(partial, path)
     # Only now: a directory without config.json would count as no run's.
     for directory in (self.checkpoints, self.logs):
       directory.mkdir(exist_ok=True)
@@ -168,11 +172,6 @@ class RunDirectory:
 
   def _read(self) -> dict[str, Any]:
     return json.loads((self.path / 'config.json').read_text())
-
-
-def _starts(path: pathlib.Path) -> list[str]:
-  """When the run was started before."""
-  return json.loads(path.read_text())['started'] if path.exists() else []
 
 
 def _versions() -> dict[str, str]:

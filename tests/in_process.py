@@ -41,13 +41,12 @@ _ALGORITHMS = {
   'vtrace': (
     'learning.unroll_length=20', 'learning.batch_size=16',
     'runtime.envs_per_actor=8', 'optimizer.learning_rate=1e-3',
-    # The mean of squares starts at 1 and holds steps small until it has
-    # decayed: hundreds of updates at 0.99, tens at 0.9.
-    'optimizer.decay=0.9',
   ),
   'a2c': (
     'learning.unroll_length=10', 'runtime.num_actors=2',
     'optimizer.learning_rate=2e-3', 'optimizer.anneal_frames=0',
+    # The mean of squares starts at 1 and holds steps small until it has
+    # decayed: hundreds of updates at 0.99, tens at 0.9.
     'optimizer.decay=0.9',
   ),
   'ppo': (

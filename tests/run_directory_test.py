@@ -1,5 +1,6 @@
 import json
 import pathlib
+import shlex
 import subprocess
 import sys
 
@@ -35,6 +36,7 @@ def test_config_json_says_what_ran_where(tmp_path):
   assert content['hardware']['cores'] >= 1
   assert content['hardware']['device_platform'] == 'cpu'
   assert {'git_commit', 'started'} <= set(content)
+  assert [shlex.split(line) for line in content['commands']] == [sys.argv]
   assert run.config() == config
 
 
@@ -49,6 +51,8 @@ def test_the_same_config_continues_and_starts_are_counted(tmp_path):
   assert again.check(_config('max_frames=99', 'runtime.num_actors=4')) is True
   again.open(config, DEVICES)
   assert again.starts() == 2
+  content = json.loads((again.path / 'config.json').read_text())
+  assert len(content['commands']) == len(content['started']) == 2
 
 
 def test_another_config_is_refused_with_the_differing_fields(tmp_path):

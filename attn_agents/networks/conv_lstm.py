@@ -24,6 +24,7 @@ class ConvLSTM(nn.Module):
     features: channels of the state.
     method: one of `convolution.METHODS`.
     dtype: of convolutions and gates; state and nonlinearities are float32.
+    gain: the inputs' kernel starts this many times as large as Flax's.
     remat: keep only inputs and states for the backward pass and compute the
       gates again there, which is a third more work. Gates have 4 * features
       channels in every row and are by far the largest arrays of the agent.
@@ -32,6 +33,7 @@ class ConvLSTM(nn.Module):
   features: int
   method: str = 'auto'
   dtype: Any = jnp.float32
+  gain: float = 1.0
   remat: bool = False
 
   @nn.compact
@@ -51,7 +53,7 @@ class ConvLSTM(nn.Module):
     """
     method = convolution.resolve_method(self.method)
     sizes = (4 * self.features, _KERNEL_SIZE, self.dtype)
-    kernel_x, bias_x = convolution.Weights(*sizes, name='conv_x')(
+    kernel_x, bias_x = convolution.Weights(*sizes, self.gain, name='conv_x')(
       inputs.shape[-1]
     )
     kernel_h, bias_h = convolution.Weights(*sizes, name='conv_h')(self.features)

@@ -216,11 +216,13 @@ class Weights(nn.Module):
     features: output channels.
     kernel_size: height and width of the kernel.
     dtype: to which the kernel is cast; it is kept in float32.
+    gain: kernels start this many times as large as Flax's.
   """
 
   features: int
   kernel_size: tuple[int, int]
   dtype: Any = jnp.float32
+  gain: float = 1.0
 
   @nn.compact
   def __call__(self, channels: int) -> tuple[jax.Array, jax.Array]:
@@ -239,6 +241,9 @@ class Convolution(nn.Module):
     dtype: of the computation and its result; parameters are float32.
     pool: take `pooling.max_pool` of the result; stride must be 1, padding SAME.
     padding: 'SAME' or 'VALID'.
+    gain: kernels start this many times as large as Flax's.
+    centred: they start with a mean of 0 for each output channel, which gives 0
+      where the input is even.
   """
 
   features: int
@@ -248,6 +253,8 @@ class Convolution(nn.Module):
   dtype: Any = jnp.float32
   pool: bool = False
   padding: str = 'SAME'
+  gain: float = 1.0
+  centred: bool = False
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -263,7 +270,7 @@ class Convolution(nn.Module):
         f'pool goes with stride 1 and SAME padding only, not with stride '
         f'{self.stride} and {self.padding}.'
       )
-    kernel, bias = _declare(self, inputs.shape[-1])
+    kernel, bias = _declare(self, inputs.shape[-1], self.centred)
     if inputs.dtype == jnp.uint8:
       kernel /= 255.0
     flat = jnp.reshape(inputs, (-1, *inputs.shape[-3:]))
@@ -278,9 +285,19 @@ class Convolution(nn.Module):
 
 
 def _declare(
-  module: Weights | Convolution, channels: int
+  module: Weights | Convolution, channels: int, centred: bool = False
 ) -> tuple[jax.Array, jax.Array]:
   shape = (*module.kernel_size, channels, module.features)
-  kernel = module.param('kernel', nn.initializers.lecun_normal(), shape)
+  # With gain 1 it is `nn.initializers.lecun_normal`.
+  initializer = nn.initializers.variance_scaling(
+    module.gain**2, 'fan_in', 'truncated_normal'
+  )
+
+  def initial(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    kernel = initializer(key, shape)
+    means = jnp.mean(kernel, axis=(0, 1, 2), keepdims=True)
+    return kernel - means if centred else kernel
+
+  kernel = module.param('kernel', initial, shape)
   bias = module.param('bias', nn.initializers.zeros, (module.features,))
   return kernel.astype(module.dtype), bias

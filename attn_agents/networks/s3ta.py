@@ -117,12 +117,15 @@ class S3TA(nn.Module):
       config.conv_strides,
       config.convolution,
       convolution.DTYPES[config.dtype],
+      gain=config.vision_gain,
+      centred=config.vision_centred,
       name='torso',
     )(frames)
     return conv_lstm.ConvLSTM(
       config.vision_channels,
       config.convolution,
       convolution.DTYPES[config.dtype],
+      config.vision_gain,
       config.remat,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)

@@ -26,6 +26,8 @@ class ConvTorso(nn.Module):
     method: one of `convolution.METHODS`.
     dtype: of the computation and its result.
     padding: 'SAME' or 'VALID'.
+    gain: kernels start this many times as large as Flax's.
+    centred: those of the first layer start with a mean of 0.
   """
 
   channels: tuple[int, ...]
@@ -34,6 +36,8 @@ class ConvTorso(nn.Module):
   method: str = 'auto'
   dtype: Any = jnp.float32
   padding: str = 'SAME'
+  gain: float = 1.0
+  centred: bool = False
 
   @nn.compact
   def __call__(self, observation: jax.Array) -> jax.Array:
@@ -43,7 +47,8 @@ class ConvTorso(nn.Module):
     for index, (channels, kernel, stride) in enumerate(layers):
       layer = convolution.Convolution(
         channels, (kernel, kernel), self.method, stride, self.dtype,
-        padding=self.padding, name=f'conv_{index}',
+        padding=self.padding, gain=self.gain,
+        centred=self.centred and index == 0, name=f'conv_{index}',
       )  # fmt: skip
       outputs = nn.relu(layer(outputs))
     return outputs

@@ -6,7 +6,7 @@ baselines of the S3TA paper are options of the same network.
 
 import dataclasses
 
-from configs import algorithms, errors, schema
+from configs import algorithms, errors, few_cores, schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,15 +95,15 @@ def s3ta_baseline() -> schema.Config:
 def small() -> schema.Config:
   """Cut to a 2-core CPU: half of the channels, a quarter of the work.
 
-  The optimiser is that of S3TA's `small`, constant rate included, so that runs
-  of minutes can be compared.
+  The rest is that of S3TA's `small`, so that runs of minutes can be compared.
   """
   return schema.Config(
     agent='impala_ff',
     preset='small',
     network=ResNetConfig(channels=(8, 16, 16)),
     environment=_stacked_grey(),
-    learning=algorithms.VTraceConfig(unroll_length=20),
+    learning=few_cores.learning(),
+    optimizer=few_cores.optimizer(),
   )
 
 

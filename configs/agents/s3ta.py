@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from configs import algorithms, errors, schema, sizes
+from configs import errors, few_cores, schema, sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +14,12 @@ class S3TAConfig(schema.NetworkConfig):
   Attributes:
     conv_channels, conv_kernels, conv_strides: the vision CNN, SAME padding.
     vision_channels: ConvLSTM channels, split into keys and values.
+    vision_gain: the kernels from pixels to the ConvLSTM's gates start this many
+      times as large as Flax's, whose variance is 1 / fan_in [C: 1]. Above 1 an
+      object of a few pixels moves keys and values by more than a hundredth from
+      the start.
+    vision_centred: the first convolution's kernels start with a mean of 0, so
+      that even ground does not fill the gates [C: not].
     key_channels: the first channels of its output that become keys.
     queries: what attends: 'top_down' makes the queries from the policy LSTM's
       previous state; 'fixed' learns them as a bias [ablation, S3TA 4.4];
@@ -39,6 +45,8 @@ class S3TAConfig(schema.NetworkConfig):
   conv_kernels: tuple[int, ...] = (8, 4)
   conv_strides: tuple[int, ...] = (4, 2)
   vision_channels: int = 128
+  vision_gain: float = 1.0
+  vision_centred: bool = False
   key_channels: int = 8
   queries: str = 'top_down'
   num_queries: int = 4
@@ -71,6 +79,12 @@ class S3TAConfig(schema.NetworkConfig):
       self.query_spread,
       'at least 0',
     )
+    errors.require(
+      self.vision_gain > 0.0,
+      'network.vision_gain',
+      self.vision_gain,
+      'a number above 0',
+    )
     sizes.require_convolutions(
       self.conv_channels, self.conv_kernels, self.conv_strides
     )
@@ -97,11 +111,26 @@ def paper() -> schema.Config:
 
 
 def small() -> schema.Config:
-  """The same agent cut to a 2-core CPU: 84 x 84 grey, narrow vision core."""
+  """The same agent cut to a 2-core CPU: 84 x 84 grey, 7 x 7 cells, narrow.
+
+  What it starts from is our choice, made on Catch and Pong; see README.
+  """
   return schema.Config(
     agent='s3ta',
     preset='small',
-    network=S3TAConfig(conv_channels=(16, 32), vision_channels=32),
+    network=S3TAConfig(
+      conv_channels=(16, 32),
+      conv_strides=(4, 3),
+      vision_channels=16,
+      vision_gain=6.0,
+      vision_centred=True,
+      query_hidden=(64, 64),
+      query_spread=0.5,
+      answer_hidden=(128,),
+      answer_size=128,
+      policy_core_size=128,
+    ),
     environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
-    learning=algorithms.VTraceConfig(unroll_length=20, batch_size=32),
+    learning=few_cores.learning(),
+    optimizer=few_cores.optimizer(),
   )

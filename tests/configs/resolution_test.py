@@ -229,7 +229,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['network.queries=fix']}, "did you mean 'fixed'"),
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
-    ({'num_devices': 3}, 'the nearest that can is 33'),
+    ({'num_devices': 3}, 'the nearest that can is 15'),
     ({'envs_per_actor': 5}, 'the nearest that does is 4'),
     ({'settings': ['optimizer.clip=norm']}, "did you mean 'global_norm'"),
     ({'settings': ['network.basis=one']}, "did you mean 'one_to_four'"),

@@ -80,13 +80,13 @@ def test_small_preset_shapes():
   params = _param_shapes(config, 9)
   assert params['torso']['conv_0']['kernel'].shape == (8, 8, 1, 16)
   assert params['torso']['conv_1']['kernel'].shape == (4, 4, 16, 32)
-  assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 128)
-  assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 32, 128)
-  # 4 queries of 8 + 64, 4 answers of 32 - 8 + 64, 9 actions, 1 reward.
+  assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 64)
+  assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 16, 64)
+  # 4 queries of 8 + 64, 4 answers of 16 - 8 + 64, 9 actions, 1 reward.
   answer = params['policy_core']['answer']['Dense_0']['kernel']
-  assert answer.shape == (4 * 72 + 4 * 88 + 10, 512)
+  assert answer.shape == (4 * 72 + 4 * 72 + 10, 128)
   state = registry.make_network(config, 9).initial_state(3)
-  assert state.vision.hidden.shape == (3, 11, 11, 32)
+  assert state.vision.hidden.shape == (3, 7, 7, 16)
 
 
 def test_initialisation_sows_nothing():

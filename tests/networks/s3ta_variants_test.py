@@ -183,15 +183,19 @@ def test_several_maps_by_norm_are_refused():
     s3ta.S3TAConfig(queries='l2_norm').validate()
 
 
-@pytest.mark.parametrize('spread', [0.0, 0.5])
-def test_top_down_queries_start_as_far_apart_as_asked(spread):
-  config = tiny.make_config(query_spread=spread, num_queries=8)
+def _init(config):
   network = registry.make_network(config, tiny.NUM_ACTIONS)
   inputs = tiny.random_inputs(1, 1, config.environment)
   init = jax.jit(network.init)(
     jax.random.key(0), inputs, network.initial_state(1)
   )
-  layers = init['params']['policy_core']['query']
+  return init['params']
+
+
+@pytest.mark.parametrize('spread', [0.0, 0.5])
+def test_top_down_queries_start_as_far_apart_as_asked(spread):
+  config = tiny.make_config(query_spread=spread, num_queries=8)
+  layers = _init(config)['policy_core']['query']
   *hidden, last = (layers[name]['bias'] for name in sorted(layers))
   assert not any(np.any(bias) for bias in hidden)
   assert last.size == 8 * (8 + spatial_basis.CHANNELS)
@@ -201,3 +205,35 @@ def test_top_down_queries_start_as_far_apart_as_asked(spread):
 def test_a_negative_spread_is_refused():
   with pytest.raises(errors.ConfigError, match='query_spread=-1'):
     s3ta.S3TAConfig(query_spread=-1.0).validate()
+
+
+@pytest.mark.parametrize('gain', [1.0, 3.0])
+def test_what_sees_starts_as_large_as_asked(gain):
+  params = _init(tiny.make_config(vision_gain=gain))
+  core = params['vision_core']
+  for layer in (*params['torso'].values(), core['conv_x']):
+    assert _gain(layer['kernel']) == pytest.approx(gain, rel=0.15)
+    assert not np.any(layer['bias'])
+  assert _gain(core['conv_h']['kernel']) == pytest.approx(1.0, rel=0.15)
+
+
+def _gain(kernel):
+  fan_in = np.prod(kernel.shape[:-1])
+  return np.std(kernel) * np.sqrt(fan_in)
+
+
+@pytest.mark.parametrize('centred', [True, False])
+def test_even_ground_is_seen_as_nothing_if_asked(centred):
+  params = _init(tiny.make_config(vision_centred=centred))
+  first, second = (
+    params['torso'][name]['kernel'] for name in sorted(params['torso'])
+  )
+  means = np.abs(np.mean(first, axis=(0, 1, 2)))
+  assert (np.max(means) < 1e-7) == centred
+  assert np.max(np.abs(np.mean(second, axis=(0, 1, 2)))) > 1e-3
+
+
+@pytest.mark.parametrize('gain', [0.0, -1.0])
+def test_a_gain_that_is_none_is_refused(gain):
+  with pytest.raises(errors.ConfigError, match=r'vision_gain=.*above 0'):
+    s3ta.S3TAConfig(vision_gain=gain).validate()
