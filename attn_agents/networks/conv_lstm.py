@@ -24,17 +24,17 @@ class ConvLSTM(nn.Module):
     features: channels of the state.
     method: one of `convolution.METHODS`.
     dtype: of convolutions and gates; state and nonlinearities are float32.
-    gain: the inputs' kernel starts this many times as large as Flax's.
     remat: keep only inputs and states for the backward pass and compute the
       gates again there, which is a third more work. Gates have 4 * features
       channels in every row and are by far the largest arrays of the agent.
+    gain: the inputs' kernel starts this many times as large as Flax's.
   """
 
   features: int
   method: str = 'auto'
   dtype: Any = jnp.float32
-  gain: float = 1.0
   remat: bool = False
+  gain: float = 1.0
 
   @nn.compact
   def __call__(

@@ -125,8 +125,8 @@ class S3TA(nn.Module):
       config.vision_channels,
       config.convolution,
       convolution.DTYPES[config.dtype],
-      config.vision_gain,
       config.remat,
+      config.vision_gain,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)
 
