@@ -13,6 +13,9 @@ DEV := $(VENV)/.dev-$(VARIANT)
 # Set where Launchpad is left out, and with it what ties us to Python 3.10.
 CORE := $(filter core core-cuda,$(VARIANT))
 DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
+# A file's tests share what they make, and stay together. Each process takes
+# 1 to 2 GB.
+IN_PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
 SOURCES := attn_agents configs launch tests benchmarks results setup.py
 UV := $(shell command -v uv 2>/dev/null)
 
@@ -83,7 +86,7 @@ train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
 
 test: $(if $(CORE),setup-dev,lint)  ## lint, then all tests but the slow ones
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
 	@$(MAKE) --no-print-directory VENV=.venv-core VARIANT=core test

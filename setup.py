@@ -29,7 +29,13 @@ setuptools.setup(
   packages=setuptools.find_packages(
     include=['attn_agents*', 'configs*', 'launch*']
   ),
-  package_data={'attn_agents.evaluation': ['data/*.csv']},
+  package_data={
+    'attn_agents.analysis': ['data/*'],
+    'attn_agents.drawing': ['templates/*'],
+    'attn_agents.environments': ['data/*.csv'],
+    'attn_agents.evaluation': ['data/*.csv'],
+    'attn_agents.watching': ['page/*'],
+  },
   install_requires=_CORE,
   extras_require={
     'launchpad': _LAUNCHPAD,

@@ -1,9 +1,22 @@
-"""Leaves out what needs Launchpad and Reverb where they are not installed.
+"""Compiles fast rather than well, and leaves out what cannot run.
 
-`make test-core` runs there; nothing else may be left out by being absent.
+Tests spend their time in compiling networks that run for milliseconds.
+
+`make test-core` runs without Launchpad and Reverb; nothing else may be left out
+by being absent.
 """
 
 import importlib.util
+import os
+
+# Before JAX is imported, here and in the processes that tests start.
+os.environ['XLA_FLAGS'] = ' '.join(
+  [
+    os.environ.get('XLA_FLAGS', ''),
+    '--xla_backend_optimization_level=0',
+    '--xla_llvm_disable_expensive_passes=true',
+  ]
+)
 
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [
