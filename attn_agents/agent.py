@@ -3,11 +3,33 @@
 Jitting, placing and batching are the callers' business.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from flax import traverse_util
 
 from attn_agents import types
+
+# Networks draw from 'glimpse' whenever they are run with a key, and from
+# 'soft_share' in learning only; see `networks/q_network.py`.
+_ACTING, _LEARNING = ('glimpse',), ('glimpse', 'soft_share')
+
+
+class Inspection(NamedTuple):
+  """What a network says and does at one row; leading axis [B].
+
+  Attributes:
+    outputs: `types.NetworkOutput` [B].
+    core_state: the network's state after the row, [B].
+    intermediates: what the network sows, by its path: 'attention' or
+      'section_0/mask', [B, ...].
+  """
+
+  outputs: types.NetworkOutput
+  core_state: types.Nest
+  intermediates: dict[str, jax.Array]
 
 
 class Agent:
@@ -64,13 +86,51 @@ class Agent:
     """
     row = jax.tree_util.tree_map(lambda x: x[None], timestep)
     outputs, core_state = self._apply(
-      params, row, agent_state.prev_action[None], agent_state.core_state
-    )
+      params, row, agent_state.prev_action[None], agent_state.core_state,
+      _streams(key, _ACTING),
+    )  # fmt: skip
     logits = outputs.policy_logits[0]
     action = jax.random.categorical(key, logits).astype(jnp.int32)
     return (
       types.AgentOutput(action, logits, outputs.baseline[0]),
       types.AgentState(core_state, action),
+    )
+
+  def inspect(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    agent_state: types.AgentState,
+    perturbations: types.Nest | None = None,
+  ) -> Inspection:
+    """Runs the network at one row and keeps what it sows, for analysis.
+
+    Args:
+      params: from `initial_params`.
+      timestep: `types.TimeStep` [B]; a float32 observation must be in [0, 1].
+      agent_state: the state before the row, [B].
+      perturbations: added inside the network where it says `perturb`, by name,
+        [1, B, ...]; the gradient with respect to them is that with respect to
+        what is there.
+    """
+    row = jax.tree_util.tree_map(lambda x: x[None], timestep)
+    variables = {'params': params}
+    if perturbations is not None:
+      variables['perturbations'] = perturbations
+    (outputs, core_state), recorded = self._network.apply(
+      variables,
+      _network_input(row, agent_state.prev_action[None]),
+      agent_state.core_state,
+      mutable=['intermediates'],
+    )
+    sown = traverse_util.flatten_dict(
+      recorded.get('intermediates', {}), sep='/'
+    )
+    return Inspection(
+      outputs=jax.tree_util.tree_map(lambda x: x[0], outputs),
+      core_state=core_state,
+      # Flax wraps each in a tuple of one.
+      intermediates={name: values[0][0] for name, values in sown.items()},
     )
 
   def unroll(
@@ -79,6 +139,7 @@ class Agent:
     timestep: types.TimeStep,
     action: types.Array,
     agent_state: types.AgentState,
+    key: jax.Array | None = None,
   ) -> types.NetworkOutput:
     """Runs the network over the rows of an unroll.
 
@@ -87,17 +148,20 @@ class Agent:
       timestep: `types.TimeStep` [T + 1, B].
       action: int32 [T, B], the actions chosen at rows 0..T-1.
       agent_state: the state before row 0, [B].
+      key: for networks that draw in learning; without one they take what is
+        likeliest.
 
     Returns:
       `types.NetworkOutput` [T + 1, B], equal to that of T + 1 calls of `step`
-      with these actions.
+      with these actions, if nothing was drawn.
     """
     prev_action = jnp.concatenate(
       [agent_state.prev_action[None], action], axis=0
     )
     outputs, _ = self._apply(
-      params, timestep, prev_action, agent_state.core_state
-    )
+      params, timestep, prev_action, agent_state.core_state,
+      None if key is None else _streams(key, _LEARNING),
+    )  # fmt: skip
     return outputs
 
   def _apply(
@@ -106,11 +170,28 @@ class Agent:
     timestep: types.TimeStep,
     prev_action: jax.Array,
     core_state: types.Nest,
+    streams: dict[str, jax.Array] | None,
   ) -> tuple[types.NetworkOutput, types.Nest]:
-    inputs = types.NetworkInput(
-      observation=timestep.observation,
-      reward=timestep.reward,
-      prev_action=prev_action,
-      is_first=timestep.step_type == types.StepType.FIRST,
+    inputs = _network_input(timestep, prev_action)
+    return self._network.apply(
+      {'params': params}, inputs, core_state, rngs=streams
     )
-    return self._network.apply({'params': params}, inputs, core_state)
+
+
+def _network_input(
+  timestep: types.TimeStep, prev_action: jax.Array
+) -> types.NetworkInput:
+  return types.NetworkInput(
+    observation=timestep.observation,
+    reward=timestep.reward,
+    prev_action=prev_action,
+    is_first=timestep.step_type == types.StepType.FIRST,
+  )
+
+
+def _streams(key: jax.Array, names: tuple[str, ...]) -> dict[str, jax.Array]:
+  # Beside what is drawn from the key itself, which no network changes.
+  return {
+    name: jax.random.fold_in(key, number)
+    for number, name in enumerate(names, start=1)
+  }

@@ -8,6 +8,7 @@ work in processes (`distributed/roles.py`) and in one thread (the tests).
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,20 +17,23 @@ from jax import flatten_util
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
-from attn_agents.acting import actor
+from attn_agents.acting import actor, exploration
 from attn_agents.environments import base, factory, seeding
 from attn_agents.learning import (
+  batching,
   checkpoint,
   counters,
   feeder,
   learner,
   publisher,
   rounds,
+  schedules,
+  sequences,
   train_state,
   update,
 )
 from attn_agents.networks import registry
-from configs import schema
+from configs import q_learning, schema
 
 
 class Experiment:
@@ -70,17 +74,46 @@ class Experiment:
     """Shapes and dtypes of the parameters."""
     return jax.eval_shape(self.agent.initial_params, jax.random.key(0))
 
+  @functools.cached_property
+  def variables_spec(self) -> types.Nest:
+    """Shapes and dtypes of what actors are sent."""
+    return jax.eval_shape(self.variables, self.params_spec, jnp.int32(0))
+
   @property
-  def num_params(self) -> int:
-    """P, the number of parameters."""
-    return sum(int(np.prod(x.shape)) for x in jax.tree.leaves(self.params_spec))
+  def num_variables(self) -> int:
+    """P, the number of values that actors are sent."""
+    leaves = jax.tree.leaves(self.variables_spec)
+    return sum(int(np.prod(x.shape)) for x in leaves)
 
   def unravel(self) -> Callable[[types.Array], types.Nest]:
-    """The function from flat float32 [P] to the agent's parameters."""
+    """The function from flat float32 [P] to what the policy computes with."""
     zeros = jax.tree.map(
-      lambda x: jnp.zeros(x.shape, x.dtype), self.params_spec
+      lambda x: jnp.zeros(x.shape, x.dtype), self.variables_spec
     )
     return flatten_util.ravel_pytree(zeros)[1]
+
+  def variables(
+    self, params: types.Nest, agent_steps: types.Array
+  ) -> types.Nest:
+    """What actors are sent: parameters and, for Q-learning, epsilon.
+
+    Args:
+      params: of the agent.
+      agent_steps: int32 [], so far, of all actors.
+    """
+    learning = self.config.learning
+    if not isinstance(learning, q_learning.QLearningConfig):
+      return params
+    epsilon = schedules.epsilon(agent_steps, learning)
+    return exploration.Variables(params, epsilon)
+
+  def evaluation_variables(self, params: types.Nest) -> types.Nest:
+    """The same while scoring."""
+    learning = self.config.learning
+    if not isinstance(learning, q_learning.QLearningConfig):
+      return params
+    epsilon = jnp.float32(learning.evaluation_epsilon)
+    return exploration.Variables(params, epsilon)
 
   @property
   def policy(self) -> actor.Policy:
@@ -89,8 +122,14 @@ class Experiment:
     # has no lock, would make each of them one of its own.
     with self._making_policy:
       if self._policy is None:
-        self._policy = actor.Policy(self.agent, self.unravel())
+        self._policy = actor.Policy(self.chooses(self.agent), self.unravel())
       return self._policy
+
+  def chooses(self, agent: actor.Agent) -> actor.Agent:
+    """The agent as it acts: one that knows values explores with epsilon."""
+    if self.config.learning.replay:
+      return exploration.EpsilonGreedy(agent)
+    return agent
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""
@@ -207,20 +246,34 @@ class Experiment:
 
   def make_feeder(
     self,
-    batches: Iterable[Sequence[types.Trajectory]],
+    batches: Iterable[Any],
     devices: Sequence[jax.Device],
   ) -> feeder.Feeder:
     """The thread that brings batches to the devices.
 
     Args:
-      batches: lists of `items_per_read` trajectories, without end.
+      batches: without end, lists of `items_per_read` trajectories, or
+        `sequences.Sampled` from a replay.
       devices: of the learner.
     """
+    prefetch = self.config.queue.prefetch_batches
+    if self.config.learning.replay:
+      return feeder.Feeder(batches, devices, prefetch, self._assemble)
     if self.config.learning.synchronous:
       batches = rounds.rounds(batches, self.config.runtime.num_actors)
-    return feeder.Feeder(
-      batches, devices, prefetch=self.config.queue.prefetch_batches
+    return feeder.Feeder(batches, devices, prefetch)
+
+  def _assemble(
+    self, sampled: sequences.Sampled, num_devices: int
+  ) -> tuple[types.ReplayBatch, batching.BatchInfo]:
+    learning = self.config.learning
+    batch = sequences.join(
+      sampled,
+      self.config.environment.frames_in_stack,
+      learning.steps_learned,
     )
+    info = batching.describe_reports(sampled.reports)
+    return batching.shard_replay(batch, num_devices), info
 
   def make_learner(
     self,
@@ -237,4 +290,5 @@ class Experiment:
       action_repeat=self.config.environment.action_repeat,
       publish_every_updates=self.config.runtime.publish_every_updates,
       synchronous=self.config.learning.synchronous,
+      to_publish=self.variables,
     )

@@ -7,6 +7,7 @@
       seeds.csv       of each actor at each of its starts
       tensorboard/    the same as event files
       checkpoints/    Orbax, named by learner step
+      replay/         what Q-learning samples from, by the same step
       logs/           one file per process
       status/         the last word of each process
 
@@ -46,6 +47,11 @@ class RunDirectory:
   def checkpoints(self) -> pathlib.Path:
     """Where the checkpoints are."""
     return self.path / 'checkpoints'
+
+  @property
+  def replay(self) -> pathlib.Path:
+    """Where the replay is kept, for algorithms that have one."""
+    return self.path / 'replay'
 
   @property
   def best(self) -> pathlib.Path:

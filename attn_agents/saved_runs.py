@@ -3,6 +3,7 @@
 Imports no JAX, so that a wrong name is refused at once.
 """
 
+import dataclasses
 import pathlib
 
 from attn_agents import run_directory
@@ -25,6 +26,14 @@ def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
       )
     raise errors.unknown('run', run.path.name, there)
   return run, run.config()
+
+
+def with_game(config: schema.Config, game: str | None) -> schema.Config:
+  """A run's config to play another game with; None for its own."""
+  if game is None:
+    return config
+  environment = dataclasses.replace(config.environment, game=game)
+  return dataclasses.replace(config, environment=environment)
 
 
 def find(
@@ -72,6 +81,12 @@ def steps(directory: pathlib.Path) -> list[int]:
   if not directory.is_dir():
     return []
   return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())
+
+
+def newest(run: run_directory.RunDirectory) -> int | None:
+  """Learner step of the newest complete checkpoint, None if there is none."""
+  there = steps(run.checkpoints)
+  return there[-1] if there else None
 
 
 def _listed(there: list[int]) -> str:

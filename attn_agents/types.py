@@ -112,12 +112,29 @@ class NetworkOutput(NamedTuple):
   """What a network says at each row; leading axes [T, B] or [B].
 
   Attributes:
-    policy_logits: float32 [..., num_actions].
+    policy_logits: float32 [..., num_actions]. Of networks that learn by
+      Q-learning, the actions' values Q(x_t, .) themselves: the larger, the
+      better, here too.
     baseline: float32 [...], the value estimate V(x_t).
+    extras: what the network's own loss needs besides; () for most.
   """
 
   policy_logits: Array
   baseline: Array
+  extras: Nest = ()
+
+
+class Glimpse(NamedTuple):
+  """Where hard attention looked, for its loss; leading axes [T, B].
+
+  Attributes:
+    log_prob: float32 [...], of the location, differentiable.
+    drawn: float32 [...], 1 where the location was looked at, 0 where the row
+      saw the mean over all of them instead.
+  """
+
+  log_prob: Array
+  drawn: Array
 
 
 class AgentState(NamedTuple):
@@ -136,7 +153,8 @@ class AgentOutput(NamedTuple):
   """One acting step; leading axis [B].
 
   Attributes:
-    action: int32 [B], sampled from softmax(policy_logits).
+    action: int32 [B], chosen by `policy_logits`: sampled from their softmax, or
+      most often the largest one's.
     policy_logits: float32 [B, num_actions].
     baseline: float32 [B].
   """
@@ -162,6 +180,25 @@ class Unroll(NamedTuple):
   agent_state: AgentState
 
 
+class ReplayBatch(NamedTuple):
+  """What Q-learning trains on: B sequences of T transitions from a replay.
+
+  Attributes:
+    timestep: `TimeStep` with leading axes [T + 1, B].
+    action: int32 [T, B].
+    new_steps: int32 [], agent steps that actors have reported since the batch
+      before; what schedules follow.
+  """
+
+  timestep: TimeStep
+  action: Array
+  new_steps: Array
+
+
+# What an update is given: an `Unroll` or a `ReplayBatch`, by its algorithm.
+Batch = Any
+
+
 class ActorReport(NamedTuple):
   """What an actor tells about the making of one unroll.
 
@@ -183,6 +220,18 @@ class ActorReport(NamedTuple):
   inference_seconds: Array
   queue_seconds: Array
   total_seconds: Array
+
+
+class ReplayReport(NamedTuple):
+  """What goes to the learner beside a replay, for each unroll put in.
+
+  Attributes:
+    report: of the making of the unroll.
+    agent_steps: int32 [], of all environments.
+  """
+
+  report: ActorReport
+  agent_steps: Array
 
 
 class Trajectory(NamedTuple):

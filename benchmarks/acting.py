@@ -99,7 +99,7 @@ def make_actor(config: schema.Config, seconds: float) -> children.Run:
   sink = drop_sink.DropSink()
   params = parts.agent.initial_params(jax.random.key(0))
   actor = parts.make_actor(
-    drop_sink.FixedVariables(params),
+    drop_sink.FixedVariables(parts.variables(params, np.int32(0))),
     sink,
     parts.seeds(0, incarnation=0),
     keep_on_device=queues.keep_on_device(),

@@ -41,7 +41,10 @@ class Cost:
     if isinstance(learning, algorithms.PPOConfig):
       return forward + learning.num_epochs * (self.forward + self.backward)
     # The last row's value is not differentiated.
-    return forward + self.backward
+    once = forward + self.backward
+    if isinstance(learning, algorithms.VTraceConfig):
+      return learning.num_epochs * once
+    return once
 
 
 def measure(config: schema.Config) -> Cost:

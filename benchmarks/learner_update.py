@@ -150,6 +150,11 @@ def make() -> harness.Benchmark:
   for phase in _PHASE.value:
     errors.choice('--phases', phase, _PHASES)
   config = settings.config()
+  if config.learning.replay:
+    raise errors.ConfigError(
+      f'--agent={config.agent} learns from a replay; expected '
+      'python -m benchmarks.replay, which times such updates'
+    )
   sizes = {
     'learning.batch_size': _PLAIN_BATCH_SIZE.value,
     'learning.unroll_length': _PLAIN_UNROLL_LENGTH.value,

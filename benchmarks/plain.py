@@ -12,9 +12,14 @@ from typing import Any
 
 from flax import linen as nn
 
-from benchmarks import plain_conv_net, plain_resnet, plain_s3ta
+from benchmarks import (
+  plain_conv_net,
+  plain_q_network,
+  plain_resnet,
+  plain_s3ta,
+)
 from configs import schema
-from configs.agents import impala_ff, impala_shallow
+from configs.agents import darqn_soft, impala_ff, impala_shallow
 from configs.agents import s3ta as s3ta_config
 
 
@@ -38,4 +43,6 @@ def make_network(config: schema.Config, num_actions: int) -> nn.Module:
     return plain_resnet.PlainResNet(**sizes)
   if isinstance(config.network, impala_shallow.ConvNetConfig):
     return plain_conv_net.PlainConvNet(**sizes)
+  if isinstance(config.network, darqn_soft.QNetworkConfig):
+    return plain_q_network.PlainQNetwork(**sizes)
   raise TypeError(f'no plain network is made from {config.network!r}')

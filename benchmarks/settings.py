@@ -6,14 +6,16 @@ from absl import flags
 from attn_agents.utils import machine
 from benchmarks import harness
 from configs import resolution, schema
-from configs.agents import impala_ff, impala_shallow, s3ta
+from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta
 
 AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to measure.')
 PRESET = flags.DEFINE_string(
   'preset', 'small', 'Its sizes: small, paper, or auto by the device.'
 )
 GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
-ALGORITHM = flags.DEFINE_string('algorithm', 'vtrace', 'vtrace, a2c or ppo.')
+ALGORITHM = flags.DEFINE_string(
+  'algorithm', 'auto', "auto (the agent's own), vtrace, a2c, ppo or q_learning."
+)
 BATCH_SIZE = flags.DEFINE_integer(
   'batch_size', None, 'Unrolls per update; that of the preset if unset.', 1
 )
@@ -45,6 +47,10 @@ _SMOKE_SIZES = {
   impala_shallow.ConvNetConfig: (
     'network.conv_channels=4,8', 'network.conv_kernels=4,3',
     'network.conv_strides=2,1', 'network.hidden_size=16',
+  ),
+  darqn_soft.QNetworkConfig: (
+    'network.conv_channels=4,8', 'network.conv_kernels=4,3',
+    'network.conv_strides=2,1', 'network.attention_size=4',
   ),
 }  # fmt: skip
 _SMOKE_RUN = (

@@ -21,6 +21,7 @@ from benchmarks import (
   learner_update,
   peak,
   recurrent_convolution,
+  replay,
   scaling,
   whole_system,
 )
@@ -35,6 +36,7 @@ _BENCHMARKS: tuple[tuple[types.ModuleType, dict[str, Any]], ...] = (
   (recurrent_convolution, {'agent': 's3ta'}),
   (acting, {}),
   (data_path, {}),
+  (replay, {'agent': 'darqn_soft'}),
   # The next one has a run of the same kind, and they take long to start.
   (whole_system, {'runtimes': []}),
   (scaling, {}),

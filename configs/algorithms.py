@@ -5,6 +5,7 @@ Tags as in `schema`: [P] the S3TA paper, [R] what it cites or OpenAI baselines,
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import ClassVar
 
 from configs import divisors, errors
@@ -12,17 +13,16 @@ from configs import divisors, errors
 
 @dataclasses.dataclass(frozen=True)
 class LearningConfig:
-  """What every actor-critic loss has; each algorithm adds its own fields.
+  """What every loss has; each algorithm adds its own fields.
 
   Attributes:
     synchronous: actors wait for the parameters of the newest update before an
       unroll, and an update takes exactly the unrolls made with those before it.
+    replay: updates sample what actors played from a store, instead of taking
+      each unroll once from a queue.
     unroll_length: transitions per unroll, T.
     batch_size: unrolls (environments) per update, B, over all devices.
     discount: gamma.
-    baseline_cost: weight of the value loss: of half the squared error for
-      V-trace and PPO, of the whole for A2C, as in their sources.
-    entropy_cost: weight of the entropy bonus.
     max_abs_reward: rewards are clipped to [-x, x] for learning and for the
       network's reward input; 0 leaves them as they are. On Atari's whole
       numbers 1 is the same as the sign.
@@ -30,14 +30,18 @@ class LearningConfig:
   """
 
   synchronous: ClassVar[bool] = False
+  replay: ClassVar[bool] = False
 
   unroll_length: int = 50
   batch_size: int = 32
   discount: float = 0.99
-  baseline_cost: float = 0.5
-  entropy_cost: float = 0.01
   max_abs_reward: float = 1.0
   loss_reduction: str = 'sum'
+
+  @property
+  def steps_learned(self) -> int:
+    """Transitions of each environment, or sequence, in an update."""
+    return self.unroll_length
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """Raises `errors.ConfigError` if a value is out of its range.
@@ -50,42 +54,64 @@ class LearningConfig:
     del num_devices, recurrent  # Not all algorithms split a batch further.
     for name in ('unroll_length', 'batch_size'):
       value = getattr(self, name)
-      _require(value >= 1, name, value, 'at least 1')
-    _require(0 <= self.discount <= 1, 'discount', self.discount, '0 to 1')
-    for name in ('baseline_cost', 'entropy_cost', 'max_abs_reward'):
-      value = getattr(self, name)
-      _require(value >= 0, name, value, 'a number of 0 or more')
+      require(value >= 1, name, value, 'at least 1')
+    require(0 <= self.discount <= 1, 'discount', self.discount, '0 to 1')
+    require_not_negative(self, ('max_abs_reward',))
     errors.choice(
       'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class VTraceConfig(LearningConfig):
+class ActorCriticConfig(LearningConfig):
+  """What every actor-critic loss has.
+
+  Attributes:
+    baseline_cost: weight of the value loss: of half the squared error for
+      V-trace and PPO, of the whole for A2C, as in their sources.
+    entropy_cost: weight of the entropy bonus.
+  """
+
+  baseline_cost: float = 0.5
+  entropy_cost: float = 0.01
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    require_not_negative(self, ('baseline_cost', 'entropy_cost'))
+
+
+@dataclasses.dataclass(frozen=True)
+class VTraceConfig(ActorCriticConfig):
   """V-trace (IMPALA section 4.2; S3TA A.2).
 
   Attributes:
     clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and
       of the policy gradient [R].
     vtrace_lambda: V-trace's lambda [R].
+    num_epochs: gradient steps on each batch, all of it each time. To the later
+      ones it is off-policy, as V-trace allows.
   """
 
   clip_rho_threshold: float = 1.0
   clip_pg_rho_threshold: float = 1.0
   vtrace_lambda: float = 1.0
+  num_epochs: int = 1
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
     for name in ('clip_rho_threshold', 'clip_pg_rho_threshold'):
       value = getattr(self, name)
-      _require(value > 0, name, value, 'a number above 0')
+      require(value > 0, name, value, 'a number above 0')
     value = self.vtrace_lambda
-    _require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
+    require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
+    value = self.num_epochs
+    require(value >= 1, 'num_epochs', value, 'at least 1')
 
 
 @dataclasses.dataclass(frozen=True)
-class A2CConfig(LearningConfig):
+class A2CConfig(ActorCriticConfig):
   """Synchronous advantage actor-critic, OpenAI baselines' `a2c` [R]."""
 
   synchronous: ClassVar[bool] = True
@@ -96,7 +122,7 @@ class A2CConfig(LearningConfig):
 
 
 @dataclasses.dataclass(frozen=True)
-class PPOConfig(LearningConfig):
+class PPOConfig(ActorCriticConfig):
   """Proximal policy optimisation (Schulman et al. 2017), baselines' `ppo2` [R].
 
   Attributes:
@@ -124,18 +150,18 @@ class PPOConfig(LearningConfig):
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
     value = self.gae_lambda
-    _require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
+    require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
     value = self.clip_epsilon
-    _require(0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1')
+    require(0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1')
     for name in ('num_epochs', 'num_minibatches'):
       value = getattr(self, name)
-      _require(value >= 1, name, value, 'at least 1')
+      require(value >= 1, name, value, 'at least 1')
     per_device = self.batch_size // num_devices
     if recurrent:
       whole, parts = 'environments', per_device
     else:
       whole, parts = 'transitions', per_device * self.unroll_length
-    _require(
+    require(
       parts % self.num_minibatches == 0,
       'num_minibatches',
       self.num_minibatches,
@@ -145,7 +171,7 @@ class PPOConfig(LearningConfig):
       + str(divisors.nearest_divisor(parts, self.num_minibatches)),
     )
     transitions = self.batch_size * self.unroll_length // self.num_minibatches
-    _require(
+    require(
       transitions >= 2 or not self.normalize_advantages,
       'num_minibatches',
       self.num_minibatches,
@@ -154,5 +180,13 @@ class PPOConfig(LearningConfig):
     )
 
 
-def _require(ok: bool, name: str, value: object, expected: str) -> None:
+def require(ok: bool, name: str, value: object, expected: str) -> None:
+  """`errors.require` for a field of this section."""
   errors.require(ok, f'learning.{name}', value, expected)
+
+
+def require_not_negative(config: LearningConfig, names: Iterable[str]) -> None:
+  """Raises `errors.ConfigError` unless these fields are 0 or more."""
+  for name in names:
+    value = getattr(config, name)
+    require(value >= 0, name, value, 'a number of 0 or more')

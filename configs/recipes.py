@@ -1,6 +1,7 @@
 """What `--algorithm` makes of an agent's preset.
 
-V-trace is what the presets are written for. A2C and PPO replace the learning
+Each preset is written for one algorithm: V-trace, or Q-learning for networks
+that say what actions are worth. A2C and PPO replace the learning
 and optimiser sections by the defaults of OpenAI baselines (`a2c.learn`,
 `ppo2.defaults.atari`) and reset games as its wrappers do; the network and how
 it sees the screen remain the agent's.
@@ -10,7 +11,10 @@ import dataclasses
 import types
 from collections.abc import Callable, Mapping
 
-from configs import algorithms, errors, schema
+from configs import agents, algorithms, errors, schema
+
+# The preset's own.
+AUTO = 'auto'
 
 # 10 million steps, what baselines' published Atari curves are made of [C: the
 # functions' own defaults are other numbers, and not meant for Atari].
@@ -18,17 +22,33 @@ _BASELINES_FRAMES = 40_000_000
 
 
 def apply(config: schema.Config, algorithm: str) -> schema.Config:
-  """The preset `config` under another algorithm.
+  """The preset `config` under another algorithm; 'auto' leaves it its own.
 
   Raises:
-    ConfigError: there is no such algorithm.
+    ConfigError: there is no such algorithm, or the agent cannot learn by it.
   """
+  if algorithm == AUTO:
+    return config
   if algorithm not in ALGORITHMS:
-    raise errors.unknown('algorithm', algorithm, ALGORITHMS)
+    raise errors.unknown('algorithm', algorithm, (AUTO, *ALGORITHMS))
+  able = config.network.algorithms
+  if algorithm not in able:
+    raise errors.ConfigError(
+      f'--algorithm={algorithm}: {config.agent} learns by {" or ".join(able)}'
+    )
   return dataclasses.replace(ALGORITHMS[algorithm](config), algorithm=algorithm)
 
 
-def _vtrace(config: schema.Config) -> schema.Config:
+def pairs() -> list[tuple[str, str]]:
+  """Every agent with every algorithm that it can learn by."""
+  return [
+    (agent, algorithm)
+    for agent, presets in agents.AGENTS.items()
+    for algorithm in presets['paper']().network.algorithms
+  ]
+
+
+def _as_it_is(config: schema.Config) -> schema.Config:
   return config
 
 
@@ -66,5 +86,12 @@ def _like_baselines(config: schema.Config) -> schema.Config:
 
 
 ALGORITHMS: Mapping[str, Callable[[schema.Config], schema.Config]] = (
-  types.MappingProxyType({'vtrace': _vtrace, 'a2c': _a2c, 'ppo': _ppo})
+  types.MappingProxyType(
+    {
+      'vtrace': _as_it_is,
+      'a2c': _a2c,
+      'ppo': _ppo,
+      'q_learning': _as_it_is,
+    }
+  )
 )

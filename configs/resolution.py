@@ -18,6 +18,9 @@ _MAX_ENVS_PER_ACTOR = 16
 # Each actor has an unroll in hand; together no more than so many batches, since
 # what they hold was made by parameters that many updates old.
 _MAX_BATCHES_IN_ACTORS = 8
+# Those that fill a replay, which only samples what they play.
+_MAX_REPLAY_ACTORS = 4
+_REPLAY_ENVS_PER_ACTOR = 8
 # Presets that differ in the network; others only in what recipes replace.
 _ANY_ALGORITHM = ('paper', 'small')
 # What other choices follow from, so that it cannot be changed afterwards.
@@ -35,23 +38,25 @@ class Request:
   """What the command line says; None leaves the preset's value.
 
   Attributes:
-    agent, game, preset, algorithm, runtime: names; preset and runtime may be
+    agent, game, preset, algorithm, runtime: names; the last three may be
       'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
     evaluate_every: `runtime.evaluate_every_frames`.
+    init_from: `runtime.init_from`.
     settings: 'section.field=value' strings, applied last.
   """
 
   agent: str = 's3ta'
   game: str = 'ms_pacman'
   preset: str = 'auto'
-  algorithm: str = 'vtrace'
+  algorithm: str = recipes.AUTO
   runtime: str = 'auto'
   seed: int | None = None
   max_frames: int | None = None
   num_actors: int | None = None
   envs_per_actor: int | None = None
   evaluate_every: int | None = None
+  init_from: str | None = None
   settings: Sequence[str] = ()
 
 
@@ -70,7 +75,9 @@ def check_names(request: Request) -> None:
   if request.preset not in presets:
     raise errors.unknown(f'preset of {request.agent}', request.preset, presets)
   preset = 'small' if request.preset == 'auto' else request.preset
-  if preset not in _ANY_ALGORITHM and request.algorithm != 'vtrace':
+  if preset not in _ANY_ALGORITHM and request.algorithm not in (
+    'vtrace', recipes.AUTO,
+  ):  # fmt: skip
     raise errors.ConfigError(
       f'preset {preset} is about how V-trace learns, which '
       f'--algorithm={request.algorithm} replaces; expected --preset='
@@ -157,6 +164,7 @@ def resolve(
     'runtime.num_actors': request.num_actors,
     'runtime.envs_per_actor': request.envs_per_actor,
     'runtime.evaluate_every_frames': request.evaluate_every,
+    'runtime.init_from': request.init_from,
   }
   settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
@@ -188,6 +196,10 @@ def fit_to_machine(
   spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
   if config.learning.synchronous:
     num_actors, envs = _fit_synchronous(runtime, batch, spare)
+  elif config.learning.replay:
+    # Updates, not actors, set the pace: so many steps to each of them.
+    num_actors = runtime.num_actors or min(spare, _MAX_REPLAY_ACTORS)
+    envs = runtime.envs_per_actor or _REPLAY_ENVS_PER_ACTOR
   else:
     if runtime.kind == 'threads':
       spare = max(spare, min(2, cores))

@@ -7,9 +7,9 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
-from configs import algorithms, errors
+from configs import algorithms, errors, games
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +55,21 @@ class EnvironmentConfig:
     """Channels of an observation."""
     return self.frame_stack * (1 if self.grayscale else 3)
 
+  @property
+  def frames_in_stack(self) -> int:
+    """Frames of different times in an observation, oldest channels first.
+
+    The built-in games show the present in all channels.
+    """
+    return 1 if self.game in games.TEST_GAMES else self.frame_stack
+
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
   """Base of every agent's network section; each agent adds its own fields.
 
   Attributes:
+    algorithms: names in `recipes.ALGORITHMS` that it can learn by.
     convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
       their gradients in the one form that is fast on CPU; 'auto' chooses by
       backend.
@@ -68,8 +77,15 @@ class NetworkConfig:
       or 'bfloat16'; parameters, states and losses are float32.
   """
 
+  algorithms: ClassVar[tuple[str, ...]] = ('vtrace', 'a2c', 'ppo')
+
   convolution: str = 'auto'
   dtype: str = 'float32'
+
+  @property
+  def taken_over(self) -> tuple[str, ...]:
+    """The first names of parameters that `runtime.init_from` gives; () all."""
+    return ()
 
   @property
   def recurrent(self) -> bool:
@@ -93,7 +109,9 @@ class OptimizerConfig:
 
   Attributes:
     name: 'rmsprop', g / sqrt(ms + epsilon) with ms starting at 1 [P, S3TA A.2;
-      R, IMPALA and baselines' A2C], or 'adam' [R, baselines' PPO2].
+      R, IMPALA and baselines' A2C]; 'adam' [R, baselines' PPO2]; or
+      'centred_rmsprop', g / sqrt(ms - mean^2 + epsilon), both starting at 0 [R,
+      the code of DQN and DARQN].
     learning_rate: step size at the start [P].
     anneal_frames: frames over which the learning rate falls linearly to 0 (and
       PPO's clip with it); the run ends there. 0 keeps it constant [C for S3TA].
@@ -160,8 +178,12 @@ class RuntimeConfig:
     evaluate_every_frames: frames between two checkpoints that an evaluator
       beside training scores, the best of which it keeps; 0 for none.
     evaluation_episodes: whole games of each such score.
+    evaluation_steps: agent steps of each such score in place of a number of
+      games, as DQN's papers have it; 0 for games.
     evaluation_envs: environments that play them side by side.
     stall_seconds: a learner without data for this long ends the run.
+    init_from: the directory of a run whose newest checkpoint gives a new run
+      its first parameters; '' for random ones.
   """
 
   kind: str = 'auto'
@@ -175,8 +197,10 @@ class RuntimeConfig:
   log_every_seconds: float = 5.0
   evaluate_every_frames: int = 0
   evaluation_episodes: int = 20
+  evaluation_steps: int = 0
   evaluation_envs: int = 4
   stall_seconds: float = 600.0
+  init_from: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

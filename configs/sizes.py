@@ -31,3 +31,32 @@ def require_positive(network: object, names: tuple[str, ...]) -> None:
       value,
       'at least 1 everywhere',
     )
+
+
+def require_kernels_fit(
+  kernels: tuple[int, ...],
+  strides: tuple[int, ...],
+  height: int,
+  width: int,
+  padding: int = 0,
+) -> None:
+  """Raises `errors.ConfigError` if a kernel is larger than what it sees.
+
+  Args:
+    kernels: of VALID convolutions, one after another.
+    strides: of the same.
+    height: of the frames.
+    width: of the frames.
+    padding: rows and columns of zeros around them.
+  """
+  height, width = height + 2 * padding, width + 2 * padding
+  for index, (kernel, stride) in enumerate(zip(kernels, strides, strict=True)):
+    errors.require(
+      kernel <= min(height, width),
+      'network.conv_kernels',
+      kernels,
+      f'at most {min(height, width)} in layer {index}, which sees '
+      f'{height} x {width}',
+    )
+    height = (height - kernel) // stride + 1
+    width = (width - kernel) // stride + 1

@@ -2,7 +2,7 @@
 
 import math
 
-from configs import divisors, errors, games, schema
+from configs import divisors, errors, games, q_learning, schema
 
 MAX_ACTORS = 256
 MAX_ENVS_PER_ACTOR = 255
@@ -90,7 +90,9 @@ def _validate_split(batch: int, num_devices: int) -> None:
 
 def _validate_optimizer(config: schema.Config) -> None:
   optimizer = config.optimizer
-  errors.choice('optimizer.name', optimizer.name, ('rmsprop', 'adam'))
+  errors.choice(
+    'optimizer.name', optimizer.name, ('rmsprop', 'adam', 'centred_rmsprop')
+  )
   errors.choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
   for name in ('learning_rate', 'epsilon', 'clip_threshold'):
     value = getattr(optimizer, name)
@@ -158,9 +160,16 @@ def _validate_flow(config: schema.Config) -> None:
     runtime.evaluation_envs,
     f'at most {MAX_ENVS_PER_ACTOR}',
   )
+  errors.require(
+    runtime.evaluation_steps >= 0,
+    'runtime.evaluation_steps',
+    runtime.evaluation_steps,
+    '0 or more',
+  )
   if config.learning.synchronous:
     _validate_synchronous(config)
-  if batch % runtime.envs_per_actor:
+  _validate_replay(config)
+  if not config.learning.replay and batch % runtime.envs_per_actor:
     raise errors.ConfigError(
       f'runtime.envs_per_actor={runtime.envs_per_actor} does not divide '
       f'learning.batch_size={batch}, so no number of actors fills a batch '
@@ -192,6 +201,80 @@ def _validate_flow(config: schema.Config) -> None:
       f'{queue.queue_port}: two servers on one port start silently and take '
       'half of the clients each; give them different ports'
     )
+
+
+def _validate_replay(config: schema.Config) -> None:
+  """Checks that a run from replay gets to its first update, by rate too."""
+  learning = config.learning
+  if not isinstance(learning, q_learning.QLearningConfig):
+    return
+  errors.require(
+    config.optimizer.anneal_frames == 0,
+    'optimizer.anneal_frames',
+    config.optimizer.anneal_frames,
+    '0: learning.final_learning_rate and learning_rate_steps say how the '
+    'learning rate falls',
+  )
+  env, runtime = config.environment, config.runtime
+  errors.require(
+    not (env.fire_reset and env.frames_in_stack > 1),
+    'environment.fire_reset',
+    env.fire_reset,
+    f'False with environment.frame_stack={env.frame_stack}: stacks are put '
+    'together again from single frames, and those of an opening are not there',
+  )
+  least = (
+    runtime.num_actors
+    * runtime.envs_per_actor
+    * (learning.rows_per_item(env.frames_in_stack) + learning.unroll_length)
+  )
+  errors.require(
+    learning.replay_capacity >= least,
+    'learning.replay_capacity',
+    learning.replay_capacity,
+    f'at least {least}: sequences of {runtime.num_actors} x '
+    f'{runtime.envs_per_actor} environments must fit in beside what is written',
+  )
+  errors.require(
+    learning.final_learning_rate <= config.optimizer.learning_rate,
+    'learning.final_learning_rate',
+    learning.final_learning_rate,
+    f'at most optimizer.learning_rate={config.optimizer.learning_rate}, from '
+    'which it falls',
+  )
+  repeat = config.environment.action_repeat
+  first = learning.replay_min_size * repeat
+  if 0 < config.max_frames <= first:
+    raise errors.ConfigError(
+      f'max_frames={config.max_frames}: learning starts after '
+      f'learning.replay_min_size={learning.replay_min_size} steps, {first} '
+      f'frames, so nothing would be learned; expected more frames, or a '
+      'smaller learning.replay_min_size'
+    )
+
+
+def validate_memory(config: schema.Config, memory_bytes: int) -> None:
+  """Refuses a replay that this machine cannot hold.
+
+  Args:
+    config: the whole run.
+    memory_bytes: of the machine.
+
+  Raises:
+    ConfigError: with the largest replay that fits in.
+  """
+  needed = q_learning.replay_bytes(config)
+  if needed <= memory_bytes:
+    return
+  learning = config.learning
+  assert isinstance(learning, q_learning.QLearningConfig)
+  each = needed // learning.replay_capacity
+  raise errors.ConfigError(
+    f'learning.replay_capacity={learning.replay_capacity} transitions take '
+    f'{needed / 1e9:.1f} GB, this machine has {memory_bytes / 1e9:.1f} GB; '
+    f'at most {memory_bytes // each} fit in, and the rest of the run needs '
+    'its own'
+  )
 
 
 def _validate_synchronous(config: schema.Config) -> None:

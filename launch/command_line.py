@@ -5,9 +5,32 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
-from configs import errors
+from configs import errors, schema
 
 USAGE_ERROR = 2
+
+
+def check_actions(num_actions: int, trained: schema.Config, game: str) -> None:
+  """Refuses to let an agent play a game with other actions than it knows.
+
+  Args:
+    num_actions: of the game.
+    trained: config of the agent's run.
+    game: its name.
+
+  Raises:
+    ConfigError: the numbers of actions differ.
+  """
+  # JAX takes seconds to load.
+  from attn_agents import experiment
+
+  theirs = experiment.Experiment(trained).num_actions
+  errors.require(
+    num_actions == theirs, '--game', game,
+    f'a game with the {theirs} actions of {trained.environment.game}, this one '
+    f'has {num_actions}; a run with '
+    '--set=environment.full_action_space=true can play all',
+  )  # fmt: skip
 
 
 def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:

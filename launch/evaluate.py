@@ -46,7 +46,8 @@ _PROTOCOL = flags.DEFINE_string(
 _POLICY = flags.DEFINE_string(
   'policy',
   'sampled',
-  'sampled or greedy actions of the agent, or random, which needs no --run.',
+  'sampled (of agents that learn by q_learning: epsilon-greedy) or greedy '
+  'actions of the agent, or random, which needs no --run.',
 )
 _ACTION_REPEAT = flags.DEFINE_integer(
   'action_repeat',
@@ -102,7 +103,7 @@ def main() -> int:
   )
   scorer = evaluator.Evaluator(_to_play(subject.config), plan)
   if subject.params is not None and _GAME.value is not None:
-    _check_actions(scorer.num_actions, subject.config)
+    command_line.check_actions(scorer.num_actions, subject.config, _GAME.value)
   played = _play(scorer, subject.params)
   game = scorer.environment.game
   action_repeat = scorer.environment.action_repeat
@@ -180,27 +181,13 @@ def _check_flags() -> None:
 
 def _to_play(config: schema.Config) -> schema.Config:
   """With the game and the action repeat that were asked for."""
-  environment = config.environment
-  if _GAME.value is not None:
-    environment = dataclasses.replace(environment, game=_GAME.value)
-  if _ACTION_REPEAT.value is not None:
-    environment = dataclasses.replace(
-      environment, action_repeat=_ACTION_REPEAT.value
-    )
+  config = saved_runs.with_game(config, _GAME.value)
+  if _ACTION_REPEAT.value is None:
+    return config
+  environment = dataclasses.replace(
+    config.environment, action_repeat=_ACTION_REPEAT.value
+  )
   return dataclasses.replace(config, environment=environment)
-
-
-def _check_actions(num_actions: int, trained: schema.Config) -> None:
-  """Raises `errors.ConfigError` if the game has other actions."""
-  from attn_agents import experiment
-
-  theirs = experiment.Experiment(trained).num_actions
-  errors.require(
-    num_actions == theirs, '--game', _GAME.value,
-    f'a game with the {theirs} actions of {trained.environment.game}, this one '
-    f'has {num_actions}; a run with '
-    '--set=environment.full_action_space=true can play all',
-  )  # fmt: skip
 
 
 def _play(scorer: Any, params: Any) -> list[Any]:

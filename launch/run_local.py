@@ -8,14 +8,15 @@ saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
 """
 
 import contextlib
+import pathlib
 import sys
 
 from absl import flags
 
-from attn_agents import run_directory
+from attn_agents import kept_replays, run_directory, saved_runs, warm_start
 from attn_agents.distributed import isolation, topology
 from attn_agents.utils import machine
-from configs import errors, resolution, schema
+from configs import errors, q_learning, resolution, schema, validation
 from launch import command_line
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
@@ -28,9 +29,10 @@ _PRESET = flags.DEFINE_string(
 )
 _ALGORITHM = flags.DEFINE_string(
   'algorithm',
-  'vtrace',
+  'auto',
   'vtrace (IMPALA), or, synchronous and with the defaults of OpenAI baselines, '
-  'a2c or ppo.',
+  'a2c or ppo; q_learning for agents that learn by it, and those by nothing '
+  'else. auto: vtrace, or what the agent learns by.',
 )
 _LOGDIR = flags.DEFINE_string(
   'logdir',
@@ -61,6 +63,12 @@ _EVALUATE_EVERY = flags.DEFINE_integer(
   'Frames between two evaluations beside training, which keep the best '
   'checkpoint; none if unset or 0.',
 )
+_INIT_FROM = flags.DEFINE_string(
+  'init_from',
+  None,
+  'A run whose newest checkpoint gives a new run its first parameters; hard '
+  'attention takes the convolutions only.',
+)
 _SEED = flags.DEFINE_integer('seed', None, 'Seed of everything random.')
 _SET = flags.DEFINE_multi_string(
   'set', [], 'section.field=value of the config; may be repeated.'
@@ -86,6 +94,8 @@ def main() -> int:
     num_actors=_NUM_ACTORS.value,
     envs_per_actor=_ENVS_PER_ACTOR.value,
     evaluate_every=_EVALUATE_EVERY.value,
+    init_from=_INIT_FROM.value
+    and str(pathlib.Path(_INIT_FROM.value).absolute()),
     settings=_SET.value,
   )
   resolution.check_names(request)
@@ -94,15 +104,19 @@ def main() -> int:
   devices = machine.probe_devices()
   if devices.reason:
     raise errors.ConfigError(f'no JAX device: {devices.reason}')
-  cores = machine.describe().cores
+  host = machine.describe()
+  cores = host.cores
   config = resolution.resolve(
     request, devices.platform, devices.count, cores, missing
   )
+  validation.validate_memory(config, host.memory_bytes)
   run = run_directory.RunDirectory(
     _LOGDIR.value
     or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}'
   )
   continued = run.check(config)
+  if config.runtime.init_from and not continued:
+    warm_start.refuse_misfit(config)
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
   run.open(config, devices)
@@ -170,8 +184,10 @@ def _print_plan(
     'machine': f'{cores} cores, {devices.count} x {devices.kind}',
     'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
     f'environments, {runtime.env_threads} threads each',
-    'learner': f'batches of {learning.batch_size} unrolls x '
-    f'{learning.unroll_length} steps',
+    'learner': f'batches of {learning.batch_size} '
+    f'{"sequences" if learning.replay else "unrolls"} x '
+    f'{learning.steps_learned} steps',
+    **_replay(config, run, continued),
     **_evaluation(runtime),
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
   }
@@ -182,10 +198,36 @@ def _print_plan(
 def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
   if not runtime.evaluate_every_frames:
     return {}
+  length = f'{runtime.evaluation_episodes} games'
+  if runtime.evaluation_steps:
+    length = f'{runtime.evaluation_steps:,} steps'
   return {
-    'evaluator': f'{runtime.evaluation_episodes} games at least every '
+    'evaluator': f'{length} at least every '
     f'{runtime.evaluate_every_frames:,} frames'
   }
+
+
+def _replay(
+  config: schema.Config, run: run_directory.RunDirectory, continued: bool
+) -> dict[str, str]:
+  learning = config.learning
+  if not isinstance(learning, q_learning.QLearningConfig):
+    return {}
+  memory = machine.describe().memory_bytes
+  text = (
+    f'{learning.replay_capacity:,} transitions, up to '
+    f'{q_learning.replay_bytes(config) / 1e9:.2f} GB of {memory / 1e9:.1f} GB, '
+    'each frame once'
+  )
+  step = saved_runs.newest(run) if continued else None
+  if step is not None:
+    found = kept_replays.find(run.replay, config.runtime.kind, step)
+    text += (
+      f'; that of update {step} goes on'
+      if found
+      else (f'; none was kept with update {step}, so it is filled again first')
+    )
+  return {'replay': text}
 
 
 if __name__ == '__main__':

@@ -21,6 +21,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
   'scaling': speed.scaling,
   'moving': speed.moving,
   'packing': speed.packing,
+  'replays': speed.replays,
   'chance': learning.chance,
   'catch': learning.catch,
 }

@@ -34,7 +34,7 @@ def catch() -> str:
     columns, *rows = csv.reader(file)
   columns = ['', *(f'`{name}`' for name in columns[1:])]
   cells = [
-    [f'`{agent}`', *(f'{int(steps):,}' for steps in row)]
+    [f'`{agent}`', *(f'{int(steps):,}' if steps else '' for steps in row)]
     for agent, *row in rows
   ]
   return tables.markdown((columns, cells))

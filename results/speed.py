@@ -20,6 +20,7 @@ class _Figures:
 
   def __init__(self, name: str):
     content = json.loads((_SPEED / f'{name}.json').read_text())
+    self.details: dict[str, Any] = content.get('details', {})
     self.command: str = content['machine']['command']
     self.alternatives: dict[str, dict[str, Any]] = content['alternatives']
 
@@ -160,6 +161,27 @@ def moving() -> str:
     for name in figures.alternatives
   ]  # fmt: skip
   return figures.table(('what', 'MB/s'), rows)
+
+
+def replays() -> str:
+  """Updates from a replay and bytes of a transition, by how frames are kept."""
+  figures = _Figures('replay')
+  sizes = figures.details['bytes_per_transition']
+  rows = []
+  for name in figures.alternatives:
+    size, naive = sizes[name], sizes[name.replace('frames once', 'naive')]
+    rows.append([
+      name,
+      *(
+        f'{_number(size[kind], 3)} ({_number(naive[kind] / size[kind], 2)})'
+        for kind in ('raw_bytes', 'measured_bytes')
+      ),
+      f'{figures.median(name)} ({_spread(figures.spread(name, "ratio"), 2)})',
+    ])  # fmt: skip
+  columns = (
+    'replay', 'bytes put in', 'bytes the process grew by', 'updates/s',
+  )  # fmt: skip
+  return figures.table(columns, rows)
 
 
 def packing() -> str:

@@ -69,3 +69,21 @@ def test_actors_compile_one_policy_together(monkeypatch):
   live(1, 1)
   assert sorted(sink.actors) == [0, 1, 1]
   assert len(traces) == 1
+
+
+def test_q_learning_sends_epsilon_with_the_parameters():
+  """By the steps of all actors; 0.05 while scoring."""
+  config = in_process.catch_config(agent='dqn')
+  parts = experiment.Experiment(config)
+  params = parts.initial_snapshot().state.params
+  count = sum(x.size for x in jax.tree.leaves(params))
+  assert parts.num_variables == count + 1
+  # From 1 at 1,000 steps to 0.02 at 11,000.
+  flat = flatten_util.ravel_pytree(parts.variables(params, np.int32(6000)))[0]
+  sent = parts.unravel()(flat)
+  np.testing.assert_allclose(sent.epsilon, 0.51, rtol=1e-5)
+  jax.tree.map(np.testing.assert_array_equal, sent.params, params)
+  np.testing.assert_allclose(parts.evaluation_variables(params).epsilon, 0.05)
+  other = experiment.Experiment(in_process.catch_config(agent='impala_shallow'))
+  params = other.params_spec
+  assert other.evaluation_variables(params) is params

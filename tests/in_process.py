@@ -5,6 +5,8 @@ stepped by hand or run in threads; through real Reverb servers or in memory.
 """
 
 import contextlib
+import pathlib
+import tempfile
 import threading
 from collections.abc import Iterator
 
@@ -12,11 +14,11 @@ import jax
 import numpy as np
 
 from attn_agents import experiment, types
-from attn_agents.in_memory import queue as memory_queue
+from attn_agents.in_memory import sources
 from attn_agents.in_memory import variables as memory_variables
 from attn_agents.learning import batching, checkpoint, learner, publisher
 from configs import agents, resolution, schema
-from configs.agents import impala_ff, impala_shallow, s3ta
+from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta
 
 _NETWORKS = {
   s3ta.S3TAConfig: (
@@ -36,6 +38,12 @@ _NETWORKS = {
     'environment.frame_stack=1', 'network.conv_kernels=4,3',
     'network.conv_strides=2,1', 'network.hidden_size=64',
   ),
+  darqn_soft.QNetworkConfig: (
+    'environment.height=20', 'environment.width=10',
+    'environment.frame_stack=1', 'network.conv_channels=8,16',
+    'network.conv_kernels=4,3', 'network.conv_strides=2,1',
+    'network.attention_size=16',
+  ),
 }  # fmt: skip
 _ALGORITHMS = {
   'vtrace': (
@@ -54,21 +62,34 @@ _ALGORITHMS = {
     'runtime.num_actors=2', 'optimizer.learning_rate=1e-3',
     'optimizer.anneal_frames=0',
   ),
+  'q_learning': (
+    'learning.replay_capacity=20000', 'learning.replay_min_size=1000',
+    'learning.target_update_steps=400', 'learning.epsilon_steps=10000',
+    'learning.epsilon_end=0.02', 'learning.final_learning_rate=1e-3',
+    'optimizer.learning_rate=1e-3', 'runtime.num_actors=1',
+    'runtime.envs_per_actor=8',
+  ),
 }  # fmt: skip
 
 
 def catch_config(
-  *settings: str, agent: str = 's3ta', algorithm: str = 'vtrace'
+  *settings: str, agent: str = 's3ta', algorithm: str = 'auto'
 ) -> schema.Config:
   """A narrow network that learns Catch in a minute or two."""
-  family = type(agents.make(agent, 'small').network)
+  preset = agents.make(agent, 'small')
+  if algorithm == 'auto':
+    algorithm = preset.algorithm
   return resolution.resolve(
     resolution.Request(
       agent=agent,
       game='catch',
       preset='small',
       algorithm=algorithm,
-      settings=[*_NETWORKS[family], *_ALGORITHMS[algorithm], *settings],
+      settings=[
+        *_NETWORKS[type(preset.network)],
+        *_ALGORITHMS[algorithm],
+        *settings,
+      ],
     ),
     'cpu',
     num_devices=1,
@@ -85,21 +106,16 @@ class InProcess:
   def __init__(
     self, config: schema.Config, start: checkpoint.Snapshot | None = None
   ):
-    from attn_agents.replay import queue, servers, variables
+    from attn_agents.replay import servers, sources, variables
 
     self.parts = experiment.Experiment(config)
     self.devices = jax.local_devices()[:1]
-    self._queue = servers.queue_server(
-      self.parts.trajectory_spec(),
-      config.queue.capacity_batches * self.parts.items_per_batch,
-    )
-    self._variables = servers.variable_server(self.parts.num_params)
+    self._directory = tempfile.TemporaryDirectory()
+    directory = pathlib.Path(self._directory.name)
+    self._queue = sources.make_server(self.parts, 0, directory, None)
+    self._variables = servers.variable_server(self.parts.num_variables)
     self.stop = threading.Event()
-    self.reader = queue.QueueReader(
-      self.queue_address,
-      self.parts.trajectory_spec(),
-      self.parts.items_per_read,
-    )
+    self.reader = sources.make_reader(self.parts, self.queue_address, directory)
     store = variables.VariablePublisher(self.variables_address)
     self.learner: learner.Learner = self.parts.make_learner(
       start or self.parts.initial_snapshot(),
@@ -116,13 +132,13 @@ class InProcess:
     return f'127.0.0.1:{self._variables.port}'
 
   def make_actor(self, index: int = 0):
-    from attn_agents.replay import queue, variables
+    from attn_agents.replay import sources, variables
 
     poller = variables.VariablePoller(
       self.variables_address, self.parts.config.learning.synchronous
     )
     assert poller.wait(30)
-    writer = queue.QueueWriter(self.queue_address, self.stop.is_set)
+    writer = sources.make_sink(self.parts, self.queue_address, self.stop.is_set)
     return self.parts.make_actor(
       poller, writer, self.parts.seeds(index, incarnation=0), index
     )
@@ -140,6 +156,7 @@ class InProcess:
     self.stop.set()
     self._queue.stop()
     self._variables.stop()
+    self._directory.cleanup()
 
 
 class InMemory:
@@ -149,11 +166,9 @@ class InMemory:
     self.parts = experiment.Experiment(config)
     self.devices = jax.local_devices()[:1]
     self.stop = threading.Event()
-    self.queue = memory_queue.TrajectoryQueue(
-      self.parts.trajectory_spec(),
-      config.queue.capacity_batches * self.parts.items_per_batch,
-      self.parts.items_per_read,
-      self.stop.is_set,
+    self._directory = tempfile.TemporaryDirectory()
+    self.source = sources.make_source(
+      self.parts, self.stop.is_set, pathlib.Path(self._directory.name), None
     )
     self.store = memory_variables.VariableStore()
     self.learner = self.parts.make_learner(
@@ -168,7 +183,7 @@ class InMemory:
     assert variables_.wait(30)
     return self.parts.make_actor(
       variables_,
-      self.queue,
+      self.source.sink(),
       self.parts.seeds(index, incarnation=0),
       index,
       keep_on_device=self._keep_on_device,
@@ -181,10 +196,11 @@ class InMemory:
       yield
 
   def feeder(self):
-    return self.parts.make_feeder(self.queue.batches(), self.devices)
+    return self.parts.make_feeder(self.source.batches(), self.devices)
 
   def close(self) -> None:
     self.stop.set()
+    self._directory.cleanup()
 
 
 @contextlib.contextmanager

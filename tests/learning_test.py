@@ -3,7 +3,6 @@
 import collections
 import functools
 import importlib.util
-import itertools
 
 import numpy as np
 import pytest
@@ -16,7 +15,12 @@ TARGET = 0.8
 MAX_AGENT_STEPS = 2_000_000
 
 # One for each algorithm and for each family of networks.
-_IN_CI = (('s3ta', 'ppo'), ('impala_ff', 'vtrace'), ('impala_shallow', 'a2c'))
+_IN_CI = (
+  ('s3ta', 'ppo'),
+  ('impala_ff', 'vtrace'),
+  ('impala_shallow', 'a2c'),
+  ('drqn', 'q_learning'),
+)
 
 
 _HAS_REVERB = importlib.util.find_spec('reverb') is not None
@@ -59,7 +63,7 @@ def _learn(agent, algorithm, *settings, make=in_process.InProcess):
       *pair, marks=() if pair in _IN_CI else pytest.mark.slow,
       id='-'.join(pair),
     )
-    for pair in itertools.product(agents.AGENTS, recipes.ALGORITHMS)
+    for pair in recipes.pairs()
   ],
 )  # fmt: skip
 def test_learns_catch_through_the_whole_path(agent, algorithm):

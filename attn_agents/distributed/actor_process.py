@@ -35,7 +35,7 @@ def _play(
   restart: int,
   status: lifecycle.StatusFile,
 ) -> None:
-  from attn_agents.replay import queue, variables  # isort: skip
+  from attn_agents.replay import sources, variables  # isort: skip
   from attn_agents import experiment
 
   config = run_directory.RunDirectory(place.logdir).config()
@@ -43,7 +43,9 @@ def _play(
   poller = variables.VariablePoller(
     place.variables_address, eager=config.learning.synchronous
   )
-  writer = queue.QueueWriter(place.queue_address, should_stop=lambda: False)
+  writer = sources.make_sink(
+    parts, place.queue_address, should_stop=lambda: False
+  )
   playing.play(
     place, parts, index, restart, status, poller, writer,
     should_stop=lambda: False,

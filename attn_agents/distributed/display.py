@@ -135,7 +135,7 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
       f'{_number(row["policy_lag_mean"])} mean, '
       f'{_number(row["policy_lag_max"])} max',
     ),
-    ('queue', _number(row['queue_depth'])),
+    _source(row),
   ]
   if max_frames and row['fps'] > 0:
     seconds = max(0.0, max_frames - row['frames']) / row['fps']
@@ -157,6 +157,14 @@ def bottleneck(row: Row) -> str:
   if actors >= _NOTABLE_WAIT:
     return f'learner (actors wait {actors:.0%})'
   return 'none: actors and learner keep pace'
+
+
+def _source(row: Row) -> tuple[str, str]:
+  """What lies between actors and learner."""
+  size = row.get('replay_size', math.nan)
+  if math.isnan(size):
+    return 'queue', _number(row['queue_depth'])
+  return 'replay', f'{size:,.0f}, epsilon {_number(row["epsilon"])}'
 
 
 def _number(value: float) -> str:

@@ -28,7 +28,12 @@ def evaluate(
   runtime = config.runtime
   plan = evaluator.Plan(
     num_episodes=runtime.evaluation_episodes,
-    num_envs=min(runtime.evaluation_episodes, runtime.evaluation_envs),
+    agent_steps=runtime.evaluation_steps,
+    num_envs=(
+      runtime.evaluation_envs
+      if runtime.evaluation_steps
+      else min(runtime.evaluation_episodes, runtime.evaluation_envs)
+    ),
     seed=config.seed,
   )
   follower = following.Follower(

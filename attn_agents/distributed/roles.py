@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from attn_agents import run_directory, types
+from attn_agents import run_directory, saved_runs, warm_start
 from attn_agents.distributed import (
   evaluating,
   lifecycle,
@@ -84,7 +84,7 @@ class Role(abc.ABC):
 
 
 class ReverbServers(Role):
-  """Holds trajectories on their way to the learner, and the parameters.
+  """Holds what actors played, queued or to be sampled, and the parameters.
 
   Two servers, each on a port of its own, in one process: every process that
   loads Reverb spends seconds and memory on importing TensorFlow.
@@ -96,16 +96,18 @@ class ReverbServers(Role):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """Serves until told to stop."""
-    from attn_agents.replay import servers
+    from attn_agents.replay import servers, sources
 
     parts = self._experiment()
-    queue = servers.queue_server(
-      parts.trajectory_spec(),
-      capacity=parts.config.queue.capacity_batches * parts.items_per_batch,
-      port=topology.port_of(self.place.queue_address),
+    run = run_directory.RunDirectory(self.place.logdir)
+    queue = sources.make_server(
+      parts,
+      topology.port_of(self.place.queue_address),
+      run.replay,
+      saved_runs.newest(run),
     )
     variables = servers.variable_server(
-      parts.num_params, port=topology.port_of(self.place.variables_address)
+      parts.num_variables, port=topology.port_of(self.place.variables_address)
     )
     status.set('running', f'queue {queue.port}, variables {variables.port}')
     stop.event.wait()
@@ -125,16 +127,6 @@ class ReverbServers(Role):
       ):
         return
       time.sleep(0.1)
-
-
-class Reader(Protocol):
-  """The learner's end of a queue."""
-
-  def batches(self) -> Iterator[list[types.Trajectory]]:
-    """Yields batches of whole trajectories for ever."""
-
-  def depth(self) -> float:
-    """Items waiting; NaN if unknown."""
 
 
 class LearnerRole(Role):
@@ -187,6 +179,8 @@ class LearnerRole(Role):
     )
     if checkpointer.newest() is None:
       start = parts.initial_snapshot()
+      if parts.config.runtime.init_from:
+        start = warm_start.take_over(parts.config, start)
     else:
       start = checkpointer.restore(parts.state_spec())
     self._status.set(
@@ -204,23 +198,20 @@ class LearnerRole(Role):
       parts.config.runtime,
       start,
       max_frames=parts.config.max_frames,
-      queue_depth=reader.depth,
+      source=reader,
       report=lambda what: self._status.set('running', what),
     )
 
   def _connect(
     self, parts: 'experiment.Experiment'
-  ) -> tuple['publisher.Variables', Reader]:
+  ) -> tuple['publisher.Variables', 'training.Source']:
     """Where parameters go, and where trajectories come from."""
-    from attn_agents.replay import queue, variables
+    from attn_agents.replay import sources, variables
 
+    run = run_directory.RunDirectory(self.place.logdir)
     return (
       variables.VariablePublisher(self.place.variables_address),
-      queue.QueueReader(
-        self.place.queue_address,
-        parts.trajectory_spec(),
-        parts.items_per_read,
-      ),
+      sources.make_reader(parts, self.place.queue_address, run.replay),
     )
 
   def _disconnect(self) -> None:

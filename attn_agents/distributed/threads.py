@@ -16,6 +16,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
+from attn_agents import run_directory, saved_runs
 from attn_agents.distributed import (
   evaluating,
   lifecycle,
@@ -27,7 +28,7 @@ from attn_agents.distributed import (
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.in_memory import queue, variables
+  from attn_agents.in_memory import sources, variables
   from attn_agents.learning import publisher, training
 
 
@@ -53,13 +54,13 @@ class OneProcess(roles.LearnerRole):
 
   def _connect(
     self, parts: 'experiment.Experiment'
-  ) -> tuple['publisher.Variables', roles.Reader]:
-    """Makes queue and parameter store, and starts the actors."""
-    from attn_agents.in_memory import queue, variables
+  ) -> tuple['publisher.Variables', 'training.Source']:
+    """Makes queue or replay and parameter store, and starts the actors."""
+    from attn_agents.in_memory import sources, variables
 
-    capacity = parts.config.queue.capacity_batches * parts.items_per_batch
-    trajectories = queue.TrajectoryQueue(
-      parts.trajectory_spec(), capacity, parts.items_per_read, self._stop
+    run = run_directory.RunDirectory(self.place.logdir)
+    source = sources.make_source(
+      parts, self._stop, run.replay, saved_runs.newest(run)
     )
     store = variables.VariableStore()
     for index in self.place.actors:
@@ -69,11 +70,11 @@ class OneProcess(roles.LearnerRole):
       self._other_statuses.append(status)
       threading.Thread(
         target=self._keep_alive,
-        args=(index, status, parts, trajectories, store),
+        args=(index, status, parts, source, store),
         name=f'actor-{index}',
         daemon=True,
       ).start()
-    return store, trajectories
+    return store, source
 
   def _make_training(self) -> 'training.Training':
     made = super()._make_training()
@@ -112,13 +113,13 @@ class OneProcess(roles.LearnerRole):
     index: int,
     status: lifecycle.StatusFile,
     parts: 'experiment.Experiment',
-    trajectories: 'queue.TrajectoryQueue',
+    source: 'sources.Source',
     store: 'variables.VariableStore',
   ) -> None:
     """An actor's thread: its lives, one after another."""
 
     def live(incarnation: int) -> str | None:
-      return self._live(index, incarnation, parts, trajectories, store)
+      return self._live(index, incarnation, parts, source, store)
 
     try:
       restarts.keep_alive(
@@ -133,7 +134,7 @@ class OneProcess(roles.LearnerRole):
     index: int,
     incarnation: int,
     parts: 'experiment.Experiment',
-    trajectories: 'queue.TrajectoryQueue',
+    source: 'sources.Source',
     store: 'variables.VariableStore',
   ) -> str | None:
     """One life; see `restarts.keep_alive`."""
@@ -144,8 +145,11 @@ class OneProcess(roles.LearnerRole):
     try:
       playing.play(
         self.place, parts, index, incarnation, status, store.reader(),
-        trajectories, should_stop=self._stop,
-        keep_on_device=jax.default_backend() != 'cpu',
+        source.sink(), should_stop=self._stop,
+        # A replay is larger than a device's memory.
+        keep_on_device=(
+          jax.default_backend() != 'cpu' and not parts.config.learning.replay
+        ),
       )  # fmt: skip
     except Exception as error:
       traceback.print_exc()

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from attn_agents import experiment, types
 from attn_agents.learning import checkpoint, counters
-from configs import schema
+from configs import errors, schema
 
 
 class Restored(NamedTuple):
@@ -31,13 +31,17 @@ def restore(
     step: from `saved_runs.find`.
 
   Raises:
-    ValueError: its arrays are not those of the config's agent.
+    ConfigError: its arrays are not those of the config's agent.
   """
   checkpointer = checkpoint.Checkpointer(directory)
   try:
     snapshot = checkpointer.restore(
       experiment.Experiment(config).state_spec(), step
     )
+  except ValueError as error:
+    raise errors.ConfigError(
+      f'--checkpoint={step}: not of the agent that config.json says: {error}'
+    ) from error
   finally:
     checkpointer.close()
   return Restored(snapshot.state.params, snapshot.counters)

@@ -78,14 +78,64 @@ def play(
     StoppedError: `should_stop()` before the last game ended.
   """
   quota = quotas(num_episodes, environment.num_envs)
-  played: list[list[Episode]] = [[] for _ in quota]
+
+  def wants(env: int, games: list[Episode]) -> bool:
+    return len(games) < quota[env]
+
+  return _play(environment, policy, wants, report, should_stop)
+
+
+def play_steps(
+  environment: base.Environment,
+  policy: Policy,
+  agent_steps: int,
+  *,
+  report: Callable[[Episode], None] = lambda episode: None,
+  should_stop: Callable[[], bool] = lambda: False,
+) -> list[Episode]:
+  """Plays for so many steps, and the games begun by then to their end.
+
+  As DQN is scored, but for that end: there, the last games are dropped, which
+  favours short ones.
+
+  Args:
+    environment: see `play`.
+    policy: see `play`.
+    agent_steps: of all environments together, at least.
+    report: see `play`.
+    should_stop: see `play`.
+
+  Returns:
+    See `play`; at least one game of each environment.
+
+  Raises:
+    StoppedError: see `play`.
+  """
+  share = agent_steps / environment.num_envs
+
+  def wants(env: int, games: list[Episode]) -> bool:
+    del env
+    return sum(game.agent_steps for game in games) < share
+
+  return _play(environment, policy, wants, report, should_stop)
+
+
+def _play(
+  environment: base.Environment,
+  policy: Policy,
+  wants: Callable[[int, list[Episode]], bool],
+  report: Callable[[Episode], None],
+  should_stop: Callable[[], bool],
+) -> list[Episode]:
+  """Plays until no environment, given its games so far, wants another."""
+  played: list[list[Episode]] = [[] for _ in range(environment.num_envs)]
   timestep = environment.reset().timestep
-  while any(len(games) < q for games, q in zip(played, quota, strict=True)):
+  while any(wants(env, games) for env, games in enumerate(played)):
     if should_stop():
       raise StoppedError
     timestep, game_end = environment.step(policy.act(timestep))
     for i in np.flatnonzero(~np.isnan(game_end.game_return)):
-      if len(played[i]) < quota[i]:
+      if wants(i, played[i]):
         episode = Episode(
           environment=int(i),
           game=len(played[i]),

@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
 from attn_agents.acting import actor
 from attn_agents.environments import factory, seeding
@@ -22,6 +23,8 @@ class Plan:
 
   Attributes:
     num_episodes: whole games.
+    agent_steps: at least so many steps in place of a number of games; 0 for
+      games.
     num_envs: environments that play them side by side; each plays its share.
     num_threads: of the emulators.
     protocol: see `protocols.apply`.
@@ -30,6 +33,7 @@ class Plan:
   """
 
   num_episodes: int = 200
+  agent_steps: int = 0
   num_envs: int = 16
   num_threads: int = 1
   protocol: str = 'noop'
@@ -45,15 +49,23 @@ class Plan:
 class Evaluator:
   """Scores parameters of one agent on one game, as often as asked."""
 
-  def __init__(self, config: schema.Config, plan: Plan):
+  def __init__(
+    self,
+    config: schema.Config,
+    plan: Plan,
+    agent: agent_lib.Agent | None = None,
+  ):
     """Starts nothing.
 
     Args:
       config: of the run, with the game to be played in it.
       plan: how to score.
+      agent: who plays, with parameters like those of the config's agent; None
+        for that one.
     """
     self.environment = protocols.apply(config.environment, plan.protocol)
     self.plan = plan
+    self._agent = agent
     self._parts = experiment.Experiment(
       dataclasses.replace(config, environment=self.environment)
     )
@@ -65,11 +77,16 @@ class Evaluator:
 
   @functools.cached_property
   def _compiled(self) -> actor.Policy:
+    agent: actor.Agent = self._agent or self._parts.agent
     if self.plan.policy == 'greedy':
-      return actor.Policy(
-        policies.Greedy(self._parts.agent), self._parts.unravel()
-      )
-    return self._parts.policy
+      return actor.Policy(policies.Greedy(agent), self._parts.unravel())
+    return actor.Policy(self._parts.chooses(agent), self._parts.unravel())
+
+  def _variables(self, params: types.Nest) -> types.Nest:
+    """What the policy computes with."""
+    if self.plan.policy == 'greedy':
+      return params
+    return self._parts.evaluation_variables(params)
 
   def evaluate(
     self,
@@ -78,7 +95,7 @@ class Evaluator:
     report: Callable[[episodes.Episode], None] = lambda episode: None,
     should_stop: Callable[[], bool] = lambda: False,
   ) -> list[episodes.Episode]:
-    """Plays `plan.num_episodes` games; the same every time it is called.
+    """Plays what the plan says; the same every time it is called.
 
     Args:
       params: of the agent; not looked at by the random policy.
@@ -94,8 +111,14 @@ class Evaluator:
       plan.num_threads, evaluation=True,
     )  # fmt: skip
     try:
+      policy = self._policy(params)
+      if plan.agent_steps:
+        return episodes.play_steps(
+          environment, policy, plan.agent_steps,
+          report=report, should_stop=should_stop,
+        )  # fmt: skip
       return episodes.play(
-        environment, self._policy(params), plan.num_episodes,
+        environment, policy, plan.num_episodes,
         report=report, should_stop=should_stop,
       )  # fmt: skip
     finally:
@@ -108,7 +131,10 @@ class Evaluator:
         self.num_actions, plan.num_envs, plan.seeds.policy
       )
     return policies.AgentPolicy(
-      self._compiled, params, plan.num_envs, plan.seeds.policy
+      self._compiled,
+      self._variables(params),
+      plan.num_envs,
+      plan.seeds.policy,
     )
 
   def facts(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Follower:
     checkpointer = checkpoint.Checkpointer(self._run.checkpoints)
     try:
       return checkpointer.restore(self._spec, steps[-1])
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, KeyError, ValueError):
       if steps[-1] in saved_runs.steps(self._run.checkpoints):
         raise
       # Training has removed it meanwhile; there are newer ones.

@@ -71,6 +71,17 @@ class TrajectoryQueue:
     while True:
       yield [self._take() for _ in range(self._num_items)]
 
+  def sink(self) -> 'TrajectoryQueue':
+    """Where any actor's unrolls go."""
+    return self
+
+  def stats(self) -> dict[str, float]:
+    """See `training.Source`."""
+    return {'queue_depth': self.depth()}
+
+  def save(self, learner_steps: int, at_end: bool) -> None:
+    """Nothing: what waits here is as good as never played."""
+
   def depth(self) -> float:
     """Items waiting in the queue."""
     return len(self._items)

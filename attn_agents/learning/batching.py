@@ -1,4 +1,4 @@
-"""Puts trajectories of several actors into one batch, and splits it again."""
+"""Puts what actors played into one batch, and splits it over devices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,9 +14,11 @@ class BatchInfo(NamedTuple):
   """What the host keeps of a batch once its arrays are on the devices.
 
   Attributes:
-    agent_steps: environment steps in it, auto-reset rows not counted.
-    versions: int64 [M], parameter version of each of its M trajectories.
-    game_returns: float32 [G], unclipped, of the games that ended in it.
+    agent_steps: environment steps in it, auto-reset rows not counted; of a
+      batch from replay, those that actors have reported since the one before.
+    versions: int64 [M], parameter version of each of its M trajectories, or
+      reports.
+    game_returns: float32 [G], unclipped, of the games that ended in them.
     game_lengths: int32 [G], agent steps.
     actor_seconds: float64 [4], sums of the actors' env, inference, queue and
       total seconds.
@@ -56,15 +58,29 @@ def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
 
 def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
   """Counts what is in a batch."""
-  reports = [t.report for t in trajectories]
+  steps = sum(
+    types.num_agent_steps(t.unroll.timestep.step_type) for t in trajectories
+  )
+  return _describe([t.report for t in trajectories], steps)
+
+
+def describe_reports(reports: Sequence[types.ReplayReport]) -> BatchInfo:
+  """Counts what actors have reported beside a replay; there may be nothing."""
+  return _describe(
+    [r.report for r in reports], sum(int(r.agent_steps) for r in reports)
+  )
+
+
+def _describe(
+  reports: Sequence[types.ActorReport], agent_steps: int
+) -> BatchInfo:
   ends = [r.game_end for r in reports]
-  returns = np.concatenate([e.game_return.ravel() for e in ends])
-  lengths = np.concatenate([e.game_length.ravel() for e in ends])
+  nothing = [np.zeros(0)]
+  returns = np.concatenate([e.game_return.ravel() for e in ends] or nothing)
+  lengths = np.concatenate([e.game_length.ravel() for e in ends] or nothing)
   ended = lengths > 0
   return BatchInfo(
-    agent_steps=sum(
-      types.num_agent_steps(t.unroll.timestep.step_type) for t in trajectories
-    ),
+    agent_steps=agent_steps,
     versions=np.array([r.params_version for r in reports], np.int64),
     game_returns=returns[ended],
     game_lengths=lengths[ended],
@@ -74,7 +90,7 @@ def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
           r.env_seconds, r.inference_seconds, r.queue_seconds, r.total_seconds,
         )
         for r in reports
-      ],
+      ] or np.zeros((1, 4)),
       axis=0,
       dtype=np.float64,
     ),
@@ -97,16 +113,10 @@ def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:
   Raises:
     ValueError: D does not divide B.
   """
-  batch_size = unroll.action.shape[1]
-  if batch_size % num_devices:
-    raise ValueError(
-      f'A batch of {batch_size} cannot be split evenly over {num_devices} '
-      'devices.'
-    )
-  split = (num_devices, batch_size // num_devices)
+  split = _split(unroll.action.shape[1], num_devices)
 
   def split_time_major(x: types.Array) -> types.Array:
-    return x.reshape(x.shape[0], *split, *x.shape[2:]).swapaxes(0, 1)
+    return _split_time_major(x, split)
 
   def split_batch_major(x: types.Array) -> types.Array:
     return x.reshape(*split, *x.shape[1:])
@@ -117,3 +127,41 @@ def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:
     behaviour_logits=split_time_major(unroll.behaviour_logits),
     agent_state=jax.tree.map(split_batch_major, unroll.agent_state),
   )
+
+
+def shard_replay(
+  batch: types.ReplayBatch, num_devices: int
+) -> types.ReplayBatch:
+  """Splits a batch from replay evenly over devices.
+
+  Args:
+    batch: NumPy arrays [T + 1, B, ...] and [T, B].
+    num_devices: D, which divides B.
+
+  Returns:
+    The same as `shard`; every device is told all of `new_steps`, int32 [D].
+
+  Raises:
+    ValueError: D does not divide B.
+  """
+  split = _split(batch.action.shape[1], num_devices)
+  return types.ReplayBatch(
+    timestep=jax.tree.map(
+      lambda x: _split_time_major(x, split), batch.timestep
+    ),
+    action=_split_time_major(batch.action, split),
+    new_steps=np.full(num_devices, batch.new_steps, np.int32),
+  )
+
+
+def _split(batch_size: int, num_devices: int) -> tuple[int, int]:
+  if batch_size % num_devices:
+    raise ValueError(
+      f'A batch of {batch_size} cannot be split evenly over {num_devices} '
+      'devices.'
+    )
+  return num_devices, batch_size // num_devices
+
+
+def _split_time_major(x: types.Array, split: tuple[int, int]) -> types.Array:
+  return x.reshape(x.shape[0], *split, *x.shape[2:]).swapaxes(0, 1)

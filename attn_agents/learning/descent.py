@@ -6,15 +6,17 @@ the loss is to be a mean, the sum is divided by the number of transitions on
 all devices.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import optax
 from jax import flatten_util
 
 from attn_agents import types
-from attn_agents.learning import optimizers, train_state
+from attn_agents.learning import optimizers, schedules, train_state
 from attn_agents.losses import transitions
-from configs import schema
+from configs import q_learning, schema
 
 Metrics = dict[str, types.Array]
 
@@ -63,9 +65,7 @@ class Descent:
     """
     grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
     hyperparams = state.hyperparams
-    learning_rate = hyperparams.learning_rate * self.remaining(
-      state.agent_steps
-    )
+    learning_rate = self._learning_rate(state)
     grad_norm = optax.global_norm(grads)
     finite = jnp.isfinite(grad_norm)
     good = finite & (metrics['num_transitions'] > 0)
@@ -91,6 +91,12 @@ class Descent:
     )
     return state._replace(params=params, opt_state=opt_state), metrics
 
+  def _learning_rate(self, state: train_state.TrainState) -> jax.Array:
+    start, learning = state.hyperparams.learning_rate, self._config.learning
+    if isinstance(learning, q_learning.QLearningConfig):
+      return schedules.learning_rate(start, state.agent_steps, learning)
+    return start * self.remaining(state.agent_steps)
+
   def _reduce(
     self, grads: types.Nest, metrics: Metrics
   ) -> tuple[types.Nest, Metrics]:
@@ -103,6 +109,16 @@ class Descent:
       name: value / count if name in losses else value
       for name, value in metrics.items()
     }
+
+
+def mean(metrics: Sequence[Metrics]) -> Metrics:
+  """Of the metrics of several steps, at least one."""
+  return metrics[0] if len(metrics) == 1 else _mean(tuple(metrics))
+
+
+@jax.jit
+def _mean(metrics: tuple[Metrics, ...]) -> Metrics:
+  return jax.tree.map(lambda *x: sum(x) / len(x), *metrics)
 
 
 def _sum_over_devices(

@@ -2,12 +2,26 @@
 
 import queue
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import jax
 
 from attn_agents import types
 from attn_agents.learning import batching, placement
+
+# What was read, and the number of devices, to a batch split over them and what
+# the host keeps of it.
+Assemble = Callable[[Any, int], tuple[types.Batch, batching.BatchInfo]]
+
+
+def join_trajectories(
+  trajectories: Sequence[types.Trajectory], num_devices: int
+) -> tuple[types.Unroll, batching.BatchInfo]:
+  """The batch of all these trajectories, [D, T + 1, B / D, ...]."""
+  info = batching.describe(trajectories)
+  unroll = batching.shard(batching.concatenate(trajectories), num_devices)
+  return unroll, info
 
 
 class Feeder:
@@ -19,18 +33,21 @@ class Feeder:
 
   def __init__(
     self,
-    batches: Iterable[Sequence[types.Trajectory]],
+    batches: Iterable[Any],
     devices: Sequence[jax.Device],
     prefetch: int,
+    assemble: Assemble = join_trajectories,
   ):
     """Starts reading.
 
     Args:
-      batches: an endless source of batches of trajectories.
+      batches: an endless source.
       devices: each batch is split evenly over them.
       prefetch: batches kept ready.
+      assemble: makes what the source yields into a batch.
     """
     self._batches = batches
+    self._assemble = assemble
     self._num_devices = len(devices)
     self._to_devices = placement.sharder(devices)
     self._ready: queue.SimpleQueue = queue.SimpleQueue()
@@ -42,11 +59,11 @@ class Feeder:
 
   def get(
     self, timeout: float
-  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+  ) -> tuple[types.Batch, batching.BatchInfo] | None:
     """The next batch, or None if there is none for `timeout` seconds.
 
     Returns:
-      The unroll, sharded [D, T + 1, B / D, ...], and its description.
+      The batch, sharded [D, T + 1, B / D, ...], and its description.
 
     Raises:
       RuntimeError: the source failed; the cause is chained.
@@ -66,13 +83,9 @@ class Feeder:
     batches = iter(self._batches)
     try:
       while self._room.acquire():
-        trajectories = next(batches)
-        info = batching.describe(trajectories)
-        unroll = batching.shard(
-          batching.concatenate(trajectories), self._num_devices
-        )
-        self._ready.put((self._to_devices(unroll), info))
+        batch, info = self._assemble(next(batches), self._num_devices)
+        self._ready.put((self._to_devices(batch), info))
     except StopIteration:
-      self._error = EOFError('the source of trajectories has ended')
+      self._error = EOFError('the source of batches has ended')
     except BaseException as error:
       self._error = error

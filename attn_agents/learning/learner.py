@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -36,25 +36,35 @@ class Learner:
     action_repeat: int,
     publish_every_updates: int = 1,
     synchronous: bool = False,
+    to_publish: Callable[
+      [types.Nest, types.Array], types.Nest
+    ] = lambda params, _: params,
   ):
     """Puts the state on the devices and publishes its parameters.
 
     Args:
       update_fn: from `update.make_update` for the same devices.
       start: where to begin, new or restored.
-      variables: takes flat float32 [P] parameters and their version, which is
+      variables: takes flat float32 [P] variables and their version, which is
         the number of learner steps that made them.
       devices: D local devices.
       action_repeat: frames per agent step.
       publish_every_updates: updates between two publications.
       synchronous: refuse unrolls made by other than the newest parameters.
+      to_publish: from parameters and the agent steps so far, int32 [], to what
+        actors are sent.
     """
     self._update = update_fn
     self._variables = variables
     self._action_repeat = action_repeat
     self._publish_every = publish_every_updates
     self._synchronous = synchronous
-    self._flatten = jax.jit(_flatten_first_device)
+
+    def flatten(params: types.Nest, agent_steps: jax.Array) -> jax.Array:
+      first = jax.tree.map(lambda x: x[0], params)
+      return flatten_util.ravel_pytree(to_publish(first, agent_steps))[0]
+
+    self._flatten = jax.jit(flatten)
     self._state = train_state.replicate(start.state, devices)
     self._last_metrics: update.Metrics | None = None
     self._started = time.monotonic() - start.counters.wall_time
@@ -69,7 +79,7 @@ class Learner:
     )
 
   def step(
-    self, unroll: types.Unroll, info: batching.BatchInfo
+    self, batch: types.Batch, info: batching.BatchInfo
   ) -> tuple[update.Metrics, np.ndarray]:
     """One update.
 
@@ -77,7 +87,7 @@ class Learner:
     the update *before* this one has finished; if synchronous, this one.
 
     Args:
-      unroll: [D, T + 1, B / D, ...] on the devices.
+      batch: [D, T + 1, B / D, ...] on the devices.
       info: its description.
 
     Returns:
@@ -93,7 +103,7 @@ class Learner:
         f'update {self._counters.learner_steps} was given unrolls made by the '
         f'parameters of versions {sorted({*info.versions.tolist()})}'
       )
-    self._state, metrics = self._update(self._state, unroll)
+    self._state, metrics = self._update(self._state, batch)
     steps = self._counters.agent_steps + info.agent_steps
     self._counters = dataclasses.replace(
       self._counters,
@@ -132,9 +142,6 @@ class Learner:
   def _publish(self) -> None:
     # A copy made before the next update donates the parameters.
     first = jax.tree.map(lambda x: x.addressable_data(0), self._state.params)
-    self._variables.publish(self._flatten(first), self._counters.learner_steps)
-
-
-def _flatten_first_device(params: types.Nest) -> jax.Array:
-  """Parameters with a leading device axis of 1 as one flat vector [P]."""
-  return flatten_util.ravel_pytree(jax.tree.map(lambda x: x[0], params))[0]
+    counters = self._counters
+    values = self._flatten(first, np.int32(counters.agent_steps))
+    self._variables.publish(values, counters.learner_steps)

@@ -34,6 +34,9 @@ COLUMNS = (
   'rho_mean',
   'approx_kl',
   'ratio_clip_fraction',
+  'epsilon',
+  'q_mean',
+  'td_error',
   'learning_rate',
   'grad_norm',
   'clip_fraction',
@@ -41,6 +44,8 @@ COLUMNS = (
   'policy_lag_mean',
   'policy_lag_max',
   'queue_depth',
+  'replay_size',
+  'samples_per_insert',
   'learner_wait_share',
   'learner_update_share',
   'actor_env_share',
@@ -52,10 +57,12 @@ _UPDATE_METRICS = {
   name: name
   for name in (
     'loss', 'pg_loss', 'baseline_loss', 'entropy', 'baseline_mean',
-    'rho_mean', 'approx_kl', 'ratio_clip_fraction', 'learning_rate',
-    'grad_norm', 'nonfinite',
+    'rho_mean', 'approx_kl', 'ratio_clip_fraction', 'epsilon', 'q_mean',
+    'td_error', 'learning_rate', 'grad_norm', 'nonfinite',
   )
 } | {'clip_fraction': 'clipped'}  # fmt: skip
+# About the queue, or about the replay.
+SOURCE_COLUMNS = ('queue_depth', 'replay_size', 'samples_per_insert')
 # Episode statistics are over this many games, so that a row is never empty
 # between two rare ends of games.
 _RECENT_GAMES = 100
@@ -100,7 +107,7 @@ class Window:
     counters: counters_lib.Counters,
     frames_before: int,
     seconds: float,
-    queue_depth: float,
+    waiting: Mapping[str, float],
   ) -> Row:
     """Returns the row of the last `seconds` and starts the next window.
 
@@ -108,7 +115,7 @@ class Window:
       counters: totals by now.
       frames_before: frames at the window's start.
       seconds: its length.
-      queue_depth: items in the queue by now.
+      waiting: columns about where batches come from, as they are by now.
     """
     row: Row = {
       'wall_time': counters.wall_time,
@@ -119,7 +126,7 @@ class Window:
       'episodes': counters.games,
       'episode_return_mean': _mean(self.recent_returns),
       'episode_length_mean': _mean(self.recent_lengths),
-      'queue_depth': queue_depth,
+      **{name: waiting.get(name, math.nan) for name in SOURCE_COLUMNS},
       'learner_wait_share': self._wait_seconds / max(seconds, 1e-9),
       'learner_update_share': self._update_seconds / max(seconds, 1e-9),
     }

@@ -8,6 +8,13 @@ epsilon is inside the square root, and the learning rate is inside the momentum:
     mom <- momentum mom + learning_rate g / sqrt(ms + epsilon)
     params <- params - mom
 
+The centred form, of DQN's and DARQN's Lua code, divides by the deviation:
+
+    mean <- decay mean + (1 - decay) g
+    params <- params - learning_rate g / sqrt(ms - mean^2 + epsilon)
+
+with both means from 0.
+
 Adam, at step t = 1, 2, ...: the bias corrections are in the learning rate, so
 that epsilon is added to the uncorrected root (the "epsilon hat" of Kingma & Ba
 2015, end of section 2):
@@ -35,7 +42,7 @@ _CLIPS = {'global_norm': optax.clip_by_global_norm, 'value': optax.clip}
 def make_optimizer(
   config: schema.OptimizerConfig,
 ) -> optax.GradientTransformationExtraArgs:
-  """Makes the clipped RMSProp of S3TA A.2 and baselines' A2C, or PPO2's Adam.
+  """Makes a clipped RMSProp or Adam of the kinds above.
 
   `learning_rate`, `epsilon` and `clip_threshold` are float32 [] arrays in the
   state (see `set_hyperparams`), so that changing them never recompiles. Decays,
@@ -77,12 +84,14 @@ def make_optimizer(
 def _rmsprop(
   config: schema.OptimizerConfig, learning_rate: float, epsilon: float
 ) -> optax.GradientTransformation:
+  centred = config.name == 'centred_rmsprop'
   return optax.rmsprop(
     learning_rate,
     decay=config.decay,
     eps=epsilon,
-    initial_scale=1.0,
+    initial_scale=0.0 if centred else 1.0,
     eps_in_sqrt=True,
+    centered=centred,
     # None spares the memory of a momentum that is always 0.
     momentum=config.momentum or None,
   )
@@ -111,7 +120,11 @@ def _adam(
   )
 
 
-_SCALINGS = {'rmsprop': _rmsprop, 'adam': _adam}
+_SCALINGS = {
+  'rmsprop': _rmsprop,
+  'centred_rmsprop': _rmsprop,
+  'adam': _adam,
+}
 
 
 def set_hyperparams(

@@ -133,9 +133,6 @@ def make_update(
     out_axes=(0, None),
     donate_argnums=0,
   )
-  mean = jax.jit(
-    lambda metrics: jax.tree.map(lambda *x: sum(x) / len(x), *metrics)
-  )
 
   def update(
     state: train_state.TrainState, unroll: types.Unroll
@@ -147,7 +144,7 @@ def make_update(
         state, sequences, order, agent_steps, np.int32(index)
       )
       metrics.append(step_metrics)
-    return state, mean(metrics)
+    return state, descent.mean(metrics)
 
   return update
 

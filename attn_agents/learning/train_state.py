@@ -10,7 +10,7 @@ import optax
 
 from attn_agents import types
 from attn_agents.learning import optimizers
-from configs import schema
+from configs import algorithms, schema
 
 # Of the devices. Newer JAX puts its name into the layout of arrays, and
 # compiles anew for another name.
@@ -19,6 +19,9 @@ AXIS = 'devices'
 
 class Agent(Protocol):
   """What learning needs of an agent; `attn_agents.agent.Agent` has it."""
+
+  def initial_state(self, batch_size: int) -> types.AgentState:
+    """The state before the first row of B episodes."""
 
   def initial_params(self, key: types.Array) -> types.Nest:
     """Returns fresh parameters."""
@@ -29,6 +32,7 @@ class Agent(Protocol):
     timestep: types.TimeStep,
     action: types.Array,
     agent_state: types.AgentState,
+    key: types.Array | None = None,
   ) -> types.NetworkOutput:
     """The network's output on rows [L, B], with actions [L - 1, B] between."""
 
@@ -50,11 +54,13 @@ class TrainState(NamedTuple):
     opt_state: of `optimizers.make_optimizer`. Its own copy of the
       hyperparameters is overwritten from `hyperparams` at every step.
     hyperparams: `Hyperparameters`, before annealing.
-    agent_steps: int32 [], valid transitions in those batches; what annealed
-      quantities follow. Enough for 8.6e9 frames.
+    agent_steps: int32 [], what annealed quantities follow: valid transitions in
+      those batches or, from replay, steps that actors have reported. Enough for
+      8.6e9 frames.
     learner_steps: int32 [], batches consumed, those skipped included. Random
       numbers of an update are drawn from the run's seed and this number, so
       that a continued run makes the very same updates.
+    target_params: of Q-learning's target network; () elsewhere.
   """
 
   params: types.Nest
@@ -62,6 +68,7 @@ class TrainState(NamedTuple):
   hyperparams: Hyperparameters
   agent_steps: types.Array
   learner_steps: types.Array
+  target_params: types.Nest = ()
 
 
 def init_state(
@@ -75,17 +82,24 @@ def init_state(
     key: JAX PRNG key.
   """
   params = agent.initial_params(key)
+  learning = config.learning
+  entropy_cost = (
+    learning.entropy_cost
+    if isinstance(learning, algorithms.ActorCriticConfig)
+    else 0.0
+  )
   return TrainState(
     params=params,
     opt_state=optimizers.make_optimizer(config.optimizer).init(params),
     hyperparams=Hyperparameters(
       learning_rate=jnp.float32(config.optimizer.learning_rate),
-      entropy_cost=jnp.float32(config.learning.entropy_cost),
+      entropy_cost=jnp.float32(entropy_cost),
       epsilon=jnp.float32(config.optimizer.epsilon),
       clip_threshold=jnp.float32(config.optimizer.clip_threshold),
     ),
     agent_steps=jnp.int32(0),
     learner_steps=jnp.int32(0),
+    target_params=params if learning.replay else (),
   )
 
 

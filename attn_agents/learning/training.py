@@ -4,8 +4,8 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
 
 from attn_agents import types
 from attn_agents.learning import (
@@ -35,12 +35,25 @@ class DivergedError(RuntimeError):
 
 
 class Feeder(Protocol):
-  """Where batches come from."""
+  """Brings batches."""
 
   def get(
     self, timeout: float
-  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+  ) -> tuple[types.Batch, batching.BatchInfo] | None:
     """The next batch, None if there is none in time."""
+
+
+class Source(Protocol):
+  """The learner's end of a queue, or of a replay."""
+
+  def batches(self) -> Iterator[Any]:
+    """Yields what a feeder makes batches of, for ever."""
+
+  def stats(self) -> Mapping[str, float]:
+    """Values of `metrics.SOURCE_COLUMNS`, as far as there are any."""
+
+  def save(self, learner_steps: int, at_end: bool) -> None:
+    """Keeps beside a checkpoint of that step what lies there, if anything."""
 
 
 class Training:
@@ -62,7 +75,7 @@ class Training:
     start: checkpoint.Snapshot,
     *,
     max_frames: int,
-    queue_depth: Callable[[], float],
+    source: Source,
     report: Callable[[str], None],
   ):
     """Joins the parts; `report` is told in words what is going on."""
@@ -72,7 +85,7 @@ class Training:
     self._checkpointer = checkpointer
     self._runtime = runtime
     self._max_frames = max_frames
-    self._queue_depth = queue_depth
+    self._source = source
     self._report = report
     self._window = metrics.Window(start.recent_returns, start.recent_lengths)
     self._nonfinite_rows = 0
@@ -101,14 +114,15 @@ class Training:
       self._writer.close()
       raise
     self._report('saving')
-    self.save()
+    self.save(at_end=True)
     self._writer.close()
     return self._finished()
 
-  def save(self) -> None:
-    """Saves the state as it is now."""
+  def save(self, at_end: bool = False) -> None:
+    """Saves the state as it is now, and then what updates are made from."""
     self._take_snapshot()
     self.save_latest()
+    self._source.save(self.latest.counters.learner_steps, at_end)
 
   def save_latest(self) -> None:
     """Saves the newest state known on the host; any thread may call this."""
@@ -163,12 +177,21 @@ class Training:
 
   def _next_batch(
     self, should_stop: Callable[[], bool]
-  ) -> tuple[types.Unroll, batching.BatchInfo] | None:
+  ) -> tuple[types.Batch, batching.BatchInfo] | None:
     deadline = time.monotonic() + self._runtime.stall_seconds
+    filled, told = 0.0, 0.0
     while not should_stop():
       batch = self._feeder.get(timeout=_POLL_SECONDS)
       if batch is not None:
         return batch
+      size = self._source.stats().get('replay_size', 0.0)
+      if size > filled:
+        # Before the first batch a replay is filled, however long that takes.
+        now = time.monotonic()
+        filled, deadline = size, now + self._runtime.stall_seconds
+        if now - told >= self._runtime.log_every_seconds:
+          self._report(f'{size:,.0f} transitions in the replay')
+          told = now
       # Actors that wait for parameters would wait for ever.
       self._learner.check()
       if time.monotonic() > deadline:
@@ -185,7 +208,7 @@ class Training:
 
   def _write_row(self, frames_before: int, seconds: float) -> None:
     row = self._window.close(
-      self._learner.counters, frames_before, seconds, self._queue_depth()
+      self._learner.counters, frames_before, seconds, self._source.stats()
     )
     self._writer.write(row)
     all_bad = not math.isnan(row['nonfinite']) and row['nonfinite'] == 1.0

@@ -5,20 +5,21 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import descent, ppo_update, train_state
+from attn_agents.learning import descent, ppo_update, q_update, train_state
 from attn_agents.losses import a2c, vtrace
-from configs import algorithms, schema
+from configs import algorithms, q_learning, schema
 
 Metrics = descent.Metrics
 Update = Callable[
-  [train_state.TrainState, types.Unroll],
+  [train_state.TrainState, types.Batch],
   tuple[train_state.TrainState, Metrics],
 ]
 
 
-# The algorithms that take one step per batch: loss(outputs, unroll, config,
+# The algorithms whose steps are on whole batches: loss(outputs, unroll, config,
 # entropy_cost) -> (sum over transitions, metrics).
 _LOSSES: dict[type, Callable[..., Any]] = {
   algorithms.VTraceConfig: vtrace.vtrace_loss,
@@ -38,11 +39,13 @@ def make_update(
     devices: D devices; a batch is split evenly over them (`batching.shard`).
 
   Returns:
-    `update(state, unroll) -> (state, metrics)`. The state, as
+    `update(state, batch) -> (state, metrics)`. The state, as
     `train_state.replicate` makes it, is donated: the one passed in must not be
-    used again. The unroll is as `batching.shard` makes it. The metrics are
+    used again. The batch is as `batching.shard` makes it, or, from replay,
+    `batching.shard_replay`. The metrics are
     float32 [], without a device axis and over the whole batch: those of the
-    loss, and those of `descent.Descent.step`.
+    loss, and those of `descent.Descent.step`; means, if the algorithm takes
+    several steps on a batch.
 
   Raises:
     ValueError: the config names an unknown optimiser or clip.
@@ -50,10 +53,17 @@ def make_update(
   """
   if isinstance(config.learning, algorithms.PPOConfig):
     return ppo_update.make_update(agent, config, config.learning, devices)
+  if isinstance(config.learning, q_learning.QLearningConfig):
+    return q_update.make_update(agent, config, config.learning, devices)
   loss = _LOSSES.get(type(config.learning))
   if loss is None:
     raise TypeError(f'no update is made from {config.learning!r}')
   descend = descent.Descent(config)
+  num_epochs = (
+    config.learning.num_epochs
+    if isinstance(config.learning, algorithms.VTraceConfig)
+    else 1
+  )
 
   def loss_fn(
     params: types.Nest, unroll: types.Unroll, entropy_cost: jax.Array
@@ -63,26 +73,39 @@ def make_update(
     )
     return loss(outputs, unroll, config.learning, entropy_cost)
 
-  def update(
-    state: train_state.TrainState, unroll: types.Unroll
+  def step(
+    state: train_state.TrainState, unroll: types.Unroll, epoch: jax.Array
   ) -> tuple[train_state.TrainState, Metrics]:
     grads, metrics = jax.grad(loss_fn, has_aux=True)(
       state.params, unroll, state.hyperparams.entropy_cost
     )
     state, metrics = descend.step(state, grads, metrics)
     agent_steps = metrics['num_transitions'].astype(jnp.int32)
+    is_last = (epoch == num_epochs - 1).astype(jnp.int32)
     return (
       state._replace(
-        agent_steps=state.agent_steps + agent_steps,
-        learner_steps=state.learner_steps + 1,
+        agent_steps=state.agent_steps + is_last * agent_steps,
+        learner_steps=state.learner_steps + is_last,
       ),
       metrics,
     )
 
-  return jax.pmap(
-    update,
+  step_all = jax.pmap(
+    step,
     axis_name=train_state.AXIS,
     devices=devices,
-    donate_argnums=0,
+    in_axes=(0, 0, None),
     out_axes=(0, None),
+    donate_argnums=0,
   )
+
+  def update(
+    state: train_state.TrainState, unroll: types.Unroll
+  ) -> tuple[train_state.TrainState, Metrics]:
+    metrics = []
+    for epoch in range(num_epochs):
+      state, step_metrics = step_all(state, unroll, np.int32(epoch))
+      metrics.append(step_metrics)
+    return state, descent.mean(metrics)
+
+  return update

@@ -12,7 +12,10 @@ import jax.numpy as jnp
 
 
 def attend(
-  queries: jax.Array, features: jax.Array, basis: jax.Array
+  queries: jax.Array,
+  features: jax.Array,
+  basis: jax.Array,
+  threshold: float = 0.0,
 ) -> tuple[jax.Array, jax.Array]:
   """Attends over cells: softmax(q . K) V, without scaling (S3TA Eqs. 3-5).
 
@@ -21,6 +24,7 @@ def attend(
     features: float32 [B, cells, channels], O; its first key_channels are O_K,
       the others O_V.
     basis: float32 [cells, basis_channels], S.
+    threshold: see `harden`; 0 leaves attention as it is.
 
   Returns:
     answers: float32 [B, heads, channels - key_channels + basis_channels].
@@ -31,7 +35,7 @@ def attend(
   what, where = jnp.split(queries, [key_channels], axis=-1)
   logits = jnp.einsum('bqk,bsk->bqs', what, keys)
   logits += jnp.einsum('bqp,sp->bqs', where, basis)
-  attention = jax.nn.softmax(logits, axis=-1)
+  attention = harden(jax.nn.softmax(logits, axis=-1), threshold)
   return _answer(attention, values, basis), attention
 
 
@@ -40,6 +44,7 @@ def attend_by_norm(
   basis: jax.Array,
   key_channels: int,
   norm_includes_basis: bool,
+  threshold: float = 0.0,
 ) -> tuple[jax.Array, jax.Array]:
   """Attends to where keys are large: softmax(|K|_2) V, one map (S3TA 4.4).
 
@@ -49,6 +54,7 @@ def attend_by_norm(
     key_channels: how many of the features' first channels are keys.
     norm_includes_basis: take the norm of [O_K, S] instead of O_K. A norm of 0
       passes no gradient.
+    threshold: as for `attend`.
 
   Returns:
     answers and attention as `attend`, with heads = 1.
@@ -61,8 +67,26 @@ def attend_by_norm(
   # that out of the product in the backward pass.
   safe = jnp.where(squares > 0.0, squares, 1.0)
   logits = jnp.where(squares > 0.0, jnp.sqrt(safe), 0.0)
-  attention = jax.nn.softmax(logits, axis=-1)[:, None]
+  attention = harden(jax.nn.softmax(logits, axis=-1)[:, None], threshold)
   return _answer(attention, values, basis), attention
+
+
+def harden(attention: jax.Array, threshold: float) -> jax.Array:
+  """Drops weights below a share of the largest (S3TA Eqs. 12-13).
+
+  Args:
+    attention: float32 [..., cells], sums to 1 over cells.
+    threshold: t in [0, 1]; weights below t times the largest become 0, and the
+      others are divided by their sum.
+
+  Returns:
+    float32 [..., cells]; for a threshold of 0 the very array given.
+  """
+  if not threshold:
+    return attention
+  largest = jnp.max(attention, axis=-1, keepdims=True)
+  kept = jnp.where(attention < threshold * largest, 0.0, attention)
+  return kept / jnp.sum(kept, axis=-1, keepdims=True)
 
 
 def _answer(

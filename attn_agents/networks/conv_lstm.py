@@ -53,7 +53,8 @@ class ConvLSTM(nn.Module):
     """
     method = convolution.resolve_method(self.method)
     sizes = (4 * self.features, _KERNEL_SIZE, self.dtype)
-    kernel_x, bias_x = convolution.Weights(*sizes, self.gain, name='conv_x')(
+    kernel_init = convolution.scaled_init(self.gain)
+    kernel_x, bias_x = convolution.Weights(*sizes, kernel_init, name='conv_x')(
       inputs.shape[-1]
     )
     kernel_h, bias_h = convolution.Weights(*sizes, name='conv_h')(self.features)

@@ -4,6 +4,7 @@ On CPU everything takes the form of `canonical.py`, or is many times slower in
 some place; accelerators are left to XLA.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -209,6 +210,27 @@ def _same_padding(
   return pad(image[0], kernel[0]), pad(image[1], kernel[1])
 
 
+def scaled_init(gain: float, centred: bool = False) -> Callable[..., jax.Array]:
+  """Kernels that start `gain` times as large as Flax's.
+
+  Args:
+    gain: with 1 it is `nn.initializers.lecun_normal`.
+    centred: take away the mean of each output channel, which then gives 0
+      wherever the input is even.
+  """
+  initializer = nn.initializers.variance_scaling(
+    gain**2, 'fan_in', 'truncated_normal'
+  )
+
+  def initialize(*args: Any) -> jax.Array:
+    kernel = initializer(*args)
+    if centred:
+      kernel -= jnp.mean(kernel, axis=(0, 1, 2), keepdims=True)
+    return kernel
+
+  return initialize
+
+
 class Weights(nn.Module):
   """The parameters of a convolution, as in `nn.Conv`.
 
@@ -216,13 +238,13 @@ class Weights(nn.Module):
     features: output channels.
     kernel_size: height and width of the kernel.
     dtype: to which the kernel is cast; it is kept in float32.
-    gain: kernels start this many times as large as Flax's.
+    kernel_init: what the kernel starts from.
   """
 
   features: int
   kernel_size: tuple[int, int]
   dtype: Any = jnp.float32
-  gain: float = 1.0
+  kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
 
   @nn.compact
   def __call__(self, channels: int) -> tuple[jax.Array, jax.Array]:
@@ -241,9 +263,7 @@ class Convolution(nn.Module):
     dtype: of the computation and its result; parameters are float32.
     pool: take `pooling.max_pool` of the result; stride must be 1, padding SAME.
     padding: 'SAME' or 'VALID'.
-    gain: kernels start this many times as large as Flax's.
-    centred: they start with a mean of 0 for each output channel, which gives 0
-      where the input is even.
+    kernel_init: what the kernel starts from.
   """
 
   features: int
@@ -253,8 +273,7 @@ class Convolution(nn.Module):
   dtype: Any = jnp.float32
   pool: bool = False
   padding: str = 'SAME'
-  gain: float = 1.0
-  centred: bool = False
+  kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
 
   @nn.compact
   def __call__(self, inputs: jax.Array) -> jax.Array:
@@ -270,7 +289,7 @@ class Convolution(nn.Module):
         f'pool goes with stride 1 and SAME padding only, not with stride '
         f'{self.stride} and {self.padding}.'
       )
-    kernel, bias = _declare(self, inputs.shape[-1], self.centred)
+    kernel, bias = _declare(self, inputs.shape[-1])
     if inputs.dtype == jnp.uint8:
       kernel /= 255.0
     flat = jnp.reshape(inputs, (-1, *inputs.shape[-3:]))
@@ -285,19 +304,9 @@ class Convolution(nn.Module):
 
 
 def _declare(
-  module: Weights | Convolution, channels: int, centred: bool = False
+  module: Weights | Convolution, channels: int
 ) -> tuple[jax.Array, jax.Array]:
   shape = (*module.kernel_size, channels, module.features)
-  # With gain 1 it is `nn.initializers.lecun_normal`.
-  initializer = nn.initializers.variance_scaling(
-    module.gain**2, 'fan_in', 'truncated_normal'
-  )
-
-  def initial(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    kernel = initializer(key, shape)
-    means = jnp.mean(kernel, axis=(0, 1, 2), keepdims=True)
-    return kernel - means if centred else kernel
-
-  kernel = module.param('kernel', initial, shape)
+  kernel = module.param('kernel', module.kernel_init, shape)
   bias = module.param('bias', nn.initializers.zeros, (module.features,))
   return kernel.astype(module.dtype), bias

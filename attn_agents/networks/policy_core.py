@@ -38,11 +38,13 @@ class PolicyCoreOutput(NamedTuple):
     queries: float32 [..., heads, key_channels + basis_channels], or None; also
       None where attention has no queries.
     attention: float32 [..., heads, h, w], or None.
+    answers: float32 [..., heads, value channels + basis_channels], or None.
   """
 
   hidden: jax.Array
   queries: jax.Array | None
   attention: jax.Array | None
+  answers: jax.Array | None
 
 
 class PolicyCore(nn.Module):
@@ -58,7 +60,9 @@ class PolicyCore(nn.Module):
     query_spread: see `S3TAConfig`.
     answer_sizes: layers of the answer processor.
     lstm_features: units of the policy LSTM.
-    record: also return queries and attention, which training does not need.
+    threshold: of the attention, see `attention.harden`.
+    record: also return queries, attention and answers, which training does not
+      need.
   """
 
   queries: str
@@ -70,6 +74,7 @@ class PolicyCore(nn.Module):
   query_spread: float
   answer_sizes: tuple[int, ...]
   lstm_features: int
+  threshold: float
   record: bool
 
   @nn.compact
@@ -88,11 +93,17 @@ class PolicyCore(nn.Module):
     queries = self._ask(state.hidden)
     if queries is None:
       answers, maps = attention.attend_by_norm(
-        features, flat_basis, self.key_channels, self.norm_includes_basis
+        features,
+        flat_basis,
+        self.key_channels,
+        self.norm_includes_basis,
+        self.threshold,
       )
       asked = []
     else:
-      answers, maps = attention.attend(queries, features, flat_basis)
+      answers, maps = attention.attend(
+        queries, features, flat_basis, self.threshold
+      )
       asked = [jnp.reshape(queries, (batch, -1))]
     joined = jnp.concatenate(
       [
@@ -106,9 +117,9 @@ class PolicyCore(nn.Module):
     processed = perceptron.MLP(self.answer_sizes, name='answer')(joined)
     state = recurrent.LSTM(self.lstm_features, name='lstm')(processed, state)
     if not self.record:
-      return state, PolicyCoreOutput(state.hidden, None, None)
+      return state, PolicyCoreOutput(state.hidden, None, None, None)
     maps = jnp.reshape(maps, (batch, self.num_queries, height, width))
-    return state, PolicyCoreOutput(state.hidden, queries, maps)
+    return state, PolicyCoreOutput(state.hidden, queries, maps, answers)
 
   def _ask(self, hidden: jax.Array) -> jax.Array | None:
     """The queries [B, heads, size], made from hidden [B, lstm_features]."""

@@ -38,19 +38,22 @@ def reset(is_first: jax.Array, state: types.Nest) -> types.Nest:
   return jax.tree_util.tree_map(reset_leaf, state)
 
 
-def update(gates: jax.Array, cell: jax.Array) -> LSTMState:
+def update(
+  gates: jax.Array, cell: jax.Array, forget_bias: float = 1.0
+) -> LSTMState:
   """Applies an LSTM's nonlinearities in Haiku's form.
 
   Args:
     gates: float32 [..., 4 * features], preactivations of input gate, candidate,
-      forget gate (to which 1 is added here) and output gate.
+      forget gate and output gate.
     cell: float32 [..., features], the cell before.
+    forget_bias: added to the forget gate's.
 
   Returns:
     The state after, arrays [..., features].
   """
   input_gate, candidate, forget_gate, output_gate = jnp.split(gates, 4, axis=-1)
-  cell = jax.nn.sigmoid(forget_gate + 1.0) * cell
+  cell = jax.nn.sigmoid(forget_gate + forget_bias) * cell
   cell += jax.nn.sigmoid(input_gate) * jnp.tanh(candidate)
   return LSTMState(jax.nn.sigmoid(output_gate) * jnp.tanh(cell), cell)
 
@@ -166,3 +169,32 @@ class LSTM(nn.Module):
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
     gates = nn.Dense(4 * self.features, name='gates')(joined)
     return update(gates, state.cell)
+
+
+class TwoBiasLSTM(nn.Module):
+  """One step of an LSTM in Torch's form: a bias for inputs, another for state.
+
+  Attributes:
+    features: units.
+    spread: all parameters start uniform in [-spread, spread].
+  """
+
+  features: int
+  spread: float
+
+  @nn.compact
+  def __call__(self, inputs: jax.Array, state: LSTMState) -> LSTMState:
+    """Maps inputs [B, channels] and the state before to the state after."""
+
+    def dense(name: str) -> nn.Dense:
+      return nn.Dense(
+        4 * self.features, kernel_init=self._init, bias_init=self._init,
+        name=name,
+      )  # fmt: skip
+
+    gates = dense('input')(inputs) + dense('state')(state.hidden)
+    return update(gates, state.cell, forget_bias=0.0)
+
+  @nn.nowrap
+  def _init(self, key: jax.Array, shape: tuple, dtype: Any) -> jax.Array:
+    return jax.random.uniform(key, shape, dtype, -self.spread, self.spread)

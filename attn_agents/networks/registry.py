@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from flax import linen as nn
 
-from attn_agents.networks import conv_net, resnet, s3ta
+from attn_agents.networks import conv_net, q_network, resnet, s3ta
 from configs import schema
-from configs.agents import impala_ff, impala_shallow
+from configs.agents import darqn_soft, impala_ff, impala_shallow
 from configs.agents import s3ta as s3ta_config
 
 # One line per family of networks; its variants are options of the section.
@@ -14,6 +14,7 @@ _FACTORIES: dict[type, Callable[[schema.Config, int], nn.Module]] = {
   s3ta_config.S3TAConfig: s3ta.from_config,
   impala_ff.ResNetConfig: resnet.from_config,
   impala_shallow.ConvNetConfig: conv_net.from_config,
+  darqn_soft.QNetworkConfig: q_network.from_config,
 }
 
 

@@ -46,18 +46,22 @@ class S3TA(nn.Module):
     queries: float32 [T, B, heads, key_channels + 64], if there are any.
     keys: float32 [T, B, h, w, key_channels + 64].
     values: float32 [T, B, h, w, vision_channels - key_channels + 64].
+    answers: float32 [T, B, heads, vision_channels - key_channels + 64].
 
   Attributes:
     config: sizes and options.
     num_actions: size of the policy.
     observation_size: height and width of observations in pixels.
     max_abs_reward: the previous reward is clipped to [-x, x]; 0 leaves it.
+    attention_threshold: plays with hard attention (`attention.harden`); agents
+      are trained with 0.
   """
 
   config: s3ta_config.S3TAConfig
   num_actions: int
   observation_size: tuple[int, int]
   max_abs_reward: float
+  attention_threshold: float = 0.0
 
   @nn.nowrap
   def initial_state(self, batch_size: int) -> S3TAState:
@@ -148,6 +152,7 @@ class S3TA(nn.Module):
       query_spread=config.query_spread,
       answer_sizes=(*config.answer_hidden, config.answer_size),
       lstm_features=config.policy_core_size,
+      threshold=self.attention_threshold,
       record=self.is_mutable_collection('intermediates'),
       name='policy_core',
     )
@@ -179,6 +184,7 @@ class S3TA(nn.Module):
       self.sow('intermediates', 'queries', outputs.queries)
     self.sow('intermediates', 'keys', keys)
     self.sow('intermediates', 'values', values)
+    self.sow('intermediates', 'answers', outputs.answers)
 
 
 def from_config(config: schema.Config, num_actions: int) -> S3TA:

@@ -47,8 +47,11 @@ class ConvTorso(nn.Module):
     for index, (channels, kernel, stride) in enumerate(layers):
       layer = convolution.Convolution(
         channels, (kernel, kernel), self.method, stride, self.dtype,
-        padding=self.padding, gain=self.gain,
-        centred=self.centred and index == 0, name=f'conv_{index}',
+        padding=self.padding,
+        kernel_init=convolution.scaled_init(
+          self.gain, self.centred and index == 0
+        ),
+        name=f'conv_{index}',
       )  # fmt: skip
       outputs = nn.relu(layer(outputs))
     return outputs

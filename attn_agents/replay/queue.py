@@ -100,6 +100,13 @@ class QueueReader:
       )
       yield [tree.unflatten_as(self._spec, sample.data) for sample in samples]
 
+  def stats(self) -> dict[str, float]:
+    """See `training.Source`."""
+    return {'queue_depth': self.depth()}
+
+  def save(self, learner_steps: int, at_end: bool) -> None:
+    """Nothing: what waits here is as good as never played."""
+
   def depth(self) -> float:
     """Items waiting in the queue; NaN if the server does not answer at once."""
     try:

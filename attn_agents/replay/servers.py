@@ -1,10 +1,11 @@
-"""The two Reverb servers: the trajectory queue and the variable server.
+"""The two Reverb servers: the queue or replay, and the variable server.
 
 Both are plain Reverb (tensors only); no process of ours listens with Courier,
 which decodes pickles from anyone who reaches it.
 """
 
 import socket
+from typing import NamedTuple
 
 import reverb
 import tensorflow as tf
@@ -14,8 +15,26 @@ from attn_agents.replay import signature
 from attn_agents.utils import ports
 
 QUEUE_TABLE = 'trajectories'
+REPLAY_TABLE = 'replay'
+REPORTS_TABLE = 'reports'
 PARAMETERS_TABLE = 'parameters'
 VERSION_TABLE = 'version'
+
+
+class Limits(NamedTuple):
+  """Sizes and rates of a replay.
+
+  Attributes:
+    capacity: sequences, one for each transition that ends one.
+    samples_per_insert: how often each is sampled on average.
+    min_size: sequences before any is sampled.
+    tolerance: samples by which the ratio may be off for a while.
+  """
+
+  capacity: int
+  samples_per_insert: float
+  min_size: int
+  tolerance: float
 
 
 class PortInUseError(RuntimeError):
@@ -42,6 +61,51 @@ def queue_server(
     QUEUE_TABLE, max_size=capacity, signature=signature.from_spec(spec)
   )
   return _serve([table], port)
+
+
+def replay_server(
+  spec: types.Nest,
+  report: types.ReplayReport,
+  limits: Limits,
+  port: int = 0,
+  checkpointer: reverb.checkpointers.CheckpointerBase | None = None,
+) -> reverb.Server:
+  """Starts a replay: sampled uniformly, the oldest sequences go first.
+
+  Beside it lie the actors' reports, each read once; they are part of what the
+  checkpointer keeps, so that no step is lost or counted twice.
+
+  Args:
+    spec: `table.Packed` of shapes and dtypes of one sequence [R, ...].
+    report: shapes and dtypes of one `types.ReplayReport`.
+    limits: sizes and rates.
+    port: fixed port, 0 for any free one.
+    checkpointer: where the server is kept, and what it starts from.
+
+  Raises:
+    PortInUseError: the port is taken.
+  """
+  replay = reverb.Table(
+    name=REPLAY_TABLE,
+    sampler=reverb.selectors.Uniform(),
+    remover=reverb.selectors.Fifo(),
+    max_size=limits.capacity,
+    rate_limiter=reverb.rate_limiters.SampleToInsertRatio(
+      limits.samples_per_insert, limits.min_size, limits.tolerance
+    ),
+    signature=signature.from_spec(spec),
+  )
+  # Without a limit of its own that could matter: actors wait for the replay.
+  reports = reverb.Table(
+    name=REPORTS_TABLE,
+    sampler=reverb.selectors.Fifo(),
+    remover=reverb.selectors.Fifo(),
+    max_size=limits.capacity,
+    max_times_sampled=1,
+    rate_limiter=reverb.rate_limiters.MinSize(1),
+    signature=signature.from_spec(report),
+  )
+  return _serve([replay, reports], port, checkpointer)
 
 
 def variable_server(num_values: int, port: int = 0) -> reverb.Server:
@@ -78,7 +142,11 @@ def _newest_only(name: str, spec: types.Nest) -> reverb.Table:
   )
 
 
-def _serve(tables: list[reverb.Table], port: int) -> reverb.Server:
+def _serve(
+  tables: list[reverb.Table],
+  port: int,
+  checkpointer: reverb.checkpointers.CheckpointerBase | None = None,
+) -> reverb.Server:
   if port:
     # Reverb sets SO_REUSEPORT: a second server on a taken port starts without
     # a word and takes half of the clients. A plain bind tells the truth.
@@ -89,7 +157,9 @@ def _serve(tables: list[reverb.Table], port: int) -> reverb.Server:
         raise PortInUseError(
           f'port {port} for {tables[0].name} is taken: {error.strerror}'
         ) from None
-  return reverb.Server(tables, port=port or ports.free_ports(1)[0])
+  return reverb.Server(
+    tables, port=port or ports.free_ports(1)[0], checkpointer=checkpointer
+  )
 
 
 def wait_until_up(address: str, timeout: float | None = None) -> None:

@@ -45,6 +45,17 @@ def raw(agent: str, algorithm: str, game: str) -> tuple[float, float] | None:
   return float(row[f'{column}_mean']), float(row[f'{column}_std'])
 
 
+def hard_attention(game: str) -> tuple[float, float] | None:
+  """(ratio, its uncertainty) of S3TA's Table 5, t = 0.1 to t = 0, or None."""
+  row = _by_level('s3ta_table5').get(game)
+  if row is None:
+    return None
+  return (
+    float(row['relative_score_pct_t0.1_over_t0']) / 100,
+    float(row['uncertainty_pct']) / 100,
+  )
+
+
 @functools.cache
 def _by_level(name: str) -> dict[str, dict[str, str]]:
   return {row['level']: row for row in scores.read_table(name)}

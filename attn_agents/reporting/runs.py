@@ -11,6 +11,9 @@ from attn_agents import run_directory
 from attn_agents.utils import metrics_table
 from configs import errors
 
+# What an agent learns by unless it is told otherwise.
+_USUAL = ('vtrace', 'q_learning')
+
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
@@ -57,9 +60,8 @@ class RunResult:
   @property
   def label(self) -> str:
     """What it is compared as: the agent, and what else is not the default."""
-    return ' '.join(
-      [self.agent, *([self.algorithm] if self.algorithm != 'vtrace' else [])]
-    )
+    usual = self.algorithm in _USUAL
+    return self.agent if usual else f'{self.agent} {self.algorithm}'
 
 
 def find(paths: Iterable[str]) -> list[pathlib.Path]:

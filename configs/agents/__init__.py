@@ -5,8 +5,12 @@ from collections.abc import Callable, Mapping
 
 from configs import schema
 from configs.agents import (
+  darqn_hard,
+  darqn_soft,
+  dqn,
   drarl,
   drarl_simple,
+  drqn,
   impala_ff,
   impala_large,
   impala_lstm,
@@ -36,6 +40,10 @@ AGENTS: Mapping[str, Mapping[str, Callable[[], schema.Config]]] = (
       'impala_shallow': _presets(impala_shallow),
       'drarl': _presets(drarl),
       'drarl_simple': _presets(drarl_simple),
+      'dqn': _presets(dqn),
+      'drqn': _presets(drqn),
+      'darqn_soft': _presets(darqn_soft),
+      'darqn_hard': _presets(darqn_hard),
     }
   )
 )

@@ -95,7 +95,8 @@ def s3ta_baseline() -> schema.Config:
 def small() -> schema.Config:
   """Cut to a 2-core CPU: half of the channels, a quarter of the work.
 
-  The rest is that of S3TA's `small`, so that runs of minutes can be compared.
+  Loss and optimiser are those of S3TA's `small`, so that runs of minutes can be
+  compared.
   """
   return schema.Config(
     agent='impala_ff',

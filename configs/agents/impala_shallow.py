@@ -50,17 +50,9 @@ class ConvNetConfig(schema.NetworkConfig):
 
   def validate_frames(self, height: int, width: int) -> None:
     """Raises `errors.ConfigError` if a kernel is larger than its inputs."""
-    layers = zip(self.conv_kernels, self.conv_strides, strict=True)
-    for index, (kernel, stride) in enumerate(layers):
-      errors.require(
-        kernel <= min(height, width),
-        'network.conv_kernels',
-        self.conv_kernels,
-        f'at most {min(height, width)} in layer {index}, which sees '
-        f'{height} x {width}',
-      )
-      height = (height - kernel) // stride + 1
-      width = (width - kernel) // stride + 1
+    sizes.require_kernels_fit(
+      self.conv_kernels, self.conv_strides, height, width
+    )
 
 
 def paper() -> schema.Config:

@@ -15,9 +15,8 @@ class S3TAConfig(schema.NetworkConfig):
     conv_channels, conv_kernels, conv_strides: the vision CNN, SAME padding.
     vision_channels: ConvLSTM channels, split into keys and values.
     vision_gain: the kernels from pixels to the ConvLSTM's gates start this many
-      times as large as Flax's, whose variance is 1 / fan_in [C: 1]. Above 1 an
-      object of a few pixels moves keys and values by more than a hundredth from
-      the start.
+      times as large as Flax's, whose variance is 1 / fan_in [C: 1]. The larger,
+      the more an object of a few pixels moves keys and values from the start.
     vision_centred: the first convolution's kernels start with a mean of 0, so
       that even ground does not fill the gates [C: not].
     key_channels: the first channels of its output that become keys.
@@ -32,8 +31,7 @@ class S3TAConfig(schema.NetworkConfig):
     query_hidden: hidden layers of the query MLP; its output follows from the
       number of queries and the key size.
     query_spread: standard deviation of the biases that top-down queries start
-      from [C: 0]. Above 0 the heads look at different places from the start,
-      which takes a third fewer updates until attention is of use.
+      from [C: 0]. Above 0 the heads look at different places from the start.
     answer_hidden, answer_size: the answer processor's MLP.
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
@@ -113,7 +111,8 @@ def paper() -> schema.Config:
 def small() -> schema.Config:
   """The same agent cut to a 2-core CPU: 84 x 84 grey, 7 x 7 cells, narrow.
 
-  What it starts from is our choice, made on Catch and Pong; see README.
+  What it starts from is our choice [C], made on labelled frames of Catch and
+  Pong; tests/networks/sight_test.py asks the same of drawn ones.
   """
   return schema.Config(
     agent='s3ta',

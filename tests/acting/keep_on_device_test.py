@@ -15,7 +15,7 @@ def _play(config, keep_on_device, unrolls=3):
   run = in_process.InMemory(config, keep_on_device)
   try:
     actors = [run.make_actor(index) for index in range(2)]
-    batches, taken = run.queue.batches(), []
+    batches, taken = run.source.batches(), []
     for _ in range(unrolls):
       for actor in actors:
         actor.run_unroll()
@@ -89,7 +89,7 @@ def test_later_steps_do_not_touch_an_unroll_that_was_sent():
   )  # fmt: skip
   run = in_process.InMemory(config, keep_on_device=True)
   try:
-    actor, batches = run.make_actor(), run.queue.batches()
+    actor, batches = run.make_actor(), run.source.batches()
     actor.run_unroll()
     (first,) = next(batches)
     before = jax.tree.map(lambda x: np.array(x, copy=True), first.unroll)

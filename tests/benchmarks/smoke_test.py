@@ -5,7 +5,7 @@ import sys
 _ROOT = pathlib.Path(__file__).parents[2]
 _BENCHMARKS = (
   'acting', 'data_path', 'frame_packing', 'learner_update', 'peak',
-  'recurrent_convolution', 'scaling', 'whole_system',
+  'recurrent_convolution', 'replay', 'scaling', 'whole_system',
 )  # fmt: skip
 
 

@@ -1,6 +1,15 @@
 import pytest
 
-from configs import agents, divisors, errors, games, recipes, resolution
+from configs import (
+  agents,
+  divisors,
+  errors,
+  games,
+  q_learning,
+  recipes,
+  resolution,
+  validation,
+)
 
 
 def _resolve(**kwargs):
@@ -36,12 +45,11 @@ def test_paper_preset_is_the_published_one():
   assert network.query_hidden == (256, 128)
 
 
-@pytest.mark.parametrize('algorithm', recipes.ALGORITHMS)
 @pytest.mark.parametrize(
-  ('agent', 'preset'),
+  ('agent', 'preset', 'algorithm'),
   [
-    (agent, preset)
-    for agent in agents.AGENTS
+    (agent, preset, algorithm)
+    for agent, algorithm in recipes.pairs()
     for preset in agents.AGENTS[agent]
   ],
 )
@@ -64,7 +72,8 @@ def test_every_preset_fits_every_machine(
     assert together == config.learning.batch_size
   assert runtime.num_actors >= 1
   assert 1 <= runtime.env_threads <= runtime.envs_per_actor
-  assert config.learning.batch_size % runtime.envs_per_actor == 0
+  if not config.learning.replay:
+    assert config.learning.batch_size % runtime.envs_per_actor == 0
   # Processes that compute: they must not outnumber the cores by much.
   assert runtime.num_actors <= max(1, cores)
 
@@ -103,6 +112,64 @@ def test_impala_is_that_of_its_table_g1():
   assert optimizer.anneal_frames == config.max_frames == 200_000_000
   assert (env.height, env.width, env.channels) == (84, 84, 4)
   assert env.grayscale and env.episodic_life and not env.fire_reset
+
+
+def test_darqn_is_that_of_its_released_code():
+  config = _resolve(agent='darqn_soft', preset='paper')
+  assert config.algorithm == 'q_learning'
+  learning, optimizer, env = (
+    config.learning, config.optimizer, config.environment,
+  )  # fmt: skip
+  assert (learning.sequence_length, learning.batch_size) == (4, 32)
+  assert (learning.discount, learning.max_abs_reward) == (0.99, 1.0)
+  assert learning.loss_reduction == 'sum'
+  assert (learning.replay_capacity, learning.replay_min_size) == (
+    500_000, 25_000,
+  )  # fmt: skip
+  assert (learning.steps_per_update, learning.target_update_steps) == (
+    4, 10_000,
+  )  # fmt: skip
+  assert learning.samples_per_insert == 8
+  assert learning.max_abs_td_error == 1.0
+  assert (
+    learning.epsilon_start, learning.epsilon_end, learning.epsilon_steps,
+    learning.evaluation_epsilon,
+  ) == (1.0, 0.1, 1_000_000, 0.05)  # fmt: skip
+  assert (optimizer.name, optimizer.decay) == ('centred_rmsprop', 0.95)
+  assert (optimizer.clip, optimizer.clip_threshold) == ('value', 5.0)
+  assert optimizer.epsilon == 0.01
+  assert (
+    optimizer.learning_rate, learning.final_learning_rate,
+    learning.learning_rate_steps,
+  ) == (0.01, 0.00025, 1_000_000)  # fmt: skip
+  assert config.max_frames == 4 * 5_000_000
+  assert config.runtime.evaluate_every_frames == 4 * 50_000
+  assert config.runtime.evaluation_steps == 25_000
+  assert (env.height, env.width, env.channels) == (84, 84, 1)
+  assert (env.action_repeat, env.noop_max) == (4, 30)
+  assert env.episodic_life and env.max_pool
+  assert (learning.reinforce_cost, learning.legacy_sign) == (0.1, False)
+  hard = _resolve(agent='darqn_hard', preset='paper')
+  assert hard.optimizer.learning_rate == 0.001
+  assert hard.learning == learning
+  assert (hard.network.attention, hard.network.soft_share) == ('hard', 0.5)
+  dqn = _resolve(agent='dqn', preset='paper')
+  assert dqn.environment.channels == 4
+  assert dqn.learning.sequence_length == 1
+
+
+def test_a_replay_takes_each_frame_once_and_must_fit_the_machine():
+  each = 84 * 84 + 30
+  for agent in ('dqn', 'darqn_soft'):
+    config = _resolve(agent=agent, preset='paper')
+    assert q_learning.replay_bytes(config) == 500_000 * each
+  validation.validate_memory(config, 500_000 * each)
+  with pytest.raises(errors.ConfigError) as caught:
+    validation.validate_memory(config, 3_000_000_000)
+  words = str(caught.value)
+  assert '3.5 GB, this machine has 3.0 GB' in words
+  assert f'at most {3_000_000_000 // each} fit in' in words
+  validation.validate_memory(_resolve(preset='paper'), 1)
 
 
 def test_s3ta_baselines_learn_as_s3ta_does():
@@ -148,7 +215,7 @@ def test_ppo_is_that_of_baselines():
 def test_an_algorithm_leaves_network_and_screen_to_the_agent():
   for agent in agents.AGENTS:
     plain = _resolve(agent=agent)
-    for algorithm in recipes.ALGORITHMS:
+    for algorithm in plain.network.algorithms:
       config = _resolve(agent=agent, algorithm=algorithm)
       assert config.network == plain.network
       assert config.environment.channels == plain.environment.channels
@@ -252,6 +319,54 @@ def test_what_the_user_says_wins_over_the_machine():
     (
       {'settings': ['queue.queue_port=99', 'queue.variables_port=99']},
       'two servers on one port',
+    ),
+    (
+      {'agent': 'dqn', 'algorithm': 'ppo'},
+      '--algorithm=ppo: dqn learns by q_learning',
+    ),
+    ({'algorithm': 'q_learning'}, 's3ta learns by vtrace or a2c or ppo'),
+    (
+      {'agent': 'dqn', 'max_frames': 8000},
+      'max_frames=8000: learning starts after learning.replay_min_size=2000',
+    ),
+    (
+      {'agent': 'dqn', 'settings': ['learning.replay_capacity=1000']},
+      'at least replay_min_size=2000',
+    ),
+    (
+      {'agent': 'dqn', 'settings': ['optimizer.anneal_frames=9']},
+      'learning.final_learning_rate',
+    ),
+    ({'agent': 'dqn', 'settings': ['learning.epsilon_end=2']}, 'epsilon_end=2'),
+    (
+      {'agent': 'dqn', 'settings': ['learning.epsilon_start=0.05']},
+      'epsilon_end=0.1: expected at most epsilon_start=0.05',
+    ),
+    (
+      {'agent': 'dqn', 'settings': ['optimizer.learning_rate=1e-4']},
+      'at most optimizer.learning_rate=0.0001',
+    ),
+    (
+      {
+        'agent': 'dqn',
+        'game': 'breakout',
+        'settings': ['environment.fire_reset=true'],
+      },
+      'fire_reset=True: expected False with environment.frame_stack=4',
+    ),
+    (
+      {
+        'agent': 'darqn_soft',
+        'settings': [
+          'learning.replay_capacity=30',
+          'learning.replay_min_size=20',
+        ],
+      },
+      'learning.replay_capacity=30: expected at least',
+    ),
+    (
+      {'agent': 'dqn', 'settings': ['learning.sequence_length=0']},
+      'sequence_length=0',
     ),
     (
       {'runtime': 'threads', 'settings': ['queue.variables_port=99']},

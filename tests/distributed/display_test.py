@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from attn_agents.distributed import display, lifecycle
@@ -35,6 +37,14 @@ def test_facts_tell_progress_and_time_left():
   assert facts['ETA'] == '0:01:00'
   assert facts['return'] == '12.5'
   assert 'ETA' not in dict(display.facts(ROW, max_frames=0))
+
+
+def test_what_lies_between_actors_and_learner_is_shown():
+  row = ROW | {'queue_depth': 3.0, 'replay_size': math.nan}
+  assert dict(display.facts(row, 0))['queue'] == '3'
+  row = ROW | {'replay_size': 5000.0, 'epsilon': 0.75}
+  facts = dict(display.facts(row, 0))
+  assert facts['replay'] == '5,000, epsilon 0.75' and 'queue' not in facts
 
 
 def _write(path, frames):

@@ -94,3 +94,12 @@ def test_perfect_play_scores_one():
   # In the last row the ball hides in the paddle's, where nothing can be done.
   assert [e.game_return for e in played] == [1.0] * 30
   assert {e.agent_steps for e in played} == {catch.EPISODE_LENGTH}
+
+
+def test_so_many_steps_and_what_was_begun_by_then():
+  environment = counting_environment.CountingEnvironment([2, 3, 50])
+  played = episodes.play_steps(environment, _Still(3), 27)
+  # A share of 9 each; the long game is played to its end.
+  assert [(e.environment, e.agent_steps) for e in played] == [
+    *[(0, 2)] * 5, *[(1, 3)] * 3, (2, 50),
+  ]  # fmt: skip

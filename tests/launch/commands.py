@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-_LAUNCH = pathlib.Path(__file__).parents[2] / 'launch'
+LAUNCH = pathlib.Path(__file__).parents[2] / 'launch'
 
 
 def run(
@@ -13,7 +13,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
   """`launch/<script>.py` with `args`."""
   return subprocess.run(
-    [sys.executable, str(_LAUNCH / f'{script}.py'), *args],
+    [sys.executable, str(LAUNCH / f'{script}.py'), *args],
     capture_output=True, text=True, timeout=timeout, check=False,
   )  # fmt: skip
 

@@ -35,7 +35,7 @@ def _counters(step=2, frames=800):
 def _row(step, frames):
   window = metrics.Window()
   window.add(_UPDATE, _info(), np.array([1]), 0.1, 0.2)
-  return window.close(_counters(step, frames), 0, 1.0, 0)
+  return window.close(_counters(step, frames), 0, 1.0, {})
 
 
 def test_a_row_holds_means_shares_and_rates():
@@ -44,11 +44,15 @@ def test_a_row_holds_means_shares_and_rates():
   window.add(
     {**_UPDATE, 'loss': 5.0}, _info([20.0], [50]), np.array([2]), 0.5, 2.0
   )
-  row = window.close(_counters(), frames_before=400, seconds=4.0, queue_depth=2)
+  row = window.close(
+    _counters(), frames_before=400, seconds=4.0, waiting={'queue_depth': 2}
+  )
   assert set(row) == set(metrics.COLUMNS)
   assert row['loss'] == 4.0
   assert row['clip_fraction'] == 1.0
   assert row['fps'] == 100.0
+  assert row['queue_depth'] == 2
+  assert math.isnan(row['replay_size'])
   assert row['policy_lag_mean'] == 2.0
   assert row['policy_lag_max'] == 3
   assert row['episode_return_mean'] == 15.0
@@ -63,8 +67,8 @@ def test_a_row_holds_means_shares_and_rates():
 def test_a_new_window_forgets_updates_but_not_the_last_games():
   window = metrics.Window([1.0], [5.0])
   window.add(_UPDATE, _info([3.0], [7]), np.array([1]), 0.1, 0.1)
-  window.close(_counters(), 0, 1.0, 0)
-  row = window.close(_counters(), 800, 1.0, 0)
+  window.close(_counters(), 0, 1.0, {})
+  row = window.close(_counters(), 800, 1.0, {})
   assert math.isnan(row['loss'])
   assert row['fps'] == 0
   assert row['episode_return_mean'] == 2.0
@@ -75,7 +79,7 @@ def test_games_beyond_the_last_hundred_are_forgotten():
   window.add(
     _UPDATE, _info(np.arange(150), np.ones(150)), np.array([1]), 0.1, 0.1
   )
-  row = window.close(_counters(), 0, 1.0, 0)
+  row = window.close(_counters(), 0, 1.0, {})
   assert row['episode_return_mean'] == np.arange(50, 150).mean()
 
 

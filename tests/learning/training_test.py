@@ -61,6 +61,20 @@ class FakeLearner:
     )  # fmt: skip
 
 
+class NoSource:
+  def __init__(self):
+    self.saved = []
+
+  def batches(self):
+    raise AssertionError('the feeder reads')
+
+  def stats(self):
+    return {}
+
+  def save(self, learner_steps, at_end):
+    self.saved.append((learner_steps, at_end))
+
+
 class FakeFeeder:
   def __init__(self, batches):
     self._batches = iter(batches)
@@ -76,7 +90,7 @@ def _training(tmp_path, learner, batches, max_frames=0, runtime=RUNTIME):
   made = training.Training(
     learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
     checkpointer, runtime, learner.snapshot((), ()),
-    max_frames=max_frames, queue_depth=lambda: 0, report=reports.append,
+    max_frames=max_frames, source=NoSource(), report=reports.append,
   )  # fmt: skip
   return made, checkpointer, reports
 
@@ -201,3 +215,5 @@ def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
   assert made.run(lambda: False)
   # 400 frames an update; the last is the end's.
   assert saved == [1200, 2000, 3200, 3600]
+  # What updates are made from is kept beside each, and told the last.
+  assert made._source.saved == [(3, False), (5, False), (8, False), (9, True)]

@@ -96,6 +96,33 @@ def _run(config, devices, num_updates=4):
   return result | {f'leaf_{i}': x for i, x in enumerate(leaves)}
 
 
+def test_each_epoch_is_a_step_on_the_whole_batch():
+  learning = dataclasses.replace(_CONFIG.learning, num_epochs=3)
+  thrice = dataclasses.replace(_CONFIG, learning=learning)
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  once, expected = _start(_CONFIG)
+  norms = []
+  for _ in range(3):
+    expected, metrics = once(expected, unroll)
+    norms.append(metrics['grad_norm'])
+  step, state = _start(thrice)
+  state, metrics = step(state, unroll)
+  for ours, theirs in zip(
+    jax.tree.leaves((state.params, state.opt_state)),
+    jax.tree.leaves((expected.params, expected.opt_state)),
+    strict=True,
+  ):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+  np.testing.assert_allclose(metrics['grad_norm'], np.mean(norms), rtol=1e-6)
+  assert np.ptp(norms) > 0.01
+  # But it is one update of one batch.
+  transitions = linear.T * linear.B - 1
+  assert (int(state.learner_steps[0]), int(state.agent_steps[0])) == (
+    1, transitions,
+  )  # fmt: skip
+  assert int(expected.agent_steps[0]) == 3 * transitions
+
+
 def test_two_devices_make_the_update_of_one(tmp_path):
   path = tmp_path / 'two.npz'
   environment = os.environ | {

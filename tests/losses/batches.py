@@ -165,7 +165,7 @@ def assert_garbage_is_invisible(loss_fn, config, seed):
   jax.tree.map(
     np.testing.assert_array_equal, dirty.outputs_grad, clean.outputs_grad
   )
-  logits_grad, baseline_grad = jax.device_get(dirty.outputs_grad)
+  logits_grad, baseline_grad, _ = jax.device_get(dirty.outputs_grad)
   assert not logits_grad[:-1][~VALID].any()
   assert not baseline_grad[:-1][~VALID].any()
   assert not logits_grad[-1].any()

@@ -210,11 +210,17 @@ def test_sows_what_analysis_needs(rows):
     'queries': (*lead, 2, 72),
     'keys': (*lead, *size, 72),
     'values': (*lead, *size, 12 - 8 + 64),
+    'answers': (*lead, 2, 12 - 8 + 64),
   }
   # What was sown must be what was used, at every row.
   logits = np.einsum('tbqk,tbijk->tbqij', sown['queries'], sown['keys'])
   weights = np.exp(logits) / np.exp(logits).sum((3, 4), keepdims=True)
   np.testing.assert_allclose(sown['attention'], weights, atol=1e-5)
+  np.testing.assert_allclose(
+    sown['answers'],
+    np.einsum('tbqij,tbijv->tbqv', weights, sown['values']),
+    atol=1e-5,
+  )
   silent, _ = jax.jit(network.apply)(params, inputs, state)
   np.testing.assert_allclose(
     outputs.policy_logits, silent.policy_logits, atol=1e-6

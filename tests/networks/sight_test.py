@@ -1,7 +1,7 @@
 """`small` S3TA learns to see objects of two pixels; labels say where they are.
 
-Reinforcement gives far less of a hint than a label does, so what is not learned
-here is not learned by playing.
+A label is far more of a hint than a reward: what takes long here takes longer
+by playing.
 """
 
 import dataclasses

@@ -1,0 +1,100 @@
+"""Q-learning's update: two networks over the same sequence, a row apart."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+
+from attn_agents import types
+from attn_agents.learning import descent, schedules, train_state
+from attn_agents.losses import q_learning as loss_lib
+from configs import q_learning, schema
+
+
+def make_update(
+  agent: train_state.Agent,
+  config: schema.Config,
+  learning: q_learning.QLearningConfig,
+  devices: Sequence[jax.Device],
+) -> Callable[
+  [train_state.TrainState, types.ReplayBatch],
+  tuple[train_state.TrainState, descent.Metrics],
+]:
+  """Makes the compiled update; see `update.make_update`.
+
+  The network that learns sees rows 0..T-1 and the target network rows 1..T,
+  each from an empty state: the released code of DARQN runs the target network
+  over the sequence shifted by one, so that it has not seen row 0. All T
+  transitions are learned from.
+
+  When the steps that actors have reported pass a multiple of
+  `target_update_steps`, the parameters after this update become the target's.
+
+  Args:
+    agent: the network to train.
+    config: the run's config.
+    learning: its section on learning.
+    devices: of the learner.
+  """
+  descend = descent.Descent(config)
+
+  def update(
+    state: train_state.TrainState, batch: types.ReplayBatch
+  ) -> tuple[train_state.TrainState, descent.Metrics]:
+    key, target_key = jax.random.split(_key(config.seed, state.learner_steps))
+    target_outputs = _unroll(
+      agent, state.target_params, batch, slice(1, None), target_key
+    )
+
+    def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
+      outputs = _unroll(agent, params, batch, slice(None, -1), key)
+      return loss_lib.q_learning_loss(outputs, target_outputs, batch, learning)
+
+    before = state.agent_steps
+    state = state._replace(agent_steps=before + batch.new_steps)
+    grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
+    state, metrics = descend.step(state, grads, metrics)
+    period = learning.target_update_steps
+    due = state.agent_steps // period > before // period
+    return (
+      state._replace(
+        learner_steps=state.learner_steps + 1,
+        target_params=jax.tree.map(
+          lambda new, old: jnp.where(due, new, old),
+          state.params,
+          state.target_params,
+        ),
+      ),
+      metrics | {'epsilon': schedules.epsilon(state.agent_steps, learning)},
+    )
+
+  return jax.pmap(
+    update,
+    axis_name=train_state.AXIS,
+    devices=devices,
+    donate_argnums=0,
+    out_axes=(0, None),
+  )
+
+
+def _key(seed: int, learner_steps: jax.Array) -> jax.Array:
+  """Another one for each update and device."""
+  key = jax.random.fold_in(jax.random.key(seed), learner_steps)
+  return jax.random.fold_in(key, jax.lax.axis_index(train_state.AXIS))
+
+
+def _unroll(
+  agent: train_state.Agent,
+  params: types.Nest,
+  batch: types.ReplayBatch,
+  rows: slice,
+  key: jax.Array,
+) -> types.NetworkOutput:
+  """The network's output on some rows of the batch, from an empty state."""
+  timestep = jax.tree.map(lambda x: x[rows], batch.timestep)
+  # Between L rows there are L - 1 actions; the one before is no part of it.
+  length, batch_size = timestep.reward.shape
+  action = batch.action[rows][: length - 1]
+  return agent.unroll(
+    params, timestep, action, agent.initial_state(batch_size), key
+  )

@@ -1,0 +1,165 @@
+"""Rows as a replay keeps them, and sequences made of them again.
+
+A frame is kept once. What overlaps, sequences with one another and the stacks
+of frames that some networks see, is put together when it is sampled.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from attn_agents import types
+
+
+class Row(NamedTuple):
+  """One row of one environment; any leading axes.
+
+  Attributes:
+    frame: uint8 [..., height, width, channels], the newest of the observation.
+    action: int32 [...], that led to the row.
+    reward: float32 [...], unclipped.
+    discount: float32 [...].
+    step_type: int8 [...].
+    fills: bool [...], whether the frame fills the whole stack, as at the start
+      of a game. After a lost life EnvPool shows the stack of the LAST row again
+      at the FIRST one, and goes on from there.
+  """
+
+  frame: types.Array
+  action: types.Array
+  reward: types.Array
+  discount: types.Array
+  step_type: types.Array
+  fills: types.Array
+
+
+class Sampled(NamedTuple):
+  """One batch, as a replay hands it on.
+
+  Attributes:
+    rows: `Row` [R, B]: of each sequence its T + 1 rows, and before them those
+      that only the first stack of frames shows.
+    reports: what actors have told since the batch before.
+  """
+
+  rows: Row
+  reports: Sequence[types.ReplayReport]
+
+
+def row_spec(observation_shape: tuple[int, int, int], frame_stack: int) -> Row:
+  """Shapes and dtypes of a row, as empty arrays.
+
+  Args:
+    observation_shape: height, width and channels.
+    frame_stack: frames of different times among these channels.
+  """
+  height, width, channels = observation_shape
+  frame = np.empty((height, width, channels // frame_stack), np.uint8)
+  scalars = (np.int32, np.float32, np.float32, np.int8, np.bool_)
+  return Row(frame, *(np.empty((), dtype) for dtype in scalars))
+
+
+def cut(unroll: types.Unroll, frame_stack: int, is_start: bool) -> Row:
+  """The rows of an unroll that the one before did not have.
+
+  Args:
+    unroll: T transitions of N environments, on the host.
+    frame_stack: frames in each observation, of which the newest is kept.
+    is_start: keep row 0, too, which else is the last of the unroll before.
+
+  Returns:
+    `Row` [T, N], or [T + 1, N]. Row 0 has no action before it, and is given 0.
+  """
+  timestep = unroll.timestep
+  channels = timestep.observation.shape[-1] // frame_stack
+  none = np.zeros_like(unroll.action[:1])
+  rows = Row(
+    timestep.observation[..., -channels:],
+    np.concatenate([none, unroll.action]),
+    timestep.reward,
+    timestep.discount,
+    timestep.step_type,
+    _fills(timestep, frame_stack),
+  )
+  return rows if is_start else Row(*(x[1:] for x in rows))
+
+
+def _fills(timestep: types.TimeStep, frame_stack: int) -> np.ndarray:
+  """Bool [T + 1, N], see `Row`, told from what is seen at FIRST rows."""
+  fills = timestep.step_type == types.StepType.FIRST
+  channels = timestep.observation.shape[-1] // frame_stack
+  for t, env in np.argwhere(fills):
+    # Alike frames that came one by one stack up as if one had filled it.
+    frames = np.split(
+      timestep.observation[t, env], range(channels, channels * frame_stack,
+                                          channels), axis=-1
+    )  # fmt: skip
+    fills[t, env] = all(np.array_equal(frames[-1], x) for x in frames)
+  return fills
+
+
+def report_of(trajectory: types.Trajectory) -> types.ReplayReport:
+  """What the learner is told of an unroll that goes into a replay."""
+  steps = types.num_agent_steps(trajectory.unroll.timestep.step_type)
+  return types.ReplayReport(trajectory.report, np.int32(steps))
+
+
+def join(sampled: Sampled, frame_stack: int, length: int) -> types.ReplayBatch:
+  """Sequences as the network that played saw them.
+
+  Args:
+    sampled: R rows of B sequences; those before the last T + 1 are there for
+      the stacks.
+    frame_stack: frames in each observation.
+    length: T.
+
+  Returns:
+    `types.ReplayBatch` of T transitions.
+  """
+  rows = sampled.rows
+  first = len(rows.action) - length - 1
+  return types.ReplayBatch(
+    timestep=types.TimeStep(
+      observation=stack(rows.frame, rows.step_type, rows.fills, frame_stack)[
+        first:
+      ],
+      reward=rows.reward[first:],
+      discount=rows.discount[first:],
+      step_type=rows.step_type[first:],
+    ),
+    action=rows.action[first + 1 :],
+    new_steps=np.int32(sum(int(r.agent_steps) for r in sampled.reports)),
+  )
+
+
+def stack(
+  frame: np.ndarray,
+  step_type: np.ndarray,
+  fills: np.ndarray,
+  frame_stack: int,
+) -> np.ndarray:
+  """Puts frames of different times side by side in the channels.
+
+  Args:
+    frame: uint8 [R, B, height, width, channels].
+    step_type: int8 [R, B].
+    fills: bool [R, B], see `Row`; nothing from before such a frame is seen.
+    frame_stack: S.
+
+  Returns:
+    uint8 [R, B, height, width, S * channels], oldest channels first. What would
+    show rows before row 0 shows that row instead.
+  """
+  if frame_stack == 1:
+    return frame
+  envs = np.arange(step_type.shape[1])
+  shows = np.zeros((len(frame), frame_stack, len(envs)), int)
+  for row in range(1, len(frame)):
+    shows[row, :-1], shows[row, -1] = shows[row - 1, 1:], row
+    shows[row, :, fills[row]] = row
+    repeats = (step_type[row] == types.StepType.FIRST) & ~fills[row]
+    shows[row, :, repeats] = shows[row - 1][:, repeats].T
+  return np.concatenate(
+    [frame[shows[:, place], envs] for place in range(frame_stack)], axis=-1
+  )

@@ -1,0 +1,89 @@
+"""Q-learning through `run_local`: replays that go on, or are filled again."""
+
+import pytest
+
+from attn_agents import kept_replays, run_directory, saved_runs
+from tests.launch import commands, running
+
+_TINY = [
+  '--agent=drqn',
+  '--game=catch',
+  '--preset=small',
+  '--num_actors=1',
+  '--envs_per_actor=4',
+  '--set=environment.height=20',
+  '--set=environment.width=10',
+  '--set=network.conv_channels=4,8',
+  '--set=network.conv_kernels=4,3',
+  '--set=network.conv_strides=2,1',
+  '--set=network.hidden_size=16',
+  '--set=network.lstm_size=16',
+  '--set=learning.replay_capacity=5000',
+  '--set=learning.replay_min_size=500',
+  '--set=runtime.log_every_seconds=0.5',
+]
+
+
+def _train(logdir, runtime, frames):
+  run = running.LocalRun(
+    logdir, *_TINY, f'--runtime={runtime}', f'--max_frames={frames}'
+  )
+  assert run.end(timeout=200) == 0, run.text()
+  assert run.last_line().startswith('done; checkpoint saved at ')
+  return run
+
+
+@pytest.mark.parametrize(
+  ('runtime', 'other'),
+  [
+    ('threads', 'launchpad'),
+    pytest.param(
+      'launchpad', 'threads',
+      marks=[running.NEEDS_LAUNCHPAD, pytest.mark.slow],
+    ),
+  ],
+)  # fmt: skip
+def test_a_replay_goes_on_with_the_checkpoint_of_its_step(
+  tmp_path, runtime, other
+):
+  logdir = tmp_path / 'run'
+  run = _train(logdir, runtime, 6000)
+  assert '5,000 transitions, up to 0.00 GB of' in run.text()
+  rows = run.rows()
+  for row in rows:
+    assert 0.1 <= row['epsilon'] <= 1.0
+    for name in ('q_mean', 'td_error', 'replay_size', 'samples_per_insert'):
+      assert row[name] == row[name], name
+    # 16 samples for 4 steps, from the 500th on; off by what two unrolls and two
+    # batches make, and by the unroll that came in last.
+    wanted = 4 * (row['replay_size'] - 500)
+    had = row['samples_per_insert'] * row['replay_size']
+    assert abs(had - wanted) <= 3 * 4 * 16 + 2 * 16 + 1
+  directory = run_directory.RunDirectory(logdir)
+  step = saved_runs.newest(directory)
+  assert step == rows[-1]['learner_steps']
+  assert kept_replays.find(directory.replay, runtime, step)
+  size = rows[-1]['replay_size']
+
+  run = _train(logdir, runtime, 9000)
+  assert f'that of update {step} goes on' in run.text()
+  assert run.rows()[len(rows)]['replay_size'] > size
+
+  # Of another form than the other runtime's, as if there were none.
+  if other == 'launchpad':
+    return
+  step = saved_runs.newest(directory)
+  run = _train(logdir, other, 12_000)
+  assert f'none was kept with update {step}, so it is filled' in run.text()
+
+
+def test_another_networks_arrays_are_refused_before_anything_starts(tmp_path):
+  source = tmp_path / 'source'
+  _train(source, 'threads', 2500)
+  logdir = tmp_path / 'run'
+  words = commands.refused(
+    'run_local', *_TINY, '--set=network.lstm_size=8',
+    f'--init_from={source}', f'--logdir={logdir}',
+  )  # fmt: skip
+  assert 'core/lstm/input/kernel: [16, 64] there, [16, 32] now' in words
+  assert not logdir.exists()
