@@ -1,0 +1,1 @@
+"""What trained agents look at: recordings, and pure functions of them."""

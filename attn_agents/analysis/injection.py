@@ -1,0 +1,208 @@
+"""An object pasted into what the agent sees (S3TA section 4.2, Figure 3).
+
+The emulator knows nothing of it: nothing in the game can hit it, or be hit.
+
+What is pasted where is said by a small JSON file:
+
+    {
+      "sprite": "fish.png",    beside the file, or one that ships in data/; any
+                               image that Pillow reads, alpha is respected
+      "position": [-16, 95],   x and y of its upper left corner at start_row, in
+                               pixels of the 160 x 210 screen, x to the right
+      "velocity": [2, 0],      optional, pixels per agent step; default [0, 0]
+      "start_row": 0,          optional, the first row of a game that shows it
+      "until_row": null        optional, the first row that does not any more
+    }
+
+`data/fish.json`, the default, lets a fish cross Seaquest's water from the left
+at the start of every game.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+import pathlib
+from typing import Any
+
+import numpy as np
+
+from configs import errors
+
+_DATA = pathlib.Path(__file__).parent / 'data'
+DEFAULT = _DATA / 'fish.json'
+_DEFAULTS = {'velocity': [0, 0], 'start_row': 0, 'until_row': None}
+_NAMES = ('sprite', 'position', *_DEFAULTS)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Injection:
+  """A sprite and its path; an `Edit` as `views` takes it.
+
+  Attributes:
+    sprite: uint8 [height, width, 4], RGBA.
+    position: x and y of the upper left corner at `start_row`, pixels.
+    velocity: x and y, pixels per row.
+    start_row: first row of a game that shows it, from 0.
+    until_row: first row that does not any more; None for all to the end.
+    name: of the file.
+  """
+
+  sprite: np.ndarray
+  position: tuple[float, float]
+  velocity: tuple[float, float] = (0.0, 0.0)
+  start_row: int = 0
+  until_row: int | None = None
+  name: str = ''
+
+  def corner(self, row: int) -> tuple[int, int] | None:
+    """Row and column of the upper left corner, None where it is not shown."""
+    if row < self.start_row:
+      return None
+    if self.until_row is not None and row >= self.until_row:
+      return None
+    x, y = (
+      math.floor(start + speed * (row - self.start_row) + 0.5)
+      for start, speed in zip(self.position, self.velocity, strict=True)
+    )
+    return y, x
+
+  def box(
+    self, row: int, frame: tuple[int, int]
+  ) -> tuple[int, int, int, int] | None:
+    """What is on the screen of it at a row of a game.
+
+    Args:
+      row: of the game, from 0.
+      frame: height and width of the screen.
+
+    Returns:
+      Top, left, bottom and right, the latter two exclusive; None for nothing.
+    """
+    corner = self.corner(row)
+    if corner is None:
+      return None
+    top, left = (max(start, 0) for start in corner)
+    bottom, right = (
+      min(start + size, limit)
+      for start, size, limit in zip(
+        corner, self.sprite.shape[:2], frame, strict=True
+      )
+    )
+    return (top, left, bottom, right) if top < bottom and left < right else None
+
+  def __call__(self, frame: np.ndarray, row: int) -> np.ndarray:
+    """A screen uint8 [H, W, 3] with the sprite over it; see `views.Edit`."""
+    height, width = frame.shape[:2]
+    box, corner = self.box(row, (height, width)), self.corner(row)
+    if box is None or corner is None:
+      return frame
+    top, left, bottom, right = box
+    visible = self.sprite[
+      top - corner[0] : bottom - corner[0], left - corner[1] : right - corner[1]
+    ]
+    alpha = visible[..., 3:] / 255.0
+    edited = frame.copy()
+    edited[top:bottom, left:right] = np.rint(
+      alpha * visible[..., :3] + (1 - alpha) * frame[top:bottom, left:right]
+    )
+    return edited
+
+  @property
+  def digest(self) -> str:
+    """Of the sprite and its path: another one gives another."""
+    said = dataclasses.replace(self, sprite=np.zeros(0), name='')
+    content = self.sprite.tobytes() + repr(said).encode()
+    return f'{self.name}_{hashlib.sha256(content).hexdigest()[:8]}'
+
+  def facts(self) -> dict[str, Any]:
+    """What to say of it in a recording's facts; fit for JSON."""
+    return {
+      'injection': {
+        'digest': self.digest,
+        'name': self.name,
+        'size': list(self.sprite.shape[:2]),
+        'position': list(self.position),
+        'velocity': list(self.velocity),
+        'start_row': self.start_row,
+        'until_row': self.until_row,
+      }
+    }
+
+
+def load(path: pathlib.Path | str = DEFAULT) -> Injection:
+  """Reads a file as the module describes it.
+
+  Raises:
+    ConfigError: it cannot be read, or says something else.
+  """
+  path = pathlib.Path(path)
+  try:
+    said = json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    raise errors.ConfigError(
+      f'{path} is no file of an injected object: {error}'
+    ) from error
+  errors.require(isinstance(said, dict), str(path), said, 'an object in braces')
+  for name in said:
+    if name not in _NAMES:
+      raise errors.unknown(f'entry of {path}', name, _NAMES)
+  for name in ('sprite', 'position'):
+    if name not in said:
+      raise errors.ConfigError(f'{path}: {name} is missing')
+  values = {**_DEFAULTS, **said}
+  for name in ('position', 'velocity'):
+    errors.require(
+      _is_pair(values[name]), f'{path}: {name}', values[name],
+      'two numbers [x, y]',
+    )  # fmt: skip
+  start, until = values['start_row'], values['until_row']
+  errors.require(
+    _is_row(start), f'{path}: start_row', start, 'a whole number, 0 or more'
+  )
+  errors.require(
+    until is None or (_is_row(until) and until > start),
+    f'{path}: until_row', until, 'null or a whole number above start_row',
+  )  # fmt: skip
+  errors.require(
+    isinstance(values['sprite'], str), f'{path}: sprite', values['sprite'],
+    'the name of an image',
+  )  # fmt: skip
+  return Injection(
+    sprite=_read_sprite(path, values['sprite']),
+    position=(float(values['position'][0]), float(values['position'][1])),
+    velocity=(float(values['velocity'][0]), float(values['velocity'][1])),
+    start_row=start,
+    until_row=until,
+    name=path.stem,
+  )
+
+
+def _read_sprite(path: pathlib.Path, name: str) -> np.ndarray:
+  # Nothing else in this package needs Pillow.
+  from PIL import Image
+
+  beside = path.parent / name
+  try:
+    with Image.open(beside if beside.is_file() else _DATA / name) as image:
+      return np.array(image.convert('RGBA'))
+  except OSError as error:
+    raise errors.ConfigError(
+      f'{path}: sprite={name}: expected an image, beside that file or one of '
+      f'{sorted(p.name for p in _DATA.glob("*.png"))}'
+    ) from error
+
+
+def _is_pair(value: Any) -> bool:
+  return (
+    isinstance(value, list)
+    and len(value) == 2
+    and all(
+      isinstance(x, int | float) and not isinstance(x, bool) for x in value
+    )
+    and all(math.isfinite(x) for x in value)
+  )
+
+
+def _is_row(value: Any) -> bool:
+  return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -1,0 +1,200 @@
+"""Recordings: what an agent saw, did and attended to, row by row, on disk.
+
+The format, version 1: a directory with
+
+    facts.json       who played what, how (see `record.record`)
+    rows_<n>.npz     NumPy arrays of rows n, n + 1, ..., `PART_ROWS` of them but
+                     for the last part
+    end.json         number of rows and of games; only if recording ended
+
+Parts are renamed into place when they are complete, so that a killed recording
+leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
+
+    frame            uint8 [N, 210, 160, 3], the maximum of the last two screens
+                     as the emulator drew them, edited
+    observation      uint8 [N, height, width, channels], what the agent saw
+    reward, discount float32 [N]; step_type int8 [N]: arrived with the row
+    game, row        int32 [N]: number of the game; row within it, from 0
+    action           int32 [N], chosen at the row (ignored where it is LAST)
+    policy_logits    float32 [N, num_actions]
+    baseline         float32 [N]
+    attention        float32 [N, heads, h, w], where the agent has any
+    queries          float32 [N, heads, key size], where it has any
+    keys             float32 [N, h, w, key_channels], O_K; the basis is fixed
+    answers          float32 [N, heads, value channels + 64]
+    state/<i>        leaf i of the network's state before the row, where asked
+"""
+
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+VERSION = 1
+PART_ROWS = 256
+_FACTS, _END = 'facts.json', 'end.json'
+
+
+class RecordingError(ValueError):
+  """There is no recording, or it is another than was expected."""
+
+
+class Recording:
+  """Reads a recording, ended or not; of large arrays a part at a time."""
+
+  def __init__(self, path: pathlib.Path | str):
+    """Opens it.
+
+    Raises:
+      RecordingError: there is none, or of another version.
+    """
+    self.path = pathlib.Path(path)
+    try:
+      self.facts: dict[str, Any] = json.loads((self.path / _FACTS).read_text())
+    except (OSError, ValueError) as error:
+      raise RecordingError(f'{path} is no recording: {error}') from error
+    version = self.facts.get('version')
+    if version != VERSION:
+      raise RecordingError(
+        f'{path}: version {version} of the format, expected {VERSION}'
+      )
+    self._parts = sorted(self.path.glob('rows_*.npz'), key=_first_row)
+
+  @property
+  def ended(self) -> bool:
+    """Whether all of it was recorded."""
+    return (self.path / _END).is_file()
+
+  @functools.cached_property
+  def num_rows(self) -> int:
+    """N."""
+    if not self._parts:
+      return 0
+    last = self._parts[-1]
+    return _first_row(last) + len(_load(last)['reward'])
+
+  def __len__(self) -> int:
+    """N."""
+    return self.num_rows
+
+  @functools.cached_property
+  def names(self) -> tuple[str, ...]:
+    """Of the arrays there are."""
+    return tuple(_load(self._parts[0]).files) if self._parts else ()
+
+  def __contains__(self, name: str) -> bool:
+    """Whether there is an array of that name."""
+    return name in self.names
+
+  def __getitem__(self, name: str) -> np.ndarray:
+    """An array [N, ...] as a whole; `parts` is for those that are large.
+
+    Raises:
+      KeyError: the agent has nothing of that name.
+    """
+    return np.concatenate([_load(part)[name] for part in self._parts])
+
+  def parts(self, *names: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
+    """The first row of each part, and its arrays of these names."""
+    for part in self._parts:
+      arrays = _load(part)
+      yield _first_row(part), {name: arrays[name] for name in names}
+
+  def rows(self, name: str, rows: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Some rows of an array, [len(rows), ...], reading only their parts."""
+    wanted = np.asarray(rows)
+    owner = wanted // PART_ROWS
+    found: dict[int, np.ndarray] = {}
+    for index in np.unique(owner):
+      values = _load(self._parts[index])[name]
+      for place in np.flatnonzero(owner == index):
+        found[int(place)] = values[wanted[place] - index * PART_ROWS]
+    return np.stack([found[place] for place in range(len(wanted))])
+
+
+class Writer:
+  """Writes one row after the other, with no more than a part in memory."""
+
+  def __init__(self, path: pathlib.Path, facts: Mapping[str, Any]):
+    """Makes the directory, or goes on with what is there.
+
+    Raises:
+      RecordingError: what is there is of other facts.
+    """
+    self.path = path
+    self._rows: list[dict[str, np.ndarray]] = []
+    facts = {'version': VERSION, **json.loads(json.dumps(facts))}
+    path.mkdir(parents=True, exist_ok=True)
+    if (path / _FACTS).is_file():
+      there = Recording(path)
+      differing = sorted(
+        key
+        for key in {**there.facts, **facts}
+        if there.facts.get(key) != facts.get(key)
+      )
+      if differing:
+        raise RecordingError(
+          f'{path} holds another recording (different: '
+          f'{", ".join(differing)}); name another directory or delete it'
+        )
+      self._next = there.num_rows
+      # The last part may be short; it is written again.
+      self._next -= self._next % PART_ROWS
+    else:
+      _replace(path / _FACTS, json.dumps(facts, indent=2).encode())
+      self._next = 0
+
+  @property
+  def next_row(self) -> int:
+    """The first row that is still to be written."""
+    return self._next + len(self._rows)
+
+  def append(self, row: Mapping[str, np.ndarray]) -> None:
+    """Adds row `next_row`, arrays without the leading axis."""
+    self._rows.append({name: np.asarray(value) for name, value in row.items()})
+    if len(self._rows) == PART_ROWS:
+      self._write()
+
+  def end(self, num_games: int) -> Recording:
+    """Writes what is left and marks the recording as whole.
+
+    Args:
+      num_games: whole games in it.
+    """
+    if self._rows:
+      self._write()
+    facts = {'num_rows': self._next, 'num_games': num_games}
+    _replace(self.path / _END, json.dumps(facts, indent=2).encode())
+    return Recording(self.path)
+
+  def _write(self) -> None:
+    arrays = {
+      name: np.stack([row[name] for row in self._rows])
+      for name in self._rows[0]
+    }
+    part = self.path / f'rows_{self._next}.npz'
+    temporary = part.with_suffix('.tmp')
+    with temporary.open('wb') as file:
+      np.savez_compressed(file, **arrays)
+    os.replace(temporary, part)
+    self._next += len(self._rows)
+    self._rows = []
+
+
+def _first_row(part: pathlib.Path) -> int:
+  return int(part.stem.removeprefix('rows_'))
+
+
+def _load(part: pathlib.Path) -> Any:
+  """The arrays of a part; each is read only when it is asked for."""
+  return np.load(part)
+
+
+def _replace(path: pathlib.Path, content: bytes) -> None:
+  temporary = path.with_suffix('.tmp')
+  temporary.write_bytes(content)
+  os.replace(temporary, path)

@@ -1,0 +1,1 @@
+"""Pictures, videos and the report of what analyses found."""

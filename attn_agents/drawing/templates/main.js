@@ -1,0 +1,146 @@
+/* Connects the controls with the player. */
+
+const data = JSON.parse(document.getElementById('report-data').textContent);
+const element = (id) => document.getElementById(id);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const clock = (row) => {
+  const seconds = row / data.rowsPerSecond;
+  const rest = (seconds % 60).toFixed(1).padStart(4, '0');
+  return `${Math.floor(seconds / 60)}:${rest}`;
+};
+
+/** The head's largest weight, and how many cells as even would be as mixed. */
+function headText(player, head) {
+  const index = player.row * player.headCount + head;
+  const shares = player.attention.shares(index);
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  if (total === 0) return 'no weight';
+  let entropy = 0;
+  for (const share of shares) {
+    if (share > 0) entropy -= (share / total) * Math.log(share / total);
+  }
+  const largest = short(player.attention.scales[index]);
+  return `max ${largest} · ${Math.exp(entropy).toFixed(1)} cells`;
+}
+
+const player = new Player(element('player'), data, (row, layerRows) => {
+  timeline.draw(row);
+  element('scrub').value = row;
+  element('scrub').setAttribute(
+    'aria-valuetext', `row ${row} of ${data.frames.length}, ${clock(row)}`,
+  );
+  element('clock').textContent = `${clock(row)} / ${
+    clock(data.frames.length - 1)} · row ${row}`;
+  element('play').setAttribute(
+    'aria-label', player.playing ? 'Pause' : 'Play',
+  );
+  element('speed').value = String(player.speed);
+  timeline.readings(row).forEach(([, text], i) => {
+    element(`reading-${i}`).textContent = text;
+  });
+  all('[data-head]').forEach((button, head) => {
+    button.setAttribute('aria-pressed', player.heads.has(head));
+    element(`head-text-${head}`).textContent = headText(player, head);
+  });
+  all('[data-layer]').forEach((button, i) => {
+    button.setAttribute('aria-pressed', player.shown.has(i));
+    const at = layerRows[i];
+    let text = `of row ${at}`;
+    if (at === null) text = 'none so far';
+    else if (at === row) text = 'of this row';
+    element(`layer-text-${i}`).textContent = text;
+  });
+});
+const timeline = new Timeline(element('timeline'), data, (row) => {
+  player.go(row);
+});
+
+function togglePlay() {
+  if (player.playing) player.pause();
+  else player.play();
+}
+
+/** The rows of a layer before and after the one that is shown. */
+function goLayer(i, step) {
+  const { rows } = player.layers[i];
+  const at = lastNotAfter(rows, player.row);
+  const back = at >= 0 && rows[at] < player.row ? at : at - 1;
+  const next = rows[step > 0 ? at + 1 : back];
+  if (next !== undefined) player.go(next);
+}
+
+function allHeads() {
+  const full = player.heads.size === player.headCount;
+  player.heads = new Set(full ? [] : Array(player.headCount).keys());
+  player.refresh();
+}
+
+const actions = {
+  ' ': togglePlay,
+  ArrowLeft: (event) => player.go(player.row - (event.shiftKey ? 15 : 1)),
+  ArrowRight: (event) => player.go(player.row + (event.shiftKey ? 15 : 1)),
+  Home: () => player.go(0),
+  End: () => player.go(player.count - 1),
+  '+': () => player.shift(1),
+  '=': () => player.shift(1),
+  '-': () => player.shift(-1),
+  0: allHeads,
+  '?': () => element('help').showModal(),
+};
+for (let head = 0; head < Math.min(player.headCount, 8); head += 1) {
+  actions[head + 1] = () => player.toggle(player.heads, head);
+}
+
+document.addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (element('help').open) return;
+  const { target } = event;
+  // A control that is in use keeps its own keys; the scrub bar's are ours.
+  if (target.matches('select, input:not(#scrub)')) return;
+  if (event.key === ' ' && target.matches('button, a, summary')) return;
+  const action = actions[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action(event);
+});
+
+const clicks = {
+  play: togglePlay,
+  first: () => player.go(0),
+  back: () => player.go(player.row - 1),
+  forward: () => player.go(player.row + 1),
+  last: () => player.go(player.count - 1),
+  'help-button': () => element('help').showModal(),
+};
+Object.entries(clicks).forEach(([id, action]) => {
+  element(id).addEventListener('click', action);
+});
+element('scrub').addEventListener('input', (event) => {
+  player.go(Number(event.target.value));
+});
+element('speed').addEventListener('change', (event) => {
+  player.speed = Number(event.target.value);
+  player.refresh();
+});
+element('opacity').addEventListener('input', (event) => {
+  player.opacity = Number(event.target.value) / 100;
+  player.refresh();
+});
+element('scale').addEventListener('change', (event) => {
+  player.sharedScale = event.target.value === 'shared';
+  player.refresh();
+});
+all('[data-head]').forEach((button, head) => {
+  button.addEventListener('click', () => player.toggle(player.heads, head));
+});
+all('[data-layer]').forEach((button, i) => {
+  button.addEventListener('click', () => player.toggle(player.shown, i));
+});
+all('[data-layer-step]').forEach((button) => {
+  const { layerStep, of } = button.dataset;
+  button.addEventListener('click', () => {
+    goLayer(Number(of), Number(layerStep));
+  });
+});
+
+player.refresh();

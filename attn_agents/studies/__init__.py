@@ -1,0 +1,1 @@
+"""Each analysis from a recording to the report: computed, saved and drawn."""

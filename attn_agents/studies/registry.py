@@ -1,0 +1,45 @@
+"""Which studies there are, in the order of the report."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from attn_agents.studies import (
+  behaviour,
+  context,
+  findings,
+  grad_cam,
+  gradients,
+  hard_attention,
+  heads,
+  injection,
+  saliency,
+  trust,
+  weights,
+  what_where,
+)
+
+
+class Study(NamedTuple):
+  """One analysis.
+
+  Attributes:
+    title: of its section.
+    run: does it; raises `context.DoesNotApplyError` where it cannot.
+  """
+
+  title: str
+  run: Callable[[context.Context], findings.Findings]
+
+
+STUDIES = {
+  'heads': Study('What each head attends to', heads.study),
+  'what_where': Study('What or where', what_where.study),
+  'weights': Study('How attention is spread', weights.study),
+  'behaviour': Study('What each head does', behaviour.study),
+  'saliency': Study('Perturbation saliency', saliency.study),
+  'grad_cam': Study('Grad-CAM', grad_cam.study),
+  'gradients': Study('Gradients on pixels', gradients.study),
+  'injection': Study('A novel object', injection.study),
+  'trust': Study('How far to trust the pictures', trust.study),
+  'hard_attention': Study('Hard attention', hard_attention.study),
+}

@@ -1,0 +1,83 @@
+"""The newest checkpoint of a run, read in a thread while a game goes on."""
+
+import pathlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from attn_agents import run_directory, saved_runs
+from attn_agents.analysis import subject
+from attn_agents.evaluation import checkpoints
+from configs import schema
+
+
+class Follower:
+  """Looks at a run's directory and keeps the agent of its newest checkpoint."""
+
+  def __init__(
+    self,
+    run: run_directory.RunDirectory,
+    trained: schema.Config,
+    played: schema.Config,
+    tell: Callable[[dict[str, Any]], None] = lambda news: None,
+  ):
+    """Reads nothing yet.
+
+    Args:
+      run: the run, training or not.
+      trained: its config.
+      played: the same with the game to be played.
+      tell: is told `newest`, the learner step of the newest checkpoint on disk,
+        and `problem`, one line, if that cannot be read, '' once another can.
+    """
+    self._run, self._trained, self._played = run, trained, played
+    self._tell = tell
+    self._looked_at: int | None = None
+    self._subject: subject.Subject | None = None
+
+  @property
+  def newest(self) -> subject.Subject | None:
+    """The newest agent that has been read, None before the first."""
+    return self._subject
+
+  def look(self) -> None:
+    """Reads the newest checkpoint if it is another than at the last look."""
+    directory = self._run.checkpoints
+    steps = saved_runs.steps(directory)
+    if not steps or steps[-1] == self._looked_at:
+      return
+    step = steps[-1]
+    self._tell({'newest': step})
+    try:
+      self._subject = self._read(directory, step)
+    except (OSError, KeyError, ValueError) as error:
+      if step not in saved_runs.steps(directory):
+        # Training has removed it meanwhile; there are newer ones.
+        return
+      line = ' '.join(str(error).split())[:200]
+      self._tell({'problem': f'checkpoint {step:,} cannot be read: {line}'})
+    else:
+      self._tell({'problem': ''})
+    self._looked_at = step
+
+  def follow(
+    self, wanted: threading.Event, stop: threading.Event, every: float = 1.0
+  ) -> None:
+    """Looks every so many seconds, until `stop`.
+
+    With an agent in hand it looks only while it is `wanted`.
+    """
+    self.look()
+    while not stop.wait(every):
+      if self._subject is None or wanted.is_set():
+        self.look()
+
+  def _read(self, directory: pathlib.Path, step: int) -> subject.Subject:
+    if self._subject is None:
+      return subject.restore(self._trained, self._played, directory, step)
+    restored = checkpoints.restore(self._trained, directory, step)
+    return self._subject.with_params(
+      restored.params,
+      checkpoint=step,
+      training_frames=restored.counters.frames,
+    )

@@ -1,0 +1,101 @@
+#!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
+"""Shows a run's newest agent playing, in a web page of this machine.
+
+    launch/watch.py --run=runs/s3ta_vtrace_ms_pacman_small
+
+Draws where it attends, and goes on with newer checkpoints as training saves
+them. The page is for browsers on this machine; from another one, forward the
+port (ssh -L 8712:127.0.0.1:8712 ...). Ctrl-C ends it. Exit codes: 0 ended, 1
+failed, 2 bad input.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+from absl import flags
+
+from attn_agents import saved_runs
+from attn_agents.evaluation import protocols
+from configs import errors, games
+from launch import command_line
+
+_RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
+_GAME = flags.DEFINE_string(
+  'game', None, 'Game to play; the one it was trained on if unset.'
+)
+_POLICY = flags.DEFINE_string(
+  'policy', 'sampled', 'sampled or greedy actions of the agent.'
+)
+_PROTOCOL = flags.DEFINE_string(
+  'protocol',
+  'noop',
+  'noop (up to 30 no-ops at the start) or sticky (actions stick with '
+  'probability 0.25).',
+)
+_SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
+_FPS = flags.DEFINE_float(
+  'fps',
+  15.0,
+  'Agent steps shown per second. With an action repeat of 4, 15 is the speed '
+  'of the console.',
+)
+_PORT = flags.DEFINE_integer(
+  'port', 8712, 'Port of the page on 127.0.0.1; 0 takes a free one.'
+)
+
+_FASTEST = 60.0
+
+
+def main() -> int:
+  """Checks everything, then serves until it is ended; returns the exit code."""
+  if _RUN.value is None:
+    raise errors.ConfigError(
+      '--run is missing: expected the --logdir of a training run'
+    )
+  _check_flags()
+  run, trained = saved_runs.open_run(_RUN.value)
+  # JAX and the game take seconds to load; the socket needs neither.
+  from attn_agents.watching import server
+
+  with contextlib.closing(server.listen(_PORT.value)) as listening:
+    from attn_agents import experiment
+    from attn_agents.watching import games as watching_games
+    from attn_agents.watching import session
+
+    played = saved_runs.with_game(trained, _GAME.value)
+    if _GAME.value is not None:
+      num_actions = experiment.Experiment(played).num_actions
+      command_line.check_actions(num_actions, trained, _GAME.value)
+    plan = watching_games.Plan(
+      _SEED.value, _PROTOCOL.value, _POLICY.value, _FPS.value
+    )
+    print(f'run       {run.path}')
+    print(f'page      http://127.0.0.1:{listening.getsockname()[1]}/')
+    print('end       Ctrl-C', flush=True)
+    watched = session.Watched(run, trained, played, plan)
+    asyncio.run(session.serve(watched, listening))
+  return 0
+
+
+def _check_flags() -> None:
+  """Raises `errors.ConfigError` for what can be seen without a run."""
+  errors.choice('--policy', _POLICY.value, ('sampled', 'greedy'))
+  protocols.check_names(_PROTOCOL.value, _POLICY.value)
+  errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
+  errors.require(
+    0.0 < _FPS.value <= _FASTEST, '--fps', _FPS.value,
+    f'above 0, at most {_FASTEST:g}',
+  )  # fmt: skip
+  errors.require(0 <= _PORT.value < 2**16, '--port', _PORT.value, '0 to 65535')
+  if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
+    raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
+
+
+if __name__ == '__main__':
+  # Before and after the page is served, too, this is how the command ends.
+  signal.signal(signal.SIGTERM, signal.default_int_handler)
+  with contextlib.suppress(KeyboardInterrupt):
+    sys.exit(command_line.run(main))
+  sys.exit(0)
