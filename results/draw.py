@@ -1,9 +1,9 @@
-"""Draws the tables of README that state results, from the files beside it.
+"""Draws README's tables and figures of results, from the files beside it.
 
     python -m results.draw
 
 replaces what stands in README.md between `<!-- drawn: NAME -->` and
-`<!-- /drawn -->`.
+`<!-- /drawn -->`, and the PNGs in docs/ that are named in `FIGURES`.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from results import learning, speed
+from results import figures, learning, speed
 
 README = pathlib.Path(__file__).parents[1] / 'README.md'
 
@@ -24,6 +24,10 @@ TABLES: Mapping[str, Callable[[], str]] = {
   'replays': speed.replays,
   'chance': learning.chance,
   'catch': learning.catch,
+}
+
+FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {
+  'docs/replay.png': figures.replays,
 }
 
 _DRAWN = re.compile(
@@ -44,8 +48,10 @@ def redraw(text: str) -> str:
 
 
 def main() -> int:
-  """Writes README.md."""
+  """Writes README.md and the figures."""
   README.write_text(redraw(README.read_text()))
+  for path, figure in FIGURES.items():
+    figure(README.parent / path)
   return 0
 
 

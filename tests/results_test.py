@@ -19,6 +19,15 @@ def test_a_table_that_nothing_draws_is_refused():
     draw.redraw(text.replace('drawn: chance', 'drawn: luck'))
 
 
+def test_readme_shows_each_figure_and_it_can_be_drawn(tmp_path):
+  text = draw.README.read_text()
+  for name, figure in draw.FIGURES.items():
+    assert f']({name})' in text, name
+    assert (draw.README.parent / name).is_file(), name
+    figure(tmp_path / 'figure.png')
+    assert (tmp_path / 'figure.png').stat().st_size > 1_000
+
+
 def test_every_speed_says_how_it_was_measured():
   files = sorted(pathlib.Path(speed.__file__).parent.glob('speed/*.json'))
   assert len(files) > 5
