@@ -13,6 +13,7 @@ import sys
 import jax
 import jax.numpy as jnp
 
+from attn_agents.networks import convolution
 from benchmarks import children, harness, host
 
 # Large enough for full speed, small enough for a fraction of a second.
@@ -40,7 +41,7 @@ def matmul(
     A function that multiplies for `seconds`; its units are GFLOP.
   """
   a, b = jax.random.normal(jax.random.key(0), (2, size, size), jnp.float32)
-  a, b = a.astype(dtype), b.astype(dtype)
+  a, b = (x.astype(convolution.DTYPES[dtype]) for x in (a, b))
   multiply = jax.jit(lambda a, b: jnp.dot(a, b, precision=precision))
   multiply(a, b).block_until_ready()
   gflop = 2 * size**3 / 1e9

@@ -25,7 +25,7 @@ from absl import flags
 from attn_agents import saved_runs
 from attn_agents.evaluation import protocols
 from attn_agents.studies import names
-from attn_agents.utils import machine
+from attn_agents.utils import interrupt, machine
 from configs import errors, games, schema
 from launch import command_line
 
@@ -137,11 +137,13 @@ def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
 
   with _progress() as progress:
     task = progress.add_task('recording', total=plan.max_steps)
+
+    def report(row: int) -> None:
+      _INTERRUPT.check()
+      progress.update(task, completed=row)
+
     try:
-      return record.record(
-        agent, plan, path,
-        report=lambda row: progress.update(task, completed=row),
-      )  # fmt: skip
+      return record.record(agent, plan, path, report=report)
     except recording.RecordingError as error:
       raise errors.ConfigError(str(error)) from error
 
@@ -180,6 +182,7 @@ def _study(given: Any, wanted: tuple[str, ...]) -> int:
     task = progress.add_task('', total=len(wanted))
     given.say = lambda line: progress.update(task, description=line)
     for name in wanted:
+      _INTERRUPT.check()
       given.say(name)
       start = time.monotonic()
       try:
@@ -301,7 +304,11 @@ def _progress() -> rich.progress.Progress:
   )
 
 
+_INTERRUPT = interrupt.Interrupt()
+
+
 if __name__ == '__main__':
+  _INTERRUPT.listen()
   with contextlib.suppress(KeyboardInterrupt):
     sys.exit(command_line.run(main))
   sys.exit(130)

@@ -62,8 +62,10 @@ def test_interrupted_recording_goes_on(run, tmp_path):
     f'--run={run.path}', f'--out={tmp_path}', '--max_steps=3000',
     '--episodes=500', '--analyses=weights',
   )  # fmt: skip
+  # A shell's background jobs, and so what they start, ignore Ctrl-C.
+  heard = ('env', '--default-signal=INT')
   process = subprocess.Popen(
-    [sys.executable, str(commands.LAUNCH / 'analyze.py'), *args],
+    [*heard, sys.executable, str(commands.LAUNCH / 'analyze.py'), *args],
     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
   )  # fmt: skip
   part = tmp_path / 'recording' / 'rows_0.npz'
