@@ -1,5 +1,7 @@
 """What the `small` presets of all agents share, so that they compare."""
 
+import dataclasses
+
 from configs import algorithms, schema
 from configs import q_learning as q_learning_lib
 
@@ -14,6 +16,20 @@ def learning() -> algorithms.VTraceConfig:
 def optimizer() -> schema.OptimizerConfig:
   """Adam [C]: RMSProp's epsilon of 0.01 holds early, small gradients back."""
   return schema.OptimizerConfig(name='adam', learning_rate=5e-4, epsilon=1e-5)
+
+
+def ppo() -> algorithms.PPOConfig:
+  """Many environments for few steps [C].
+
+  The recurrent part of a network computes a row of each sequence at a time,
+  and more of them cost it little.
+  """
+  return algorithms.PPOConfig(unroll_length=32, batch_size=64, num_epochs=3)
+
+
+def ppo_optimizer() -> schema.OptimizerConfig:
+  """Not annealed [C]: a run of minutes would end before it is felt."""
+  return dataclasses.replace(optimizer(), clip_threshold=0.5)
 
 
 def q_learning() -> q_learning_lib.QLearningConfig:

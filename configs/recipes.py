@@ -4,14 +4,14 @@ Each preset is written for one algorithm: V-trace, or Q-learning for networks
 that say what actions are worth. A2C and PPO replace the learning
 and optimiser sections by the defaults of OpenAI baselines (`a2c.learn`,
 `ppo2.defaults.atari`) and reset games as its wrappers do; the network and how
-it sees the screen remain the agent's.
+it sees the screen remain the agent's. `small` has PPO's settings of its own.
 """
 
 import dataclasses
 import types
 from collections.abc import Callable, Mapping
 
-from configs import agents, algorithms, errors, schema
+from configs import agents, algorithms, errors, few_cores, schema
 
 # The preset's own.
 AUTO = 'auto'
@@ -67,8 +67,13 @@ def _a2c(config: schema.Config) -> schema.Config:
 
 
 def _ppo(config: schema.Config) -> schema.Config:
+  config = _like_baselines(config)
+  if config.preset == 'small':
+    return dataclasses.replace(
+      config, learning=few_cores.ppo(), optimizer=few_cores.ppo_optimizer()
+    )
   return dataclasses.replace(
-    _like_baselines(config),
+    config,
     learning=algorithms.PPOConfig(),
     optimizer=schema.OptimizerConfig(
       name='adam',
