@@ -1,13 +1,16 @@
-"""Tables of what was learned and played, from the files in `results/`."""
+"""Tables and figures of what was learned and played, from `results/`."""
 
 import csv
 import json
 import pathlib
 
 from attn_agents.evaluation import scores
-from attn_agents.reporting import tables
+from attn_agents.reporting import curves, runs, tables
 
 _HERE = pathlib.Path(__file__).parent
+
+# Mean returns that S3TA is to reach within an hour.
+_TARGETS = {'pong': 15.0, 'boxing': 50.0, 'breakout': 30.0}
 
 
 def chance() -> str:
@@ -38,3 +41,40 @@ def catch() -> str:
     for agent, *row in rows
   ]
   return tables.markdown((columns, cells))
+
+
+def trained() -> str:
+  """Runs on two cores: what they were scored, beside what was aimed at."""
+  rows = []
+  for run in _runs():
+    summary = run.summary
+    if summary is None:
+      raise ValueError(f'{run.path} has no evaluation')
+    mean, error = summary['mean'], summary['standard_error']
+    target = _TARGETS.get(run.game) if run.agent == 's3ta' else None
+    verdict = ''
+    if target is not None:
+      verdict = f'{target:g}, {"met" if mean >= target else "missed"}'
+    rows.append([
+      run.game, f'`{run.agent}`', f'`{run.algorithm}`', str(run.seed),
+      f'{run.seconds / 60:.0f}', f'{run.frames / 1e6:.1f}',
+      f'{mean:.1f} ± {error:.1f} ({summary["episodes"]})', verdict,
+    ])  # fmt: skip
+  columns = (
+    'game', 'agent', 'algorithm', 'seed', 'minutes', 'frames, M',
+    'mean return ± its error (games)', 'target',
+  )  # fmt: skip
+  return tables.markdown((columns, rows))
+
+
+def draw_trained(path: pathlib.Path) -> None:
+  """Learning curves of the same runs over wall time, as a PNG."""
+  curves.draw(path, _runs(), 'seconds')
+
+
+def _runs() -> list[runs.RunResult]:
+  found = [
+    runs.read(path, protocol='noop', policy='sampled')
+    for path in runs.find([str(_HERE / 'small')])
+  ]
+  return sorted(found, key=lambda x: (x.game, x.agent, x.algorithm, x.seed))

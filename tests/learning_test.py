@@ -122,6 +122,13 @@ def test_learns_catch_in_memory(learn, make):
 
 
 @pytest.mark.slow
+def test_learns_catch_from_a_replay_in_memory(learn):
+  first, last = learn('drqn', 'q_learning', make=in_process.InMemory)
+  assert first is not None and first < 0, 'it did not start from ignorance'
+  assert last > TARGET
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize('agent', ['s3ta', 'impala_ff'])
 def test_learns_catch_in_bfloat16(learn, agent):
   first, last = learn(

@@ -1,8 +1,13 @@
 """Q-learning through `run_local`: replays that go on, or are filled again."""
 
+import functools
+
+import jax
+import numpy as np
 import pytest
 
 from attn_agents import kept_replays, run_directory, saved_runs
+from attn_agents.evaluation import checkpoints
 from tests.launch import commands, running
 
 _TINY = [
@@ -24,9 +29,9 @@ _TINY = [
 ]
 
 
-def _train(logdir, runtime, frames):
+def _train(logdir, runtime, frames, *flags):
   run = running.LocalRun(
-    logdir, *_TINY, f'--runtime={runtime}', f'--max_frames={frames}'
+    logdir, *_TINY, f'--runtime={runtime}', f'--max_frames={frames}', *flags
   )
   assert run.end(timeout=200) == 0, run.text()
   assert run.last_line().startswith('done; checkpoint saved at ')
@@ -87,3 +92,32 @@ def test_another_networks_arrays_are_refused_before_anything_starts(tmp_path):
   )  # fmt: skip
   assert 'core/lstm/input/kernel: [16, 64] there, [16, 32] now' in words
   assert not logdir.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  'runtime',
+  ['threads', pytest.param('launchpad', marks=running.NEEDS_LAUNCHPAD)],
+)
+def test_a_run_starts_with_what_another_has_learned(tmp_path, runtime):
+  source, logdir = tmp_path / 'source', tmp_path / 'run'
+  _train(source, runtime, 3000)
+  # So slow that what it saves is what it took over.
+  rate = 1e-9
+  run = _train(
+    logdir, runtime, 2500, f'--init_from={source}',
+    f'--set=optimizer.learning_rate={rate}',
+    f'--set=learning.final_learning_rate={rate}',
+  )  # fmt: skip
+  assert run.rows()[-1]['learner_steps'] > 0
+  theirs, ours = (_params(path) for path in (source, logdir))
+  jax.tree.map(
+    functools.partial(np.testing.assert_allclose, rtol=0, atol=1e-6),
+    ours, theirs,
+  )  # fmt: skip
+
+
+def _params(logdir):
+  run, config = saved_runs.open_run(str(logdir))
+  directory, step = saved_runs.find(run, 'newest')
+  return checkpoints.restore(config, directory, step).params
