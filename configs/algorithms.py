@@ -89,14 +89,16 @@ class VTraceConfig(ActorCriticConfig):
     clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and
       of the policy gradient [R].
     vtrace_lambda: V-trace's lambda [R].
-    num_epochs: gradient steps on each batch, all of it each time. To the later
-      ones it is off-policy, as V-trace allows.
+    num_epochs: passes over each batch. To the later ones it is off-policy, as
+      V-trace allows.
+    num_minibatches: parts of a batch per pass, each one step; whole unrolls.
   """
 
   clip_rho_threshold: float = 1.0
   clip_pg_rho_threshold: float = 1.0
   vtrace_lambda: float = 1.0
   num_epochs: int = 1
+  num_minibatches: int = 1
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
@@ -106,8 +108,12 @@ class VTraceConfig(ActorCriticConfig):
       require(value > 0, name, value, 'a number above 0')
     value = self.vtrace_lambda
     require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
-    value = self.num_epochs
-    require(value >= 1, 'num_epochs', value, 'at least 1')
+    for name in ('num_epochs', 'num_minibatches'):
+      value = getattr(self, name)
+      require(value >= 1, name, value, 'at least 1')
+    _require_minibatches(
+      self.num_minibatches, self.batch_size // num_devices, 'unrolls'
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,14 +167,11 @@ class PPOConfig(ActorCriticConfig):
       whole, parts = 'environments', per_device
     else:
       whole, parts = 'transitions', per_device * self.unroll_length
-    require(
-      parts % self.num_minibatches == 0,
-      'num_minibatches',
+    _require_minibatches(
       self.num_minibatches,
-      f'a divisor of the {parts} {whole} on each device'
-      + (', which a recurrent network keeps whole' if recurrent else '')
-      + '; the nearest is '
-      + str(divisors.nearest_divisor(parts, self.num_minibatches)),
+      parts,
+      whole,
+      ', which a recurrent network keeps whole' if recurrent else '',
     )
     transitions = self.batch_size * self.unroll_length // self.num_minibatches
     require(
@@ -178,6 +181,19 @@ class PPOConfig(ActorCriticConfig):
       'few enough to leave at least 2 transitions in each, since the '
       'advantage of a single one is normalised to 0',
     )
+
+
+def _require_minibatches(
+  number: int, parts: int, whole: str, why: str = ''
+) -> None:
+  """Raises `errors.ConfigError` unless they are of one size on each device."""
+  require(
+    parts % number == 0,
+    'num_minibatches',
+    number,
+    f'a divisor of the {parts} {whole} on each device{why}; the nearest is '
+    + str(divisors.nearest_divisor(parts, number)),
+  )
 
 
 def require(ok: bool, name: str, value: object, expected: str) -> None:

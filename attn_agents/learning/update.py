@@ -59,11 +59,8 @@ def make_update(
   if loss is None:
     raise TypeError(f'no update is made from {config.learning!r}')
   descend = descent.Descent(config)
-  num_epochs = (
-    config.learning.num_epochs
-    if isinstance(config.learning, algorithms.VTraceConfig)
-    else 1
-  )
+  num_epochs, num_minibatches = _passes(config.learning)
+  num_steps = num_epochs * num_minibatches
 
   def loss_fn(
     params: types.Nest, unroll: types.Unroll, entropy_cost: jax.Array
@@ -74,17 +71,21 @@ def make_update(
     return loss(outputs, unroll, config.learning, entropy_cost)
 
   def step(
-    state: train_state.TrainState, unroll: types.Unroll, epoch: jax.Array
+    state: train_state.TrainState, unroll: types.Unroll, index: jax.Array
   ) -> tuple[train_state.TrainState, Metrics]:
+    part = unroll
+    if num_minibatches > 1:
+      part = _minibatch(unroll, config.seed, state, index, num_minibatches)
     grads, metrics = jax.grad(loss_fn, has_aux=True)(
-      state.params, unroll, state.hyperparams.entropy_cost
+      state.params, part, state.hyperparams.entropy_cost
     )
     state, metrics = descend.step(state, grads, metrics)
     agent_steps = metrics['num_transitions'].astype(jnp.int32)
-    is_last = (epoch == num_epochs - 1).astype(jnp.int32)
+    in_last_epoch = (index >= num_steps - num_minibatches).astype(jnp.int32)
+    is_last = (index == num_steps - 1).astype(jnp.int32)
     return (
       state._replace(
-        agent_steps=state.agent_steps + is_last * agent_steps,
+        agent_steps=state.agent_steps + in_last_epoch * agent_steps,
         learner_steps=state.learner_steps + is_last,
       ),
       metrics,
@@ -103,9 +104,45 @@ def make_update(
     state: train_state.TrainState, unroll: types.Unroll
   ) -> tuple[train_state.TrainState, Metrics]:
     metrics = []
-    for epoch in range(num_epochs):
-      state, step_metrics = step_all(state, unroll, np.int32(epoch))
+    for index in range(num_steps):
+      state, step_metrics = step_all(state, unroll, np.int32(index))
       metrics.append(step_metrics)
     return state, descent.mean(metrics)
 
   return update
+
+
+def _passes(learning: algorithms.LearningConfig) -> tuple[int, int]:
+  """Epochs, and steps in each."""
+  if isinstance(learning, algorithms.VTraceConfig):
+    return learning.num_epochs, learning.num_minibatches
+  return 1, 1
+
+
+def _minibatch(
+  unroll: types.Unroll,
+  seed: int,
+  state: train_state.TrainState,
+  index: jax.Array,
+  num_minibatches: int,
+) -> types.Unroll:
+  """The whole unrolls of step `index`; each is in one step of every epoch."""
+  epoch, place = jnp.divmod(index, num_minibatches)
+  key = jax.random.key(seed)
+  for number in (
+    state.learner_steps, jax.lax.axis_index(train_state.AXIS), epoch,
+  ):  # fmt: skip
+    key = jax.random.fold_in(key, number)
+  count = unroll.action.shape[1]
+  order = jax.random.permutation(key, count)
+  chosen = order.reshape(num_minibatches, -1)[place]
+
+  def along(axis: int, tree: types.Nest) -> types.Nest:
+    return jax.tree.map(lambda x: jnp.take(x, chosen, axis=axis), tree)
+
+  return types.Unroll(
+    timestep=along(1, unroll.timestep),
+    action=along(1, unroll.action),
+    behaviour_logits=along(1, unroll.behaviour_logits),
+    agent_state=along(0, unroll.agent_state),
+  )

@@ -123,6 +123,78 @@ def test_each_epoch_is_a_step_on_the_whole_batch():
   assert int(expected.agent_steps[0]) == 3 * transitions
 
 
+def test_minibatches_share_a_batch_out():
+  learning = dataclasses.replace(
+    _CONFIG.learning, num_epochs=2, num_minibatches=2
+  )
+  still = dataclasses.replace(
+    _CONFIG,
+    optimizer=dataclasses.replace(_CONFIG.optimizer, learning_rate=0.0),
+  )
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  once, whole = _start(still)
+  _, expected = once(whole, unroll)
+  step, state = _start(dataclasses.replace(still, learning=learning))
+  state, metrics = step(state, unroll)
+  # Means of four steps, each on half of the batch.
+  for name in ('loss', 'pg_loss', 'baseline_loss', 'num_transitions'):
+    np.testing.assert_allclose(2 * metrics[name], expected[name], rtol=1e-5)
+  transitions = linear.T * linear.B - 1
+  assert (int(state.learner_steps[0]), int(state.agent_steps[0])) == (
+    1, transitions,
+  )  # fmt: skip
+
+
+def test_every_unroll_is_whole_and_in_one_minibatch_of_an_epoch():
+  learning = dataclasses.replace(
+    _CONFIG.learning, num_epochs=8, num_minibatches=2
+  )
+  config = dataclasses.replace(_CONFIG, learning=learning)
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  _, state = _start(config)
+  choose = jax.pmap(
+    lambda unroll, state, index: update._minibatch(
+      unroll, config.seed, state, index, 2
+    ),
+    axis_name=train_state.AXIS,
+    in_axes=(0, 0, None),
+    devices=jax.devices()[:1],
+  )
+
+  def columns(tree, axis):
+    return [np.moveaxis(np.asarray(x)[0], axis, 0) for x in tree]
+
+  def rows(part):
+    sequences = (*part.timestep, part.action, part.behaviour_logits)
+    leaves = columns(sequences, 1) + columns(part.agent_state, 0)
+    return list(zip(*leaves, strict=True))
+
+  def places(part):
+    """Which unrolls of the batch these are, all of their arrays compared."""
+    return [
+      next(
+        i
+        for i, there in enumerate(rows(unroll))
+        if all(map(np.array_equal, row, there))
+      )
+      for row in rows(part)
+    ]
+
+  def epochs(state):
+    return [
+      [places(choose(unroll, state, np.int32(2 * i + j))) for j in range(2)]
+      for i in range(8)
+    ]
+
+  first = epochs(state)
+  for one, other in first:
+    assert len(one) == len(other) == linear.B // 2
+    assert sorted(one + other) == list(range(linear.B))
+  assert any(epoch != first[0] for epoch in first)
+  later = state._replace(learner_steps=state.learner_steps + 1)
+  assert epochs(later) != first
+
+
 def test_two_devices_make_the_update_of_one(tmp_path):
   path = tmp_path / 'two.npz'
   environment = os.environ | {
