@@ -261,12 +261,17 @@ def test_what_the_user_says_wins_over_the_machine():
       'wait for every update',
     ),
     (
-      {'algorithm': 'ppo', 'settings': ['learning.num_minibatches=3']},
+      {
+        'preset': 'paper',
+        'algorithm': 'ppo',
+        'settings': ['learning.num_minibatches=3'],
+      },
       'a divisor of the 8 environments on each device, which a recurrent',
     ),
     (
       {
         'agent': 'drarl',
+        'preset': 'paper',
         'algorithm': 'ppo',
         'settings': ['learning.num_minibatches=3'],
       },
@@ -277,12 +282,13 @@ def test_what_the_user_says_wins_over_the_machine():
       'clip_rho_threshold',
     ),
     (
-      {'algorithm': 'ppo', 'max_frames': 50_000_000},
+      {'preset': 'paper', 'algorithm': 'ppo', 'max_frames': 50_000_000},
       'the nearest valid max_frames is 40000000',
     ),
     (
       {
         'agent': 'drarl',
+        'preset': 'paper',
         'algorithm': 'ppo',
         'settings': ['learning.num_minibatches=1024'],
       },
@@ -420,14 +426,35 @@ def test_a_preset_of_an_optimiser_does_not_go_with_another():
 def test_recurrent_ppo_on_many_devices_names_what_would_fit():
   def message(num_devices, *settings):
     with pytest.raises(errors.ConfigError) as caught:
-      _resolve(algorithm='ppo', num_devices=num_devices, settings=settings)
+      _resolve(
+        preset='paper', algorithm='ppo', num_devices=num_devices,
+        settings=settings,
+      )  # fmt: skip
     return str(caught.value)
 
   assert 'the nearest is 2' in message(4)
   assert 'cannot be shared evenly by 3 devices' in message(3)
   _resolve(
-    algorithm='ppo', num_devices=4, settings=['learning.num_minibatches=2']
-  )
+    preset='paper', algorithm='ppo', num_devices=4,
+    settings=['learning.num_minibatches=2'],
+  )  # fmt: skip
+
+
+def test_minibatches_of_vtrace_share_its_unrolls():
+  settings = ['learning.batch_size=12', 'learning.num_minibatches=4']
+  assert _resolve(settings=settings).learning.num_minibatches == 4
+  settings = ['learning.batch_size=12', 'learning.num_minibatches=5']
+  with pytest.raises(errors.ConfigError, match=r'12 unrolls .* nearest is 6'):
+    _resolve(settings=settings)
+
+
+def test_small_has_ppo_of_its_own():
+  config = _resolve(preset='small', algorithm='ppo')
+  learning = config.learning
+  assert (learning.unroll_length, learning.batch_size) == (32, 64)
+  assert (learning.num_epochs, learning.num_minibatches) == (3, 4)
+  assert config.optimizer.anneal_frames == config.max_frames == 0
+  assert config.environment.fire_reset
 
 
 @pytest.mark.parametrize(
