@@ -23,11 +23,13 @@ TABLES: Mapping[str, Callable[[], str]] = {
   'packing': speed.packing,
   'replays': speed.replays,
   'chance': learning.chance,
+  'trained': learning.trained,
   'catch': learning.catch,
 }
 
 FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {
   'docs/replay.png': figures.replays,
+  'docs/small.png': learning.draw_trained,
 }
 
 _DRAWN = re.compile(
