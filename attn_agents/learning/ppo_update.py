@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import descent, train_state
+from attn_agents.learning import descent, minibatches, train_state
 from attn_agents.losses import ppo
 from configs import algorithms, schema
 
@@ -70,7 +70,13 @@ def make_update(
     sequences = _cut(
       unroll, ppo.targets(outputs, unroll, learning), config.network.recurrent
     )
-    order = _order(config.seed, state.learner_steps, sequences)
+    order = minibatches.order(
+      config.seed,
+      state.learner_steps,
+      sequences.targets.weight.shape[1],
+      learning.num_epochs,
+      learning.num_minibatches,
+    )
     valid = jnp.sum(sequences.targets.weight)
     return sequences, order, jax.lax.psum(valid, train_state.AXIS)
 
@@ -110,18 +116,6 @@ def make_update(
       ),
       metrics,
     )
-
-  def _order(
-    seed: int, learner_steps: jax.Array, sequences: _Sequences
-  ) -> jax.Array:
-    """Which sequences each step takes: int32 [num_steps, N / minibatches]."""
-    key = jax.random.fold_in(jax.random.key(seed), learner_steps)
-    key = jax.random.fold_in(key, jax.lax.axis_index(train_state.AXIS))
-    count = sequences.targets.weight.shape[1]
-    order = jax.vmap(lambda k: jax.random.permutation(k, count))(
-      jax.random.split(key, learning.num_epochs)
-    )
-    return jnp.reshape(order, (num_steps, -1))
 
   # The state is not donated here: the steps need it.
   prepare_all = jax.pmap(prepare, axis_name=train_state.AXIS, devices=devices)
@@ -175,13 +169,9 @@ def _cut(
 
 def _choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
   """The sequences at int32 [M]."""
-
-  def along(axis: int, tree: types.Nest) -> types.Nest:
-    return jax.tree.map(lambda x: jnp.take(x, index, axis=axis), tree)
-
   return _Sequences(
-    timestep=along(1, sequences.timestep),
-    action=along(1, sequences.action),
-    targets=along(1, sequences.targets),
-    agent_state=along(0, sequences.agent_state),
+    timestep=minibatches.take(sequences.timestep, index, axis=1),
+    action=minibatches.take(sequences.action, index, axis=1),
+    targets=minibatches.take(sequences.targets, index, axis=1),
+    agent_state=minibatches.take(sequences.agent_state, index, axis=0),
   )

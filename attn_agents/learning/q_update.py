@@ -41,7 +41,9 @@ def make_update(
   def update(
     state: train_state.TrainState, batch: types.ReplayBatch
   ) -> tuple[train_state.TrainState, descent.Metrics]:
-    key, target_key = jax.random.split(_key(config.seed, state.learner_steps))
+    key, target_key = jax.random.split(
+      train_state.update_key(config.seed, state.learner_steps)
+    )
     target_outputs = _unroll(
       agent, state.target_params, batch, slice(1, None), target_key
     )
@@ -75,12 +77,6 @@ def make_update(
     donate_argnums=0,
     out_axes=(0, None),
   )
-
-
-def _key(seed: int, learner_steps: jax.Array) -> jax.Array:
-  """Another one for each update and device."""
-  key = jax.random.fold_in(jax.random.key(seed), learner_steps)
-  return jax.random.fold_in(key, jax.lax.axis_index(train_state.AXIS))
 
 
 def _unroll(

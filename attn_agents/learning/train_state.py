@@ -103,6 +103,17 @@ def init_state(
   )
 
 
+def update_key(seed: int, learner_steps: jax.Array) -> jax.Array:
+  """Another key for each update and device; within a pmap over `AXIS`.
+
+  Args:
+    seed: of the run.
+    learner_steps: int32 [], of the state before the update.
+  """
+  key = jax.random.fold_in(jax.random.key(seed), learner_steps)
+  return jax.random.fold_in(key, jax.lax.axis_index(AXIS))
+
+
 def replicate(tree: types.Nest, devices: Sequence[jax.Device]) -> types.Nest:
   """Returns a copy of each array on each device, with leading axis [D]."""
   # The second argument is there because pmap maps over at least one.

@@ -8,7 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import descent, ppo_update, q_update, train_state
+from attn_agents.learning import (
+  descent,
+  minibatches,
+  ppo_update,
+  q_update,
+  train_state,
+)
 from attn_agents.losses import a2c, vtrace
 from configs import algorithms, q_learning, schema
 
@@ -75,7 +81,14 @@ def make_update(
   ) -> tuple[train_state.TrainState, Metrics]:
     part = unroll
     if num_minibatches > 1:
-      part = _minibatch(unroll, config.seed, state, index, num_minibatches)
+      order = minibatches.order(
+        config.seed,
+        state.learner_steps,
+        unroll.action.shape[1],
+        num_epochs,
+        num_minibatches,
+      )
+      part = _choose(unroll, order[index])
     grads, metrics = jax.grad(loss_fn, has_aux=True)(
       state.params, part, state.hyperparams.entropy_cost
     )
@@ -119,30 +132,11 @@ def _passes(learning: algorithms.LearningConfig) -> tuple[int, int]:
   return 1, 1
 
 
-def _minibatch(
-  unroll: types.Unroll,
-  seed: int,
-  state: train_state.TrainState,
-  index: jax.Array,
-  num_minibatches: int,
-) -> types.Unroll:
-  """The whole unrolls of step `index`; each is in one step of every epoch."""
-  epoch, place = jnp.divmod(index, num_minibatches)
-  key = jax.random.key(seed)
-  for number in (
-    state.learner_steps, jax.lax.axis_index(train_state.AXIS), epoch,
-  ):  # fmt: skip
-    key = jax.random.fold_in(key, number)
-  count = unroll.action.shape[1]
-  order = jax.random.permutation(key, count)
-  chosen = order.reshape(num_minibatches, -1)[place]
-
-  def along(axis: int, tree: types.Nest) -> types.Nest:
-    return jax.tree.map(lambda x: jnp.take(x, chosen, axis=axis), tree)
-
+def _choose(unroll: types.Unroll, index: jax.Array) -> types.Unroll:
+  """The environments' unrolls at int32 [M], whole."""
   return types.Unroll(
-    timestep=along(1, unroll.timestep),
-    action=along(1, unroll.action),
-    behaviour_logits=along(1, unroll.behaviour_logits),
-    agent_state=along(0, unroll.agent_state),
+    timestep=minibatches.take(unroll.timestep, index, axis=1),
+    action=minibatches.take(unroll.action, index, axis=1),
+    behaviour_logits=minibatches.take(unroll.behaviour_logits, index, axis=1),
+    agent_state=minibatches.take(unroll.agent_state, index, axis=0),
   )

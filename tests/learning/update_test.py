@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.learning import batching, train_state, update
+from attn_agents.learning import batching, minibatches, train_state, update
 from attn_agents.losses import vtrace
 from configs import algorithms, schema
 from configs.agents import s3ta
@@ -153,8 +153,11 @@ def test_every_unroll_is_whole_and_in_one_minibatch_of_an_epoch():
   unroll = batching.shard(linear.make_unroll(0), 1)
   _, state = _start(config)
   choose = jax.pmap(
-    lambda unroll, state, index: update._minibatch(
-      unroll, config.seed, state, index, 2
+    lambda unroll, state, index: update._choose(
+      unroll,
+      minibatches.order(config.seed, state.learner_steps, linear.B, 8, 2)[
+        index
+      ],
     ),
     axis_name=train_state.AXIS,
     in_axes=(0, 0, None),
