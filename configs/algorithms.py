@@ -92,6 +92,13 @@ class VTraceConfig(ActorCriticConfig):
     num_epochs: passes over each batch. To the later ones it is off-policy, as
       V-trace allows.
     num_minibatches: parts of a batch per pass, each one step; whole unrolls.
+    clip_epsilon: above 0, a batch's V-trace targets are made once, by the
+      parameters before the update, and its steps take PPO's loss: the ratio to
+      those parameters' policy is clipped to [1 - x, 1 + x], the value to x
+      around theirs, which bounds how far several steps go. Falls to 0 with the
+      learning rate if that is annealed [C: 0, IMPALA's policy gradient].
+    normalize_advantages: with clip_epsilon, to mean 0 and deviation 1 in each
+      minibatch.
   """
 
   clip_rho_threshold: float = 1.0
@@ -99,6 +106,8 @@ class VTraceConfig(ActorCriticConfig):
   vtrace_lambda: float = 1.0
   num_epochs: int = 1
   num_minibatches: int = 1
+  clip_epsilon: float = 0.0
+  normalize_advantages: bool = False
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
@@ -108,12 +117,21 @@ class VTraceConfig(ActorCriticConfig):
       require(value > 0, name, value, 'a number above 0')
     value = self.vtrace_lambda
     require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
+    value = self.clip_epsilon
+    require(0 <= value < 1, 'clip_epsilon', value, 'a number from 0 to below 1')
+    require(
+      self.clip_epsilon > 0 or not self.normalize_advantages,
+      'normalize_advantages',
+      self.normalize_advantages,
+      'false without clip_epsilon',
+    )
     for name in ('num_epochs', 'num_minibatches'):
       value = getattr(self, name)
       require(value >= 1, name, value, 'at least 1')
     _require_minibatches(
       self.num_minibatches, self.batch_size // num_devices, 'unrolls'
     )
+    _require_deviation(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,14 +191,19 @@ class PPOConfig(ActorCriticConfig):
       whole,
       ', which a recurrent network keeps whole' if recurrent else '',
     )
-    transitions = self.batch_size * self.unroll_length // self.num_minibatches
-    require(
-      transitions >= 2 or not self.normalize_advantages,
-      'num_minibatches',
-      self.num_minibatches,
-      'few enough to leave at least 2 transitions in each, since the '
-      'advantage of a single one is normalised to 0',
-    )
+    _require_deviation(self)
+
+
+def _require_deviation(config: VTraceConfig | PPOConfig) -> None:
+  """Raises `errors.ConfigError` if there is nothing to normalise by."""
+  steps = config.batch_size * config.unroll_length // config.num_minibatches
+  require(
+    steps >= 2 or not config.normalize_advantages,
+    'num_minibatches',
+    config.num_minibatches,
+    'few enough to leave at least 2 transitions in each, since the '
+    'advantage of a single one is normalised to 0',
+  )
 
 
 def _require_minibatches(

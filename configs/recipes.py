@@ -70,7 +70,7 @@ def _ppo(config: schema.Config) -> schema.Config:
   config = _like_baselines(config)
   if config.preset == 'small':
     return dataclasses.replace(
-      config, learning=few_cores.ppo(), optimizer=few_cores.ppo_optimizer()
+      config, learning=few_cores.ppo(), optimizer=few_cores.optimizer()
     )
   return dataclasses.replace(
     config,

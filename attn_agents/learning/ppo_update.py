@@ -1,4 +1,4 @@
-"""PPO's update: several passes over one batch, in minibatches.
+"""Several passes over one batch, in minibatches, with PPO's clip.
 
 Schulman et al. 2017, Algorithm 1, as OpenAI baselines' `ppo2` runs it. One
 compiled step per minibatch instead of a loop in XLA, whose loops are slow at
@@ -14,7 +14,7 @@ import numpy as np
 
 from attn_agents import types
 from attn_agents.learning import descent, minibatches, train_state
-from attn_agents.losses import ppo
+from attn_agents.losses import ppo, vtrace
 from configs import algorithms, schema
 
 
@@ -40,7 +40,7 @@ class _Sequences(NamedTuple):
 def make_update(
   agent: train_state.Agent,
   config: schema.Config,
-  learning: algorithms.PPOConfig,
+  learning: algorithms.PPOConfig | algorithms.VTraceConfig,
   devices: Sequence[jax.Device],
 ) -> Callable[
   [train_state.TrainState, types.Unroll],
@@ -68,7 +68,7 @@ def make_update(
       state.params, unroll.timestep, unroll.action, unroll.agent_state
     )
     sequences = _cut(
-      unroll, ppo.targets(outputs, unroll, learning), config.network.recurrent
+      unroll, _targets(outputs, unroll, learning), config.network.recurrent
     )
     order = minibatches.order(
       config.seed,
@@ -141,6 +141,16 @@ def make_update(
     return state, descent.mean(metrics)
 
   return update
+
+
+def _targets(
+  outputs: types.NetworkOutput,
+  unroll: types.Unroll,
+  learning: algorithms.PPOConfig | algorithms.VTraceConfig,
+) -> ppo.Targets:
+  if isinstance(learning, algorithms.VTraceConfig):
+    return vtrace.proximal_targets(outputs, unroll, learning)
+  return ppo.targets(outputs, unroll, learning)
 
 
 def _cut(

@@ -1,7 +1,7 @@
 """From an algorithm's config section to the compiled update of all devices."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +57,7 @@ def make_update(
     ValueError: the config names an unknown optimiser or clip.
     TypeError: no algorithm is known for its section on learning.
   """
-  if isinstance(config.learning, algorithms.PPOConfig):
+  if _is_proximal(config.learning):
     return ppo_update.make_update(agent, config, config.learning, devices)
   if isinstance(config.learning, q_learning.QLearningConfig):
     return q_update.make_update(agent, config, config.learning, devices)
@@ -123,6 +123,15 @@ def make_update(
     return state, descent.mean(metrics)
 
   return update
+
+
+def _is_proximal(
+  learning: algorithms.LearningConfig,
+) -> TypeGuard[algorithms.PPOConfig | algorithms.VTraceConfig]:
+  """Whether steps are bounded by PPO's clip."""
+  if isinstance(learning, algorithms.VTraceConfig):
+    return learning.clip_epsilon > 0
+  return isinstance(learning, algorithms.PPOConfig)
 
 
 def _passes(learning: algorithms.LearningConfig) -> tuple[int, int]:

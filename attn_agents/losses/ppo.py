@@ -22,7 +22,9 @@ class Targets(NamedTuple):
 
   Attributes:
     action: int32 [...].
-    log_prob: float32 [...], log mu(a) of the behaviour policy.
+    log_prob: float32 [...], log probability of the action by the policy from
+      which the loss keeps the new one near: that which acted, for PPO.
+    behaviour_log_prob: float32 [...], log mu(a) of the policy that acted.
     baseline: float32 [...], the old value.
     advantage: float32 [...], 0 where masked.
     value_target: float32 [...], advantage + baseline, before normalisation.
@@ -31,6 +33,7 @@ class Targets(NamedTuple):
 
   action: types.Array
   log_prob: types.Array
+  behaviour_log_prob: types.Array
   baseline: types.Array
   advantage: types.Array
   value_target: types.Array
@@ -59,9 +62,11 @@ def targets(
   """
   steps = transitions.from_unroll(outputs, unroll, config)
   advantage = gae.advantages(steps, config.gae_lambda)
+  log_prob = transitions.log_prob(steps.behaviour_logits, steps.action)
   made = Targets(
     action=steps.action,
-    log_prob=transitions.log_prob(steps.behaviour_logits, steps.action),
+    log_prob=log_prob,
+    behaviour_log_prob=log_prob,
     baseline=steps.baseline_tm1,
     advantage=advantage,
     value_target=advantage + steps.baseline_tm1,
@@ -104,7 +109,7 @@ def ppo_loss(
   policy_logits: types.Array,
   baseline: types.Array,
   targets: Targets,
-  config: algorithms.PPOConfig,
+  config: algorithms.ActorCriticConfig,
   entropy_cost: types.Array,
   clip_epsilon: types.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
@@ -139,9 +144,9 @@ def ppo_loss(
   baseline = jnp.where(valid, baseline, 0.0)
   targets = jax.tree.map(lambda x: jnp.where(valid, x, 0), targets)
   policy = transitions.policy_terms(
-    policy_logits, targets.action, targets.log_prob
+    policy_logits, targets.action, targets.behaviour_log_prob
   )
-  ratio = jnp.exp(policy.log_ratio)
+  ratio = jnp.exp(policy.log_prob - targets.log_prob)
   # Advantages and errors are 0 where masked, the entropy is not.
   pg_loss = jnp.sum(_surrogate(ratio, targets.advantage, clip_epsilon))
   squares = _clipped_squares(baseline, targets, clip_epsilon)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import rlax
 
 from attn_agents import types
-from attn_agents.losses import transitions
+from attn_agents.losses import ppo, transitions
 from configs import algorithms
 
 
@@ -67,6 +67,50 @@ def vtrace_loss(
     rho_mean=jnp.minimum(rho_bar, rhos),
     ratio_clip_fraction=rhos > rho_bar,
   )
+
+
+def proximal_targets(
+  outputs: types.NetworkOutput,
+  unroll: types.Unroll,
+  config: algorithms.VTraceConfig,
+) -> ppo.Targets:
+  """Makes what PPO's loss needs of a batch that other parameters acted in.
+
+  V-trace corrects for the distance from the actor's policy to the learner's,
+  the clip of PPO's ratio bounds the one from there on: the behaviour policy and
+  the proximal one are two (Hilton et al. 2021, "Batch size-invariance for
+  policy optimization", Eq. 3).
+
+  Args:
+    outputs: of the parameters before the update, on rows 0..T, float32
+      [T + 1, B, ...].
+    unroll: T transitions of B environments.
+    config: discount and clipping thresholds.
+
+  Returns:
+    `ppo.Targets` [T, B]: log probabilities and values those of `outputs`,
+    min(pg_rho_bar, rho_t) (r_t + gamma_t vs_{t+1} - V_t) as advantages, vs as
+    value targets.
+
+  Raises:
+    ValueError: outputs and unroll differ in T or B.
+  """
+  steps = transitions.from_unroll(outputs, unroll, config)
+  behaviour = transitions.log_prob(steps.behaviour_logits, steps.action)
+  policy = transitions.policy_terms(
+    steps.policy_logits, steps.action, behaviour
+  )
+  errors, advantages = _vtrace(steps, jnp.exp(policy.log_ratio), config)
+  made = ppo.Targets(
+    action=steps.action,
+    log_prob=policy.log_prob,
+    behaviour_log_prob=behaviour,
+    baseline=steps.baseline_tm1,
+    advantage=advantages,
+    value_target=steps.baseline_tm1 + errors,
+    weight=steps.weight,
+  )
+  return jax.lax.stop_gradient(made)
 
 
 def _vtrace(

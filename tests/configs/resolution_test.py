@@ -302,7 +302,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['network.queries=fix']}, "did you mean 'fixed'"),
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
-    ({'num_devices': 3}, 'the nearest that can is 15'),
+    ({'num_devices': 3}, 'the nearest that can is 63'),
     ({'envs_per_actor': 5}, 'the nearest that does is 4'),
     ({'settings': ['optimizer.clip=norm']}, "did you mean 'global_norm'"),
     ({'settings': ['network.basis=one']}, "did you mean 'one_to_four'"),
@@ -445,6 +445,15 @@ def test_minibatches_of_vtrace_share_its_unrolls():
   assert _resolve(settings=settings).learning.num_minibatches == 4
   settings = ['learning.batch_size=12', 'learning.num_minibatches=5']
   with pytest.raises(errors.ConfigError, match=r'12 unrolls .* nearest is 6'):
+    _resolve(settings=settings)
+
+
+def test_vtrace_normalises_only_under_its_clip():
+  settings = ['learning.normalize_advantages=true', 'learning.clip_epsilon=0']
+  with pytest.raises(errors.ConfigError, match='false without clip_epsilon'):
+    _resolve(settings=settings)
+  settings = ['learning.clip_epsilon=1']
+  with pytest.raises(errors.ConfigError, match='from 0 to below 1'):
     _resolve(settings=settings)
 
 

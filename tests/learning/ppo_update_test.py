@@ -1,4 +1,7 @@
-"""PPO's passes over a batch: which rows a step takes, and what it does."""
+"""Passes over a batch with PPO's loss: which rows a step takes, and its size.
+
+The targets are PPO's or, in an asynchronous run, V-trace's.
+"""
 
 import dataclasses
 
@@ -10,7 +13,7 @@ import pytest
 
 from attn_agents import types
 from attn_agents.learning import batching, train_state, update
-from attn_agents.losses import ppo
+from attn_agents.losses import ppo, vtrace
 from configs import algorithms, schema
 from configs.agents import impala_ff, s3ta
 from tests.learning import linear
@@ -18,7 +21,15 @@ from tests.learning import linear
 _EPOCHS, _PARTS = 3, 2
 
 
-def _config(recurrent, anneal_frames=0, **learning):
+_SECTIONS = {
+  'ppo': algorithms.PPOConfig(),
+  'vtrace': algorithms.VTraceConfig(
+    clip_epsilon=0.1, normalize_advantages=True, loss_reduction='mean'
+  ),
+}
+
+
+def _config(recurrent, anneal_frames=0, algorithm='ppo', **learning):
   sizes = {
     'unroll_length': linear.T,
     'batch_size': linear.B,
@@ -29,9 +40,9 @@ def _config(recurrent, anneal_frames=0, **learning):
     agent='linear',
     preset='small',
     network=s3ta.S3TAConfig() if recurrent else impala_ff.ResNetConfig(),
-    algorithm='ppo',
+    algorithm=algorithm,
     seed=3,
-    learning=algorithms.PPOConfig(**(sizes | learning)),
+    learning=dataclasses.replace(_SECTIONS[algorithm], **sizes | learning),
     optimizer=schema.OptimizerConfig(
       name='adam',
       learning_rate=0.01,
@@ -86,15 +97,17 @@ def test_every_pass_takes_each_transition_once(recurrent):
   assert metrics['ratio_clip_fraction'] == 0.0
 
 
-def test_a_step_on_each_part_in_the_order_of_the_seed():
+@pytest.mark.parametrize('algorithm', _SECTIONS)
+def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
   """The same update with plain loops and optax, without pmap."""
-  config = _config(recurrent=True)
+  config = _config(recurrent=True, algorithm=algorithm)
   learning, unroll = config.learning, linear.make_unroll(0)
   agent, before, after, metrics = _update(config, True, unroll)
   outputs = agent.unroll(
     before.params, unroll.timestep, unroll.action, unroll.agent_state
   )
-  targets = ppo.targets(outputs, unroll, learning)
+  make_targets = {'ppo': ppo.targets, 'vtrace': vtrace.proximal_targets}
+  targets = make_targets[algorithm](outputs, unroll, learning)
   key = jax.random.fold_in(jax.random.key(config.seed), 0)
   keys = jax.random.split(jax.random.fold_in(key, 0), _EPOCHS)
   params, losses, seen = before.params, [], []

@@ -17,6 +17,10 @@ _N, _A = 40, 4
 _EPSILON = 0.2
 
 
+def _log_prob(logits, action):
+  return episodes.taken(episodes.log_softmax(logits), action).astype(np.float32)
+
+
 def _make_minibatch(seed):
   """Policy and value so near the old ones that clips hold and do not hold."""
   rng = np.random.default_rng(seed)
@@ -28,9 +32,9 @@ def _make_minibatch(seed):
   action = rng.integers(_A, size=_N, dtype=np.int32)
   targets = ppo.Targets(
     action=action,
-    log_prob=episodes.taken(
-      episodes.log_softmax(old_logits), action
-    ).astype(np.float32),
+    log_prob=_log_prob(old_logits, action),
+    # A third policy, as V-trace has it; PPO's is the old one.
+    behaviour_log_prob=_log_prob(old_logits + normal(_N, _A), action),
     baseline=old_baseline,
     advantage=normal(_N),
     value_target=old_baseline + normal(_N, scale=0.5),
@@ -61,8 +65,11 @@ def _evaluate(logits, baseline, targets, entropy_cost=0.0, epsilon=_EPSILON):
 
 
 def _ratio(logits, targets):
-  log_pi = episodes.taken(episodes.log_softmax(logits), targets.action)
-  return np.exp(log_pi - targets.log_prob)
+  return np.exp(_log_prob(logits, targets.action) - targets.log_prob)
+
+
+def _rho(logits, targets):
+  return np.exp(_log_prob(logits, targets.action) - targets.behaviour_log_prob)
 
 
 def _assert_all_cases(logits, baseline, targets, epsilon):
@@ -98,7 +105,7 @@ def test_loss_metrics_and_gradients_match_the_definition(seed, epsilon):
   logits64, baseline64 = logits.astype(float), baseline.astype(float)
   ref = reference(logits64, baseline64)
   valid = targets.weight > 0
-  count, ratio = valid.sum(), _ratio(logits, targets)
+  count, rho = valid.sum(), _rho(logits, targets)
   loss, metrics, logits_grad, baseline_grad = _evaluate(
     logits, baseline, targets, entropy_cost, epsilon
   )
@@ -112,8 +119,8 @@ def test_loss_metrics_and_gradients_match_the_definition(seed, epsilon):
       'num_transitions': count,
       'entropy': ref.entropy / count,
       'baseline_mean': baseline[valid].mean(),
-      'rho_mean': np.minimum(1.0, ratio)[valid].mean(),
-      'approx_kl': 0.5 * (np.log(ratio)[valid] ** 2).mean(),
+      'rho_mean': np.minimum(1.0, rho)[valid].mean(),
+      'approx_kl': 0.5 * (np.log(rho)[valid] ** 2).mean(),
       'ratio_clip_fraction': ref.clipped / count,
     },
   )

@@ -1,10 +1,12 @@
 """V-trace against IMPALA's Eq. 1 as printed and closed-form gradients."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.losses import vtrace
+from attn_agents.losses import ppo, vtrace
 from configs import algorithms
 from tests.losses import batches, episodes, vtrace_reference
 
@@ -134,3 +136,70 @@ def test_no_valid_transition_gives_zero_and_no_nan():
   )
   assert result.loss == 0.0
   assert not any(result.metrics.values())
+
+
+@pytest.mark.parametrize('name', _CONFIGS)
+def test_proximal_targets_are_those_of_the_parameters_before(name):
+  config = _CONFIGS[name]
+  outputs, unroll = batches.make_batch(8)
+  ref = vtrace_reference.reference(outputs, unroll, config)
+  with jax.numpy_rank_promotion('raise'):
+    targets = vtrace.proximal_targets(
+      *batches.with_garbage(outputs, unroll), config
+    )
+  log_pi, log_mu = (
+    episodes.taken(episodes.log_softmax(logits), unroll.action)
+    for logits in (outputs.policy_logits[:-1], unroll.behaviour_logits)
+  )
+  expected = {
+    'action': unroll.action,
+    'log_prob': log_pi,
+    'behaviour_log_prob': log_mu,
+    'baseline': outputs.baseline[:-1],
+    'advantage': ref.advantages,
+    'value_target': ref.targets,
+    'weight': np.ones(_VALID.shape),
+  }
+  assert set(expected) == set(targets._fields)
+  for field, value in expected.items():
+    got = np.asarray(getattr(targets, field))
+    np.testing.assert_allclose(
+      got[_VALID], value[_VALID], rtol=1e-4, atol=2e-5, err_msg=field
+    )
+    assert got.shape == _VALID.shape
+    assert np.isfinite(got).all()
+  for got in (targets.action, targets.advantage, targets.weight):
+    assert not np.asarray(got)[~_VALID].any()
+
+
+def test_first_proximal_step_is_that_of_vtrace():
+  """Before any step the ratio is 1: PPO's gradient is V-trace's own."""
+  config = _CONFIGS['thresholds']
+  outputs, unroll = batches.make_batch(9)
+  targets = vtrace.proximal_targets(outputs, unroll, config)
+
+  def loss_fn(policy_logits, baseline):
+    return ppo.ppo_loss(
+      policy_logits, baseline, targets, config, jnp.float32(0.2),
+      jnp.float32(0.1),
+    )[0]  # fmt: skip
+
+  logits_grad, baseline_grad = jax.grad(loss_fn, argnums=(0, 1))(
+    outputs.policy_logits[:-1], outputs.baseline[:-1]
+  )
+  expected = _evaluate(config, outputs, unroll, 0.2).outputs_grad
+  np.testing.assert_allclose(
+    logits_grad, expected.policy_logits[:-1], atol=2e-5
+  )
+  np.testing.assert_allclose(baseline_grad, expected.baseline[:-1], atol=2e-5)
+
+
+def test_proximal_targets_are_constants_to_the_gradient():
+  outputs, unroll = batches.make_batch(10)
+
+  def total(outputs):
+    targets = vtrace.proximal_targets(outputs, unroll, _CONFIGS['lambda'])
+    return sum(jnp.sum(x.astype(jnp.float32)) for x in targets)
+
+  grads = jax.grad(total)(jax.tree.map(jnp.asarray, outputs))
+  assert not any(np.asarray(x).any() for x in jax.tree.leaves(grads))
