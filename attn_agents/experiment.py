@@ -226,7 +226,7 @@ class Experiment:
       unroll_length=self.config.learning.unroll_length,
       policy_seed=seeds.policy,
       actor_id=actor_index,
-      synchronous=self.config.learning.synchronous,
+      max_policy_lag=self.config.learning.lag_bound,
       keep_on_device=keep_on_device,
     )
 

@@ -43,6 +43,11 @@ class LearningConfig:
     """Transitions of each environment, or sequence, in an update."""
     return self.unroll_length
 
+  @property
+  def lag_bound(self) -> int | None:
+    """Updates by which actors may be ahead of parameters; None: any number."""
+    return 0 if self.synchronous else None
+
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """Raises `errors.ConfigError` if a value is out of its range.
 
@@ -99,6 +104,10 @@ class VTraceConfig(ActorCriticConfig):
       learning rate if that is annealed [C: 0, IMPALA's policy gradient].
     normalize_advantages: with clip_epsilon, to mean 0 and deviation 1 in each
       minibatch.
+    max_policy_lag: above 0, all actors together make one batch for each update,
+      at most so many updates before the learner can take it: with 1 they play
+      the next batch while it learns from this one. 0 lets them go on as long as
+      there is room in the queue [C].
   """
 
   clip_rho_threshold: float = 1.0
@@ -108,6 +117,12 @@ class VTraceConfig(ActorCriticConfig):
   num_minibatches: int = 1
   clip_epsilon: float = 0.0
   normalize_advantages: bool = False
+  max_policy_lag: int = 0
+
+  @property
+  def lag_bound(self) -> int | None:
+    """See `LearningConfig.lag_bound`."""
+    return self.max_policy_lag or None
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
@@ -117,6 +132,7 @@ class VTraceConfig(ActorCriticConfig):
       require(value > 0, name, value, 'a number above 0')
     value = self.vtrace_lambda
     require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
+    require_not_negative(self, ('max_policy_lag',))
     value = self.clip_epsilon
     require(0 <= value < 1, 'clip_epsilon', value, 'a number from 0 to below 1')
     require(

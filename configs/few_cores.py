@@ -5,12 +5,11 @@ from configs import q_learning as q_learning_lib
 
 
 def learning() -> algorithms.VTraceConfig:
-  """V-trace whose steps PPO's clip bounds, so that each may be taken twice [C].
+  """V-trace whose steps PPO's clip bounds, so that each may be taken again [C].
 
   On Pong, V-trace without it learned nothing in an hour: a core takes about a
   millisecond for a step of the emulator, so that few are seen, and more passes
-  let the policy leap. lambda is 1, since clipped ratios shorten the traces of
-  old steps anyway. Many environments for few steps: the recurrent part of a
+  let the policy leap. Many environments for few steps: the recurrent part of a
   network computes a row of each sequence at a time, and more of them cost it
   little.
   """
@@ -18,10 +17,12 @@ def learning() -> algorithms.VTraceConfig:
     unroll_length=32,
     batch_size=64,
     loss_reduction='mean',
-    num_epochs=2,
+    vtrace_lambda=0.95,
+    num_epochs=3,
     num_minibatches=4,
     clip_epsilon=0.1,
     normalize_advantages=True,
+    max_policy_lag=1,
   )
 
 

@@ -194,15 +194,16 @@ def fit_to_machine(
   runtime = config.runtime
   batch = max(config.learning.batch_size, 1)
   spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
-  if config.learning.synchronous:
-    num_actors, envs = _fit_synchronous(runtime, batch, spare)
+  if config.learning.lag_bound is not None:
+    if not config.learning.synchronous:
+      spare = _actors_beside(runtime, spare, cores)
+    num_actors, envs = _fit_turns(runtime, batch, spare)
   elif config.learning.replay:
     # Updates, not actors, set the pace: so many steps to each of them.
     num_actors = runtime.num_actors or min(spare, _MAX_REPLAY_ACTORS)
     envs = runtime.envs_per_actor or _REPLAY_ENVS_PER_ACTOR
   else:
-    if runtime.kind == 'threads':
-      spare = max(spare, min(2, cores))
+    spare = _actors_beside(runtime, spare, cores)
     num_actors, envs = _fit_asynchronous(runtime, batch, spare)
   theirs = cores if config.learning.synchronous else cores // 2
   threads = runtime.env_threads or min(
@@ -214,6 +215,13 @@ def fit_to_machine(
       runtime, num_actors=num_actors, envs_per_actor=envs, env_threads=threads
     ),
   )
+
+
+def _actors_beside(
+  runtime: schema.RuntimeConfig, spare: int, cores: int
+) -> int:
+  """How many can act while the learner learns."""
+  return max(spare, min(2, cores)) if runtime.kind == 'threads' else spare
 
 
 def _fit_asynchronous(
@@ -229,7 +237,7 @@ def _fit_asynchronous(
   return runtime.num_actors or min(spare, most), envs
 
 
-def _fit_synchronous(
+def _fit_turns(
   runtime: schema.RuntimeConfig, batch: int, spare: int
 ) -> tuple[int, int]:
   """The same, where one unroll of every actor makes one batch."""

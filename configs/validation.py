@@ -166,8 +166,8 @@ def _validate_flow(config: schema.Config) -> None:
     runtime.evaluation_steps,
     '0 or more',
   )
-  if config.learning.synchronous:
-    _validate_synchronous(config)
+  if config.learning.lag_bound is not None:
+    _validate_turns(config)
   _validate_replay(config)
   if not config.learning.replay and batch % runtime.envs_per_actor:
     raise errors.ConfigError(
@@ -277,15 +277,19 @@ def validate_memory(config: schema.Config, memory_bytes: int) -> None:
   )
 
 
-def _validate_synchronous(config: schema.Config) -> None:
+def _validate_turns(config: schema.Config) -> None:
   """Checks that one unroll of every actor makes one batch."""
   runtime, batch = config.runtime, config.learning.batch_size
+  if config.learning.synchronous:
+    why = f'{config.algorithm} is synchronous'
+  else:
+    why = f'learning.max_policy_lag is {config.learning.lag_bound}'
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
     actors = divisors.nearest_divisor(batch, runtime.num_actors)
     raise errors.ConfigError(
       f'{runtime.num_actors} actors x {runtime.envs_per_actor} environments: '
-      f'{config.algorithm} is synchronous, so together they must be '
+      f'{why}, so together they must be '
       f'learning.batch_size={batch}; the nearest that fit are '
       f'--num_actors={actors} --envs_per_actor={batch // actors}, or '
       f'learning.batch_size={together}'
@@ -294,5 +298,5 @@ def _validate_synchronous(config: schema.Config) -> None:
     runtime.publish_every_updates == 1,
     'runtime.publish_every_updates',
     runtime.publish_every_updates,
-    f'1: actors of the synchronous {config.algorithm} wait for every update',
+    f'1: {why}, and actors wait for every update',
   )

@@ -135,7 +135,7 @@ class InProcess:
     from attn_agents.replay import sources, variables
 
     poller = variables.VariablePoller(
-      self.variables_address, self.parts.config.learning.synchronous
+      self.variables_address, self.parts.config.learning.lag_bound is not None
     )
     assert poller.wait(30)
     writer = sources.make_sink(self.parts, self.queue_address, self.stop.is_set)

@@ -101,8 +101,8 @@ class Actor:
   """Plays N environments and sends an unroll of T steps at a time.
 
   Per step: one jitted call for all environments and one step of them. Per
-  unroll: one insert, and one look for newer parameters that never waits, but
-  for synchronous algorithms. The last row of an unroll is the first row of the
+  unroll: one insert, and one look for newer parameters that never waits, unless
+  the policy's lag is bounded. The last row of an unroll is the first row of the
   next one.
   """
 
@@ -116,7 +116,7 @@ class Actor:
     unroll_length: int,
     policy_seed: int,
     actor_id: int = 0,
-    synchronous: bool = False,
+    max_policy_lag: int | None = None,
     keep_on_device: bool = False,
   ):
     """Compiles nothing yet; the first unroll of its policy does.
@@ -129,8 +129,9 @@ class Actor:
       unroll_length: T, transitions per unroll.
       policy_seed: of the sampled actions.
       actor_id: index over all hosts, for reports.
-      synchronous: make one unroll with each version of the parameters, and
-        wait for the next.
+      max_policy_lag: make one unroll for each version of the parameters, at
+        most so many versions ahead, and wait for the next; with 0, one with
+        each. None: never wait.
       keep_on_device: leave observations, logits and the first state as JAX
         arrays on the default device, for a learner that computes there too,
         instead of bringing them to the host.
@@ -141,7 +142,7 @@ class Actor:
     self._sink = sink
     self._unroll_length = unroll_length
     self._actor_id = actor_id
-    self._synchronous = synchronous
+    self._max_policy_lag = max_policy_lag
     self._make_rows: Callable[[types.TimeStep, int], rows_lib.Rows] = (
       rows_lib.DeviceRows if keep_on_device else rows_lib.HostRows
     )
@@ -149,6 +150,8 @@ class Actor:
     self._key = jax.random.key(policy_seed)
     self._params: types.Nest = None
     self._version = -1
+    # The version that the next unroll is for, if each is for one.
+    self._turn: int | None = None
     self._row: types.EnvOutput | None = None
     self._state = policy.initial_state(environment.num_envs)
     self._clock = _Clock()
@@ -156,9 +159,8 @@ class Actor:
   def run(self, should_stop: Callable[[], bool]) -> None:
     """Makes unrolls until `should_stop()`."""
     while not should_stop():
-      if self._synchronous and not self._wait():
-        continue
-      self.run_unroll()
+      if self._may_play():
+        self.run_unroll()
 
   def run_unroll(self) -> None:
     """Plays T steps and sends them.
@@ -167,6 +169,8 @@ class Actor:
       RuntimeError: no parameters have ever arrived.
     """
     self._take_parameters()
+    if self._params is None:
+      raise RuntimeError('an actor was started before any parameters arrived')
     if self._row is None:
       self._row = self._timed_env(self._environment.reset)
     trajectory = self._play()
@@ -176,11 +180,22 @@ class Actor:
     """Frees the environments' threads and memory; it cannot play again."""
     self._environment.close()
 
-  def _wait(self) -> bool:
+  def _may_play(self) -> bool:
+    """Whether it is its turn; if not, waits a while for newer parameters."""
+    if self._max_policy_lag is None:
+      return True
+    self._take_parameters()
+    if self._turn is None and self._params is not None:
+      self._turn = self._version
+    if self._turn is not None and (
+      self._version >= self._turn - self._max_policy_lag
+    ):
+      self._turn += 1
+      return True
     start = time.monotonic()
-    arrived = self._variables.wait(_WAIT_SECONDS)
+    self._variables.wait(_WAIT_SECONDS)
     self._clock.queue += time.monotonic() - start
-    return arrived
+    return False
 
   def _play(self) -> types.Trajectory:
     """T steps from the current row, as one trajectory."""
@@ -231,8 +246,6 @@ class Actor:
     if newest is not None:
       self._version, values = newest
       self._params = self._policy.unravel(values)
-    if self._params is None:
-      raise RuntimeError('an actor was started before any parameters arrived')
 
   def _timed_env(
     self, call: Callable[..., types.EnvOutput], *args: np.ndarray

@@ -34,7 +34,7 @@ def keep_alive(
     `status` then says; the other actors go on.
 
   Raises:
-    RuntimeError: the restarts are used up, and the algorithm is synchronous.
+    RuntimeError: the restarts are used up, and the others would wait for it.
   """
   most = config.runtime.max_actor_restarts
   restarts, incarnation = 0, 0
@@ -61,7 +61,7 @@ def keep_alive(
       return True
   print(f'{name} {why}, {most} restarts used up')
   detail = f'actor {why}, {most} restarts used up'
-  if config.learning.synchronous:
+  if config.learning.lag_bound is not None:
     raise RuntimeError(f'{detail}; {config.algorithm} needs every actor')
   status.set('failed', detail, restarts=incarnation)
   return False

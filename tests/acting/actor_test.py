@@ -234,7 +234,7 @@ def test_the_actors_key_differs_from_step_to_step():
   assert not np.intersect1d(first, actions(2)).size
 
 
-def _make(synchronous):
+def _make(max_policy_lag):
   variables, sink = Variables(), Sink()
   made = actor.Actor(
     counting_environment.CountingEnvironment(LENGTHS, height=2, width=2),
@@ -243,28 +243,39 @@ def _make(synchronous):
     sink,
     unroll_length=T,
     policy_seed=1,
-    synchronous=synchronous,
+    max_policy_lag=max_policy_lag,
   )
   return made, variables, sink
 
 
-def test_a_synchronous_actor_makes_one_unroll_of_each_version():
-  made, variables, sink = _make(synchronous=True)
+@pytest.mark.parametrize('lag', [0, 1, 2])
+@pytest.mark.parametrize('start', [0, 7])
+def test_an_actor_in_turns_is_so_far_ahead_and_no_further(lag, start):
+  """With 0, one unroll of each version; `start` is after a restart."""
+  made, variables, sink = _make(max_policy_lag=lag)
+
+  variables.newest = (start, np.zeros(1, np.float32))
+  published = []
 
   def should_stop():
     # A new version only after the actor has looked in vain three times.
-    if variables.waits % 4 == 3 and variables.newest is None:
-      variables.newest = (len(sink.items), np.zeros(1, np.float32))
-    return variables.waits > 20
+    if variables.waits == 3 * (len(published) + 1):
+      variables.newest = (start + 1 + len(published), np.zeros(1, np.float32))
+      published.append(len(sink.items))
+    return variables.waits >= 20
 
   made.run(should_stop)
   versions = [int(item.report.params_version) for item in sink.items]
-  assert versions == list(range(len(versions)))
-  assert 4 <= len(versions) <= 6
+  assert versions == [start] * lag + [
+    start + i for i in range(len(published) + 1)
+  ]
+  # How many there were when each version came.
+  assert published == [lag + 1 + i for i in range(len(published))]
+  assert len(published) == 6
 
 
 def test_an_asynchronous_actor_does_not_wait():
-  made, variables, sink = _make(synchronous=False)
+  made, variables, sink = _make(max_policy_lag=None)
   made.run(lambda: len(sink.items) == 4)
   assert variables.waits == 0
   assert [int(item.report.params_version) for item in sink.items] == [0] * 4

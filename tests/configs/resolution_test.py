@@ -230,9 +230,11 @@ def test_synchronous_actors_share_the_batch():
 
 
 def test_what_the_user_says_wins_over_the_machine():
-  config = _resolve(num_actors=3, envs_per_actor=8, seed=5, max_frames=99)
-  assert config.runtime.num_actors == 3
-  assert config.runtime.envs_per_actor == 8
+  config = _resolve(
+    num_actors=2, envs_per_actor=32, seed=5, max_frames=99, cores=1
+  )
+  assert config.runtime.num_actors == 2
+  assert config.runtime.envs_per_actor == 32
   assert (config.seed, config.max_frames) == (5, 99)
 
 
@@ -303,7 +305,10 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
     ({'num_devices': 3}, 'the nearest that can is 63'),
-    ({'envs_per_actor': 5}, 'the nearest that does is 4'),
+    (
+      {'preset': 'paper', 'envs_per_actor': 5},
+      'the nearest that does is 4',
+    ),
     ({'settings': ['optimizer.clip=norm']}, "did you mean 'global_norm'"),
     ({'settings': ['network.basis=one']}, "did you mean 'one_to_four'"),
     ({'settings': ['network.key_channels=32']}, 'vision_channels - 1'),
@@ -446,6 +451,24 @@ def test_minibatches_of_vtrace_share_its_unrolls():
   settings = ['learning.batch_size=12', 'learning.num_minibatches=5']
   with pytest.raises(errors.ConfigError, match=r'12 unrolls .* nearest is 6'):
     _resolve(settings=settings)
+
+
+def test_a_bounded_lag_shares_the_batch_among_actors():
+  def found(runtime, cores, *settings):
+    runtime = _resolve(
+      preset='small', runtime=runtime, cores=cores,
+      settings=['learning.batch_size=64', *settings],
+    ).runtime  # fmt: skip
+    return runtime.num_actors, runtime.envs_per_actor, runtime.env_threads
+
+  one = 'learning.max_policy_lag=1'
+  assert found('launchpad', 2, one) == (1, 64, 1)
+  assert found('threads', 2, one) == (2, 32, 1)
+  assert found('launchpad', 8, one) == (4, 16, 1)
+  with pytest.raises(errors.ConfigError, match=r'max_policy_lag is 1, so tog'):
+    found('launchpad', 2, one, 'runtime.envs_per_actor=5')
+  with pytest.raises(errors.ConfigError, match='0 or more'):
+    found('launchpad', 2, 'learning.max_policy_lag=-1')
 
 
 def test_vtrace_normalises_only_under_its_clip():
