@@ -40,6 +40,7 @@ _THREADS = flags.DEFINE_list(
 )
 
 _SECONDS = 1.0
+_MOST_MINIBATCHES = 4
 
 
 def make_policy(
@@ -176,7 +177,8 @@ def _actors(
     config = settings.config(
       f'runtime.envs_per_actor={size}',
       f'runtime.env_threads={count}',
-      f'learning.batch_size={size}',
+      # Enough for any preset's minibatches; nothing is learned from it.
+      f'learning.batch_size={_MOST_MINIBATCHES * size}',
     )
     run = children.make_run(make_actor, (config, seconds), xla_flags)
     name = _name(f'actor {size}', f'{count} threads', xla_flags)

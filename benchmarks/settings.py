@@ -57,7 +57,7 @@ _SMOKE_RUN = (
   'environment.height=20',
   'environment.width=16',
   'learning.unroll_length=2',
-  'learning.batch_size=2',
+  'learning.batch_size=4',
 )
 
 

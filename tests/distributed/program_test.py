@@ -7,7 +7,7 @@ from configs import resolution
 
 def _place(**settings):
   config = resolution.resolve(
-    resolution.Request(num_actors=3, **settings), 'cpu', 1, cores=2
+    resolution.Request(num_actors=4, **settings), 'cpu', 1, cores=2
   )
   return topology.local(config, '/run')
 
@@ -17,7 +17,7 @@ def test_the_graph_has_every_role_and_no_courier():
   assert {k: len(v) for k, v in graph.groups.items()} == {
     'reverb': 1,
     'learner': 1,
-    'actor': 3,
+    'actor': 4,
   }
   for node in graph.get_all_nodes():
     assert type(node) is lp.PyClassNode
@@ -27,7 +27,7 @@ def test_the_graph_has_every_role_and_no_courier():
 def test_an_evaluator_is_one_more_node():
   graph = program.build(_place(evaluate_every=1000))
   assert len(graph.groups['evaluator']) == 1
-  assert len(graph.get_all_nodes()) == 6
+  assert len(graph.get_all_nodes()) == 7
 
 
 def test_a_host_that_only_plays_has_actors_only():

@@ -17,10 +17,12 @@ class _Stop:
     return len(self.waits) == self._stop_at
 
 
-def _config(most, algorithm='vtrace'):
+def _config(most, algorithm='vtrace', *settings):
+  if algorithm == 'vtrace':
+    settings = ['learning.max_policy_lag=0', *settings]
   request = resolution.Request(
     game='catch', algorithm=algorithm,
-    settings=[f'runtime.max_actor_restarts={most}'],
+    settings=[f'runtime.max_actor_restarts={most}', *settings],
   )  # fmt: skip
   return resolution.resolve(request, 'cpu', 1, cores=2)
 
@@ -60,7 +62,7 @@ def test_a_stop_ends_the_pause(tmp_path):
   assert read().state == 'stopped'
 
 
-def test_used_up_restarts_are_named_and_end_a_synchronous_run(tmp_path, capsys):
+def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
   file, read = _status(tmp_path)
   live = lambda n: 'broke'  # noqa: E731
   assert not restarts.keep_alive(live, 'actor-3', _config(2), file, _Stop())
@@ -74,8 +76,12 @@ def test_used_up_restarts_are_named_and_end_a_synchronous_run(tmp_path, capsys):
     'failed', 'actor broke, 2 restarts used up',
   )  # fmt: skip
   file, _ = _status(tmp_path / 'other')
-  with pytest.raises(RuntimeError, match=r'0 restarts.*a2c needs every actor'):
-    restarts.keep_alive(live, 'actor-3', _config(0, 'a2c'), file, _Stop())
+  for config, name in (
+    (_config(0, 'a2c'), 'a2c'),
+    (_config(0, 'vtrace', 'learning.max_policy_lag=2'), 'max_policy_lag=2'),
+  ):
+    with pytest.raises(RuntimeError, match=f'0 restarts.*{name} needs every a'):
+      restarts.keep_alive(live, 'actor-3', config, file, _Stop())
 
 
 def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):

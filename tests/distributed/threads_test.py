@@ -32,10 +32,11 @@ class _Stop:
 
 
 def _config(most, algorithm):
+  lag = ['learning.max_policy_lag=0'] if algorithm == 'vtrace' else []
   return resolution.resolve(
     resolution.Request(
       game='catch', preset='small', algorithm=algorithm, runtime='threads',
-      num_actors=2, settings=[f'runtime.max_actor_restarts={most}'],
+      num_actors=2, settings=[f'runtime.max_actor_restarts={most}', *lag],
     ),
     'cpu', 1, cores=2,
   )  # fmt: skip
