@@ -11,7 +11,11 @@ from attn_agents.learning import checkpoint
 from tests import in_process
 
 CONFIG = in_process.catch_config(
-  'learning.batch_size=8', 'learning.unroll_length=12'
+  # One step of each batch, so that ratios are those to what acted.
+  'learning.num_epochs=1',
+  'learning.num_minibatches=1',
+  'learning.batch_size=8',
+  'learning.unroll_length=12',
 )
 
 
