@@ -27,6 +27,7 @@ class Targets(NamedTuple):
     behaviour_log_prob: float32 [...], log mu(a) of the policy that acted.
     baseline: float32 [...], the old value.
     advantage: float32 [...], 0 where masked.
+    importance: float32 [...], weight of the policy's loss; 1 for PPO.
     value_target: float32 [...], advantage + baseline, before normalisation.
     weight: float32 [...], 1 where valid, 0 where masked.
   """
@@ -36,6 +37,7 @@ class Targets(NamedTuple):
   behaviour_log_prob: types.Array
   baseline: types.Array
   advantage: types.Array
+  importance: types.Array
   value_target: types.Array
   weight: types.Array
 
@@ -69,6 +71,7 @@ def targets(
     behaviour_log_prob=log_prob,
     baseline=steps.baseline_tm1,
     advantage=advantage,
+    importance=jnp.ones_like(advantage),
     value_target=advantage + steps.baseline_tm1,
     weight=steps.weight,
   )
@@ -115,14 +118,15 @@ def ppo_loss(
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Returns the PPO loss, summed over valid transitions, and its metrics.
 
-  loss = sum max(-A ratio, -A clip(ratio, 1 - eps, 1 + eps))
+  loss = sum importance max(-A ratio, -A clip(ratio, 1 - eps, 1 + eps))
          + baseline_cost / 2 sum max((V - R)^2,
                                      (V_old + clip(V - V_old, -eps, eps) - R)^2)
          - entropy_cost sum H(pi)
 
-  with ratio = pi(a) / mu(a): Schulman et al. 2017, Eq. 7 and 9, and the clipped
-  value of baselines/ppo2/model.py, which the paper lacks. Masked transitions
-  add exactly nothing to loss and gradient, whatever they hold.
+  with ratio = pi(a) / mu(a) and, for PPO, importance = 1: Schulman et al. 2017,
+  Eq. 7 and 9, and the clipped value of baselines/ppo2/model.py, which the paper
+  lacks. Masked transitions add exactly nothing to loss and gradient, whatever
+  they hold.
 
   Args:
     policy_logits: float32 [..., num_actions], of the parameters in training.
@@ -148,7 +152,8 @@ def ppo_loss(
   )
   ratio = jnp.exp(policy.log_prob - targets.log_prob)
   # Advantages and errors are 0 where masked, the entropy is not.
-  pg_loss = jnp.sum(_surrogate(ratio, targets.advantage, clip_epsilon))
+  surrogate = _surrogate(ratio, targets.advantage, clip_epsilon)
+  pg_loss = jnp.sum(targets.importance * surrogate)
   squares = _clipped_squares(baseline, targets, clip_epsilon)
   baseline_loss = 0.5 * config.baseline_cost * jnp.sum(squares)
   entropy = jnp.sum(policy.entropy * targets.weight)

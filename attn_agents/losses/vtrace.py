@@ -52,9 +52,9 @@ def vtrace_loss(
     transitions.log_prob(steps.behaviour_logits, steps.action),
   )
   rhos = jnp.exp(policy.log_ratio)
-  errors, advantages = _vtrace(steps, rhos, config)
+  errors, advantages, importance = _vtrace(steps, rhos, config)
   # Errors and advantages are 0 where masked, the entropy is not.
-  pg_loss = -jnp.sum(advantages * policy.log_prob)
+  pg_loss = -jnp.sum(importance * advantages * policy.log_prob)
   baseline_loss = config.baseline_cost * jnp.sum(rlax.l2_loss(errors))
   entropy = jnp.sum(policy.entropy * steps.weight)
   loss = pg_loss + baseline_loss - entropy_cost * entropy
@@ -89,8 +89,8 @@ def proximal_targets(
 
   Returns:
     `ppo.Targets` [T, B]: log probabilities and values those of `outputs`,
-    min(pg_rho_bar, rho_t) (r_t + gamma_t vs_{t+1} - V_t) as advantages, vs as
-    value targets.
+    r_t + gamma_t vs_{t+1} - V_t as advantages, min(pg_rho_bar, rho_t) as their
+    importance, which normalisation leaves alone, vs as value targets.
 
   Raises:
     ValueError: outputs and unroll differ in T or B.
@@ -100,13 +100,15 @@ def proximal_targets(
   policy = transitions.policy_terms(
     steps.policy_logits, steps.action, behaviour
   )
-  errors, advantages = _vtrace(steps, jnp.exp(policy.log_ratio), config)
+  rhos = jnp.exp(policy.log_ratio)
+  errors, advantages, importance = _vtrace(steps, rhos, config)
   made = ppo.Targets(
     action=steps.action,
     log_prob=policy.log_prob,
     behaviour_log_prob=behaviour,
     baseline=steps.baseline_tm1,
     advantage=advantages,
+    importance=importance,
     value_target=steps.baseline_tm1 + errors,
     weight=steps.weight,
   )
@@ -117,8 +119,12 @@ def _vtrace(
   steps: transitions.Transitions,
   rhos: jax.Array,
   config: algorithms.VTraceConfig,
-) -> tuple[types.Array, jax.Array]:
-  """Returns vs - V and the constant policy gradient advantages, each [T, B]."""
+) -> tuple[types.Array, jax.Array, jax.Array]:
+  """Returns vs - V, the advantages and min(pg_rho_bar, rho), each [T, B].
+
+  The last two are constants to the gradient, and their product is what IMPALA
+  multiplies the score with.
+  """
   vtrace_errors = functools.partial(
     rlax.vtrace,
     lambda_=config.vtrace_lambda,
@@ -130,8 +136,6 @@ def _vtrace(
   targets = jnp.concatenate(
     [steps.baseline_tm1[1:] + errors[1:], steps.baseline_t[-1:]]
   )
-  clipped_rhos = jnp.minimum(config.clip_pg_rho_threshold, rhos)
-  advantages = clipped_rhos * (
-    steps.reward + steps.discount * targets - steps.baseline_tm1
-  )
-  return errors, jax.lax.stop_gradient(advantages)
+  advantages = steps.reward + steps.discount * targets - steps.baseline_tm1
+  importance = jnp.minimum(config.clip_pg_rho_threshold, rhos)
+  return errors, *jax.lax.stop_gradient((advantages, importance))

@@ -30,7 +30,7 @@ def reference(logits, baseline, targets, config, epsilon):
     ratio = probs[targets.action[i]] / old_prob
     advantage = float(targets.advantage[i])
     # Schulman et al. 2017, Eq. 7.
-    pg_loss -= min(
+    pg_loss -= float(targets.importance[i]) * min(
       ratio * advantage, _clip(ratio, 1 - epsilon, 1 + epsilon) * advantage
     )
     old, target = float(targets.baseline[i]), float(targets.value_target[i])

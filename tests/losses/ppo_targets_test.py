@@ -29,6 +29,7 @@ def test_targets_match_their_definitions():
     'behaviour_log_prob': log_mu,
     'baseline': outputs.baseline[:-1],
     'advantage': advantage,
+    'importance': np.ones(_VALID.shape),
     'value_target': advantage + outputs.baseline[:-1],
     'weight': np.ones(_VALID.shape),
   }
@@ -64,10 +65,12 @@ def _make_targets(seed, *shape):
   weight = (rng.uniform(size=shape) < 0.7).astype(np.float32)
   advantage = (3 + 2 * rng.normal(size=shape)).astype(np.float32)
   # Different everywhere, to see that no other field changes.
-  others = np.arange(5 * advantage.size, dtype=np.float32)
-  action, log_prob, behaviour, baseline, target = others.reshape(5, *shape)
+  others = np.arange(6 * advantage.size, dtype=np.float32)
+  action, log_prob, behaviour, baseline, importance, target = others.reshape(
+    6, *shape
+  )
   return ppo.Targets(
-    action, log_prob, behaviour, baseline, advantage, target, weight
+    action, log_prob, behaviour, baseline, advantage, importance, target, weight
   )
 
 
@@ -118,6 +121,6 @@ def test_nothing_to_divide_by_gives_zero(weight):
 def test_deviation_is_not_the_only_divisor():
   """Advantages of deviation 1e-8 come out at half of deviation 1."""
   advantage = np.array([1e-8, -1e-8], np.float32)
-  targets = ppo.Targets(*[advantage] * 6, np.ones(2, np.float32))
+  targets = ppo.Targets(*[advantage] * 7, np.ones(2, np.float32))
   made = ppo.normalize_advantages(targets)
   np.testing.assert_allclose(made.advantage, [0.5, -0.5], rtol=1e-5)

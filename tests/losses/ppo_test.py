@@ -37,6 +37,7 @@ def _make_minibatch(seed):
     behaviour_log_prob=_log_prob(old_logits + normal(_N, _A), action),
     baseline=old_baseline,
     advantage=normal(_N),
+    importance=rng.uniform(0.2, 1.0, size=_N).astype(np.float32),
     value_target=old_baseline + normal(_N, scale=0.5),
     weight=(np.arange(_N) % 5 != 0).astype(np.float32),
   )  # fmt: skip
@@ -142,7 +143,8 @@ def test_loss_metrics_and_gradients_match_the_definition(seed, epsilon):
 
 def test_policy_part_agrees_with_rlax():
   logits, baseline, targets = _make_minibatch(2)
-  targets = targets._replace(weight=np.ones(_N, np.float32))
+  ones = np.ones(_N, np.float32)
+  targets = targets._replace(weight=ones, importance=ones)
 
   @jax.jit
   @jax.value_and_grad
@@ -179,9 +181,9 @@ def test_gradient_is_zero_only_where_the_clip_stops_a_gain():
   _, _, logits_grad, _ = _evaluate(logits, baseline, targets)
   assert not logits_grad[stopped].any()
   assert logits_grad[valid & ~stopped].all()
-  expected = -(advantage * ratio)[:, None] * episodes.score(
-    logits, targets.action
-  )
+  expected = -(targets.importance * advantage * ratio)[
+    :, None
+  ] * episodes.score(logits, targets.action)
   going = valid & ~stopped
   np.testing.assert_allclose(logits_grad[going], expected[going], atol=1e-5)
 

@@ -151,12 +151,14 @@ def test_proximal_targets_are_those_of_the_parameters_before(name):
     episodes.taken(episodes.log_softmax(logits), unroll.action)
     for logits in (outputs.policy_logits[:-1], unroll.behaviour_logits)
   )
+  importance = np.minimum(config.clip_pg_rho_threshold, ref.rho)
   expected = {
     'action': unroll.action,
     'log_prob': log_pi,
     'behaviour_log_prob': log_mu,
     'baseline': outputs.baseline[:-1],
-    'advantage': ref.advantages,
+    'advantage': ref.advantages / importance,
+    'importance': importance,
     'value_target': ref.targets,
     'weight': np.ones(_VALID.shape),
   }
