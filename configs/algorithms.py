@@ -141,13 +141,7 @@ class VTraceConfig(ActorCriticConfig):
       self.normalize_advantages,
       'false without clip_epsilon',
     )
-    for name in ('num_epochs', 'num_minibatches'):
-      value = getattr(self, name)
-      require(value >= 1, name, value, 'at least 1')
-    _require_minibatches(
-      self.num_minibatches, self.batch_size // num_devices, 'unrolls'
-    )
-    _require_deviation(self)
+    _validate_passes(self, self.batch_size // num_devices, 'unrolls')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,45 +187,44 @@ class PPOConfig(ActorCriticConfig):
     require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
     value = self.clip_epsilon
     require(0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1')
-    for name in ('num_epochs', 'num_minibatches'):
-      value = getattr(self, name)
-      require(value >= 1, name, value, 'at least 1')
     per_device = self.batch_size // num_devices
     if recurrent:
       whole, parts = 'environments', per_device
     else:
       whole, parts = 'transitions', per_device * self.unroll_length
-    _require_minibatches(
-      self.num_minibatches,
-      parts,
-      whole,
-      ', which a recurrent network keeps whole' if recurrent else '',
-    )
-    _require_deviation(self)
+    why = ', which a recurrent network keeps whole' if recurrent else ''
+    _validate_passes(self, parts, whole, why)
 
 
-def _require_deviation(config: VTraceConfig | PPOConfig) -> None:
-  """Raises `errors.ConfigError` if there is nothing to normalise by."""
-  steps = config.batch_size * config.unroll_length // config.num_minibatches
-  require(
-    steps >= 2 or not config.normalize_advantages,
-    'num_minibatches',
-    config.num_minibatches,
-    'few enough to leave at least 2 transitions in each, since the '
-    'advantage of a single one is normalised to 0',
-  )
-
-
-def _require_minibatches(
-  number: int, parts: int, whole: str, why: str = ''
+def _validate_passes(
+  config: VTraceConfig | PPOConfig, parts: int, whole: str, why: str = ''
 ) -> None:
-  """Raises `errors.ConfigError` unless they are of one size on each device."""
+  """Checks that minibatches are of one size on each device, and not too small.
+
+  Args:
+    config: of the algorithm.
+    parts: number of what is kept whole in a device's share of the batch.
+    whole: what is.
+    why: it is.
+  """
+  for name in ('num_epochs', 'num_minibatches'):
+    value = getattr(config, name)
+    require(value >= 1, name, value, 'at least 1')
+  number = config.num_minibatches
   require(
     parts % number == 0,
     'num_minibatches',
     number,
     f'a divisor of the {parts} {whole} on each device{why}; the nearest is '
     + str(divisors.nearest_divisor(parts, number)),
+  )
+  steps = config.batch_size * config.unroll_length // number
+  require(
+    steps >= 2 or not config.normalize_advantages,
+    'num_minibatches',
+    number,
+    'few enough to leave at least 2 transitions in each, since the '
+    'advantage of a single one is normalised to 0',
   )
 
 

@@ -191,21 +191,22 @@ def fit_to_machine(
   Synchronous actors' environments have all cores, since the learner waits for
   them.
   """
-  runtime = config.runtime
-  batch = max(config.learning.batch_size, 1)
+  runtime, learning = config.runtime, config.learning
+  batch = max(learning.batch_size, 1)
   spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
-  if config.learning.lag_bound is not None:
-    if not config.learning.synchronous:
-      spare = _actors_beside(runtime, spare, cores)
+  if runtime.kind == 'threads' and not (
+    learning.synchronous or learning.replay
+  ):
+    spare = max(spare, min(2, cores))
+  if config.in_turns_by:
     num_actors, envs = _fit_turns(runtime, batch, spare)
-  elif config.learning.replay:
+  elif learning.replay:
     # Updates, not actors, set the pace: so many steps to each of them.
     num_actors = runtime.num_actors or min(spare, _MAX_REPLAY_ACTORS)
     envs = runtime.envs_per_actor or _REPLAY_ENVS_PER_ACTOR
   else:
-    spare = _actors_beside(runtime, spare, cores)
     num_actors, envs = _fit_asynchronous(runtime, batch, spare)
-  theirs = cores if config.learning.synchronous else cores // 2
+  theirs = cores if learning.synchronous else cores // 2
   threads = runtime.env_threads or min(
     max(1, envs), max(1, theirs // max(1, num_actors))
   )
@@ -215,13 +216,6 @@ def fit_to_machine(
       runtime, num_actors=num_actors, envs_per_actor=envs, env_threads=threads
     ),
   )
-
-
-def _actors_beside(
-  runtime: schema.RuntimeConfig, spare: int, cores: int
-) -> int:
-  """How many can act while the learner learns."""
-  return max(spare, min(2, cores)) if runtime.kind == 'threads' else spare
 
 
 def _fit_asynchronous(

@@ -234,6 +234,16 @@ class Config:
   queue: QueueConfig = dataclasses.field(default_factory=QueueConfig)
   runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
 
+  @property
+  def in_turns_by(self) -> str | None:
+    """What makes all actors wait for every update, in words; None: nothing."""
+    bound = self.learning.lag_bound
+    if bound is None:
+      return None
+    if self.learning.synchronous:
+      return self.algorithm
+    return f'learning.max_policy_lag={bound}'
+
 
 def variant(config: Config, agent: str, **network: Any) -> Config:
   """The preset of an agent that differs in options of its network only."""

@@ -166,8 +166,8 @@ def _validate_flow(config: schema.Config) -> None:
     runtime.evaluation_steps,
     '0 or more',
   )
-  if config.learning.lag_bound is not None:
-    _validate_turns(config)
+  if config.in_turns_by:
+    _validate_turns(config, config.in_turns_by)
   _validate_replay(config)
   if not config.learning.replay and batch % runtime.envs_per_actor:
     raise errors.ConfigError(
@@ -277,13 +277,10 @@ def validate_memory(config: schema.Config, memory_bytes: int) -> None:
   )
 
 
-def _validate_turns(config: schema.Config) -> None:
+def _validate_turns(config: schema.Config, reason: str) -> None:
   """Checks that one unroll of every actor makes one batch."""
   runtime, batch = config.runtime, config.learning.batch_size
-  if config.learning.synchronous:
-    why = f'{config.algorithm} is synchronous'
-  else:
-    why = f'learning.max_policy_lag is {config.learning.lag_bound}'
+  why = f'under {reason} actors wait for every update'
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
     actors = divisors.nearest_divisor(batch, runtime.num_actors)
@@ -298,5 +295,5 @@ def _validate_turns(config: schema.Config) -> None:
     runtime.publish_every_updates == 1,
     'runtime.publish_every_updates',
     runtime.publish_every_updates,
-    f'1: {why}, and actors wait for every update',
+    f'1: {why}',
   )

@@ -61,14 +61,7 @@ def keep_alive(
       return True
   print(f'{name} {why}, {most} restarts used up')
   detail = f'actor {why}, {most} restarts used up'
-  if config.learning.lag_bound is not None:
-    raise RuntimeError(f'{detail}; {_in_turns(config)} needs every actor')
+  if config.in_turns_by:
+    raise RuntimeError(f'{detail}; {config.in_turns_by} needs every actor')
   status.set('failed', detail, restarts=incarnation)
   return False
-
-
-def _in_turns(config: schema.Config) -> str:
-  """What makes actors wait for one another."""
-  if config.learning.synchronous:
-    return config.algorithm
-  return f'learning.max_policy_lag={config.learning.lag_bound}'

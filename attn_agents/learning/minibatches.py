@@ -1,10 +1,14 @@
 """Parts of a batch, each of which is one step of an epoch."""
 
+import functools
+from typing import Any, TypeVar
+
 import jax
 import jax.numpy as jnp
 
-from attn_agents import types
 from attn_agents.learning import train_state
+
+_Sequences = TypeVar('_Sequences')
 
 
 def order(
@@ -35,6 +39,24 @@ def order(
   return jnp.reshape(shuffled, (num_epochs * num_minibatches, -1))
 
 
-def take(tree: types.Nest, index: jax.Array, axis: int) -> types.Nest:
-  """The sequences at int32 [M], which lie along `axis` of every array."""
-  return jax.tree.map(lambda x: jnp.take(x, index, axis=axis), tree)
+def choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
+  """Some of the sequences, whole.
+
+  Args:
+    sequences: a NamedTuple of trees of arrays [N, ...] in `agent_state`, and
+      [L, N, ...] in all other fields.
+    index: int32 [M], which.
+
+  Returns:
+    The same with M in place of N.
+  """
+  named: Any = sequences
+  chosen = {}
+  for name, tree in named._asdict().items():
+    axis = 0 if name == 'agent_state' else 1
+    chosen[name] = jax.tree.map(functools.partial(_take, index, axis), tree)
+  return named._replace(**chosen)
+
+
+def _take(index: jax.Array, axis: int, array: jax.Array) -> jax.Array:
+  return jnp.take(array, index, axis=axis)

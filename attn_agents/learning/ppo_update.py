@@ -87,7 +87,7 @@ def make_update(
     agent_steps: jax.Array,
     index: jax.Array,
   ) -> tuple[train_state.TrainState, descent.Metrics]:
-    part = _choose(sequences, order[index])
+    part = minibatches.choose(sequences, order[index])
     if learning.normalize_advantages:
       targets = ppo.normalize_advantages(part.targets, train_state.AXIS)
       part = part._replace(targets=targets)
@@ -174,14 +174,4 @@ def _cut(
     action=jnp.zeros((0, count), unroll.action.dtype),
     targets=flatten(targets),
     agent_state=types.AgentState((), prev_action.reshape(count)),
-  )
-
-
-def _choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
-  """The sequences at int32 [M]."""
-  return _Sequences(
-    timestep=minibatches.take(sequences.timestep, index, axis=1),
-    action=minibatches.take(sequences.action, index, axis=1),
-    targets=minibatches.take(sequences.targets, index, axis=1),
-    agent_state=minibatches.take(sequences.agent_state, index, axis=0),
   )

@@ -88,7 +88,7 @@ def make_update(
         num_epochs,
         num_minibatches,
       )
-      part = _choose(unroll, order[index])
+      part = minibatches.choose(unroll, order[index])
     grads, metrics = jax.grad(loss_fn, has_aux=True)(
       state.params, part, state.hyperparams.entropy_cost
     )
@@ -139,13 +139,3 @@ def _passes(learning: algorithms.LearningConfig) -> tuple[int, int]:
   if isinstance(learning, algorithms.VTraceConfig):
     return learning.num_epochs, learning.num_minibatches
   return 1, 1
-
-
-def _choose(unroll: types.Unroll, index: jax.Array) -> types.Unroll:
-  """The environments' unrolls at int32 [M], whole."""
-  return types.Unroll(
-    timestep=minibatches.take(unroll.timestep, index, axis=1),
-    action=minibatches.take(unroll.action, index, axis=1),
-    behaviour_logits=minibatches.take(unroll.behaviour_logits, index, axis=1),
-    agent_state=minibatches.take(unroll.agent_state, index, axis=0),
-  )

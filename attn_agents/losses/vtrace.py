@@ -46,13 +46,7 @@ def vtrace_loss(
     ValueError: outputs and unroll differ in T or B.
   """
   steps = transitions.from_unroll(outputs, unroll, config)
-  policy = transitions.policy_terms(
-    steps.policy_logits,
-    steps.action,
-    transitions.log_prob(steps.behaviour_logits, steps.action),
-  )
-  rhos = jnp.exp(policy.log_ratio)
-  errors, advantages, importance = _vtrace(steps, rhos, config)
+  policy, rhos, errors, advantages, importance = _correct(steps, config)
   # Errors and advantages are 0 where masked, the entropy is not.
   pg_loss = -jnp.sum(importance * advantages * policy.log_prob)
   baseline_loss = config.baseline_cost * jnp.sum(rlax.l2_loss(errors))
@@ -96,16 +90,11 @@ def proximal_targets(
     ValueError: outputs and unroll differ in T or B.
   """
   steps = transitions.from_unroll(outputs, unroll, config)
-  behaviour = transitions.log_prob(steps.behaviour_logits, steps.action)
-  policy = transitions.policy_terms(
-    steps.policy_logits, steps.action, behaviour
-  )
-  rhos = jnp.exp(policy.log_ratio)
-  errors, advantages, importance = _vtrace(steps, rhos, config)
+  policy, _, errors, advantages, importance = _correct(steps, config)
   made = ppo.Targets(
     action=steps.action,
     log_prob=policy.log_prob,
-    behaviour_log_prob=behaviour,
+    behaviour_log_prob=policy.log_prob - policy.log_ratio,
     baseline=steps.baseline_tm1,
     advantage=advantages,
     importance=importance,
@@ -115,16 +104,22 @@ def proximal_targets(
   return jax.lax.stop_gradient(made)
 
 
-def _vtrace(
-  steps: transitions.Transitions,
-  rhos: jax.Array,
-  config: algorithms.VTraceConfig,
-) -> tuple[types.Array, jax.Array, jax.Array]:
-  """Returns vs - V, the advantages and min(pg_rho_bar, rho), each [T, B].
+def _correct(
+  steps: transitions.Transitions, config: algorithms.VTraceConfig
+) -> tuple[
+  transitions.PolicyTerms, jax.Array, types.Array, jax.Array, jax.Array
+]:
+  """Returns the policy, rho, vs - V, advantages, min(pg_rho_bar, rho), [T, B].
 
   The last two are constants to the gradient, and their product is what IMPALA
   multiplies the score with.
   """
+  policy = transitions.policy_terms(
+    steps.policy_logits,
+    steps.action,
+    transitions.log_prob(steps.behaviour_logits, steps.action),
+  )
+  rhos = jnp.exp(policy.log_ratio)
   vtrace_errors = functools.partial(
     rlax.vtrace,
     lambda_=config.vtrace_lambda,
@@ -138,4 +133,4 @@ def _vtrace(
   )
   advantages = steps.reward + steps.discount * targets - steps.baseline_tm1
   importance = jnp.minimum(config.clip_pg_rho_threshold, rhos)
-  return errors, *jax.lax.stop_gradient((advantages, importance))
+  return policy, rhos, errors, *jax.lax.stop_gradient((advantages, importance))

@@ -153,7 +153,7 @@ def test_every_unroll_is_whole_and_in_one_minibatch_of_an_epoch():
   unroll = batching.shard(linear.make_unroll(0), 1)
   _, state = _start(config)
   choose = jax.pmap(
-    lambda unroll, state, index: update._choose(
+    lambda unroll, state, index: minibatches.choose(
       unroll,
       minibatches.order(config.seed, state.learner_steps, linear.B, 8, 2)[
         index

@@ -154,6 +154,21 @@ def assert_metrics(metrics, expected, rtol=2e-5):
     assert metrics[key].dtype == jnp.float32
 
 
+def assert_targets(targets, expected, atol=1e-5):
+  """Fields [T, B] are as expected where valid, and harmless where masked."""
+  assert set(expected) == set(targets._fields)
+  for name, value in expected.items():
+    got = np.asarray(getattr(targets, name))
+    np.testing.assert_allclose(
+      got[VALID], value[VALID], rtol=1e-4, atol=atol, err_msg=name
+    )
+    assert got.shape == VALID.shape
+    assert got.dtype == (np.int32 if name == 'action' else np.float32)
+    assert np.isfinite(got).all()
+  for got in (targets.action, targets.advantage, targets.weight):
+    assert not np.asarray(got)[~VALID].any()
+
+
 def assert_garbage_is_invisible(loss_fn, config, seed):
   """Losses, metrics and gradients must be equal to the last bit."""
   outputs, unroll = make_batch(seed)

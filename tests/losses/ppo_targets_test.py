@@ -33,17 +33,7 @@ def test_targets_match_their_definitions():
     'value_target': advantage + outputs.baseline[:-1],
     'weight': np.ones(_VALID.shape),
   }
-  assert set(expected) == set(targets._fields)
-  for name, value in expected.items():
-    got = np.asarray(getattr(targets, name))
-    np.testing.assert_allclose(
-      got[_VALID], value[_VALID], rtol=1e-4, atol=1e-5, err_msg=name
-    )
-    assert got.shape == _VALID.shape
-    assert got.dtype == (np.int32 if name == 'action' else np.float32)
-    assert np.isfinite(got).all()
-  for got in (targets.action, targets.advantage, targets.weight):
-    assert not np.asarray(got)[~_VALID].any()
+  batches.assert_targets(targets, expected)
 
 
 def test_targets_are_constants_to_the_gradient():

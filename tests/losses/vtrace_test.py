@@ -162,16 +162,7 @@ def test_proximal_targets_are_those_of_the_parameters_before(name):
     'value_target': ref.targets,
     'weight': np.ones(_VALID.shape),
   }
-  assert set(expected) == set(targets._fields)
-  for field, value in expected.items():
-    got = np.asarray(getattr(targets, field))
-    np.testing.assert_allclose(
-      got[_VALID], value[_VALID], rtol=1e-4, atol=2e-5, err_msg=field
-    )
-    assert got.shape == _VALID.shape
-    assert np.isfinite(got).all()
-  for got in (targets.action, targets.advantage, targets.weight):
-    assert not np.asarray(got)[~_VALID].any()
+  batches.assert_targets(targets, expected, atol=2e-5)
 
 
 def test_first_proximal_step_is_that_of_vtrace():
