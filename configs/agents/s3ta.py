@@ -119,7 +119,8 @@ def small() -> schema.Config:
     preset='small',
     network=S3TAConfig(
       conv_channels=(16, 32),
-      conv_strides=(4, 3),
+      conv_kernels=(12, 4),
+      conv_strides=(6, 2),
       vision_channels=16,
       vision_gain=6.0,
       vision_centred=True,
