@@ -119,7 +119,7 @@ def small() -> schema.Config:
     preset='small',
     network=S3TAConfig(
       conv_channels=(16, 32),
-      conv_kernels=(12, 4),
+      conv_kernels=(6, 4),
       conv_strides=(6, 2),
       vision_channels=16,
       vision_gain=6.0,

@@ -231,9 +231,9 @@ def test_synchronous_actors_share_the_batch():
 
 def test_what_the_user_says_wins_over_the_machine():
   config = _resolve(
-    num_actors=4, envs_per_actor=32, seed=5, max_frames=99, cores=1
+    num_actors=2, envs_per_actor=32, seed=5, max_frames=99, cores=1
   )
-  assert config.runtime.num_actors == 4
+  assert config.runtime.num_actors == 2
   assert config.runtime.envs_per_actor == 32
   assert (config.seed, config.max_frames) == (5, 99)
 
@@ -304,7 +304,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['network.queries=fix']}, "did you mean 'fixed'"),
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
-    ({'num_devices': 3}, 'the nearest that can is 129'),
+    ({'num_devices': 3}, 'the nearest that can is 63'),
     (
       {'preset': 'paper', 'envs_per_actor': 5},
       'the nearest that does is 4',
@@ -483,8 +483,8 @@ def test_vtrace_normalises_only_under_its_clip():
 def test_small_has_ppo_of_its_own():
   config = _resolve(preset='small', algorithm='ppo')
   learning = config.learning
-  assert (learning.unroll_length, learning.batch_size) == (16, 128)
-  assert (learning.num_epochs, learning.num_minibatches) == (2, 8)
+  assert (learning.unroll_length, learning.batch_size) == (32, 64)
+  assert (learning.num_epochs, learning.num_minibatches) == (3, 4)
   assert config.optimizer.anneal_frames == config.max_frames == 0
   assert config.environment.fire_reset
 
