@@ -231,10 +231,10 @@ def test_synchronous_actors_share_the_batch():
 
 def test_what_the_user_says_wins_over_the_machine():
   config = _resolve(
-    num_actors=2, envs_per_actor=16, seed=5, max_frames=99, cores=1
+    num_actors=2, envs_per_actor=32, seed=5, max_frames=99, cores=1
   )
   assert config.runtime.num_actors == 2
-  assert config.runtime.envs_per_actor == 16
+  assert config.runtime.envs_per_actor == 32
   assert (config.seed, config.max_frames) == (5, 99)
 
 
@@ -304,7 +304,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['network.queries=fix']}, "did you mean 'fixed'"),
     ({'settings': ['learning.unroll_length=0']}, 'unroll_length=0'),
     ({'settings': ['queue.capacity_batches=0']}, 'deadlocks'),
-    ({'num_devices': 3}, 'the nearest that can is 33'),
+    ({'num_devices': 3}, 'the nearest that can is 63'),
     (
       {'preset': 'paper', 'envs_per_actor': 5},
       'the nearest that does is 4',

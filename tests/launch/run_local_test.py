@@ -21,7 +21,7 @@ from tests.launch import commands, running
     (['--max_frames=many'], 'max_frames'),
     (['--set=learning.batchsize=3'], "did you mean 'batch_size'?"),
     (['pong'], "unexpected argument 'pong'"),
-    (['--envs_per_actor=7'], '--num_actors=4 --envs_per_actor=8'),
+    (['--envs_per_actor=7'], '--num_actors=8 --envs_per_actor=8'),
     (['--runtime=treads'], "unknown runtime 'treads'; did you mean 'threads'?"),
     (['--set=runtime.kind=threads'], 'use --runtime instead'),
   ],
