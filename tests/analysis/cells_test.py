@@ -50,7 +50,7 @@ def test_centres_are_those_of_receptive_fields(size, kernels, strides, padding):
 
 def test_grid_of_an_agent_scales_to_the_frame():
   small = cells.of_agent(s3ta.small(), (7, 7))
-  own = cells.of_convolutions((84, 84), (8, 4), (4, 3), frame=(84, 84))
+  own = cells.of_convolutions((84, 84), (6, 4), (6, 2), frame=(84, 84))
   np.testing.assert_allclose(small.rows, own.rows * 210 / 84)
   np.testing.assert_allclose(small.columns, own.columns * 160 / 84)
   paper = cells.of_agent(s3ta.paper(), (27, 20))

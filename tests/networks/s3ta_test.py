@@ -78,7 +78,7 @@ def test_paper_state_and_output_shapes():
 def test_small_preset_shapes():
   config = s3ta.small()
   params = _param_shapes(config, 9)
-  assert params['torso']['conv_0']['kernel'].shape == (8, 8, 1, 16)
+  assert params['torso']['conv_0']['kernel'].shape == (6, 6, 1, 16)
   assert params['torso']['conv_1']['kernel'].shape == (4, 4, 16, 32)
   assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 64)
   assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 16, 64)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,10 @@ def test_weights_that_are_no_numbers_are_shown_as_nothing():
 
 def test_cells_are_where_the_network_sees_them():
   config = s3ta.small()
+  network = dataclasses.replace(
+    config.network, conv_kernels=(8, 4), conv_strides=(4, 3)
+  )
+  config = dataclasses.replace(config, network=network)
   attention = np.zeros((1, 4, 7, 7), np.float32)
   maps = shots.maps_of({'attention': attention}, config)
   assert [m.name for m in maps] == ['head 1', 'head 2', 'head 3', 'head 4']
