@@ -198,7 +198,7 @@ def fit_to_machine(
     learning.synchronous or learning.replay
   ):
     spare = max(spare, min(2, cores))
-  if config.in_turns_by:
+  if learning.lag_bound is not None:
     num_actors, envs = _fit_turns(runtime, batch, spare)
   elif learning.replay:
     # Updates, not actors, set the pace: so many steps to each of them.

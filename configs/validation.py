@@ -166,8 +166,7 @@ def _validate_flow(config: schema.Config) -> None:
     runtime.evaluation_steps,
     '0 or more',
   )
-  if config.in_turns_by:
-    _validate_turns(config, config.in_turns_by)
+  _validate_turns(config)
   _validate_replay(config)
   if not config.learning.replay and batch % runtime.envs_per_actor:
     raise errors.ConfigError(
@@ -277,10 +276,12 @@ def validate_memory(config: schema.Config, memory_bytes: int) -> None:
   )
 
 
-def _validate_turns(config: schema.Config, reason: str) -> None:
-  """Checks that one unroll of every actor makes one batch."""
+def _validate_turns(config: schema.Config) -> None:
+  """Checks that one unroll of every actor makes one batch, where they wait."""
+  if not config.in_turns_by:
+    return
   runtime, batch = config.runtime, config.learning.batch_size
-  why = f'under {reason} actors wait for every update'
+  why = f'under {config.in_turns_by} actors wait for every update'
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
     actors = divisors.nearest_divisor(batch, runtime.num_actors)

@@ -54,9 +54,6 @@ def choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
   chosen = {}
   for name, tree in named._asdict().items():
     axis = 0 if name == 'agent_state' else 1
-    chosen[name] = jax.tree.map(functools.partial(_take, index, axis), tree)
+    take = functools.partial(jnp.take, indices=index, axis=axis)
+    chosen[name] = jax.tree.map(take, tree)
   return named._replace(**chosen)
-
-
-def _take(index: jax.Array, axis: int, array: jax.Array) -> jax.Array:
-  return jnp.take(array, index, axis=axis)

@@ -123,10 +123,10 @@ def ppo_loss(
                                      (V_old + clip(V - V_old, -eps, eps) - R)^2)
          - entropy_cost sum H(pi)
 
-  with ratio = pi(a) / mu(a) and, for PPO, importance = 1: Schulman et al. 2017,
-  Eq. 7 and 9, and the clipped value of baselines/ppo2/model.py, which the paper
-  lacks. Masked transitions add exactly nothing to loss and gradient, whatever
-  they hold.
+  with ratio = pi(a) / exp(`targets.log_prob`), which for PPO is pi(a) / mu(a),
+  and importance 1 for PPO: Schulman et al. 2017, Eq. 7 and 9, and the clipped
+  value of baselines/ppo2/model.py, which the paper lacks. Masked transitions
+  add exactly nothing to loss and gradient, whatever they hold.
 
   Args:
     policy_logits: float32 [..., num_actions], of the parameters in training.

@@ -1,6 +1,7 @@
 """V-trace actor-critic loss: IMPALA (Espeholt et al. 2018), section 4."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +10,25 @@ import rlax
 from attn_agents import types
 from attn_agents.losses import ppo, transitions
 from configs import algorithms
+
+
+class _Corrections(NamedTuple):
+  """What V-trace makes of a batch, each [T, B].
+
+  Attributes:
+    policy: `transitions.PolicyTerms`.
+    rhos: pi(a) / mu(a), not clipped.
+    errors: vs_t - V_t.
+    advantages: r_t + gamma_t vs_{t+1} - V_t, a constant to the gradient.
+    importance: min(pg_rho_bar, rho_t), another; their product is what IMPALA
+      multiplies the score with.
+  """
+
+  policy: transitions.PolicyTerms
+  rhos: jax.Array
+  errors: types.Array
+  advantages: jax.Array
+  importance: jax.Array
 
 
 def vtrace_loss(
@@ -46,10 +66,13 @@ def vtrace_loss(
     ValueError: outputs and unroll differ in T or B.
   """
   steps = transitions.from_unroll(outputs, unroll, config)
-  policy, rhos, errors, advantages, importance = _correct(steps, config)
+  corrected = _correct(steps, config)
+  policy, rhos = corrected.policy, corrected.rhos
   # Errors and advantages are 0 where masked, the entropy is not.
-  pg_loss = -jnp.sum(importance * advantages * policy.log_prob)
-  baseline_loss = config.baseline_cost * jnp.sum(rlax.l2_loss(errors))
+  pg_loss = -jnp.sum(
+    corrected.importance * corrected.advantages * policy.log_prob
+  )
+  baseline_loss = config.baseline_cost * jnp.sum(rlax.l2_loss(corrected.errors))
   entropy = jnp.sum(policy.entropy * steps.weight)
   loss = pg_loss + baseline_loss - entropy_cost * entropy
   rho_bar = config.clip_rho_threshold
@@ -90,15 +113,16 @@ def proximal_targets(
     ValueError: outputs and unroll differ in T or B.
   """
   steps = transitions.from_unroll(outputs, unroll, config)
-  policy, _, errors, advantages, importance = _correct(steps, config)
+  corrected = _correct(steps, config)
+  policy = corrected.policy
   made = ppo.Targets(
     action=steps.action,
     log_prob=policy.log_prob,
     behaviour_log_prob=policy.log_prob - policy.log_ratio,
     baseline=steps.baseline_tm1,
-    advantage=advantages,
-    importance=importance,
-    value_target=steps.baseline_tm1 + errors,
+    advantage=corrected.advantages,
+    importance=corrected.importance,
+    value_target=steps.baseline_tm1 + corrected.errors,
     weight=steps.weight,
   )
   return jax.lax.stop_gradient(made)
@@ -106,14 +130,7 @@ def proximal_targets(
 
 def _correct(
   steps: transitions.Transitions, config: algorithms.VTraceConfig
-) -> tuple[
-  transitions.PolicyTerms, jax.Array, types.Array, jax.Array, jax.Array
-]:
-  """Returns the policy, rho, vs - V, advantages, min(pg_rho_bar, rho), [T, B].
-
-  The last two are constants to the gradient, and their product is what IMPALA
-  multiplies the score with.
-  """
+) -> _Corrections:
   policy = transitions.policy_terms(
     steps.policy_logits,
     steps.action,
@@ -133,4 +150,5 @@ def _correct(
   )
   advantages = steps.reward + steps.discount * targets - steps.baseline_tm1
   importance = jnp.minimum(config.clip_pg_rho_threshold, rhos)
-  return policy, rhos, errors, *jax.lax.stop_gradient((advantages, importance))
+  advantages, importance = jax.lax.stop_gradient((advantages, importance))
+  return _Corrections(policy, rhos, errors, advantages, importance)
