@@ -29,10 +29,16 @@ def learning() -> algorithms.VTraceConfig:
 def optimizer() -> schema.OptimizerConfig:
   """Adam [C]: RMSProp's epsilon of 0.01 holds early, small gradients back.
 
-  Not annealed: a run of minutes would end before it is felt.
+  Large steps while little is known, smaller ones from there on: most of the
+  fall is within an hour of two cores, and runs of any length go on after it.
   """
   return schema.OptimizerConfig(
-    name='adam', learning_rate=5e-4, epsilon=1e-5, clip_threshold=0.5
+    name='adam',
+    learning_rate=5e-4,
+    anneal_frames=8_000_000,
+    anneal_to=0.25,
+    epsilon=1e-5,
+    clip_threshold=0.5,
   )
 
 

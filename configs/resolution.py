@@ -168,8 +168,7 @@ def resolve(
   }
   settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
-  if not config.max_frames:
-    # An annealed learning rate gives a run its end.
+  if not config.max_frames and config.optimizer.ends_run:
     config = dataclasses.replace(
       config, max_frames=config.optimizer.anneal_frames
     )

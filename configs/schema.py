@@ -113,8 +113,10 @@ class OptimizerConfig:
       'centred_rmsprop', g / sqrt(ms - mean^2 + epsilon), both starting at 0 [R,
       the code of DQN and DARQN].
     learning_rate: step size at the start [P].
-    anneal_frames: frames over which the learning rate falls linearly to 0 (and
-      PPO's clip with it); the run ends there. 0 keeps it constant [C for S3TA].
+    anneal_frames: frames over which the learning rate falls linearly (and PPO's
+      clip with it). 0 keeps it constant [C for S3TA].
+    anneal_to: the share of both that it falls to. The run ends with the fall if
+      that is 0, and goes on with what is left if not [R: 0].
     decay: of the running mean of squares; Adam's beta2 is `adam_beta2` [P].
     epsilon: inside the square root for RMSProp, outside for Adam [P].
     momentum: of RMSProp's scaled update [P].
@@ -127,6 +129,7 @@ class OptimizerConfig:
   name: str = 'rmsprop'
   learning_rate: float = 2e-4
   anneal_frames: int = 0
+  anneal_to: float = 0.0
   decay: float = 0.99
   epsilon: float = 0.01
   momentum: float = 0.0
@@ -134,6 +137,11 @@ class OptimizerConfig:
   adam_beta2: float = 0.999
   clip: str = 'global_norm'
   clip_threshold: float = 1280.0
+
+  @property
+  def ends_run(self) -> bool:
+    """Whether nothing more is learned after `anneal_frames`."""
+    return self.anneal_frames > 0 and not self.anneal_to
 
 
 @dataclasses.dataclass(frozen=True)

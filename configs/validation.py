@@ -104,9 +104,15 @@ def _validate_optimizer(config: schema.Config) -> None:
     )
   anneal = optimizer.anneal_frames
   errors.require(anneal >= 0, 'optimizer.anneal_frames', anneal, '0 or more')
+  errors.require(
+    0 <= optimizer.anneal_to <= 1,
+    'optimizer.anneal_to',
+    optimizer.anneal_to,
+    'a share of the learning rate, 0 to 1',
+  )
   most = config.max_frames
   errors.require(most >= 0, 'max_frames', most, '0 or more')
-  if anneal and not 0 < config.max_frames <= anneal:
+  if optimizer.ends_run and not 0 < config.max_frames <= anneal:
     raise errors.ConfigError(
       f'max_frames={config.max_frames}: the learning rate reaches 0 after '
       f'optimizer.anneal_frames={anneal}, so nothing would be learned beyond; '

@@ -37,12 +37,13 @@ class Descent:
     self._optimizer = optimizers.make_optimizer(config.optimizer)
 
   def remaining(self, agent_steps: types.Array) -> types.Array:
-    """The factor of annealed quantities, float32 [], from 1 down to 0."""
-    config = self._config
-    if not config.optimizer.anneal_frames:
+    """The factor of annealed quantities, float32 [], 1 down to `anneal_to`."""
+    config, optimizer = self._config, self._config.optimizer
+    if not optimizer.anneal_frames:
       return jnp.float32(1.0)
-    share = config.environment.action_repeat / config.optimizer.anneal_frames
-    return jnp.maximum(0.0, 1.0 - jnp.float32(share) * agent_steps)
+    share = config.environment.action_repeat / optimizer.anneal_frames
+    fallen = jnp.minimum(1.0, jnp.float32(share) * agent_steps)
+    return 1.0 - (1.0 - optimizer.anneal_to) * fallen
 
   def step(
     self, state: train_state.TrainState, grads: types.Nest, metrics: Metrics

@@ -485,8 +485,25 @@ def test_small_has_ppo_of_its_own():
   learning = config.learning
   assert (learning.unroll_length, learning.batch_size) == (32, 64)
   assert (learning.num_epochs, learning.num_minibatches) == (3, 4)
-  assert config.optimizer.anneal_frames == config.max_frames == 0
+  assert config.optimizer == _resolve(preset='small').optimizer
   assert config.environment.fire_reset
+
+
+def test_a_learning_rate_that_stays_above_0_leaves_a_run_its_length():
+  config = _resolve(preset='small')
+  assert config.optimizer.anneal_to == 0.25
+  assert config.optimizer.anneal_frames == 8_000_000
+  assert config.max_frames == 0
+  longer = _resolve(preset='small', max_frames=9_000_000)
+  assert longer.max_frames == 9_000_000
+  ended = _resolve(preset='small', settings=['optimizer.anneal_to=0'])
+  assert ended.max_frames == 8_000_000
+
+
+@pytest.mark.parametrize('share', [-0.1, 1.5])
+def test_the_learning_rate_falls_to_a_share_of_itself(share):
+  with pytest.raises(errors.ConfigError, match='a share of the learning rate'):
+    _resolve(settings=[f'optimizer.anneal_to={share}'])
 
 
 @pytest.mark.parametrize(

@@ -347,6 +347,22 @@ def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
   np.testing.assert_array_equal(after.params['policy'], before)
 
 
+def test_the_learning_rate_falls_to_a_share_and_stays_there():
+  config = _CONFIGS['a2c']
+  optimizer = dataclasses.replace(config.optimizer, anneal_to=0.3)
+  step, state = _start(dataclasses.replace(config, optimizer=optimizer))
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  rates = []
+  for _ in range(12):
+    before = train_state.unreplicate(state).params['policy']
+    state, metrics = step(state, unroll)
+    rates.append(float(metrics['learning_rate']))
+  expected = np.interp(np.arange(12), [0, 10], [0.01, 0.003])
+  np.testing.assert_allclose(rates, expected, atol=1e-8)
+  after = train_state.unreplicate(state).params['policy']
+  assert np.abs(after - before).max() > 1e-6
+
+
 def test_nonfinite_gradient_is_reported_and_not_applied():
   step, state = _start(_CONFIG)
   state, _ = step(state, batching.shard(linear.make_unroll(0), 1))
