@@ -41,9 +41,8 @@ class Descent:
     config, optimizer = self._config, self._config.optimizer
     if not optimizer.anneal_frames:
       return jnp.float32(1.0)
-    share = config.environment.action_repeat / optimizer.anneal_frames
-    fallen = jnp.minimum(1.0, jnp.float32(share) * agent_steps)
-    return 1.0 - (1.0 - optimizer.anneal_to) * fallen
+    steps = optimizer.anneal_frames / config.environment.action_repeat
+    return schedules.linear(1.0, optimizer.anneal_to, agent_steps, steps)
 
   def step(
     self, state: train_state.TrainState, grads: types.Nest, metrics: Metrics

@@ -1,6 +1,7 @@
-"""What Q-learning changes as steps go by: exploration and learning rate.
+"""What changes as steps go by: a line, and Q-learning's two schedules.
 
-Both stand still until learning starts, as in the code released with DARQN.
+Those, exploration and learning rate, stand still until learning starts, as in
+the code released with DARQN.
 """
 
 import jax
@@ -19,7 +20,7 @@ def epsilon(
     agent_steps: int [], of all actors together.
     config: where it starts and ends.
   """
-  return _linear(
+  return linear(
     config.epsilon_start, config.epsilon_end,
     agent_steps - config.replay_min_size, config.epsilon_steps,
   )  # fmt: skip
@@ -37,14 +38,15 @@ def learning_rate(
     agent_steps: int [].
     config: where it ends.
   """
-  return _linear(
+  return linear(
     start, config.final_learning_rate,
     agent_steps - config.replay_min_size, config.learning_rate_steps,
   )  # fmt: skip
 
 
-def _linear(
-  start: types.Array, end: float, steps: types.Array, length: int
+def linear(
+  start: types.Array, end: float, steps: types.Array, length: float
 ) -> jax.Array:
+  """Goes from `start` to `end` within `length` steps and stays, float32 []."""
   share = jnp.clip(jnp.float32(steps) / length, 0.0, 1.0)
   return jnp.float32(start) + share * (end - start)

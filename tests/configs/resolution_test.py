@@ -486,6 +486,7 @@ def test_small_has_ppo_of_its_own():
   assert (learning.unroll_length, learning.batch_size) == (32, 64)
   assert (learning.num_epochs, learning.num_minibatches) == (3, 4)
   assert config.optimizer == _resolve(preset='small').optimizer
+  assert config.max_frames == 0
   assert config.environment.fire_reset
 
 

@@ -327,40 +327,41 @@ def test_a_mean_is_the_sum_over_the_number_of_transitions():
     )
 
 
-@pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
-def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
-  """Ten updates of 19 valid steps of 4 frames are `anneal_frames`."""
-  step, state = _start(_CONFIGS[algorithm])
+def _update_twelve_times(config):
+  """The learning rates, and the states before and after the last update."""
+  step, state = _start(config)
   unroll = batching.shard(linear.make_unroll(0), 1)
   rates = []
   for _ in range(12):
-    before = train_state.unreplicate(state).params['policy']
+    before = train_state.unreplicate(state)
     state, metrics = step(state, unroll)
     rates.append(float(metrics['learning_rate']))
+  return rates, before, train_state.unreplicate(state)
+
+
+@pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
+def test_the_learning_rate_falls_linearly_to_nothing(algorithm):
+  """Ten updates of 19 valid steps of 4 frames are `anneal_frames`."""
+  rates, before, after = _update_twelve_times(_CONFIGS[algorithm])
   np.testing.assert_allclose(
     rates, 0.01 * np.maximum(0, 1 - np.arange(12) / 10), atol=1e-8
   )
-  after = train_state.unreplicate(state)
   assert after.agent_steps == 12 * 19
   # The hyperparameter itself stays, and a rate of 0 changes nothing.
   np.testing.assert_allclose(after.hyperparams.learning_rate, 0.01)
-  np.testing.assert_array_equal(after.params['policy'], before)
+  np.testing.assert_array_equal(after.params['policy'], before.params['policy'])
 
 
 def test_the_learning_rate_falls_to_a_share_and_stays_there():
   config = _CONFIGS['a2c']
   optimizer = dataclasses.replace(config.optimizer, anneal_to=0.3)
-  step, state = _start(dataclasses.replace(config, optimizer=optimizer))
-  unroll = batching.shard(linear.make_unroll(0), 1)
-  rates = []
-  for _ in range(12):
-    before = train_state.unreplicate(state).params['policy']
-    state, metrics = step(state, unroll)
-    rates.append(float(metrics['learning_rate']))
+  rates, before, after = _update_twelve_times(
+    dataclasses.replace(config, optimizer=optimizer)
+  )
   expected = np.interp(np.arange(12), [0, 10], [0.01, 0.003])
   np.testing.assert_allclose(rates, expected, atol=1e-8)
-  after = train_state.unreplicate(state).params['policy']
-  assert np.abs(after - before).max() > 1e-6
+  changes = np.abs(after.params['policy'] - before.params['policy'])
+  assert changes.max() > 1e-6
 
 
 def test_nonfinite_gradient_is_reported_and_not_applied():
