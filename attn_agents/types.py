@@ -26,6 +26,10 @@ reward is 0, so it is masked out of every loss (`losses/transitions.py`) and not
 counted as an agent step (`num_agent_steps`). Recurrent state, previous action
 and previous reward are zeroed at FIRST rows, inside the network.
 
+With `zero_discount_on_life_loss` a MID row has discount 0 too, where a life was
+lost: nothing after it counts for what came before, but it is an environment
+step like any other, and the episode and its state run on.
+
 An *episode* here is what the agent experiences (a life, when life loss ends
 episodes in training). A *game* is the whole ALE game; `GameEnd` reports those.
 
@@ -58,8 +62,9 @@ class TimeStep(NamedTuple):
   Attributes:
     observation: uint8 [..., height, width, channels].
     reward: float32 [...], unclipped, summed over the repeated frames.
-    discount: float32 [...], 0 where the episode terminated at this row, else 1
-      (the learner multiplies by its own `discount`, i.e. gamma).
+    discount: float32 [...], 0 where the episode terminated at this row, or a
+      lost life counts as if it had, else 1 (the learner multiplies by its own
+      `discount`, i.e. gamma).
     step_type: int8 [...], a `StepType`.
   """
 

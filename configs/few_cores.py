@@ -4,6 +4,22 @@ from configs import algorithms, schema
 from configs import q_learning as q_learning_lib
 
 
+def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
+  """84 x 84 grey screens, and a state that runs on across lost lives [C].
+
+  For it does so in evaluation, too. Where training starts it afresh, S3TA loses
+  a third of its points in Breakout.
+  """
+  return schema.EnvironmentConfig(
+    height=84,
+    width=84,
+    grayscale=True,
+    frame_stack=frame_stack,
+    episodic_life=False,
+    zero_discount_on_life_loss=True,
+  )
+
+
 def learning() -> algorithms.VTraceConfig:
   """V-trace whose steps PPO's clip bounds, so that each may be taken again [C].
 

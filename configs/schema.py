@@ -32,6 +32,9 @@ class EnvironmentConfig:
       FIRE and action 2 in games whose action 1 is FIRE, as baselines' wrappers
       do [R for A2C and PPO; C: off elsewhere].
     episodic_life: a lost life ends the training episode, not the game [R].
+    zero_discount_on_life_loss: in place of it, a lost life only gives discount
+      0 in training: what follows is not worth losing one, but the agent's state
+      runs on, as in evaluation [C: not].
     full_action_space: all 18 actions instead of the game's minimal set [R].
     max_episode_frames: frames after which a game is cut off [R].
   """
@@ -47,6 +50,7 @@ class EnvironmentConfig:
   noop_max: int = 30
   fire_reset: bool = False
   episodic_life: bool = True
+  zero_discount_on_life_loss: bool = False
   full_action_space: bool = False
   max_episode_frames: int = 108_000
 

@@ -42,6 +42,13 @@ def _validate_numbers(config: schema.Config) -> None:
 def _validate_environment(env: schema.EnvironmentConfig) -> None:
   if env.game not in games.ALL_GAMES:
     raise errors.unknown('game', env.game, games.ALL_GAMES)
+  errors.require(
+    not (env.zero_discount_on_life_loss and env.episodic_life),
+    'environment.zero_discount_on_life_loss',
+    env.zero_discount_on_life_loss,
+    'False with environment.episodic_life=True, where a lost life ends the '
+    'episode already',
+  )
   # Nothing an Atari screen could need is larger; Catch's board is 10 x 5.
   for name, low in (('height', 10), ('width', 5)):
     value = getattr(env, name)

@@ -4,9 +4,11 @@ EnvPool plays games only; ending episodes at lost lives is done here. Its own
 `episodic_life` plays 1..noop_max no-ops after every lost life, drops the
 rewards of those frames and, if they finish the game, starts the next without a
 word. Here the row after a lost life is FIRST and shows the same screen again:
-the emulator waits, no frame passes, and no reward can be lost. A game starts
-with 1..noop_max no-ops. What they score before the agent's first observation
-counts nowhere, as in the protocol of DQN.
+the emulator waits, no frame passes, and no reward can be lost. With
+`zero_discount_on_life_loss` there is no such row, and the agent's state runs on
+as it will in evaluation: only the discount says that a life was lost. A game
+starts with 1..noop_max no-ops. What they score before the agent's first
+observation counts nowhere, as in the protocol of DQN.
 
 With `fire_reset`, episodes open with steps that the agent does not choose
 (`fire_reset.py`), as in OpenAI baselines. There, what they score is part of the
@@ -51,12 +53,13 @@ class AtariEnvironment:
 
   An episode ends (LAST) with discount 0 where the game is over or, with
   `episodic_life`, a life is lost; with discount 1 where only the frame cap cut
-  the game. A life lost on the very step of the cap gives discount 0. Rewards
-  are unclipped. Channels of stacked frames run from the oldest frame to the
-  newest, each with its own red, green and blue; a stack is filled with one
-  screen when a game starts, and runs on across lost lives and openings. (In
-  baselines `FrameStack` fills it with an episode's first screen and
-  `VecFrameStack` with zeros.)
+  the game. With `zero_discount_on_life_loss` it goes on from a lost life (MID)
+  with discount 0. A life lost on the very step of the cap gives discount 0 with
+  either. Rewards are unclipped. Channels of stacked frames run from the oldest
+  frame to the newest, each with its own red, green and blue; a stack is filled
+  with one screen when a game starts, and runs on across lost lives and
+  openings. (In baselines `FrameStack` fills it with an episode's first screen
+  and `VecFrameStack` with zeros.)
 
   An opening's steps are no agent steps, but count towards the frame cap. If the
   opening after a lost life ends the game, its `GameEnd` comes with the FIRST
@@ -70,7 +73,6 @@ class AtariEnvironment:
     num_envs: int,
     seed: int,
     num_threads: int,
-    episodic_life: bool,
   ):
     """Loads the ROM into every environment.
 
@@ -79,8 +81,6 @@ class AtariEnvironment:
       num_envs: B.
       seed: row i is seeded with seed + i, which must fit a positive int32.
       num_threads: of EnvPool, > 0.
-      episodic_life: whether a lost life ends an episode; takes the place of
-        the config's field, which evaluation overrules.
 
     Raises:
       ConfigError: for a setting that EnvPool cannot honour.
@@ -117,7 +117,10 @@ class AtariEnvironment:
         f'{config.game}: EnvPool shows {self.observation_shape} (height, '
         f'width, channels) where the config says {expected}'
       )
-    self._episodic_life = episodic_life
+    self._episodic_life = config.episodic_life
+    self._counts_lives = (
+      config.episodic_life or config.zero_discount_on_life_loss
+    )
     self._presses_fire = fire_reset.presses_fire(config)
     self._games = game_tracker.GameTracker(num_envs)
     self._lives = np.zeros(num_envs, np.int32)
@@ -161,7 +164,7 @@ class AtariEnvironment:
     arrival = self._play(action, ~opened & ~in_game)
     terminated = arrival.game_over | arrival.life_lost
     game_ended = arrival.game_over | arrival.cut
-    self._ended = terminated | arrival.cut
+    self._ended = arrival.episode_ended
     self._waiting = self._ended & ~game_ended
     timestep = types.TimeStep(
       observation=self._observation,
@@ -200,7 +203,7 @@ class AtariEnvironment:
     """
     arrival = fire_reset.Arrival(
       np.zeros(self.num_envs, np.float32),
-      *(np.zeros(self.num_envs, bool) for _ in range(3)),
+      *(np.zeros(self.num_envs, bool) for _ in range(4)),
     )
     played = np.flatnonzero(rows).astype(np.int32)
     if not played.size:
@@ -213,14 +216,18 @@ class AtariEnvironment:
     # Not the API's own `terminated`, which is False if a game that is over has
     # also reached the cap.
     arrival.game_over[played] = info['terminated'] != 0
-    if self._episodic_life:
+    if self._counts_lives:
       # Some games (atlantis) show 0 lives for some frames before they are over;
       # only the end counts there, as in OpenAI Baselines' EpisodicLifeEnv.
       lives = info['lives']
       lost = (lives > 0) & (lives < self._lives[played])
       arrival.life_lost[played] = lost & ~self._game_ended[played]
     self._lives[played] = info['lives']
-    self._game_ended[played] = (arrival.game_over | arrival.cut)[played]
+    game_ended = arrival.game_over | arrival.cut
+    self._game_ended[played] = game_ended[played]
+    arrival.episode_ended[:] = game_ended | (
+      arrival.life_lost & self._episodic_life
+    )
     self._show(played, screens)
     return arrival
 

@@ -1,5 +1,7 @@
 """From a config to an environment."""
 
+import dataclasses
+
 from attn_agents.environments import base, catch
 from configs import errors, games, schema
 
@@ -18,8 +20,8 @@ def make_environment(
     num_envs: rows in the batch, B.
     seed: of row 0; row i takes seed + i (`seeding.ActorSeeds.environment`).
     num_threads: emulator threads.
-    evaluation: play whole games: a lost life does not end an episode, whatever
-      `config.episodic_life` says.
+    evaluation: play whole games: a lost life is nothing to the agent, whatever
+      the config says.
 
   Returns:
     An environment that has not been reset yet.
@@ -34,10 +36,8 @@ def make_environment(
   # EnvPool takes over a second to import, which Catch need not wait for.
   from attn_agents.environments import atari
 
-  return atari.AtariEnvironment(
-    config,
-    num_envs,
-    seed,
-    num_threads,
-    episodic_life=config.episodic_life and not evaluation,
-  )
+  if evaluation:
+    config = dataclasses.replace(
+      config, episodic_life=False, zero_discount_on_life_loss=False
+    )
+  return atari.AtariEnvironment(config, num_envs, seed, num_threads)

@@ -49,15 +49,17 @@ class Arrival(NamedTuple):
 
   Attributes:
     reward: float32 [B], unclipped.
-    life_lost: bool [B], a life was lost that ends the episode.
+    life_lost: bool [B], a life was lost and the config makes something of it.
     game_over: bool [B].
     cut: bool [B], the frame cap was reached.
+    episode_ended: bool [B], by one of these.
   """
 
   reward: np.ndarray
   life_lost: np.ndarray
   game_over: np.ndarray
   cut: np.ndarray
+  episode_ended: np.ndarray
 
 
 class Opening(NamedTuple):
@@ -110,6 +112,6 @@ def play_opening(
     advance(_NOOP, rows)
   for action in (_FIRE, _ACTION_2):
     arrival = advance(action, rows)
-    again = advance(_NOOP, arrival.life_lost | arrival.game_over | arrival.cut)
+    again = advance(_NOOP, arrival.episode_ended)
   advance(_NOOP, again.game_over | again.cut)
   return Opening(score, ended_score)

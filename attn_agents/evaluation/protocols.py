@@ -38,6 +38,7 @@ def apply(
   return dataclasses.replace(
     environment,
     episodic_life=False,
+    zero_discount_on_life_loss=False,
     max_episode_frames=_FRAME_CAP,
     **PROTOCOLS[protocol],
   )

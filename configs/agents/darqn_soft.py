@@ -128,7 +128,7 @@ def small() -> schema.Config:
     network=QNetworkConfig(
       conv_channels=(16, 32, 64), attention_size=64, lstm_size=128
     ),
-    environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
+    environment=few_cores.environment(),
     learning=few_cores.q_learning(),
     optimizer=few_cores.q_optimizer(),
   )

@@ -102,7 +102,7 @@ def small() -> schema.Config:
     agent='impala_ff',
     preset='small',
     network=ResNetConfig(channels=(8, 16, 16)),
-    environment=_stacked_grey(),
+    environment=few_cores.environment(frame_stack=4),
     learning=few_cores.learning(),
     optimizer=few_cores.optimizer(),
   )

@@ -130,7 +130,7 @@ def small() -> schema.Config:
       answer_size=128,
       policy_core_size=128,
     ),
-    environment=schema.EnvironmentConfig(height=84, width=84, grayscale=True),
+    environment=few_cores.environment(),
     learning=few_cores.learning(),
     optimizer=few_cores.optimizer(),
   )

@@ -114,6 +114,15 @@ def test_impala_is_that_of_its_table_g1():
   assert env.grayscale and env.episodic_life and not env.fire_reset
 
 
+@pytest.mark.parametrize('agent', agents.AGENTS)
+def test_small_presets_share_an_environment(agent):
+  environment = _resolve(agent=agent, preset='small').environment
+  assert (environment.height, environment.width) == (84, 84)
+  assert environment.zero_discount_on_life_loss
+  assert not environment.episodic_life
+  assert environment.channels == environment.frame_stack in (1, 4)
+
+
 def test_darqn_is_that_of_its_released_code():
   config = _resolve(agent='darqn_soft', preset='paper')
   assert config.algorithm == 'q_learning'
@@ -347,6 +356,11 @@ def test_what_the_user_says_wins_over_the_machine():
     (
       {'agent': 'dqn', 'settings': ['optimizer.anneal_frames=9']},
       'learning.final_learning_rate',
+    ),
+    (
+      {'settings': ['environment.episodic_life=true']},
+      'zero_discount_on_life_loss=True: expected False with '
+      'environment.episodic_life=True',
     ),
     ({'agent': 'dqn', 'settings': ['learning.epsilon_end=2']}, 'epsilon_end=2'),
     (

@@ -18,7 +18,8 @@ def make(
   episodic_life: bool = True,
   seed: int = 1,
 ) -> atari.AtariEnvironment:
-  return atari.AtariEnvironment(config, num_envs, seed, 1, episodic_life)
+  config = dataclasses.replace(config, episodic_life=episodic_life)
+  return atari.AtariEnvironment(config, num_envs, seed, 1)
 
 
 def actions(env: atari.AtariEnvironment, length: int) -> np.ndarray:

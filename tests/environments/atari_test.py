@@ -83,6 +83,42 @@ def test_game_return_and_length_equal_ale(episodic_life):
   env.close()
 
 
+def test_a_lost_life_may_show_in_the_discount_alone():
+  config = dataclasses.replace(atari_rollout.SMALL, game='breakout')
+  ale = ale_player.AlePlayer('breakout')
+  plain, counting = (
+    atari_rollout.rollout(atari_rollout.make(changed, 1, False), 600)
+    for changed in (
+      config,
+      dataclasses.replace(config, zero_discount_on_life_loss=True),
+    )
+  )
+  discount, step_type = counting.timestep.discount, counting.timestep.step_type
+  lives_lost = 0
+  playing = False
+  env = atari_rollout.make(config, 1, False)
+  for row, action in enumerate([None, *atari_rollout.actions(env, 600)]):
+    lost = False
+    if playing:
+      lives = ale.ale.lives()
+      ale.play(action[0])
+      lost = ale.ale.lives() < lives
+      lives_lost += lost and not ale.ale.game_over()
+    else:
+      ale.start()
+    assert discount[row, 0] == (0 if lost else 1)
+    playing = step_type[row, 0] != LAST
+    assert ale.ale.game_over() != playing
+  assert lives_lost >= 5 and (step_type == LAST).any()
+  # All else is as where lives are not looked at.
+  for x, y in zip(
+    (*plain.timestep._replace(discount=0), *plain.game_end),
+    (*counting.timestep._replace(discount=0), *counting.game_end),
+    strict=True,
+  ):
+    np.testing.assert_array_equal(x, y)
+
+
 def test_rows_after_last_are_first_without_reward():
   env = atari_rollout.make(
     dataclasses.replace(atari_rollout.SMALL, game='ms_pacman', noop_max=30), 2
@@ -135,9 +171,16 @@ def test_life_lost_on_the_capped_step_terminates_and_ends_the_game():
     200,
   )
   lost = int(np.flatnonzero(free.timestep.step_type[:, 0] == LAST)[0])
-  for episodic_life, discount in ((True, 0), (False, 1)):
+  for episodic_life, zero, discount in (
+    (True, False, 0),
+    (False, True, 0),
+    (False, False, 1),
+  ):
     config = dataclasses.replace(
-      atari_rollout.SMALL, game='breakout', max_episode_frames=4 * lost
+      atari_rollout.SMALL,
+      game='breakout',
+      max_episode_frames=4 * lost,
+      zero_discount_on_life_loss=zero,
     )
     timestep, game_end = atari_rollout.rollout(
       atari_rollout.make(config, 1, episodic_life), lost + 1
@@ -298,7 +341,7 @@ def test_close_ends_the_threads():
   def threads() -> int:
     return len(os.listdir('/proc/self/task'))
 
-  env = atari.AtariEnvironment(atari_rollout.SMALL, 2, 1, 16, True)
+  env = atari.AtariEnvironment(atari_rollout.SMALL, 2, 1, 16)
   env.reset()
   before = threads()
   env.close()

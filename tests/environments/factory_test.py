@@ -15,26 +15,31 @@ SMALL = schema.EnvironmentConfig(
 )
 
 
-def count_ends(evaluation: bool, episodic_life: bool) -> tuple[int, int]:
-  config = dataclasses.replace(SMALL, episodic_life=episodic_life)
+def count_ends(evaluation: bool, **change: bool) -> tuple[int, int, int]:
+  config = dataclasses.replace(SMALL, **change)
   env = factory.make_environment(config, 1, 1, 1, evaluation)
   env.reset()
-  episodes = ended = 0
+  episodes = ended = zeros = 0
   rng = np.random.default_rng(0)
   for _ in range(500):
     timestep, game_end = env.step(rng.integers(4, size=1, dtype=np.int32))
     episodes += int(timestep.step_type[0] == types.StepType.LAST)
     ended += int(not np.isnan(game_end.game_return[0]))
+    zeros += int(timestep.discount[0] == 0)
   env.close()
-  return episodes, ended
+  return episodes, ended, zeros
 
 
 def test_evaluation_plays_whole_games():
-  episodes, ended = count_ends(evaluation=False, episodic_life=True)
-  assert episodes > ended >= 1
-  assert len({count_ends(True, True), count_ends(False, False)}) == 1
-  episodes, ended = count_ends(evaluation=True, episodic_life=True)
-  assert episodes == ended >= 1
+  zero_discount = {'episodic_life': False, 'zero_discount_on_life_loss': True}
+  episodes, ended, zeros = count_ends(False, episodic_life=True)
+  assert episodes == zeros > ended >= 1
+  episodes, ended, zeros = count_ends(False, **zero_discount)
+  assert zeros > episodes == ended >= 1
+  whole = count_ends(False, episodic_life=False)
+  assert whole[0] == whole[1] == whole[2] >= 1
+  assert count_ends(True, episodic_life=True) == whole
+  assert count_ends(True, **zero_discount) == whole
 
 
 def test_catch_needs_no_emulator():

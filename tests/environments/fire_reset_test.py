@@ -173,6 +173,22 @@ def test_whole_games_open_once():
   assert openings.total() > 1
 
 
+def test_lives_that_only_the_discount_counts_are_not_opened():
+  config = dataclasses.replace(FIRING, game='breakout')
+  plain, counting = (
+    atari_rollout.rollout(atari_rollout.make(changed, 1, False), 250)
+    for changed in (
+      config,
+      dataclasses.replace(config, zero_discount_on_life_loss=True),
+    )
+  )
+  zero = counting.timestep.discount == 0
+  assert (zero & (counting.timestep.step_type == MID)).sum() >= 4
+  np.testing.assert_array_equal(
+    plain.timestep.observation, counting.timestep.observation
+  )
+
+
 def test_all_actions_have_fire_in_every_game():
   play_both(*make_both('ms_pacman', 1, full_action_space=True), 60)
 
@@ -216,9 +232,10 @@ def test_every_game_opens_as_in_baselines(game):
 class ScriptedGames:
   """Rows that play what their scripts say, and write down what they played.
 
-  A script has an entry per step: '.' goes on, 'l' loses a life, 'o' ends the
-  game, 'c' is cut; each step scores 1 in row 0, 10 in row 1, 100 in row 2. A
-  row whose game has ended starts a new one, written 'R', in place of a step.
+  A script has an entry per step: '.' goes on, 'l' loses a life and with it the
+  episode, 'z' loses one that the discount alone counts, 'o' ends the game, 'c'
+  is cut; each step scores 1 in row 0, 10 in row 1, 100 in row 2. A row whose
+  game has ended starts a new one, written 'R', in place of a step.
   """
 
   def __init__(self, scripts: list[str]):
@@ -229,7 +246,7 @@ class ScriptedGames:
   def play(self, action: int, rows: np.ndarray) -> fire_reset.Arrival:
     size = len(rows)
     arrival = fire_reset.Arrival(
-      np.zeros(size, np.float32), *np.zeros((3, size), bool)
+      np.zeros(size, np.float32), *np.zeros((4, size), bool)
     )
     for row in np.flatnonzero(rows):
       if self.over[row]:
@@ -239,9 +256,10 @@ class ScriptedGames:
       self.played[row] += str(action)
       event = self.scripts[row].pop(0)
       arrival.reward[row] = 10**row
-      arrival.life_lost[row] = event == 'l'
+      arrival.life_lost[row] = event in 'lz'
       arrival.game_over[row] = event == 'o'
       arrival.cut[row] = event == 'c'
+      arrival.episode_ended[row] = event in 'loc'
       self.over[row] = event in 'oc'
     return arrival
 
@@ -252,6 +270,7 @@ class ScriptedGames:
     ('...', '012', 3, np.nan),
     ('.l..', '0102', 4, np.nan),
     ('..l.', '0120', 4, np.nan),
+    ('zzz', '012', 3, np.nan),
     # A life lost in a NOOP does not count.
     ('.ll.', '0102', 4, np.nan),
     ('l.ll', '0120', 4, np.nan),

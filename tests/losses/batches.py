@@ -10,7 +10,8 @@ import numpy as np
 from attn_agents import types
 
 _FIRST, _MID, _LAST = types.StepType
-# Columns: no end; termination; truncation; ends at both edges of the unroll.
+# Columns: a lost life that is no end; termination; truncation; ends at both
+# edges of the unroll.
 STEP_TYPES = np.array(
   [
     [_FIRST, _MID, _MID, _LAST],
@@ -27,6 +28,8 @@ STEP_TYPES = np.array(
 DISCOUNTS = np.ones(STEP_TYPES.shape, np.float32)
 DISCOUNTS[:, 1][STEP_TYPES[:, 1] == _LAST] = 0.0
 DISCOUNTS[0, 3] = 0.0
+# `zero_discount_on_life_loss`.
+DISCOUNTS[4, 0] = 0.0
 T, B, A = STEP_TYPES.shape[0] - 1, STEP_TYPES.shape[1], 4
 VALID = STEP_TYPES[1:] != _FIRST
 

@@ -16,10 +16,8 @@ def gae(outputs, unroll, config, gae_lambda):
     n = len(rewards)
     deltas = rewards + discounts * values[1:] - values[:-1]
     for t in range(n):
-      # A step that ends the episode has discount 0, but only the last one of a
-      # piece can.
       advantages[index][t] = sum(
-        (config.discount * gae_lambda) ** k * deltas[t + k]
+        np.prod(discounts[t : t + k]) * gae_lambda**k * deltas[t + k]
         for k in range(n - t)
       )
   return advantages
