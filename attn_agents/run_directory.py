@@ -102,7 +102,7 @@ class RunDirectory:
           f'({", ".join(left[:3])}); choose an empty or new directory'
         )
       return False
-    old = self._read()['config']
+    old = overrides.complete(self._read()['config'])
     rows = overrides.differences(old, overrides.to_dict(config))
     if rows:
       listed = '; '.join(f'{name}: {a} there, {b} now' for name, a, b in rows)
@@ -157,7 +157,7 @@ class RunDirectory:
     Raises:
       ConfigError: config.json is not of this version of the program.
     """
-    values = self._read()['config']
+    values = overrides.complete(self._read()['config'])
     template = recipes.apply(
       agents.make(values['agent'], values['preset']), values['algorithm']
     )

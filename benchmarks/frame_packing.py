@@ -97,6 +97,9 @@ def _environment(game: str) -> schema.EnvironmentConfig:
     game=game,
     preset='small',
     settings=[
+      # Rows that show a screen again are what packing looks for.
+      'environment.zero_discount_on_life_loss=false',
+      'environment.episodic_life=true',
       *frame_sizes.settings(),
       f'environment.sticky_action_probability={_STICKY.value}',
       f'environment.fire_reset={_FIRE_RESET.value}',

@@ -7,8 +7,11 @@ from configs import q_learning as q_learning_lib
 def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
   """84 x 84 grey screens, and a state that runs on across lost lives [C].
 
-  For it does so in evaluation, too. Where training starts it afresh, S3TA loses
-  a third of its points in Breakout.
+  For it does so in evaluation, too. Where training started it afresh, S3TA lost
+  a third of its points in Breakout: 13.4 to 8.9, one checkpoint.
+
+  Args:
+    frame_stack: screens in an observation.
   """
   return schema.EnvironmentConfig(
     height=84,

@@ -65,6 +65,15 @@ def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
   return dataclasses.replace(template, **changes)  # type: ignore[type-var]
 
 
+def complete(values: Mapping[str, Any]) -> dict[str, Any]:
+  """The config of a run from before some fields, with what it did then.
+
+  Not the template's: a preset may have changed when the field was new.
+  """
+  environment = {'zero_discount_on_life_loss': False}
+  return {**values, 'environment': environment | values['environment']}
+
+
 def differences(
   old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:

@@ -75,8 +75,8 @@ class QLearningConfig(algorithms.LearningConfig):
   def rows_per_item(self, frame_stack: int) -> int:
     """Rows that make a sequence, with those that only its first stack shows.
 
-    One more than it has frames, for the row after a lost life, which brings no
-    new one (`learning/sequences.py`).
+    One more than it has frames, for the row after a lost life that ends the
+    episode, which brings no new one (`learning/sequences.py`).
     """
     before = frame_stack if frame_stack > 1 else 0
     return before + self.sequence_length + 1

@@ -28,9 +28,9 @@ class EnvironmentConfig:
     sticky_action_probability: chance that the emulator repeats the previous
       action instead [C: 0, the protocol of the paper's time].
     noop_max: no-op frames at a game's start, drawn from 1..noop_max [R].
-    fire_reset: open every episode, after a lost life too, with agent steps of
-      FIRE and action 2 in games whose action 1 is FIRE, as baselines' wrappers
-      do [R for A2C and PPO; C: off elsewhere].
+    fire_reset: open every episode (with `episodic_life`, every life) with agent
+      steps of FIRE and action 2 in games whose action 1 is FIRE, as baselines'
+      wrappers do [R for A2C and PPO; C: off elsewhere].
     episodic_life: a lost life ends the training episode, not the game [R].
     zero_discount_on_life_loss: in place of it, a lost life only gives discount
       0 in training: what follows is not worth losing one, but the agent's state

@@ -74,7 +74,10 @@ class Player:
         'seen': seen,
         'action': 0 if action is None else int(action[env]),
         'reward': 0.0 if step_type == _FIRST else float(self._number) + 0.5,
-        'discount': float(step_type != _LAST),
+        # Now and then a lost life that only the discount shows, or a cut.
+        'discount': float(
+          step_type == _FIRST or (step_type != _LAST) ^ (self._number % 5 == 0)
+        ),
         'step_type': int(step_type),
       })  # fmt: skip
       made.append((_picture(seen), *list(rows[-1].values())[4:]))

@@ -7,6 +7,7 @@ episode begins with agent steps that the agent did not choose:
     after a game      a new game with its no-ops, then FIRE, then action 2
     after a lost life           one step of NOOP, then FIRE, then action 2
 
+Only the first of the two is left where a lost life does not end the episode.
 Where the step of FIRE or of action 2 ends the episode, a new game begins or,
 after a lost life, one NOOP is played, and the opening goes on with the step
 that is next. Where a NOOP ends the game, the new game takes the place of the
@@ -49,7 +50,7 @@ class Arrival(NamedTuple):
 
   Attributes:
     reward: float32 [B], unclipped.
-    life_lost: bool [B], a life was lost and the config makes something of it.
+    life_lost: bool [B], a life was lost; False where the config counts none.
     game_over: bool [B].
     cut: bool [B], the frame cap was reached.
     episode_ended: bool [B], by one of these.

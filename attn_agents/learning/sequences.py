@@ -22,8 +22,8 @@ class Row(NamedTuple):
     discount: float32 [...].
     step_type: int8 [...].
     fills: bool [...], whether the frame fills the whole stack, as at the start
-      of a game. After a lost life EnvPool shows the stack of the LAST row again
-      at the FIRST one, and goes on from there.
+      of a game. After a lost life that ends the episode, the stack of the LAST
+      row is shown again at the FIRST one, and goes on from there.
   """
 
   frame: types.Array

@@ -16,8 +16,9 @@ def advantages(
   A_t = sum_l (gamma lambda)^l delta_{t+l}, with
   delta_t = r_t + gamma_t V_{t+1} - V_t (Schulman et al. 2016, Eq. 16; cut at
   the unroll's end in PPO, Schulman et al. 2017, Eq. 11). The sum stops where an
-  episode ends; one that was cut off by the frame cap still counts V(LAST) in
-  its last delta, where baselines/ppo2/runner.py takes it for a termination.
+  episode ends or the discount is 0; an episode that was cut off by the frame
+  cap still counts V(LAST) in its last delta, where baselines/ppo2/runner.py
+  takes it for a termination.
 
   Args:
     steps: `transitions.from_unroll`.

@@ -33,7 +33,8 @@ class Transitions(NamedTuple):
     baseline_tm1: float32 [T, B], the value of the row the action was taken at.
     baseline_t: float32 [T, B], the value of the row it led to.
     reward: float32 [T, B], clipped.
-    discount: float32 [T, B], gamma, or 0 where the episode terminated.
+    discount: float32 [T, B], gamma, or 0 where the episode terminated
+      or a lost life counts as if it had.
     weight: float32 [T, B], 1 where valid, 0 where masked.
   """
 

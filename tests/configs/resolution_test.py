@@ -502,6 +502,7 @@ def test_small_has_ppo_of_its_own():
   assert config.optimizer == _resolve(preset='small').optimizer
   assert config.max_frames == 0
   assert config.environment.fire_reset
+  assert config.environment.zero_discount_on_life_loss
 
 
 def test_a_learning_rate_that_stays_above_0_leaves_a_run_its_length():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from attn_agents.evaluation import protocols, scores
@@ -68,10 +70,16 @@ def test_protocols_change_only_how_games_start_and_end():
   trained = schema.EnvironmentConfig(
     game='pong', height=84, width=84, grayscale=True, frame_stack=4,
     fire_reset=True, max_episode_frames=10_000, noop_max=5,
+    episodic_life=False, zero_discount_on_life_loss=True,
   )  # fmt: skip
   noop = protocols.apply(trained, 'noop')
   assert (noop.noop_max, noop.sticky_action_probability) == (30, 0)
-  assert noop.max_episode_frames == 108_000 and not noop.episodic_life
+  assert noop.max_episode_frames == 108_000
+  assert not noop.zero_discount_on_life_loss
+  lives = dataclasses.replace(
+    trained, episodic_life=True, zero_discount_on_life_loss=False
+  )
+  assert protocols.apply(lives, 'noop') == noop
   assert (noop.height, noop.frame_stack, noop.fire_reset) == (84, 4, True)
   sticky = protocols.apply(trained, 'sticky')
   assert (sticky.noop_max, sticky.sticky_action_probability) == (1, 0.25)
