@@ -101,7 +101,7 @@ class VTraceConfig(ActorCriticConfig):
       parameters before the update, and its steps take PPO's loss: the ratio to
       those parameters' policy is clipped to [1 - x, 1 + x], the value to x
       around theirs, which bounds how far several steps go. Falls with the
-      learning rate if that is annealed [C: 0, IMPALA's policy gradient].
+      learning rate if that falls to 0 [C: 0, IMPALA's policy gradient].
     normalize_advantages: with clip_epsilon, to mean 0 and deviation 1 in each
       minibatch.
     max_policy_lag: above 0, all actors together make one batch for each update,
@@ -162,7 +162,7 @@ class PPOConfig(ActorCriticConfig):
   Attributes:
     gae_lambda: of generalised advantage estimation.
     clip_epsilon: the ratio is clipped to [1 - x, 1 + x] and the value to x
-      around the old one; falls with the learning rate if that is annealed.
+      around the old one; falls with the learning rate if that falls to 0.
     num_epochs: passes over a batch.
     num_minibatches: parts of a batch per pass, each one step; whole sequences
       for recurrent networks, single transitions for others.

@@ -117,10 +117,11 @@ class OptimizerConfig:
       'centred_rmsprop', g / sqrt(ms - mean^2 + epsilon), both starting at 0 [R,
       the code of DQN and DARQN].
     learning_rate: step size at the start [P].
-    anneal_frames: frames over which the learning rate falls linearly (and PPO's
-      clip with it). 0 keeps it constant [C for S3TA].
-    anneal_to: the share of both that it falls to. The run ends with the fall if
-      that is 0, and goes on with what is left if not [R: 0].
+    anneal_frames: frames over which the learning rate falls linearly. 0 keeps
+      it constant [C for S3TA].
+    anneal_to: the share of it that it falls to. If that is 0, PPO's clip falls
+      with it and the run ends with the fall [R: 0]; if not, the clip stays and
+      the run goes on.
     decay: of the running mean of squares; Adam's beta2 is `adam_beta2` [P].
     epsilon: inside the square root for RMSProp, outside for Adam [P].
     momentum: of RMSProp's scaled update [P].

@@ -91,7 +91,7 @@ def make_update(
     if learning.normalize_advantages:
       targets = ppo.normalize_advantages(part.targets, train_state.AXIS)
       part = part._replace(targets=targets)
-    clip_epsilon = learning.clip_epsilon * descend.remaining(state.agent_steps)
+    clip_epsilon = learning.clip_epsilon * descend.clip_share(state.agent_steps)
 
     def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
       outputs = agent.unroll(

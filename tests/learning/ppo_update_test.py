@@ -29,7 +29,9 @@ _SECTIONS = {
 }
 
 
-def _config(recurrent, anneal_frames=0, algorithm='ppo', **learning):
+def _config(
+  recurrent, anneal_frames=0, anneal_to=0.0, algorithm='ppo', **learning
+):
   sizes = {
     'unroll_length': linear.T,
     'batch_size': linear.B,
@@ -49,6 +51,7 @@ def _config(recurrent, anneal_frames=0, algorithm='ppo', **learning):
       epsilon=1e-5,
       clip_threshold=0.5,
       anneal_frames=anneal_frames,
+      anneal_to=anneal_to,
     ),
   )
 
@@ -220,10 +223,13 @@ def test_the_next_update_draws_another_order_and_a_copy_the_same():
   assert np.abs(params_after(0) - params_after(1)).max() > 1e-6
 
 
-def test_the_clip_falls_with_the_learning_rate():
-  """At the end of annealing every ratio but 1 is beyond the clip."""
+@pytest.mark.parametrize('anneal_to', [0.0, 0.5])
+def test_the_clip_falls_with_a_learning_rate_that_falls_to_0(anneal_to):
+  """At the end of it every ratio but 1 is beyond the clip."""
   unroll = linear.make_unroll(0)
-  config = _config(True, anneal_frames=4 * 1000, clip_epsilon=0.9)
+  config = _config(
+    True, anneal_frames=4 * 1000, anneal_to=anneal_to, clip_epsilon=0.9
+  )
   devices = jax.devices()[:1]
   agent = linear.LinearAgent()
   start = train_state.init_state(agent, config, jax.random.key(0))
@@ -246,6 +252,9 @@ def test_the_clip_falls_with_the_learning_rate():
   valid = unroll.timestep.step_type[1:] != types.StepType.FIRST
   beyond = [np.mean(np.abs(ratios[valid] - 1) > e) for e in (0.9, 0.45, 0.0)]
   assert beyond[0] < beyond[1] < beyond[2] == 1.0
+  if anneal_to:
+    np.testing.assert_allclose(fractions, beyond[0], atol=0.12)
+    return
   # Exact at the last, whose steps have size 0; near it where they are small.
   np.testing.assert_allclose(fractions, beyond, atol=0.12)
   np.testing.assert_allclose(fractions[2], 1.0, atol=1e-6)
