@@ -102,7 +102,7 @@ class RunDirectory:
           f'({", ".join(left[:3])}); choose an empty or new directory'
         )
       return False
-    old = overrides.complete(self._read()['config'])
+    old = self._values()
     rows = overrides.differences(old, overrides.to_dict(config))
     if rows:
       listed = '; '.join(f'{name}: {a} there, {b} now' for name, a, b in rows)
@@ -157,7 +157,7 @@ class RunDirectory:
     Raises:
       ConfigError: config.json is not of this version of the program.
     """
-    values = overrides.complete(self._read()['config'])
+    values = self._values()
     template = recipes.apply(
       agents.make(values['agent'], values['preset']), values['algorithm']
     )
@@ -175,6 +175,9 @@ class RunDirectory:
       if not path.stat().st_size:
         file.write(','.join(row) + '\n')
       file.write(','.join(str(value) for value in row.values()) + '\n')
+
+  def _values(self) -> dict[str, Any]:
+    return overrides.complete(self._read()['config'])
 
   def _read(self) -> dict[str, Any]:
     return json.loads((self.path / 'config.json').read_text())

@@ -54,6 +54,12 @@ class EnvironmentConfig:
   full_action_space: bool = False
   max_episode_frames: int = 108_000
 
+  def whole_games(self) -> 'EnvironmentConfig':
+    """The same with lost lives that are nothing to the agent."""
+    return dataclasses.replace(
+      self, episodic_life=False, zero_discount_on_life_loss=False
+    )
+
   @property
   def channels(self) -> int:
     """Channels of an observation."""

@@ -163,9 +163,8 @@ class AtariEnvironment:
     opening = fire_reset.play_opening(self._play, opened)
     arrival = self._play(action, ~opened & ~in_game)
     terminated = arrival.game_over | arrival.life_lost
-    game_ended = arrival.game_over | arrival.cut
     self._ended = arrival.episode_ended
-    self._waiting = self._ended & ~game_ended
+    self._waiting = self._ended & ~arrival.game_ended
     timestep = types.TimeStep(
       observation=self._observation,
       reward=arrival.reward + self._opening_score,
@@ -182,7 +181,7 @@ class AtariEnvironment:
     game_end = self._games.update(
       timestep.reward + np.where(ended_early, opening.ended_score, 0),
       timestep.step_type,
-      game_ended | ended_early,
+      arrival.game_ended | ended_early,
     )
     return types.EnvOutput(timestep, game_end)
 
@@ -223,9 +222,8 @@ class AtariEnvironment:
       lost = (lives > 0) & (lives < self._lives[played])
       arrival.life_lost[played] = lost & ~self._game_ended[played]
     self._lives[played] = info['lives']
-    game_ended = arrival.game_over | arrival.cut
-    self._game_ended[played] = game_ended[played]
-    arrival.episode_ended[:] = game_ended | (
+    self._game_ended[played] = arrival.game_ended[played]
+    arrival.episode_ended[:] = arrival.game_ended | (
       arrival.life_lost & self._episodic_life
     )
     self._show(played, screens)

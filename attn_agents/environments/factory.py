@@ -1,7 +1,5 @@
 """From a config to an environment."""
 
-import dataclasses
-
 from attn_agents.environments import base, catch
 from configs import errors, games, schema
 
@@ -37,7 +35,5 @@ def make_environment(
   from attn_agents.environments import atari
 
   if evaluation:
-    config = dataclasses.replace(
-      config, episodic_life=False, zero_discount_on_life_loss=False
-    )
+    config = config.whole_games()
   return atari.AtariEnvironment(config, num_envs, seed, num_threads)

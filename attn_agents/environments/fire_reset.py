@@ -62,6 +62,11 @@ class Arrival(NamedTuple):
   cut: np.ndarray
   episode_ended: np.ndarray
 
+  @property
+  def game_ended(self) -> np.ndarray:
+    """Over or cut, bool [B]: the next step starts a new game."""
+    return self.game_over | self.cut
+
 
 class Opening(NamedTuple):
   """What was scored in an opening.
@@ -103,7 +108,7 @@ def play_opening(
 
   def advance(action: int, playing: np.ndarray) -> Arrival:
     arrival = play(action, playing)
-    ended = arrival.game_over | arrival.cut
+    ended = arrival.game_ended
     score[:] += arrival.reward
     ended_score[:] = np.where(ended & np.isnan(ended_score), score, ended_score)
     score[ended] = 0
@@ -114,5 +119,5 @@ def play_opening(
   for action in (_FIRE, _ACTION_2):
     arrival = advance(action, rows)
     again = advance(_NOOP, arrival.episode_ended)
-  advance(_NOOP, again.game_over | again.cut)
+  advance(_NOOP, again.game_ended)
   return Opening(score, ended_score)

@@ -36,9 +36,7 @@ def apply(
   if protocol not in PROTOCOLS:
     raise errors.unknown('protocol', protocol, PROTOCOLS)
   return dataclasses.replace(
-    environment,
-    episodic_life=False,
-    zero_discount_on_life_loss=False,
+    environment.whole_games(),
     max_episode_frames=_FRAME_CAP,
     **PROTOCOLS[protocol],
   )

@@ -10,15 +10,14 @@ from configs import schema
 
 ONE_NOOP = schema.EnvironmentConfig(noop_max=1)
 SMALL = dataclasses.replace(ONE_NOOP, height=84, width=84, grayscale=True)
+WHOLE_GAMES = SMALL.whole_games()
 
 
 def make(
   config: schema.EnvironmentConfig,
   num_envs: int = 1,
-  episodic_life: bool = True,
   seed: int = 1,
 ) -> atari.AtariEnvironment:
-  config = dataclasses.replace(config, episodic_life=episodic_life)
   return atari.AtariEnvironment(config, num_envs, seed, 1)
 
 
@@ -39,3 +38,12 @@ def rollout(env: atari.AtariEnvironment, length: int) -> types.EnvOutput:
     *map(np.stack, zip(*[r[1] for r in rows], strict=True))
   )
   return types.EnvOutput(timestep, game_end)
+
+
+def rollouts_with_and_without_lives(
+  config: schema.EnvironmentConfig, length: int
+) -> tuple[types.EnvOutput, types.EnvOutput]:
+  """The same actions where discounts count lives, and where nothing does."""
+  whole = config.whole_games()
+  counting = dataclasses.replace(whole, zero_discount_on_life_loss=True)
+  return rollout(make(counting), length), rollout(make(whole), length)

@@ -59,7 +59,9 @@ def test_frames_rewards_and_lives_equal_ale(game):
 @pytest.mark.parametrize('episodic_life', [True, False])
 def test_game_return_and_length_equal_ale(episodic_life):
   env = atari_rollout.make(
-    dataclasses.replace(atari_rollout.SMALL, game='breakout'), 1, episodic_life
+    dataclasses.replace(
+      atari_rollout.SMALL, game='breakout', episodic_life=episodic_life
+    )
   )
   ale = ale_player.AlePlayer('breakout')
   ale.start()
@@ -86,17 +88,11 @@ def test_game_return_and_length_equal_ale(episodic_life):
 def test_a_lost_life_may_show_in_the_discount_alone():
   config = dataclasses.replace(atari_rollout.SMALL, game='breakout')
   ale = ale_player.AlePlayer('breakout')
-  plain, counting = (
-    atari_rollout.rollout(atari_rollout.make(changed, 1, False), 600)
-    for changed in (
-      config,
-      dataclasses.replace(config, zero_discount_on_life_loss=True),
-    )
-  )
+  counting, plain = atari_rollout.rollouts_with_and_without_lives(config, 600)
   discount, step_type = counting.timestep.discount, counting.timestep.step_type
   lives_lost = 0
   playing = False
-  env = atari_rollout.make(config, 1, False)
+  env = atari_rollout.make(config)
   for row, action in enumerate([None, *atari_rollout.actions(env, 600)]):
     lost = False
     if playing:
@@ -180,10 +176,11 @@ def test_life_lost_on_the_capped_step_terminates_and_ends_the_game():
       atari_rollout.SMALL,
       game='breakout',
       max_episode_frames=4 * lost,
+      episodic_life=episodic_life,
       zero_discount_on_life_loss=zero,
     )
     timestep, game_end = atari_rollout.rollout(
-      atari_rollout.make(config, 1, episodic_life), lost + 1
+      atari_rollout.make(config), lost + 1
     )
     assert timestep.step_type[lost, 0] == LAST
     assert timestep.discount[lost, 0] == discount
@@ -195,14 +192,12 @@ def test_life_lost_on_the_capped_step_terminates_and_ends_the_game():
 
 
 def test_game_over_on_the_capped_step_terminates():
-  config = dataclasses.replace(atari_rollout.SMALL, game='breakout')
-  free = atari_rollout.rollout(atari_rollout.make(config, 1, False), 600)
+  config = dataclasses.replace(atari_rollout.WHOLE_GAMES, game='breakout')
+  free = atari_rollout.rollout(atari_rollout.make(config), 600)
   over = int(free.game_end.game_length.max())
   assert over > 0
   config = dataclasses.replace(config, max_episode_frames=4 * over)
-  timestep, _ = atari_rollout.rollout(
-    atari_rollout.make(config, 1, False), over
-  )
+  timestep, _ = atari_rollout.rollout(atari_rollout.make(config), over)
   assert timestep.step_type[over, 0] == LAST
   assert timestep.discount[over, 0] == 0
 

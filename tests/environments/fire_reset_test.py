@@ -23,7 +23,9 @@ FIRING = dataclasses.replace(atari_rollout.ONE_NOOP, fire_reset=True)
 def make_both(
   game: str, num_envs: int, episodic_life: bool = True, **change: int
 ) -> tuple[atari.AtariEnvironment, list[baselines_player.BaselinesPlayer]]:
-  config = dataclasses.replace(FIRING, game=game, **change)
+  config = dataclasses.replace(
+    FIRING, game=game, episodic_life=episodic_life, **change
+  )
   players = [
     baselines_player.BaselinesPlayer(
       game,
@@ -35,7 +37,7 @@ def make_both(
     )
     for _ in range(num_envs)
   ]
-  return atari_rollout.make(config, num_envs, episodic_life), players
+  return atari_rollout.make(config, num_envs), players
 
 
 def play_both(
@@ -174,13 +176,8 @@ def test_whole_games_open_once():
 
 
 def test_lives_that_only_the_discount_counts_are_not_opened():
-  config = dataclasses.replace(FIRING, game='breakout')
-  plain, counting = (
-    atari_rollout.rollout(atari_rollout.make(changed, 1, False), 250)
-    for changed in (
-      config,
-      dataclasses.replace(config, zero_discount_on_life_loss=True),
-    )
+  counting, plain = atari_rollout.rollouts_with_and_without_lives(
+    dataclasses.replace(FIRING, game='breakout'), 250
   )
   zero = counting.timestep.discount == 0
   assert (zero & (counting.timestep.step_type == MID)).sum() >= 4
