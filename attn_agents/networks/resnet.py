@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import convolution, recurrent, residual
+from attn_agents.networks import canonical, convolution, recurrent, residual
 from configs import schema
 from configs.agents import impala_ff
 
@@ -83,7 +83,7 @@ class ResNet(nn.Module):
     conv = functools.partial(
       convolution.Convolution, method=config.convolution, dtype=dtype
     )
-    outputs = observation
+    outputs = self._join_pixels(observation)
     for index, features in enumerate(config.channels):
       outputs = residual.Section(
         features,
@@ -100,6 +100,15 @@ class ResNet(nn.Module):
     flat = jnp.reshape(nn.relu(outputs), (*outputs.shape[:2], -1))
     hidden = nn.Dense(config.hidden_size, dtype=dtype, name='hidden')
     return nn.relu(hidden(flat)).astype(jnp.float32)
+
+  def _join_pixels(self, observation: jax.Array) -> jax.Array:
+    """Blocks of pixels as pixels of more channels, `pixel_block` each way."""
+    size = self.config.pixel_block
+    if size == 1:
+      return observation
+    frames = jnp.reshape(observation, (-1, *observation.shape[2:]))
+    blocks = canonical.space_to_depth(frames, size)
+    return jnp.reshape(blocks, (*observation.shape[:2], *blocks.shape[1:]))
 
   def _remember(
     self,

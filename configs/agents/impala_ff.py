@@ -20,6 +20,9 @@ class ResNetConfig(schema.NetworkConfig):
 
   Attributes:
     channels: of each section.
+    pixel_block: blocks of so many pixels each way become one pixel of all their
+      channels before the first section [C: 1, none]. The first section's maps
+      are then so many times smaller each way, and most of the work was there.
     blocks_per_section: residual blocks of a section, or of a module's trunk.
     attention: 'none'; 'residual', out = (1 + M) T, whose mask M sees a pooled
       map that is interpolated back (DRARL); 'residual_simple', the same without
@@ -31,6 +34,7 @@ class ResNetConfig(schema.NetworkConfig):
   """
 
   channels: tuple[int, ...] = (16, 32, 32)
+  pixel_block: int = 1
   blocks_per_section: int = 2
   attention: str = 'none'
   mask_blocks: int = 1
@@ -57,6 +61,7 @@ class ResNetConfig(schema.NetworkConfig):
       'at least one section, of at least one channel',
     )
     for name, low in (
+      ('pixel_block', 1),
       ('blocks_per_section', 1),
       ('mask_blocks', 1),
       ('hidden_size', 1),
@@ -64,6 +69,15 @@ class ResNetConfig(schema.NetworkConfig):
     ):
       value = getattr(self, name)
       errors.require(value >= low, f'network.{name}', value, f'at least {low}')
+
+  def validate_frames(self, height: int, width: int) -> None:
+    """Raises `errors.ConfigError` if frames are not of whole blocks."""
+    errors.require(
+      height % self.pixel_block == width % self.pixel_block == 0,
+      'network.pixel_block',
+      self.pixel_block,
+      f'a divisor of the height and width of frames, {height} x {width}',
+    )
 
 
 def paper() -> schema.Config:
@@ -93,15 +107,16 @@ def s3ta_baseline() -> schema.Config:
 
 
 def small() -> schema.Config:
-  """Cut to a 2-core CPU: half of the channels, a quarter of the work.
+  """Cut to a 2-core CPU, to about the work of S3TA's `small`.
 
-  Loss and optimiser are those of S3TA's `small`, so that runs of minutes can be
-  compared.
+  Loss and optimiser are S3TA's, too, so that runs of minutes can be compared.
   """
   return schema.Config(
     agent='impala_ff',
     preset='small',
-    network=ResNetConfig(channels=(8, 16, 16)),
+    network=ResNetConfig(
+      channels=(8, 16, 16), pixel_block=2, blocks_per_section=1
+    ),
     environment=few_cores.environment(frame_stack=4),
     learning=few_cores.learning(),
     optimizer=few_cores.optimizer(),

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from attn_agents.networks import residual
+from configs import errors
+from configs.agents import impala_ff
 from tests.networks import residual_reference, tiny
 
 
@@ -25,6 +27,31 @@ def test_feedforward_equals_numpy(attention):
   np.testing.assert_allclose(outputs.policy_logits[:, 0], policy, atol=1e-4)
   baseline = residual_reference.dense(hidden, params['baseline'])
   np.testing.assert_allclose(outputs.baseline, baseline, atol=1e-4)
+
+
+def test_blocks_of_pixels_become_pixels_of_more_channels():
+  module, variables, inputs = tiny.make_resnet(pixel_block=2)
+  frames = inputs.observation[:, :, :32]
+  outputs, _ = jax.jit(module.apply)(
+    variables, inputs._replace(observation=frames), ()
+  )
+  blocks = np.zeros((2, 16, 13, 12))
+  for i, j, k in np.ndindex(16, 13, 4):
+    pixel = frames[0, :, 2 * i + k // 2, 2 * j + k % 2]
+    blocks[:, i, j, 3 * k : 3 * k + 3] = pixel
+  hidden = residual_reference.torso(blocks, variables['params'], module.config)
+  policy = residual_reference.dense(hidden, variables['params']['policy'])
+  np.testing.assert_allclose(outputs.policy_logits[0], policy, atol=1e-4)
+
+
+def test_frames_are_of_whole_blocks():
+  network = impala_ff.ResNetConfig(pixel_block=4)
+  network.validate()
+  network.validate_frames(84, 160)
+  with pytest.raises(errors.ConfigError, match='of frames, 84 x 90'):
+    network.validate_frames(84, 90)
+  with pytest.raises(errors.ConfigError, match='pixel_block=0'):
+    impala_ff.ResNetConfig(pixel_block=0).validate()
 
 
 @pytest.mark.parametrize('attention', residual.ATTENTIONS[1:])
