@@ -71,7 +71,13 @@ def complete(values: Mapping[str, Any]) -> dict[str, Any]:
   Not the template's: a preset may have changed when the field was new.
   """
   environment = {'zero_discount_on_life_loss': False}
-  return {**values, 'environment': environment | values['environment']}
+  is_residual = 'blocks_per_section' in values['network']
+  network = {'pixel_block': 1} if is_residual else {}
+  return {
+    **values,
+    'environment': environment | values['environment'],
+    'network': network | values['network'],
+  }
 
 
 def differences(

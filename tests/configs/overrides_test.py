@@ -79,6 +79,14 @@ def test_a_run_from_before_a_field_does_what_it_did_then():
   assert overrides.complete(now) == now
 
 
+def test_a_residual_network_from_before_pixel_blocks_has_none():
+  small = agents.make('impala_ff', 'small')
+  values = overrides.to_dict(small)
+  assert values['network'].pop('pixel_block') == 2
+  completed = overrides.complete(values)
+  assert overrides.from_dict(small, completed).network.pixel_block == 1
+
+
 def test_json_with_a_strange_or_missing_field_is_refused(config):
   values = overrides.to_dict(config)
   with pytest.raises(errors.ConfigError, match="did you mean 'learning'"):
