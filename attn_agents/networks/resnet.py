@@ -107,7 +107,9 @@ class ResNet(nn.Module):
     if size == 1:
       return observation
     frames = jnp.reshape(observation, (-1, *observation.shape[2:]))
-    blocks = canonical.space_to_depth(frames, size)
+    rows, columns = (-length % size for length in frames.shape[1:3])
+    whole = jnp.pad(frames, ((0, 0), (0, rows), (0, columns), (0, 0)))
+    blocks = canonical.space_to_depth(whole, size)
     return jnp.reshape(blocks, (*observation.shape[:2], *blocks.shape[1:]))
 
   def _remember(

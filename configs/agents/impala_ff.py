@@ -21,8 +21,9 @@ class ResNetConfig(schema.NetworkConfig):
   Attributes:
     channels: of each section.
     pixel_block: blocks of so many pixels each way become one pixel of all their
-      channels before the first section [C: 1, none]. The first section's maps
-      are then so many times smaller each way, and most of the work was there.
+      channels before the first section [C: 1, none]; zeros fill up the last
+      ones. The first section's maps are then so many times smaller each way,
+      and most of the work was there.
     blocks_per_section: residual blocks of a section, or of a module's trunk.
     attention: 'none'; 'residual', out = (1 + M) T, whose mask M sees a pooled
       map that is interpolated back (DRARL); 'residual_simple', the same without
@@ -69,15 +70,6 @@ class ResNetConfig(schema.NetworkConfig):
     ):
       value = getattr(self, name)
       errors.require(value >= low, f'network.{name}', value, f'at least {low}')
-
-  def validate_frames(self, height: int, width: int) -> None:
-    """Raises `errors.ConfigError` if frames are not of whole blocks."""
-    errors.require(
-      height % self.pixel_block == width % self.pixel_block == 0,
-      'network.pixel_block',
-      self.pixel_block,
-      f'a divisor of the height and width of frames, {height} x {width}',
-    )
 
 
 def paper() -> schema.Config:
