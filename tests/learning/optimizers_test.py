@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from attn_agents.learning import optimizers
-from configs import schema
+from configs import few_cores, schema
 
 _STEPS = 20
 
@@ -190,3 +190,11 @@ def test_unknown_clip_is_refused():
 def test_unknown_optimizer_is_refused():
   with pytest.raises(ValueError, match=r"'sgd'.*rmsprop, adam"):
     optimizers.make_optimizer(schema.OptimizerConfig(name='sgd'))
+
+
+def test_early_gradients_of_vision_count_in_full_at_small():
+  """Of 1e-6, as S3TA's are while others are of 1e-3 (see few_cores)."""
+  optimizer = optimizers.make_optimizer(few_cores.optimizer())
+  grads = {'vision': jnp.float32(1e-6), 'head': jnp.float32(1e-3)}
+  updates, _ = optimizer.update(grads, optimizer.init(grads))
+  np.testing.assert_allclose(updates['vision'], updates['head'], rtol=0.02)
