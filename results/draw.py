@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from results import figures, learning, speed
+from results import figures, learning, speed, tried
 
 README = pathlib.Path(__file__).parents[1] / 'README.md'
 
@@ -24,12 +24,17 @@ TABLES: Mapping[str, Callable[[], str]] = {
   'replays': speed.replays,
   'chance': learning.chance,
   'trained': learning.trained,
+  'side_by_side': learning.side_by_side,
+  'tried_breakout': tried.breakout,
+  'tried_pong': tried.pong,
+  'tried_boxing': tried.boxing,
   'catch': learning.catch,
 }
 
 FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {
   'docs/replay.png': figures.replays,
-  'docs/small.png': learning.draw_trained,
+  'docs/small.png': learning.draw_small,
+  'docs/earlier.png': learning.draw_earlier,
 }
 
 _DRAWN = re.compile(

@@ -1,8 +1,11 @@
 """Tables and figures of what was learned and played, from `results/`."""
 
+import bisect
 import csv
 import json
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 from attn_agents.evaluation import scores
 from attn_agents.reporting import curves, runs, tables
@@ -44,37 +47,83 @@ def catch() -> str:
 
 
 def trained() -> str:
-  """Runs on two cores: what they were scored, beside what was aimed at."""
+  """S3TA on two cores: what it was scored, beside what was aimed at."""
   rows = []
-  for run in _runs():
-    summary = run.summary
-    if summary is None:
-      raise ValueError(f'{run.path} has no evaluation')
-    mean, error = summary['mean'], summary['standard_error']
-    target = _TARGETS.get(run.game) if run.agent == 's3ta' else None
-    verdict = ''
-    if target is not None:
-      verdict = f'{target:g}, {"met" if mean >= target else "missed"}'
-    rows.append([
-      run.game, f'`{run.agent}`', f'`{run.algorithm}`', str(run.seed),
-      f'{run.seconds / 60:.0f}', f'{run.frames / 1e6:.1f}',
-      f'{mean:.1f} ± {error:.1f} ({summary["episodes"]})', verdict,
-    ])  # fmt: skip
+  for folder, settings in (('small', "today's"), ('earlier', 'earlier')):
+    for run in _runs(folder):
+      target = _TARGETS.get(run.game)
+      if run.agent != 's3ta' or target is None:
+        continue
+      mean = _summary(run)['mean']
+      rows.append([
+        run.game, f'`{run.algorithm}`', settings, str(run.seed),
+        f'{run.seconds / 60:.0f}', f'{run.frames / 1e6:.1f}', _score(run),
+        f'{target:g}, {"met" if mean >= target else "missed"}',
+      ])  # fmt: skip
   columns = (
-    'game', 'agent', 'algorithm', 'seed', 'minutes', 'frames, M',
+    'game', 'algorithm', 'settings', 'seed', 'minutes', 'frames, M',
     'mean return ± its error (games)', 'target',
   )  # fmt: skip
   return tables.markdown((columns, rows))
 
 
-def draw_trained(path: pathlib.Path) -> None:
-  """Learning curves of the same runs over wall time, as a PNG."""
-  curves.draw(path, _runs(), 'seconds')
+def side_by_side() -> str:
+  """Agents after the same wall time on the same cores, a game at a time."""
+  found = _runs('small')
+  rows = []
+  for game in sorted({run.game for run in found}):
+    group = [run for run in found if run.game == game]
+    if len(group) == 1:
+      continue
+    last = int(min(run.seconds for run in group) // 60)
+    times = (last // 2, last)
+    for run in group:
+      row = [game, f'`{run.agent}`', str(run.seed)]
+      for minutes in times:
+        frames, value = _at(run.training, minutes * 60)
+        row.append(
+          f'{value:.1f} after {minutes} minutes, {frames / 4e6:.2f} M steps'
+        )
+      rows.append([*row, f'{_score(run)}, {run.seconds / 60:.0f} minutes'])
+  columns = (
+    'game', 'agent', 'seed', 'last 100 games of training, halfway',
+    'at the end of the shortest run', 'whole games, last checkpoint',
+  )  # fmt: skip
+  return tables.markdown((columns, rows))
 
 
-def _runs() -> list[runs.RunResult]:
+def draw_small(path: pathlib.Path) -> None:
+  """Learning curves of `small` over wall time, as a PNG."""
+  curves.draw(path, _runs('small'), 'seconds')
+
+
+def draw_earlier(path: pathlib.Path) -> None:
+  """The same of runs with earlier settings."""
+  curves.draw(path, _runs('earlier'), 'seconds')
+
+
+def _at(curve: runs.Curve, seconds: float) -> tuple[float, float]:
+  """Frames and mean return last logged by then."""
+  index = bisect.bisect_right(curve.seconds, seconds) - 1
+  return curve.frames[index], curve.returns[index]
+
+
+def _score(run: runs.RunResult) -> str:
+  """The mean return of an evaluation, with its error and games."""
+  summary = _summary(run)
+  mean, error = summary['mean'], summary['standard_error']
+  return f'{mean:.1f} ± {error:.1f} ({summary["episodes"]})'
+
+
+def _summary(run: runs.RunResult) -> Mapping[str, Any]:
+  if run.summary is None:
+    raise ValueError(f'{run.path} has no evaluation')
+  return run.summary
+
+
+def _runs(folder: str) -> list[runs.RunResult]:
   found = [
     runs.read(path, protocol='noop', policy='sampled')
-    for path in runs.find([str(_HERE / 'small')])
+    for path in runs.find([str(_HERE / folder)])
   ]
   return sorted(found, key=lambda x: (x.game, x.agent, x.algorithm, x.seed))

@@ -1,11 +1,15 @@
 """README states what is in `results/`."""
 
+import csv
+import dataclasses
 import json
 import pathlib
 
 import pytest
 
-from results import draw, speed
+from attn_agents.reporting import runs
+from configs import agents
+from results import draw, learning, speed, tried
 
 
 def test_readme_shows_what_was_measured():
@@ -35,6 +39,61 @@ def test_every_speed_says_how_it_was_measured():
     machine = json.loads(path.read_text())['machine']
     assert machine['command'].startswith('python -m benchmarks.'), path
     assert machine['commit'] and machine['cpu'], path
+
+
+def test_runs_of_small_have_the_settings_it_has_now():
+  found = sorted(pathlib.Path(learning.__file__).parent.glob('small/*'))
+  assert len(found) > 1
+  for path in found:
+    ran = json.loads((path / 'config.json').read_text())['config']
+    assert ran['preset'] == 'small', path
+    made = agents.make(ran['agent'], 'small')
+    now = json.loads(json.dumps(dataclasses.asdict(made)))
+    now['environment']['game'] = ran['environment']['game']
+    for section in ('environment', 'network', 'learning', 'optimizer'):
+      # Fields that came later are not in older files.
+      fields = now[section].keys() & ran[section].keys()
+      for field in sorted(fields):
+        assert ran[section][field] == now[section][field], (path, field)
+
+
+def test_the_last_row_before_a_time_is_taken():
+  curve = runs.Curve((4.0, 8.0, 12.0), (30.0, 60.0, 90.0), (1.0, 2.0, 3.0))
+  assert learning._at(curve, 60.0) == (8.0, 2.0)
+  assert learning._at(curve, 89.9) == (8.0, 2.0)
+  assert learning._at(curve, 900.0) == (12.0, 3.0)
+
+
+def test_what_was_tried_is_told_from_what_small_is():
+  config = json.loads(
+    json.dumps(dataclasses.asdict(agents.make('s3ta', 'small')))
+  )
+  assert tried.differences(config, ()) == []
+  config['learning']['vtrace_lambda'] = 0.9
+  config['network']['conv_channels'] = [8, 8]
+  config['environment']['episodic_life'] = True
+  del config['optimizer']['epsilon']
+  assert tried.differences(config, ('episodic_life',)) == [
+    '`conv_channels=8,8`', '`vtrace_lambda=0.9`',
+  ]  # fmt: skip
+  assert '`episodic_life=True`' in tried.differences(config, ())
+
+
+def test_returns_are_those_logged_by_then():
+  rows = [
+    {'agent_steps': 10.0, 'episode_return_mean': 1.0},
+    {'agent_steps': 20.0, 'episode_return_mean': 2.0},
+  ]
+  assert [tried._return_at(rows, steps) for steps in (10, 19, 20, 21)] == [
+    '1.0', '1.0', '2.0', '',
+  ]  # fmt: skip
+
+
+def test_every_note_is_of_a_run():
+  results = pathlib.Path(tried.__file__).parent
+  with (results / 'tried' / 'notes.csv').open() as file:
+    for row in csv.DictReader(file):
+      assert (results / row['run'] / 'config.json').is_file(), row
 
 
 def test_numbers_keep_their_significant_digits():

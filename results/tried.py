@@ -1,0 +1,111 @@
+"""Tables of settings that were tried on two cores, from `results/`."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from attn_agents.reporting import tables
+from attn_agents.utils import metrics_table
+from configs import agents, recipes
+
+_HERE = pathlib.Path(__file__).parent
+
+_SECTIONS = ('environment', 'network', 'learning', 'optimizer')
+_LIVES = ('episodic_life', 'zero_discount_on_life_loss', 'fire_reset')
+# Settings that change nothing in a game.
+_IDLE = {'pong': _LIVES, 'boxing': _LIVES}
+# Millions of agent steps, a column each.
+_TIMES = (0.25, 0.5, 1.0, 2.0)
+
+
+def breakout() -> str:
+  """What was tried on Breakout."""
+  return _table('breakout')
+
+
+def pong() -> str:
+  """What was tried on Pong."""
+  return _table('pong')
+
+
+def boxing() -> str:
+  """What was tried on Boxing."""
+  return _table('boxing')
+
+
+def _table(game: str) -> str:
+  """A row a run: what differs from its preset, and returns as it learned."""
+  with (_HERE / 'tried' / 'notes.csv').open() as file:
+    notes = {row['run']: row['note'] for row in csv.DictReader(file)}
+  rows = [_row(path, game, notes) for path in _runs(game)]
+  columns = (
+    'run', 'settings other than those of `small`',
+    *(f'{time:g} M' for time in _TIMES), 'at its end',
+  )  # fmt: skip
+  return tables.markdown((columns, rows))
+
+
+def _runs(game: str) -> Iterator[pathlib.Path]:
+  for folder, pattern in (
+    ('small', f's3ta_*_{game}_*'), ('earlier', f'*_{game}_*'),
+    ('tried', f'{game}_*'),
+  ):  # fmt: skip
+    found = sorted((_HERE / folder).glob(f'{pattern}/config.json'))
+    yield from (path.parent for path in found)
+
+
+def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
+  name = path.relative_to(_HERE).as_posix()
+  config = json.loads((path / 'config.json').read_text())['config']
+  logged = metrics_table.read(path / 'metrics.csv')
+  settings = differences(config, _IDLE.get(game, ()))
+  if name in notes:
+    settings.append(notes[name])
+  last = logged[-1]
+  returns = [_return_at(logged, time * 1e6) for time in _TIMES]
+  return [
+    f'[{name}](results/{name})', ', '.join(settings), *returns,
+    f'{last["episode_return_mean"]:.1f} at {last["agent_steps"] / 1e6:.2f} M, '
+    f'{last["wall_time"] / 60:.0f} minutes',
+  ]  # fmt: skip
+
+
+def _return_at(logged: list[metrics_table.Row], steps: float) -> str:
+  """The mean of the last 100 games by then; nothing if it ended before."""
+  if logged[-1]['agent_steps'] < steps:
+    return ''
+  row = [row for row in logged if row['agent_steps'] <= steps][-1]
+  return f'{row["episode_return_mean"]:.1f}'
+
+
+def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
+  """How a run's settings differ from what `small` is now.
+
+  Args:
+    ran: the config of its config.json.
+    idle: names of fields that do not count. Those that the file lacks, which
+      came later, or that are gone do not, either.
+
+  Returns:
+    What differs, as Markdown.
+  """
+  preset = agents.make(ran['agent'], 'small')
+  made = recipes.apply(preset, ran['algorithm'])
+  now = json.loads(json.dumps(dataclasses.asdict(made)))
+  found = []
+  if ran['agent'] != 's3ta':
+    found.append(f'`{ran["agent"]}`')
+  if ran['algorithm'] != 'vtrace':
+    found.append(f'`{ran["algorithm"]}`')
+  for section in _SECTIONS:
+    for name, value in now[section].items():
+      if name in idle or name == 'game' or name not in ran[section]:
+        continue
+      then = ran[section][name]
+      if then != value:
+        shown = ','.join(map(str, then)) if isinstance(then, list) else then
+        found.append(f'`{name}={shown}`')
+  return found
