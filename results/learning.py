@@ -4,7 +4,7 @@ import bisect
 import csv
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attn_agents.evaluation import scores
@@ -84,7 +84,9 @@ def side_by_side() -> str:
         row.append(
           f'{value:.1f} after {minutes} minutes, {frames / 4e6:.2f} M steps'
         )
-      rows.append([*row, f'{_score(run)}, {run.seconds / 60:.0f} minutes'])
+      frames = _summary(run)['frames']
+      seconds = run.training.seconds[_index(run.training.frames, frames)]
+      rows.append([*row, f'{_score(run)}, of {seconds / 60:.0f} minutes'])
   columns = (
     'game', 'agent', 'seed', 'last 100 games of training, halfway',
     'at the end of the shortest run', 'whole games, last checkpoint',
@@ -104,8 +106,16 @@ def draw_earlier(path: pathlib.Path) -> None:
 
 def _at(curve: runs.Curve, seconds: float) -> tuple[float, float]:
   """Frames and mean return last logged by then."""
-  index = bisect.bisect_right(curve.seconds, seconds) - 1
+  index = _index(curve.seconds, seconds)
   return curve.frames[index], curve.returns[index]
+
+
+def _index(values: Sequence[float], limit: float) -> int:
+  """Of the last of some ascending values that is at most the limit."""
+  index = bisect.bisect_right(values, limit) - 1
+  if index < 0:
+    raise ValueError(f'{limit:g} is before the first game that ended')
+  return index
 
 
 def _score(run: runs.RunResult) -> str:

@@ -50,7 +50,7 @@ def _table(game: str) -> str:
 
 def _runs(game: str) -> Iterator[pathlib.Path]:
   for folder, pattern in (
-    ('small', f's3ta_*_{game}_*'), ('earlier', f'*_{game}_*'),
+    ('small', f's3ta_vtrace_{game}_*'), ('earlier', f'*_{game}_*'),
     ('tried', f'{game}_*'),
   ):  # fmt: skip
     found = sorted((_HERE / folder).glob(f'{pattern}/config.json'))
@@ -74,11 +74,14 @@ def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
 
 
 def _return_at(logged: list[metrics_table.Row], steps: float) -> str:
-  """The mean of the last 100 games by then; nothing if it ended before."""
+  """The mean of the last 100 games by then; nothing if it ended before.
+
+  Nothing either if no row is that early.
+  """
   if logged[-1]['agent_steps'] < steps:
     return ''
-  row = [row for row in logged if row['agent_steps'] <= steps][-1]
-  return f'{row["episode_return_mean"]:.1f}'
+  rows = [row for row in logged if row['agent_steps'] <= steps]
+  return f'{rows[-1]["episode_return_mean"]:.1f}' if rows else ''
 
 
 def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:

@@ -62,6 +62,8 @@ def test_the_last_row_before_a_time_is_taken():
   assert learning._at(curve, 60.0) == (8.0, 2.0)
   assert learning._at(curve, 89.9) == (8.0, 2.0)
   assert learning._at(curve, 900.0) == (12.0, 3.0)
+  with pytest.raises(ValueError, match='before the first game'):
+    learning._at(curve, 29.0)
 
 
 def test_what_was_tried_is_told_from_what_small_is():
@@ -84,8 +86,8 @@ def test_returns_are_those_logged_by_then():
     {'agent_steps': 10.0, 'episode_return_mean': 1.0},
     {'agent_steps': 20.0, 'episode_return_mean': 2.0},
   ]
-  assert [tried._return_at(rows, steps) for steps in (10, 19, 20, 21)] == [
-    '1.0', '1.0', '2.0', '',
+  assert [tried._return_at(rows, steps) for steps in (9, 10, 19, 20, 21)] == [
+    '', '1.0', '1.0', '2.0', '',
   ]  # fmt: skip
 
 
