@@ -3,7 +3,6 @@
 import importlib.metadata
 import os
 import pathlib
-import platform
 import subprocess
 import sys
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 from attn_agents.utils import machine
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_CPU_INFO = pathlib.Path('/proc/cpuinfo')
 
 
 def load() -> float:
@@ -21,7 +19,7 @@ def load() -> float:
 
 def cpu_flags() -> frozenset[str]:
   """What the CPU can do in the kernel's words, e.g. 'avx512f'; may be empty."""
-  return frozenset(_cpu_info('flags').split())
+  return frozenset(machine.cpu_info('flags').split())
 
 
 def describe(load_before: float) -> dict[str, Any]:
@@ -32,7 +30,7 @@ def describe(load_before: float) -> dict[str, Any]:
   """
   here = machine.describe()
   return {
-    'cpu': _cpu_info('model name') or platform.machine(),
+    'cpu': here.cpu,
     'cores': here.cores,
     'memory_bytes': here.memory_bytes,
     'platform': here.platform,
@@ -54,19 +52,6 @@ def line(facts: dict[str, Any]) -> str:
     f'{facts["load_before"]:.1f} before and {facts["load_after"]:.1f} after, '
     f'commit {facts["commit"]}'
   )
-
-
-def _cpu_info(name: str) -> str:
-  """The first CPU's entry; '' where the kernel does not say."""
-  try:
-    lines = _CPU_INFO.read_text().splitlines()
-  except OSError:
-    return ''
-  for text in lines:
-    key, _, value = text.partition(':')
-    if key.strip() == name:
-      return value.strip()
-  return ''
 
 
 def _commit() -> str:

@@ -6,6 +6,7 @@ replaces what stands in README.md between `<!-- drawn: NAME -->` and
 `<!-- /drawn -->`, and the PNGs in docs/ that are named in `FIGURES`.
 """
 
+import functools
 import pathlib
 import re
 import sys
@@ -25,9 +26,9 @@ TABLES: Mapping[str, Callable[[], str]] = {
   'chance': learning.chance,
   'trained': learning.trained,
   'side_by_side': learning.side_by_side,
-  'tried_breakout': tried.breakout,
-  'tried_pong': tried.pong,
-  'tried_boxing': tried.boxing,
+  'tried_breakout': functools.partial(tried.table, 'breakout'),
+  'tried_pong': functools.partial(tried.table, 'pong'),
+  'tried_boxing': functools.partial(tried.table, 'boxing'),
   'catch': learning.catch,
 }
 

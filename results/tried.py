@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from attn_agents.reporting import tables
+from attn_agents.reporting import runs, tables
 from attn_agents.utils import metrics_table
 from configs import agents, recipes
 
@@ -21,23 +21,12 @@ _IDLE = {'pong': _LIVES, 'boxing': _LIVES}
 _TIMES = (0.25, 0.5, 1.0, 2.0)
 
 
-def breakout() -> str:
-  """What was tried on Breakout."""
-  return _table('breakout')
+def table(game: str) -> str:
+  """A row a run: what differs from its preset, and returns as it learned.
 
-
-def pong() -> str:
-  """What was tried on Pong."""
-  return _table('pong')
-
-
-def boxing() -> str:
-  """What was tried on Boxing."""
-  return _table('boxing')
-
-
-def _table(game: str) -> str:
-  """A row a run: what differs from its preset, and returns as it learned."""
+  Args:
+    game: of which runs.
+  """
   with (_HERE / 'tried' / 'notes.csv').open() as file:
     notes = {row['run']: row['note'] for row in csv.DictReader(file)}
   rows = [_row(path, game, notes) for path in _runs(game)]
@@ -49,21 +38,25 @@ def _table(game: str) -> str:
 
 
 def _runs(game: str) -> Iterator[pathlib.Path]:
-  for folder, pattern in (
-    ('small', f's3ta_vtrace_{game}_*'), ('earlier', f'*_{game}_*'),
-    ('tried', f'{game}_*'),
+  """Those of today's S3TA, of earlier settings, and what was tried."""
+  for folder, start in (
+    ('small', f's3ta_vtrace_{game}_'), ('earlier', f's3ta_ppo_{game}_'),
+    ('earlier', f's3ta_vtrace_{game}_'), ('tried', f'{game}_'),
   ):  # fmt: skip
-    found = sorted((_HERE / folder).glob(f'{pattern}/config.json'))
-    yield from (path.parent for path in found)
+    found = runs.find([str(_HERE / folder)])
+    yield from (path for path in found if path.name.startswith(start))
 
 
 def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
   name = path.relative_to(_HERE).as_posix()
   config = json.loads((path / 'config.json').read_text())['config']
   logged = metrics_table.read(path / 'metrics.csv')
-  settings = differences(config, _IDLE.get(game, ()))
-  if name in notes:
-    settings.append(notes[name])
+  variant = [config['agent'], config['algorithm']]
+  settings = [
+    *(f'`{x}`' for x in variant if x not in ('s3ta', 'vtrace')),
+    *differences(config, _IDLE.get(game, ())),
+    *([notes[name]] if name in notes else []),
+  ]  # fmt: skip
   last = logged[-1]
   returns = [_return_at(logged, time * 1e6) for time in _TIMES]
   return [
@@ -85,7 +78,7 @@ def _return_at(logged: list[metrics_table.Row], steps: float) -> str:
 
 
 def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
-  """How a run's settings differ from what `small` is now.
+  """How a run's settings differ from those of its agent at `small` now.
 
   Args:
     ran: the config of its config.json.
@@ -99,10 +92,6 @@ def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
   made = recipes.apply(preset, ran['algorithm'])
   now = json.loads(json.dumps(dataclasses.asdict(made)))
   found = []
-  if ran['agent'] != 's3ta':
-    found.append(f'`{ran["agent"]}`')
-  if ran['algorithm'] != 'vtrace':
-    found.append(f'`{ran["algorithm"]}`')
   for section in _SECTIONS:
     for name, value in now[section].items():
       if name in idle or name == 'game' or name not in ran[section]:

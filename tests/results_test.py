@@ -11,6 +11,8 @@ from attn_agents.reporting import runs
 from configs import agents
 from results import draw, learning, speed, tried
 
+_RESULTS = pathlib.Path(draw.__file__).parent
+
 
 def test_readme_shows_what_was_measured():
   text = draw.README.read_text()
@@ -33,7 +35,7 @@ def test_readme_shows_each_figure_and_it_can_be_drawn(tmp_path):
 
 
 def test_every_speed_says_how_it_was_measured():
-  files = sorted(pathlib.Path(speed.__file__).parent.glob('speed/*.json'))
+  files = sorted(_RESULTS.glob('speed/*.json'))
   assert len(files) > 5
   for path in files:
     machine = json.loads(path.read_text())['machine']
@@ -42,19 +44,23 @@ def test_every_speed_says_how_it_was_measured():
 
 
 def test_runs_of_small_have_the_settings_it_has_now():
-  found = sorted(pathlib.Path(learning.__file__).parent.glob('small/*'))
+  found = runs.find([str(_RESULTS / 'small')])
   assert len(found) > 1
   for path in found:
-    ran = json.loads((path / 'config.json').read_text())['config']
-    assert ran['preset'] == 'small', path
-    made = agents.make(ran['agent'], 'small')
-    now = json.loads(json.dumps(dataclasses.asdict(made)))
-    now['environment']['game'] = ran['environment']['game']
-    for section in ('environment', 'network', 'learning', 'optimizer'):
-      # Fields that came later are not in older files.
-      fields = now[section].keys() & ran[section].keys()
-      for field in sorted(fields):
-        assert ran[section][field] == now[section][field], (path, field)
+    content = json.loads((path / 'config.json').read_text())
+    assert content['config']['preset'] == 'small', path
+    assert tried.differences(content['config'], ()) == [], path
+    assert content['commands'] and content['git_commit'], path
+    assert list(path.glob('evaluations/*/evaluation.csv')), path
+
+
+def test_every_run_that_was_tried_has_a_row():
+  tables = [
+    table() for name, table in draw.TABLES.items() if name.startswith('tried_')
+  ]
+  for path in runs.find([str(_RESULTS / 'tried')]):
+    name = path.relative_to(_RESULTS).as_posix()
+    assert sum(f'](results/{name})' in table for table in tables) == 1, name
 
 
 def test_the_last_row_before_a_time_is_taken():
@@ -92,10 +98,9 @@ def test_returns_are_those_logged_by_then():
 
 
 def test_every_note_is_of_a_run():
-  results = pathlib.Path(tried.__file__).parent
-  with (results / 'tried' / 'notes.csv').open() as file:
+  with (_RESULTS / 'tried' / 'notes.csv').open() as file:
     for row in csv.DictReader(file):
-      assert (results / row['run'] / 'config.json').is_file(), row
+      assert (_RESULTS / row['run'] / 'config.json').is_file(), row
 
 
 def test_numbers_keep_their_significant_digits():

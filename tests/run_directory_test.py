@@ -33,6 +33,7 @@ def test_config_json_says_what_ran_where(tmp_path):
   assert content['seed'] == 3
   assert content['config'] == json.loads(json.dumps(overrides.to_dict(config)))
   assert content['versions']['jax'] == jax.__version__
+  assert content['hardware']['cpu']
   assert content['hardware']['cores'] >= 1
   assert content['hardware']['device_platform'] == 'cpu'
   assert {'git_commit', 'started'} <= set(content)

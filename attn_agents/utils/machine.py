@@ -8,6 +8,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import pathlib
 import platform
 import re
 import socket
@@ -18,6 +19,8 @@ from attn_agents.utils import cgroup
 
 # What the Launchpad runtime needs beyond what every run does.
 _LAUNCHPAD_LIBRARIES = {'launchpad': 'Launchpad', 'reverb': 'Reverb'}
+
+_CPU_INFO = pathlib.Path('/proc/cpuinfo')
 
 _PROBE = """
 import json, jax
@@ -31,6 +34,7 @@ class Machine:
   """The host as this process may use it.
 
   Attributes:
+    cpu: the processor's model, or its architecture if the system does not say.
     cores: CPUs this process may run on, >= 1: its affinity, cut to whole cores
       by a container's CPU quota.
     memory_bytes: physical memory, or a container's limit if that is smaller.
@@ -39,6 +43,7 @@ class Machine:
     python: version of the interpreter, e.g. '3.10.13'.
   """
 
+  cpu: str
   cores: int
   memory_bytes: int
   hostname: str
@@ -69,12 +74,26 @@ def describe() -> Machine:
   quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
   physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
   return Machine(
+    cpu=cpu_info('model name') or platform.machine(),
     cores=min(_usable_cores(), quota),
     memory_bytes=int(min(physical, cgroup.memory_limit())),
     hostname=socket.gethostname(),
     platform=platform.platform(),
     python=platform.python_version(),
   )
+
+
+def cpu_info(name: str) -> str:
+  """The first CPU's entry of that name; '' where the system does not say."""
+  try:
+    lines = _CPU_INFO.read_text().splitlines()
+  except OSError:
+    return ''
+  for text in lines:
+    key, _, value = text.partition(':')
+    if key.strip() == name:
+      return value.strip()
+  return ''
 
 
 def _usable_cores() -> int:

@@ -18,8 +18,24 @@ def test_describe_agrees_with_psutil_and_platform():
   found = machine.describe()
   assert found.python == platform.python_version()
   assert found.hostname == platform.node()
+  assert found.cpu in pathlib.Path('/proc/cpuinfo').read_text()
   assert 1 <= found.cores <= psutil.cpu_count()
   assert 0 < found.memory_bytes <= psutil.virtual_memory().total
+
+
+def test_the_cpu_is_named_by_its_model_or_its_architecture(
+  tmp_path, monkeypatch
+):
+  path = tmp_path / 'cpuinfo'
+  monkeypatch.setattr(machine, '_CPU_INFO', path)
+  assert machine.describe().cpu == platform.machine()
+  path.write_text(
+    'processor\t: 0\nmodel\t\t: 1\nmodel name\t: Some: CPU\n\n'
+    'processor\t: 1\nmodel name\t: Another\nflags\t\t: a b\n'
+  )
+  assert machine.describe().cpu == 'Some: CPU'
+  assert machine.cpu_info('flags') == 'a b'
+  assert machine.cpu_info('absent') == ''
 
 
 def test_cores_follow_affinity():
