@@ -3,7 +3,7 @@
     python -m results.draw
 
 replaces what stands in README.md between `<!-- drawn: NAME -->` and
-`<!-- /drawn -->`, and the PNGs in docs/ that are named in `FIGURES`.
+`<!-- /drawn -->`, and the PNGs that are named in `FIGURES`.
 """
 
 import functools
@@ -34,8 +34,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {
   'docs/replay.png': figures.replays,
-  'docs/small.png': learning.draw_small,
-  'docs/earlier.png': learning.draw_earlier,
+  'results/small.png': learning.draw_small,
+  'results/earlier.png': learning.draw_earlier,
 }
 
 _DRAWN = re.compile(

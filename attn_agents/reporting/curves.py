@@ -38,7 +38,7 @@ def draw(
   drawing = figures.Figure(
     figsize=(_PANEL[0] * columns, _PANEL[1] * height), layout='constrained'
   )
-  panels = drawing.subplots(height, columns, squeeze=False).flat
+  panels = list(drawing.subplots(height, columns, squeeze=False).flat)
   colours = dict(
     zip(labels, matplotlib.color_sequences['tab10'] * 6, strict=False)
   )
@@ -50,7 +50,7 @@ def draw(
       group = [r for r in results if (r.game, r.label) == (game, label)]
       _draw_group(panel, group, over, colours[label])
     panel.grid(alpha=0.3)
-  for panel in list(panels)[len(games) :]:
+  for panel in panels[len(games) :]:
     panel.set_axis_off()
   handles = [
     matplotlib.lines.Line2D([], [], color=colours[x], label=x) for x in labels
