@@ -39,12 +39,12 @@ def table(game: str) -> str:
 
 def _runs(game: str) -> Iterator[pathlib.Path]:
   """Those of today's S3TA, of earlier settings, and what was tried."""
-  for folder, start in (
-    ('small', f's3ta_vtrace_{game}_'), ('earlier', f's3ta_ppo_{game}_'),
-    ('earlier', f's3ta_vtrace_{game}_'), ('tried', f'{game}_'),
+  for folder, pattern in (
+    ('small', f's3ta_vtrace_{game}_*'), ('earlier', f's3ta_*_{game}_*'),
+    ('tried', f'{game}_*'),
   ):  # fmt: skip
     found = runs.find([str(_HERE / folder)])
-    yield from (path for path in found if path.name.startswith(start))
+    yield from (path for path in found if path.match(pattern))
 
 
 def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
