@@ -30,8 +30,8 @@ setuptools.setup(
     include=['attn_agents*', 'configs*', 'launch*']
   ),
   package_data={
-    'attn_agents.analysis': ['data/*'],
-    'attn_agents.drawing': ['templates/*'],
+    'attn_agents.interpretability.injection': ['data/*'],
+    'attn_agents.interpretability.report': ['templates/*'],
     'attn_agents.environments': ['data/*.csv'],
     'attn_agents.evaluation': ['data/*.csv'],
     'attn_agents.watching': ['page/*'],

@@ -21,8 +21,6 @@ from attn_agents.acting import actor, exploration
 from attn_agents.environments import base, factory, seeding
 from attn_agents.learning import (
   batching,
-  checkpoint,
-  counters,
   feeder,
   learner,
   publisher,
@@ -33,6 +31,7 @@ from attn_agents.learning import (
   update,
 )
 from attn_agents.networks import registry
+from attn_agents.runs import checkpoint, counters
 from configs import q_learning, schema
 
 

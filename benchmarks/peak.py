@@ -13,7 +13,7 @@ import sys
 import jax
 import jax.numpy as jnp
 
-from attn_agents.networks import convolution
+from attn_agents.networks.layers import convolution
 from benchmarks import children, harness, host
 
 # Large enough for full speed, small enough for a fraction of a second.

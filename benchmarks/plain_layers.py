@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import recurrent
+from attn_agents.networks.layers import recurrent
 
 
 class MLP(nn.Module):

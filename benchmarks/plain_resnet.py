@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import recurrent
+from attn_agents.networks.layers import recurrent
 from benchmarks import plain_layers
 from configs.agents import impala_ff
 

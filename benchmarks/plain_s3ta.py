@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import recurrent, s3ta, spatial_basis
+from attn_agents.networks import s3ta
+from attn_agents.networks.layers import recurrent, spatial_basis
 from benchmarks import plain_layers
 from configs.agents import s3ta as s3ta_config
 

@@ -34,7 +34,7 @@ Make = Callable[[types.Trajectory, int, int], Queue]
 
 def _reverb(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   """Reverb in a process of its own, as in a run; within one it sends little."""
-  from attn_agents.replay import queue
+  from attn_agents.transport.reverb import queue
 
   context = multiprocessing.get_context('spawn')
   ours, theirs = context.Pipe()
@@ -51,7 +51,7 @@ def _reverb(spec: types.Trajectory, capacity: int, items: int) -> Queue:
 
 def _in_memory(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   """The queue of the runtime of one process."""
-  from attn_agents.in_memory import queue
+  from attn_agents.transport.threads import queue
 
   both = queue.TrajectoryQueue(spec, capacity, items, lambda: False)
   return Queue(both, both.batches(), keep_on_device())
@@ -60,7 +60,7 @@ def _in_memory(spec: types.Trajectory, capacity: int, items: int) -> Queue:
 def _serve_reverb(
   spec: types.Trajectory, capacity: int, pipe: connection.Connection
 ) -> None:
-  from attn_agents.replay import servers
+  from attn_agents.transport.reverb import servers
 
   server = servers.queue_server(spec, capacity)
   pipe.send(server.port)

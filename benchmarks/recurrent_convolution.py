@@ -13,7 +13,12 @@ import jax.numpy as jnp
 from absl import flags
 
 from attn_agents import types
-from attn_agents.networks import conv_lstm, convolution, recurrent, torsos
+from attn_agents.networks.layers import (
+  conv_lstm,
+  convolution,
+  recurrent,
+  torsos,
+)
 from benchmarks import children, harness, settings
 from configs import errors, schema
 from configs.agents import s3ta

@@ -16,8 +16,8 @@ import numpy as np
 import psutil
 
 from attn_agents import experiment, types
-from attn_agents.in_memory import limiter, replay
 from attn_agents.learning import sequences
+from attn_agents.transport.threads import limiter, replay
 from configs import q_learning, schema
 
 # Far more than any benchmark samples.
@@ -98,7 +98,7 @@ class Stores:
 
   def in_reverb(self) -> Store:
     """Ours, with the server in this process."""
-    from attn_agents.replay import servers, sources, table
+    from attn_agents.transport.reverb import servers, sources, table
 
     parts = experiment.Experiment(self._config)
     server = servers.replay_server(

@@ -22,9 +22,9 @@ import rich.console
 import rich.progress
 from absl import flags
 
-from attn_agents import saved_runs
 from attn_agents.evaluation import protocols
-from attn_agents.studies import names
+from attn_agents.interpretability import names
+from attn_agents.runs import saved_runs
 from attn_agents.utils import interrupt, machine
 from configs import errors, games, schema
 from launch import command_line
@@ -105,10 +105,10 @@ def main() -> int:
   )
   errors.require(out.is_dir() or not out.exists(), '--out', out, 'a directory')
   # Only now: JAX takes seconds to load.
-  from attn_agents.analysis import record, subject
-  from attn_agents.studies import context
+  from attn_agents.interpretability import context
+  from attn_agents.interpretability.recordings import record, trained_agent
 
-  agent = subject.restore(trained, played, directory, step)
+  agent = trained_agent.restore(trained, played, directory, step)
   command_line.check_actions(agent.num_actions, trained, game)
   plan = record.Plan(
     num_episodes=_EPISODES.value,
@@ -126,14 +126,14 @@ def main() -> int:
     trained=trained,
     checkpoints=run.checkpoints,
     options=_options(plan, injected, tracked),
-    other=None if other is None else subject.restore(*other),
+    other=None if other is None else trained_agent.restore(*other),
   )
   return _study(given, wanted)
 
 
 def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
   """The recording, with a bar on a terminal while it is made."""
-  from attn_agents.analysis import record, recording
+  from attn_agents.interpretability.recordings import record, recording
 
   with _progress() as progress:
     task = progress.add_task('recording', total=plan.max_steps)
@@ -150,7 +150,7 @@ def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
 
 def _options(plan: Any, injected: Any, tracked: list[Any]) -> Any:
   from attn_agents.evaluation import evaluator
-  from attn_agents.studies import context
+  from attn_agents.interpretability import context
 
   return context.Options(
     saliency_rows=_SALIENCY_MAPS.value,
@@ -170,8 +170,8 @@ def _options(plan: Any, injected: Any, tracked: list[Any]) -> Any:
 
 def _study(given: Any, wanted: tuple[str, ...]) -> int:
   """Does the studies and writes the report."""
-  from attn_agents.drawing import report
-  from attn_agents.studies import assembly, context, registry
+  from attn_agents.interpretability import context, registry
+  from attn_agents.interpretability.report import assembly, report
 
   command = shlex.join(['launch/analyze.py', *sys.argv[1:]])
   done, skipped = (
@@ -290,7 +290,7 @@ def _injection() -> Any:
   """The novel object of a file, None for the default."""
   if _INJECTION.value is None:
     return None
-  from attn_agents.analysis import injection
+  from attn_agents.interpretability.injection import compute as injection
 
   return injection.load(pathlib.Path(_INJECTION.value))
 

@@ -18,8 +18,8 @@ import rich.console
 import rich.progress
 from absl import flags
 
-from attn_agents import saved_runs
 from attn_agents.evaluation import protocols
+from attn_agents.runs import saved_runs
 from attn_agents.utils import machine
 from configs import agents, errors, games, schema
 from launch import command_line
@@ -131,9 +131,9 @@ def _trained(path: str) -> _Subject:
   """
   run, config = saved_runs.open_run(path)
   directory, step = saved_runs.find(run, _CHECKPOINT.value)
-  from attn_agents.evaluation import checkpoints
+  from attn_agents.runs import parameters
 
-  restored = checkpoints.restore(config, directory, step)
+  restored = parameters.restore(config, directory, step)
   return _Subject(
     config=config,
     params=restored.params,

@@ -35,7 +35,7 @@ def main() -> int:
     )
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   # Only now: plotting takes a second to load.
-  from attn_agents.reporting import curves, runs, tables
+  from attn_agents.evaluation.reporting import curves, runs, tables
 
   results = [
     runs.read(path, _PROTOCOL.value, _POLICY.value)

@@ -13,8 +13,8 @@ import sys
 
 from absl import flags
 
-from attn_agents import kept_replays, run_directory, saved_runs, warm_start
 from attn_agents.distributed import isolation, topology
+from attn_agents.runs import kept_replays, run_directory, saved_runs, warm_start
 from attn_agents.utils import machine
 from configs import errors, q_learning, resolution, schema, validation
 from launch import command_line

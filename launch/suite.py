@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 
-from attn_agents import run_directory, saved_runs
+from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import errors, games
 

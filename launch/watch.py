@@ -16,8 +16,8 @@ import sys
 
 from absl import flags
 
-from attn_agents import saved_runs
 from attn_agents.evaluation import protocols
+from attn_agents.runs import saved_runs
 from configs import errors, games
 from launch import command_line
 

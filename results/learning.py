@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attn_agents.evaluation import scores
-from attn_agents.reporting import curves, runs, tables
+from attn_agents.evaluation.reporting import curves, runs, tables
 
 _HERE = pathlib.Path(__file__).parent
 

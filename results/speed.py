@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from attn_agents.reporting import tables
+from attn_agents.evaluation.reporting import tables
 
 _SPEED = pathlib.Path(__file__).parent / 'speed'
 

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from attn_agents.reporting import runs, tables
+from attn_agents.evaluation.reporting import runs, tables
 from attn_agents.utils import metrics_table
 from configs import agents, recipes
 

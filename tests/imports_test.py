@@ -1,7 +1,6 @@
 """What computes and plays knows nothing of what carries its data.
 
-Here and not beside `replay/import_order_test.py`, so that it runs on the stack
-without Reverb too.
+Here and not in `transport/reverb`, so that it runs without Reverb too.
 """
 
 import pathlib
@@ -16,17 +15,17 @@ import importlib, pkgutil, sys
 # import of what stands there as None fails.
 sys.modules['tensorflow'] = None
 above = {
-  'launchpad', 'courier', 'reverb', 'attn_agents.replay',
-  'attn_agents.in_memory', 'attn_agents.experiment', 'attn_agents.distributed',
-  'attn_agents.diagnostics', 'launch', 'benchmarks',
+  'launchpad', 'courier', 'reverb', 'attn_agents.transport.reverb',
+  'attn_agents.transport.threads', 'attn_agents.experiment',
+  'attn_agents.distributed', 'attn_agents.diagnostics', 'launch', 'benchmarks',
 }
 lower = ('environments', 'networks', 'losses', 'acting', 'learning')
-upper = ('evaluation', 'analysis', 'drawing', 'studies', 'watching')
+upper = ('evaluation', 'interpretability', 'watching')
 for name in (*lower, *upper):
   if name not in lower:  # They make agents from configs.
     above -= {'attn_agents.experiment'}
   package = importlib.import_module(f'attn_agents.{name}')
-  for module in pkgutil.iter_modules(package.__path__, f'{package.__name__}.'):
+  for module in pkgutil.walk_packages(package.__path__, f'{package.__name__}.'):
     importlib.import_module(module.name)
     print(module.name, *sorted(above & set(sys.modules)))
 """
@@ -41,6 +40,6 @@ def test_arrows_go_down_only():
   lines = done.stdout.splitlines()
   assert {line.split('.')[1] for line in lines} == {
     'environments', 'networks', 'losses', 'acting', 'learning', 'evaluation',
-    'analysis', 'drawing', 'studies', 'watching',
+    'interpretability', 'watching',
   }  # fmt: skip
   assert [line for line in lines if ' ' in line] == []

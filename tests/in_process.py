@@ -14,9 +14,10 @@ import jax
 import numpy as np
 
 from attn_agents import experiment, types
-from attn_agents.in_memory import sources
-from attn_agents.in_memory import variables as memory_variables
-from attn_agents.learning import batching, checkpoint, learner, publisher
+from attn_agents.learning import batching, learner, publisher
+from attn_agents.runs import checkpoint
+from attn_agents.transport.threads import sources
+from attn_agents.transport.threads import variables as memory_variables
 from configs import agents, resolution, schema
 from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta
 
@@ -106,7 +107,7 @@ class InProcess:
   def __init__(
     self, config: schema.Config, start: checkpoint.Snapshot | None = None
   ):
-    from attn_agents.replay import servers, sources, variables
+    from attn_agents.transport.reverb import servers, sources, variables
 
     self.parts = experiment.Experiment(config)
     self.devices = jax.local_devices()[:1]
@@ -132,7 +133,7 @@ class InProcess:
     return f'127.0.0.1:{self._variables.port}'
 
   def make_actor(self, index: int = 0):
-    from attn_agents.replay import sources, variables
+    from attn_agents.transport.reverb import sources, variables
 
     poller = variables.VariablePoller(
       self.variables_address, self.parts.config.learning.lag_bound is not None

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import checkpoint
+from attn_agents.runs import checkpoint
 from tests import in_process
 
 CONFIG = in_process.catch_config(

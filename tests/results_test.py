@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from attn_agents.reporting import runs
+from attn_agents.evaluation.reporting import runs
 from configs import agents
 from results import draw, learning, speed, tried
 

@@ -108,7 +108,7 @@ def _environment() -> str:
 
 
 def _reverb_round_trip() -> str:
-  from attn_agents.replay import self_check
+  from attn_agents.transport.reverb import self_check
 
   return self_check.round_trip()
 
@@ -135,7 +135,7 @@ CHECKS = (
   _library('jaxlib', 'jaxlib', 'jaxlib.xla_client'),
   _library('envpool', 'envpool', 'envpool'),
   _library('orbax', 'orbax-checkpoint', 'tensorstore', 'orbax.checkpoint'),
-  # The one order that works; see `attn_agents/replay/__init__.py`.
+  # The one order that works; see `attn_agents/transport/reverb/__init__.py`.
   _library('tensorflow', 'tensorflow-cpu', 'rlax', 'tensorflow'),
   _library('reverb', 'dm-reverb', 'rlax', 'reverb'),
   _library('launchpad', 'dm-launchpad', 'rlax', 'courier', 'launchpad'),

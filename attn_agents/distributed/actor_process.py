@@ -5,8 +5,8 @@ import signal
 import sys
 import traceback
 
-from attn_agents import run_directory
 from attn_agents.distributed import lifecycle, playing, topology
+from attn_agents.runs import run_directory
 
 
 def main() -> int:
@@ -35,8 +35,8 @@ def _play(
   restart: int,
   status: lifecycle.StatusFile,
 ) -> None:
-  from attn_agents.replay import sources, variables  # isort: skip
   from attn_agents import experiment
+  from attn_agents.transport.reverb import sources, variables
 
   config = run_directory.RunDirectory(place.logdir).config()
   parts = experiment.Experiment(topology.apply(place, config))

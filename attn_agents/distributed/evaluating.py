@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from attn_agents import run_directory
 from attn_agents.distributed import lifecycle, topology
+from attn_agents.runs import run_directory
 
 if TYPE_CHECKING:
   from configs import schema

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attn_agents import run_directory
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.environments import seeding
+from attn_agents.runs import run_directory
 
 if TYPE_CHECKING:
   from attn_agents import experiment

@@ -7,8 +7,8 @@
     evaluator  <--checkpoints--  the run's directory  <--checkpoints--  learner
 
 Nodes are plain Python classes without Courier: data travels through Reverb
-only (`replay/servers.py` says why). `supervisor.py` runs this module as a
-child: `python -m attn_agents.distributed.program --topology=...`.
+only (`transport/reverb/servers.py` says why). `supervisor.py` runs this module
+as a child: `python -m attn_agents.distributed.program --topology=...`.
 """
 
 import argparse

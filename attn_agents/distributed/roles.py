@@ -16,13 +16,13 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attn_agents import run_directory, saved_runs, warm_start
 from attn_agents.distributed import (
   evaluating,
   lifecycle,
   restarts,
   topology,
 )
+from attn_agents.runs import run_directory, saved_runs, warm_start
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -96,7 +96,7 @@ class ReverbServers(Role):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """Serves until told to stop."""
-    from attn_agents.replay import servers, sources
+    from attn_agents.transport.reverb import servers, sources
 
     parts = self._experiment()
     run = run_directory.RunDirectory(self.place.logdir)
@@ -169,7 +169,8 @@ class LearnerRole(Role):
   def _make_training(self) -> 'training.Training':
     import jax
 
-    from attn_agents.learning import checkpoint, metrics, publisher, training
+    from attn_agents.learning import metrics, publisher, training
+    from attn_agents.runs import checkpoint
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
@@ -206,7 +207,7 @@ class LearnerRole(Role):
     self, parts: 'experiment.Experiment'
   ) -> tuple['publisher.Variables', 'training.Source']:
     """Where parameters go, and where trajectories come from."""
-    from attn_agents.replay import sources, variables
+    from attn_agents.transport.reverb import sources, variables
 
     run = run_directory.RunDirectory(self.place.logdir)
     return (

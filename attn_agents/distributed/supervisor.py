@@ -18,7 +18,6 @@ from typing import Protocol
 
 import psutil
 
-from attn_agents import run_directory, saved_runs
 from attn_agents.distributed import (
   lifecycle,
   memory,
@@ -26,6 +25,7 @@ from attn_agents.distributed import (
   thread_limits,
   topology,
 )
+from attn_agents.runs import run_directory, saved_runs
 
 _POLL_SECONDS = 0.2
 # After the wish to stop: when everything still alive is killed. Launchpad

@@ -1,9 +1,9 @@
 """A whole run in one process: `python -m attn_agents.distributed.threads`.
 
     main thread: signals, the last save
-    learner      <--batches-- in_memory.queue <--trajectories-- actor 0..n-1
+    learner      <--batches-- threads.queue   <--trajectories-- actor 0..n-1
         |                                                            ^
-        +---parameters--> in_memory.variables -----------------------+
+        +---parameters--> threads.variables   -----------------------+
 
 The counterpart of `program.py` for `--runtime=threads`, started by the same
 `supervisor.py`. Needs neither Launchpad, Reverb nor TensorFlow, opens no port.
@@ -16,7 +16,6 @@ import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from attn_agents import run_directory, saved_runs
 from attn_agents.distributed import (
   evaluating,
   lifecycle,
@@ -25,11 +24,12 @@ from attn_agents.distributed import (
   roles,
   topology,
 )
+from attn_agents.runs import run_directory, saved_runs
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.in_memory import sources, variables
   from attn_agents.learning import publisher, training
+  from attn_agents.transport.threads import sources, variables
 
 
 def hide_tensorflow() -> None:
@@ -56,7 +56,7 @@ class OneProcess(roles.LearnerRole):
     self, parts: 'experiment.Experiment'
   ) -> tuple['publisher.Variables', 'training.Source']:
     """Makes queue or replay and parameter store, and starts the actors."""
-    from attn_agents.in_memory import sources, variables
+    from attn_agents.transport.threads import sources, variables
 
     run = run_directory.RunDirectory(self.place.logdir)
     source = sources.make_source(

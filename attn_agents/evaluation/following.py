@@ -9,9 +9,9 @@ import csv
 import dataclasses
 from collections.abc import Callable
 
-from attn_agents import experiment, run_directory, saved_runs
+from attn_agents import experiment
 from attn_agents.evaluation import evaluator, results
-from attn_agents.learning import checkpoint
+from attn_agents.runs import checkpoint, run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import schema
 

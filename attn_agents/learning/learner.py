@@ -9,14 +9,9 @@ import numpy as np
 from jax import flatten_util
 
 from attn_agents import types
-from attn_agents.learning import (
-  batching,
-  checkpoint,
-  publisher,
-  train_state,
-  update,
-)
-from attn_agents.learning import counters as counters_lib
+from attn_agents.learning import batching, publisher, train_state, update
+from attn_agents.runs import checkpoint
+from attn_agents.runs import counters as counters_lib
 
 
 class StaleDataError(RuntimeError):

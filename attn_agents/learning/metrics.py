@@ -13,7 +13,7 @@ import tensorboardX
 
 from attn_agents import types
 from attn_agents.learning import batching
-from attn_agents.learning import counters as counters_lib
+from attn_agents.runs import counters as counters_lib
 from attn_agents.utils import metrics_table
 
 # Every column is explained in README.md, "What a run leaves".

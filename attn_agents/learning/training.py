@@ -8,13 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from attn_agents import types
-from attn_agents.learning import (
-  batching,
-  checkpoint,
-  counters,
-  learner,
-  metrics,
-)
+from attn_agents.learning import batching, learner, metrics
+from attn_agents.runs import checkpoint, counters
 from configs import schema
 
 _POLL_SECONDS = 0.2

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import convolution, torsos
+from attn_agents.networks.layers import convolution, torsos
 from configs import schema
 from configs.agents import impala_shallow
 

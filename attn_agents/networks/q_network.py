@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import convolution, q_core, recurrent, torsos
+from attn_agents.networks.layers import convolution, q_core, recurrent, torsos
 from configs import schema
 from configs.agents import darqn_soft
 

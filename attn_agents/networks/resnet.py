@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import canonical, convolution, recurrent, residual
+from attn_agents.networks.cpu_kernels import canonical
+from attn_agents.networks.layers import convolution, recurrent, residual
 from configs import schema
 from configs.agents import impala_ff
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from attn_agents.networks import (
+from attn_agents.networks.layers import (
   attention,
   conv_lstm,
   convolution,

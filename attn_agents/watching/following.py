@@ -5,9 +5,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from attn_agents import run_directory, saved_runs
-from attn_agents.analysis import subject
-from attn_agents.evaluation import checkpoints
+from attn_agents.interpretability.recordings import trained_agent
+from attn_agents.runs import parameters, run_directory, saved_runs
 from configs import schema
 
 
@@ -33,10 +32,10 @@ class Follower:
     self._run, self._trained, self._played = run, trained, played
     self._tell = tell
     self._looked_at: int | None = None
-    self._subject: subject.Subject | None = None
+    self._subject: trained_agent.Subject | None = None
 
   @property
-  def newest(self) -> subject.Subject | None:
+  def newest(self) -> trained_agent.Subject | None:
     """The newest agent that has been read, None before the first."""
     return self._subject
 
@@ -72,10 +71,10 @@ class Follower:
       if self._subject is None or wanted.is_set():
         self.look()
 
-  def _read(self, directory: pathlib.Path, step: int) -> subject.Subject:
+  def _read(self, directory: pathlib.Path, step: int) -> trained_agent.Subject:
     if self._subject is None:
-      return subject.restore(self._trained, self._played, directory, step)
-    restored = checkpoints.restore(self._trained, directory, step)
+      return trained_agent.restore(self._trained, self._played, directory, step)
+    restored = parameters.restore(self._trained, directory, step)
     return self._subject.with_params(
       restored.params,
       checkpoint=step,

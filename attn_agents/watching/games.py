@@ -8,9 +8,9 @@ import numpy as np
 from scipy import special
 
 from attn_agents import types
-from attn_agents.analysis import subject, views
 from attn_agents.environments import seeding
 from attn_agents.evaluation import protocols
+from attn_agents.interpretability.recordings import trained_agent, views
 from attn_agents.watching import shots
 from configs import schema
 
@@ -40,7 +40,7 @@ class Plan:
 def play(
   environment: schema.EnvironmentConfig,
   plan: Plan,
-  newest: Callable[[], subject.Subject],
+  newest: Callable[[], trained_agent.Subject],
 ) -> Generator[shots.Shot, None, None]:
   """Plays without end.
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from attn_agents import run_directory
-from attn_agents.drawing import overlays
 from attn_agents.environments import action_names
+from attn_agents.interpretability.drawing import overlays
+from attn_agents.runs import run_directory
 from attn_agents.watching import audience as audience_lib
 from attn_agents.watching import following, games, pace, server
 from configs import schema

@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from attn_agents.analysis import attention_maps, cells
+from attn_agents.interpretability.screen import cells
+from attn_agents.interpretability.weights import compute as attention_maps
 from configs import schema
 
 

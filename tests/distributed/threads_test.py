@@ -172,9 +172,12 @@ from attn_agents.distributed import threads
 threads.hide_tensorflow()
 from attn_agents import experiment
 from attn_agents.distributed import lifecycle, playing, supervisor
-from attn_agents.in_memory import queue, variables
-from attn_agents.learning import checkpoint, metrics, publisher, training
-heavy = {'launchpad', 'courier', 'reverb', 'tensorflow', 'attn_agents.replay'}
+from attn_agents.transport.threads import queue, variables
+from attn_agents.learning import metrics, publisher, training
+from attn_agents.runs import checkpoint
+heavy = {
+  'launchpad', 'courier', 'reverb', 'tensorflow', 'attn_agents.transport.reverb',
+}
 print(sorted(n for n in heavy if sys.modules.get(n) is not None))
 """
 

@@ -7,15 +7,15 @@ import jax
 import numpy as np
 import pytest
 
-from attn_agents import experiment, run_directory, saved_runs
-from attn_agents.evaluation import (
-  checkpoints,
-  episodes,
-  evaluator,
-  following,
-  results,
+from attn_agents import experiment
+from attn_agents.evaluation import episodes, evaluator, following, results
+from attn_agents.runs import (
+  checkpoint,
+  counters,
+  parameters,
+  run_directory,
+  saved_runs,
 )
-from attn_agents.learning import checkpoint, counters
 from attn_agents.utils import machine
 from tests import in_process
 
@@ -103,7 +103,7 @@ def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):
   assert [float(row['return_mean']) for row in learner.curve()] == [
     0.5, 0.75, 0.25, 0.5,
   ]  # fmt: skip
-  best = checkpoints.restore(
+  best = parameters.restore(
     learner.config, *saved_runs.find(learner.run, 'best')
   )
   assert best.counters.frames == 2000

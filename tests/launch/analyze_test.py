@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from attn_agents.analysis import recording
+from attn_agents.interpretability.recordings import recording
 from tests.launch import commands
 from tests.watching import runs
 

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from attn_agents.learning import checkpoint
+from attn_agents.runs import checkpoint
 from tests.launch import running
 
 

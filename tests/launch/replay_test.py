@@ -6,8 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from attn_agents import kept_replays, run_directory, saved_runs
-from attn_agents.evaluation import checkpoints
+from attn_agents.runs import kept_replays, parameters, run_directory, saved_runs
 from tests.launch import commands, running
 
 _TINY = [
@@ -120,4 +119,4 @@ def test_a_run_starts_with_what_another_has_learned(tmp_path, runtime):
 def _params(logdir):
   run, config = saved_runs.open_run(str(logdir))
   directory, step = saved_runs.find(run, 'newest')
-  return checkpoints.restore(config, directory, step).params
+  return parameters.restore(config, directory, step).params

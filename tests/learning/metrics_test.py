@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from attn_agents.learning import batching, counters, metrics
+from attn_agents.learning import batching, metrics
+from attn_agents.runs import counters
 from attn_agents.utils import metrics_table
 
 _UPDATE = {

@@ -7,13 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from attn_agents.learning import (
-  batching,
-  checkpoint,
-  counters,
-  metrics,
-  training,
-)
+from attn_agents.learning import batching, metrics, training
+from attn_agents.runs import checkpoint, counters
 from attn_agents.utils import metrics_table
 from configs import schema
 

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import pixel_blocks, registry
+from attn_agents.networks import registry
+from attn_agents.networks.cpu_kernels import pixel_blocks
 from benchmarks import plain
 from configs import agents, schema
 from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta

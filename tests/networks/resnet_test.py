@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import residual
+from attn_agents.networks.layers import residual
 from configs import errors
 from configs.agents import impala_ff
-from tests.networks import residual_reference, tiny
+from tests.networks import tiny
+from tests.networks.layers import residual_reference
 
 
 @pytest.mark.parametrize('attention', residual.ATTENTIONS)

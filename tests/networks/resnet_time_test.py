@@ -8,7 +8,8 @@ import pytest
 from attn_agents import types
 from attn_agents.networks import registry
 from configs import algorithms
-from tests.networks import residual_reference, tiny
+from tests.networks import tiny
+from tests.networks.layers import residual_reference
 
 _VARIANTS = [
   {'attention': 'residual'},

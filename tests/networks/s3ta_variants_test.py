@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import attention, registry, spatial_basis
+from attn_agents.networks import registry
+from attn_agents.networks.layers import attention, spatial_basis
 from configs import agents, errors
 from configs.agents import s3ta
 from tests.networks import tiny

@@ -8,8 +8,8 @@ import nbclient
 import nbformat
 import numpy as np
 
-from attn_agents.analysis import record
-from tests.analysis import playing
+from attn_agents.interpretability.recordings import record
+from tests.interpretability import playing
 
 _NOTEBOOK = pathlib.Path(__file__).parents[2] / 'notebooks' / 'recording.ipynb'
 

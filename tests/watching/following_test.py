@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 
-from attn_agents.evaluation import checkpoints
 from attn_agents.watching import following
 from tests.watching import runs
 
@@ -74,7 +73,7 @@ def test_one_that_training_removes_meanwhile_is_no_problem(run, monkeypatch):
     raise FileNotFoundError
 
   with monkeypatch.context() as patch:
-    patch.setattr(checkpoints, 'restore', restore)
+    patch.setattr(parameters, 'restore', restore)
     follower.look()
   assert told == [{'newest': 7}] and follower.newest is None
   params = run.save(8)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.analysis import views
 from attn_agents.environments import seeding
+from attn_agents.interpretability.recordings import views
 from attn_agents.watching import games
-from tests.analysis import playing
+from tests.interpretability import playing
 
 _ROWS = 35
 

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 
-from attn_agents import experiment, run_directory
-from attn_agents.learning import checkpoint, counters
+from attn_agents import experiment
+from attn_agents.runs import checkpoint, counters, run_directory
 from attn_agents.utils import machine
 from tests import in_process
 

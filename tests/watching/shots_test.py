@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from attn_agents.analysis import cells
+from attn_agents.interpretability.screen import cells
 from attn_agents.watching import shots
 from configs.agents import impala_ff, s3ta
 from tests.watching import messages

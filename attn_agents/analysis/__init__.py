@@ -1,1 +1,0 @@
-"""What trained agents look at: recordings, and pure functions of them."""

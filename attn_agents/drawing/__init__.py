@@ -1,1 +1,0 @@
-"""Pictures, videos and the report of what analyses found."""

@@ -1,0 +1,231 @@
+"""What every study is given."""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from attn_agents import types
+from attn_agents.evaluation import evaluator
+from attn_agents.interpretability.hard_attention import (
+  compute as hard_attention,
+)
+from attn_agents.interpretability.injection import compute as injection_lib
+from attn_agents.interpretability.recordings import record, recording
+from attn_agents.interpretability.recordings import trained_agent as subject_lib
+from attn_agents.interpretability.screen import cells, grids
+from configs import schema
+
+# S3TA looks at saliency after more than 200 frames, 50 agent steps.
+_SETTLED_ROWS = 50
+FRAMES_PER_SECOND = 60
+
+
+class DoesNotApplyError(ValueError):
+  """A study has nothing to say about this agent; the message says why."""
+
+
+class Tracked(NamedTuple):
+  """A thing on the screen that heads may follow.
+
+  Attributes:
+    name: for tables.
+    colour: red, green and blue, exactly as drawn.
+    region: top, left, bottom and right in pixels, beyond which nothing counts;
+      None for the whole screen.
+  """
+
+  name: str
+  colour: tuple[int, int, int]
+  region: tuple[int, int, int, int] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How much work the studies take.
+
+  Attributes:
+    saliency_rows: moments of which saliency is mapped.
+    trust_rows: moments at which maps are put to the test.
+    gradient_rows: consecutive rows whose gradients are counted [DRARL: 100].
+    thresholds: t of hard attention.
+    hard_plan: how each of them is scored.
+    injected: the novel object.
+    injection_steps: agent steps of the game with the object.
+    tracked: things that heads are measured against, besides all that moves.
+  """
+
+  saliency_rows: int = 60
+  trust_rows: int = 12
+  gradient_rows: int = 100
+  thresholds: tuple[float, ...] = hard_attention.THRESHOLDS
+  hard_plan: evaluator.Plan = hard_attention.PLAN
+  injected: injection_lib.Injection | None = None
+  injection_steps: int = 225
+  tracked: tuple[Tracked, ...] = ()
+
+
+@dataclasses.dataclass
+class Context:
+  """One recording and who played it.
+
+  Attributes:
+    played: the agent.
+    recorded: its recording.
+    plan: how that was made.
+    directory: where all that is made of it goes.
+    trained: config of the run, with its own game.
+    checkpoints: directory of the run's checkpoints.
+    options: see `Options`.
+    other: an agent to compare with; None if none was named.
+    say: called with a line on what is being done.
+  """
+
+  played: subject_lib.Subject
+  recorded: recording.Recording
+  plan: record.Plan
+  directory: pathlib.Path
+  trained: schema.Config
+  checkpoints: pathlib.Path
+  options: Options = dataclasses.field(default_factory=Options)
+  other: subject_lib.Subject | None = None
+  say: Callable[[str], None] = lambda line: None
+
+  @property
+  def agent(self) -> str:
+    """The agent's name."""
+    return self.played.config.agent
+
+  def need_attention(self) -> None:
+    """Raises `DoesNotApplyError` if the agent has no attention over cells."""
+    if 'attention' not in self.recorded:
+      raise DoesNotApplyError(
+        f'{self.agent} has no attention over cells of the screen'
+      )
+
+  @functools.cached_property
+  def attention(self) -> np.ndarray:
+    """float32 [N, heads, h, w]; see `need_attention`."""
+    self.need_attention()
+    return self.recorded['attention']
+
+  @functools.cached_property
+  def grid(self) -> cells.Grid:
+    """Where the cells of its attention are on the screen."""
+    height, width = self.attention.shape[2:]
+    return cells.of_agent(self.played.config, (height, width))
+
+  @functools.cached_property
+  def drawn_attention(self) -> np.ndarray:
+    """`attention` for drawing, see `to_draw`; not for numbers."""
+    return self.to_draw(self.attention)
+
+  def on_screen(self, maps: np.ndarray) -> np.ndarray:
+    """Maps over attention's cells [..., h, w] as float32 [..., 210, 160]."""
+    return cells.resize(maps, self.grid, 'bilinear')
+
+  def to_draw(self, maps: np.ndarray) -> np.ndarray:
+    """Maps over attention's cells as finer ones that share the screen evenly.
+
+    A network's cells do not: the outermost ones may lie partly beyond it.
+    Drawing spreads maps evenly; these, twice as fine, come out where the cells
+    are. Weights are interpolated and sum to something else.
+
+    Args:
+      maps: float [n, ..., h, w].
+
+    Returns:
+      float64 [n, ..., 2 h, 2 w].
+    """
+    height, width = maps.shape[-2:]
+    parts = [
+      grids.cell_means(self.on_screen(some), (2 * height, 2 * width))
+      for some in np.array_split(maps, max(1, len(maps) // 100))
+    ]
+    return np.concatenate(parts)
+
+  def on_even_cells(self, maps: np.ndarray) -> np.ndarray:
+    """Maps as ones over as many cells that share the screen evenly.
+
+    Each pixel has the weight of its cell, and each even cell the mean of its
+    pixels, so that nothing is smoothed more than the shift asks for.
+
+    Args:
+      maps: float [..., h, w].
+    """
+    height, width = maps.shape[-2:]
+    nearest = cells.resize(maps, self.grid, 'nearest')
+    return grids.cell_means(nearest, (height, width))
+
+  def rows(self, count: int) -> list[int]:
+    """At most `count` rows at which an action was taken, evenly spread.
+
+    Rows from the first moments of a game are left out, if there are others.
+    """
+    # What was chosen at the last row of all was not played.
+    acted = self.recorded['step_type'][:-1] != types.StepType.LAST
+    settled = np.flatnonzero(
+      acted & (self.recorded['row'][:-1] > _SETTLED_ROWS)
+    )
+    if len(settled) < count:
+      settled = np.flatnonzero(acted)
+    places = np.linspace(0, len(settled) - 1, min(count, len(settled)))
+    return settled[np.unique(np.rint(places).astype(int))].tolist()
+
+  @property
+  def step_seconds(self) -> float:
+    """How long an agent step is in the time of the game."""
+    repeat = self.played.config.environment.action_repeat
+    return repeat / FRAMES_PER_SECOND
+
+  def seconds(self, rows: Sequence[int]) -> list[float]:
+    """When rows were, in seconds of play since the recording began."""
+    return [row * self.step_seconds for row in rows]
+
+  @property
+  def labels(self) -> tuple[str, str]:
+    """What the agent and the one it is compared with are called."""
+    if self.other is None:
+      return self.agent, ''
+    theirs = self.other.config.agent
+    if theirs != self.agent:
+      return self.agent, theirs
+    named = [
+      f'{who.config.agent}, checkpoint {who.facts["checkpoint"]:,} of '
+      f'{pathlib.Path(who.facts["run"]).name}'
+      for who in (self.played, self.other)
+    ]
+    return named[0], named[1]
+
+  @functools.cached_property
+  def shown_to_other(self) -> tuple[subject_lib.Subject, recording.Recording]:
+    """The other agent, and the same game as it sees it.
+
+    Raises:
+      DoesNotApplyError: there is no other agent, or its game is another one.
+    """
+    if self.other is None:
+      raise DoesNotApplyError('no --baseline was named to compare with')
+    actions = self.recorded['action']
+    plan = dataclasses.replace(self.plan, with_states=False)
+    run = pathlib.Path(self.other.facts['run'])
+    name = f'{run.name}_{self.other.facts["checkpoint"]}'
+    shown = record.record(
+      self.other, plan, self.directory / 'baseline' / name, actions=actions,
+      facts={'shown': str(self.recorded.path)},
+    )  # fmt: skip
+    same = len(shown) == len(self.recorded) and all(
+      np.array_equal(ours['frame'], theirs['frame'])
+      for (_, ours), (_, theirs) in zip(
+        self.recorded.parts('frame'), shown.parts('frame'), strict=True
+      )
+    )
+    if not same:
+      raise DoesNotApplyError(
+        f'{run} was trained on a game that goes another way with the same '
+        'actions'
+      )
+    return self.other, shown

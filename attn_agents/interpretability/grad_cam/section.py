@@ -1,0 +1,78 @@
+"""Grad-CAM over stages of training (DRARL Figs. 6 and 7)."""
+
+import numpy as np
+
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import saliency_figures
+from attn_agents.interpretability.grad_cam import compute as grad_cam
+from attn_agents.interpretability.grad_cam import training_stages
+from attn_agents.interpretability.recordings import moments
+from attn_agents.interpretability.report import report_data
+from attn_agents.runs import saved_runs
+
+_COLOUR = (213, 94, 0)
+
+
+def study(given: context.Context) -> findings.Findings:
+  """One moment at several stages, and many moments of this checkpoint."""
+  try:
+    maker = grad_cam.GradCam(given.played)
+  except ValueError as error:
+    raise context.DoesNotApplyError(str(error)) from error
+  rows = given.rows(given.options.saliency_rows)
+  maps = np.stack(
+    [
+      maker.at(given.played.params, moment).cells
+      for moment in moments.moments(given.played, given.recorded, rows)
+    ]
+  )
+  row = rows[int(maps.max(axis=(1, 2)).argmax())]
+  steps = saved_runs.steps(given.checkpoints)
+  end = int(given.played.facts['checkpoint'])
+  try:
+    stages = training_stages.choose([s for s in steps if s <= end], end)
+  except ValueError as error:
+    raise context.DoesNotApplyError(str(error)) from error
+  # One checkpoint may be the nearest to several shares.
+  stages = list({stage.step: stage for stage in stages}.values())
+  names, over_training = [], []
+  for stage, agent in training_stages.subjects(
+    given.played, given.trained, given.checkpoints, stages
+  ):
+    (moment,) = moments.moments(agent, given.recorded, [row])
+    over_training.append(maker.at(agent.params, moment).cells)
+    names.append(f'{stage.fraction:.0%}')
+  frame = given.recorded.rows('frame', [row])[0]
+  return findings.Findings(
+    how_to_read=(
+      'Bright is where the last feature maps speak for the action taken '
+      '(Eqs. 13 and 14). Columns are shares of training until this '
+      'checkpoint, the nearest there are to 0, 36, 72 and 100 %.'
+    ),
+    figures={
+      'grad_cam': saliency_figures.grad_cam(
+        np.stack([frame] * len(names)),
+        {given.agent: np.stack(over_training)},
+        names,
+      )
+    },
+    captions={'grad_cam': f'Grad-CAM at row {row} over training.'},
+    numbers={
+      'row': row,
+      'stages': [
+        {'wanted': s.wanted, 'step': s.step, 'fraction': s.fraction}
+        for s in stages
+      ],
+    },
+    arrays={
+      'rows': np.array(rows),
+      'maps': maps,
+      'stages': np.stack(over_training),
+    },
+    layers=[
+      report_data.Layer(
+        'Grad-CAM', 'What speaks for the action taken.', 'heat', maps,
+        np.array(rows), _COLOUR,
+      )
+    ],
+  )  # fmt: skip

@@ -1,0 +1,55 @@
+"""On how many pixels the choice of an action hangs (DRARL Fig. 8)."""
+
+import numpy as np
+
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import saliency_figures
+from attn_agents.interpretability.gradients import compute as gradients
+
+
+def study(given: context.Context) -> findings.Findings:
+  """A histogram for the agent, and for the other one where there is one."""
+  options = given.options
+  start = given.rows(1)[0]
+  ours, theirs = given.labels
+  agents = {ours: (given.played, given.recorded)}
+  if given.other is not None:
+    agents = {theirs: given.shown_to_other, **agents}
+  found = {
+    name: gradients.histogram(
+      agent, recorded, first_row=start, num_rows=options.gradient_rows
+    )
+    for name, (agent, recorded) in agents.items()
+  }
+  edges = found[ours].edges
+  return findings.Findings(
+    how_to_read=(
+      "Shares of the absolute gradients of the taken action's probability "
+      'with respect to single pixels (0 black, 1 white), by their size. More '
+      'large and fewer middling ones mean that the choice hangs on fewer '
+      'pixels.'
+    ),
+    figures={
+      'gradients': saliency_figures.gradient_histogram(
+        edges.tolist(),
+        {name: each.percent / 100 for name, each in found.items()},
+      )
+    },
+    captions={
+      'gradients': f'Gradients over {len(found[ours].rows)} rows from '
+      f'row {start} on.'
+    },
+    numbers={
+      name: {
+        'rows': len(each.rows),
+        'output': each.output,
+        'edges': [float(x) for x in each.edges[:-1]],
+        'percent': each.percent.tolist(),
+      }
+      for name, each in found.items()
+    },
+    arrays={
+      'edges': edges,
+      'counts': np.stack([each.counts for each in found.values()]),
+    },
+  )

@@ -1,0 +1,79 @@
+"""Whether weak attention matters: play without it (S3TA A.6, Table 5)."""
+
+from attn_agents.evaluation.reporting import published
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import measure_figures
+from attn_agents.interpretability.hard_attention import (
+  compute as hard_attention,
+)
+from attn_agents.interpretability.report import report_data
+
+
+def study(given: context.Context) -> findings.Findings:
+  """Scores whole games at each threshold."""
+  options = given.options
+  given.need_attention()
+  try:
+    hard_attention.with_threshold(given.played.network, 0.0, given.agent)
+  except ValueError as error:
+    raise context.DoesNotApplyError(str(error)) from error
+  found = hard_attention.measure(
+    given.played,
+    options.hard_plan,
+    options.thresholds,
+    report=lambda t, game: given.say(
+      f'hard attention, t = {t:g}: a game returned {game.game_return:g}'
+    ),
+  )
+  game = found.game
+  table = report_data.Table(
+    f'{game}: scores by threshold.',
+    (
+      't', 'mean return', 'standard error', 'relative to t = 0',
+      'published (t = 0.1)',
+    ),
+    [
+      (
+        float(threshold),
+        float(mean),
+        float(error),
+        _percent(ratio, uncertainty),
+        _printed(game) if abs(threshold - 0.1) < 1e-9 else '',
+      )
+      for threshold, mean, error, ratio, uncertainty in zip(
+        found.thresholds, found.means, found.errors, found.ratios,
+        found.uncertainties, strict=True,
+      )
+    ],
+  )  # fmt: skip
+  return findings.Findings(
+    how_to_read=(
+      'Weights below t times the largest are cut off and the rest rescaled '
+      '(Eqs. 12 and 13) while the agent plays '
+      f'{options.hard_plan.num_episodes} whole games at each t. Where the '
+      'score holds, the agent lives on what the maps show bright. The ratio '
+      'says nothing where the score at t = 0 is not above 0.'
+    ),
+    figures={
+      'hard_attention': measure_figures.hard_attention(
+        found.thresholds,
+        {game: (found.ratios, found.uncertainties)},
+        published.hard_attention(game),
+      )
+    },
+    captions={'hard_attention': 'Score with hard attention over that without.'},
+    tables=[table],
+    numbers=found.summary(),
+    arrays={'thresholds': found.thresholds, 'returns': found.returns},
+  )
+
+
+def _percent(ratio: float, uncertainty: float) -> str:
+  if ratio != ratio:
+    return '-'
+  return f'{100 * ratio:.1f} ± {100 * uncertainty:.1f} %'
+
+
+def _printed(game: str) -> str:
+  printed = published.hard_attention(game)
+  return '-' if printed is None else _percent(*printed)

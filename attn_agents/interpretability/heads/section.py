@@ -1,0 +1,60 @@
+"""What each head attends to, over the frames of the game (S3TA section 4)."""
+
+import pathlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import head_figures, video
+
+_MOMENTS = 6
+_GIF_SECONDS = 6
+
+
+def study(given: context.Context) -> findings.Findings:
+  """Panels of a few moments, and the whole recording as a video.
+
+  Agents without attention get the video only.
+  """
+  recorded = given.recorded
+  rows = given.rows(_MOMENTS)
+  directory = given.directory / 'heads'
+  directory.mkdir(parents=True, exist_ok=True)
+  _video(given, directory / 'heads.mp4', range(len(recorded)))
+  count = round(_GIF_SECONDS / given.step_seconds)
+  first = rows[len(rows) // 2]
+  _video(
+    given, directory / 'heads.gif',
+    range(first, min(first + count, len(recorded))),
+  )  # fmt: skip
+  given.need_attention()
+  maps, frames = given.drawn_attention[rows], recorded.rows('frame', rows)
+  return findings.Findings(
+    how_to_read=(
+      'The frame is bright where a head attends and dark where it does not; '
+      'each head has a colour of its own. Every map is as bright as its own '
+      'largest weight allows, so a head that spreads its attention looks as '
+      'bright as one that does not: the effective number of cells tells them '
+      'apart.'
+    ),
+    figures={'heads': head_figures.heads(frames, maps, given.seconds(rows))},
+    captions={'heads': 'Attention of each head at moments of the recording.'},
+  )
+
+
+def _video(given: context.Context, path: pathlib.Path, rows: range) -> None:
+  """Rows of the recording, a part of it in memory at a time."""
+
+  def frames() -> Iterator[np.ndarray]:
+    for first, arrays in given.recorded.parts('frame'):
+      for offset, frame in enumerate(arrays['frame']):
+        if first + offset in rows:
+          yield frame
+
+  maps = None
+  if 'attention' in given.recorded:
+    maps = (given.drawn_attention[row] for row in rows)
+  video.heads_video(
+    path, frames(), maps, rows_per_second=1 / given.step_seconds
+  )

@@ -1,0 +1,238 @@
+"""Plays games with an agent and records every row of them."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from attn_agents import agent as agent_lib
+from attn_agents import types
+from attn_agents.environments import seeding
+from attn_agents.evaluation import protocols
+from attn_agents.interpretability.recordings import (
+  recording,
+  trained_agent,
+  views,
+)
+from attn_agents.networks.layers import spatial_basis
+
+# No actor and no evaluator has this place.
+_HOST = seeding.MAX_HOSTS - 1
+_ACTOR = seeding.MAX_ACTORS_PER_HOST - 2
+# Of a row that was recorded before, what must come out the same again.
+_CHECKED = ('action', 'reward', 'step_type')
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What to record.
+
+  Attributes:
+    num_episodes: whole games, at most.
+    max_steps: agent steps, at most.
+    seed: of games and actions.
+    protocol: see `protocols.apply`.
+    policy: 'sampled' or 'greedy'.
+    with_states: keep the network's state before every row, too. For S3TA at the
+      paper's size that is 553 kB a row.
+  """
+
+  num_episodes: int = 1
+  max_steps: int = 900
+  seed: int = 0
+  protocol: str = 'noop'
+  policy: str = 'sampled'
+  with_states: bool = False
+
+
+class RecordingPlayer:
+  """The agent at one row: output, state after it, and what it sows."""
+
+  def __init__(self, played: trained_agent.Subject, policy: str):
+    """Compiles nothing yet; the first call does.
+
+    Args:
+      played: who plays.
+      policy: see `Plan`.
+    """
+    self._played = played
+    self._greedy = policy == 'greedy'
+    self._act = jax.jit(self._choose)
+
+  def initial_state(self) -> types.AgentState:
+    """The state before the first row of one game."""
+    return self._played.agent.initial_state(1)
+
+  def act(
+    self, key: jax.Array, timestep: types.TimeStep, state: types.AgentState
+  ) -> tuple[agent_lib.Inspection, types.AgentState]:
+    """What the agent says at a row [1], and the state after its action."""
+    return self._act(self._played.params, key, timestep, state)
+
+  def _choose(
+    self,
+    params: types.Nest,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    state: types.AgentState,
+  ) -> tuple[agent_lib.Inspection, types.AgentState]:
+    seen = self._played.agent.inspect(params, timestep, state)
+    logits = seen.outputs.policy_logits
+    action = (
+      jnp.argmax(logits, axis=-1)
+      if self._greedy
+      else jax.random.categorical(key, self._played.log_policy(logits))
+    ).astype(jnp.int32)
+    return seen, types.AgentState(seen.core_state, action)
+
+
+def record(
+  played: trained_agent.Subject,
+  plan: Plan,
+  path: pathlib.Path,
+  *,
+  edit: views.Edit | None = None,
+  actions: np.ndarray | None = None,
+  facts: dict[str, Any] | None = None,
+  report: Callable[[int], None] = lambda row: None,
+) -> recording.Recording:
+  """Plays and records; what is there already is played, but not written, again.
+
+  Games and actions follow from the seed, so that a recording that was broken
+  off goes on where it ended.
+
+  Args:
+    played: who plays.
+    plan: how.
+    path: directory of the recording.
+    edit: changes the screen before the agent sees it.
+    actions: int32 [N], taken at rows 0..N-1 instead of the agent's own: with
+      the seed of another recording, the agent is shown that game.
+    facts: what else to put into facts.json.
+    report: called with the number of each row.
+
+  Returns:
+    The recording, ended after `plan.num_episodes` games or `plan.max_steps`
+    agent steps, whichever is first.
+
+  Raises:
+    RecordingError: there is another recording at `path`, or one that was begun
+      by another agent.
+  """
+  config = protocols.apply(played.config.environment, plan.protocol)
+  seeds = seeding.actor_seeds(plan.seed, 0, _HOST, _ACTOR, 1)
+  writer = recording.Writer(
+    path,
+    {
+      **played.facts,
+      'game': config.game,
+      'action_repeat': config.action_repeat,
+      'num_actions': played.num_actions,
+      'basis': getattr(played.config.network, 'basis', None),
+      'plan': dataclasses.asdict(plan),
+      **(facts or {}),
+    },
+  )
+  there = recording.Recording(path)
+  if there.ended:
+    return there
+  known = {name: there[name] for name in _CHECKED} if len(there) else {}
+  both = views.Views(config, seeds.environment, edit)
+  key = jax.random.key(seeds.policy)
+  try:
+    games = 0
+    for moment in _play(
+      both, RecordingPlayer(played, plan.policy), key, actions
+    ):
+      row = _arrays(moment, games, plan)
+      if moment.row >= writer.next_row:
+        writer.append(row)
+      else:
+        _check(path, moment.row, row, known)
+      report(moment.row)
+      games += int(row['step_type'] == types.StepType.LAST)
+      steps = moment.row - games + (row['step_type'] == types.StepType.LAST)
+      if steps >= plan.max_steps or games >= plan.num_episodes:
+        break
+    return writer.end(games)
+  finally:
+    both.close()
+
+
+class _Row(NamedTuple):
+  """One row as it was played."""
+
+  row: int
+  row_in_game: int
+  view: views.View
+  seen: agent_lib.Inspection
+  before: types.AgentState
+  action: np.ndarray
+
+
+def _play(
+  both: views.Views,
+  player: RecordingPlayer,
+  key: jax.Array,
+  actions: np.ndarray | None,
+) -> Iterator[_Row]:
+  """Rows without end; `actions` are taken instead of the player's, if any."""
+  view, state = both.reset(), player.initial_state()
+  row = row_in_game = 0
+  while True:
+    seen, after = player.act(jax.random.fold_in(key, row), view.timestep, state)
+    if actions is not None:
+      forced = jnp.asarray(actions[row : row + 1], jnp.int32)
+      after = after._replace(prev_action=forced)
+    action = np.asarray(after.prev_action)
+    yield _Row(row, row_in_game, view, seen, state, action)
+    last = view.timestep.step_type[0] == types.StepType.LAST
+    view, state = both.step(action), after
+    row, row_in_game = row + 1, 0 if last else row_in_game + 1
+
+
+def _check(
+  path: pathlib.Path,
+  number: int,
+  row: Mapping[str, np.ndarray],
+  known: Mapping[str, np.ndarray],
+) -> None:
+  """Refuses to go on with what another agent, or machine, has begun."""
+  for name, values in known.items():
+    if values[number] != row[name]:
+      raise recording.RecordingError(
+        f'{path} was begun otherwise: {name} of row {number} is '
+        f'{values[number]} there and {row[name]} now; delete it'
+      )
+
+
+def _arrays(played: _Row, game: int, plan: Plan) -> dict[str, np.ndarray]:
+  """One row, as `recording` says."""
+  timestep, seen = played.view.timestep, played.seen
+  row = {
+    'frame': played.view.frame,
+    'observation': timestep.observation[0],
+    'reward': timestep.reward[0],
+    'discount': timestep.discount[0],
+    'step_type': timestep.step_type[0],
+    'game': np.int32(game),
+    'row': np.int32(played.row_in_game),
+    'action': played.action[0],
+    'policy_logits': seen.outputs.policy_logits[0],
+    'baseline': seen.outputs.baseline[0],
+  }
+  for name in ('attention', 'queries', 'answers'):
+    if name in seen.intermediates:
+      row[name] = seen.intermediates[name][0]
+  if 'keys' in seen.intermediates:
+    # The rest is the spatial basis, the same everywhere.
+    keys = seen.intermediates['keys'][0]
+    row['keys'] = keys[..., : keys.shape[-1] - spatial_basis.CHANNELS]
+  if plan.with_states:
+    for index, leaf in enumerate(jax.tree.leaves(played.before.core_state)):
+      row[f'state/{index}'] = leaf[0]
+  return row

@@ -1,0 +1,125 @@
+"""A trained agent as analyses take it."""
+
+import functools
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attn_agents import agent as agent_lib
+from attn_agents import experiment, types
+from attn_agents.networks import registry
+from attn_agents.runs import parameters
+from configs import schema
+
+
+class Subject:
+  """Parameters, and compiled functions of them.
+
+  Attributes:
+    config: of the run, with the game to be played.
+    params: of the agent.
+    facts: who it is, for files: checkpoint, frames, agent, ...
+  """
+
+  def __init__(
+    self, config: schema.Config, params: types.Nest, facts: dict[str, Any]
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      config: complete and validated.
+      params: as `agent.initial_params` draws them.
+      facts: see the class.
+    """
+    self.config = config
+    self.params = jax.device_put(params)
+    self.facts = facts
+
+  @functools.cached_property
+  def num_actions(self) -> int:
+    """Size of the game's action set."""
+    return experiment.Experiment(self.config).num_actions
+
+  @functools.cached_property
+  def network(self) -> nn.Module:
+    """The network, without parameters."""
+    return registry.make_network(self.config, self.num_actions)
+
+  @functools.cached_property
+  def agent(self) -> agent_lib.Agent:
+    """The agent as pure functions."""
+    return self.with_network(self.network)
+
+  @property
+  def epsilon(self) -> float | None:
+    """Share of random actions while playing; None for agents with a policy.
+
+    Agents that learn values of actions take the best one otherwise.
+    """
+    return getattr(self.config.learning, 'evaluation_epsilon', None)
+
+  def log_policy(self, outputs: jax.Array) -> jax.Array:
+    """With which log-probabilities actions are taken, up to a constant.
+
+    Args:
+      outputs: float32 [..., num_actions], `NetworkOutput.policy_logits`.
+    """
+    if self.epsilon is None:
+      return outputs
+    actions = outputs.shape[-1]
+    best = jax.nn.one_hot(jnp.argmax(outputs, axis=-1), actions)
+    return jnp.log((1 - self.epsilon) * best + self.epsilon / actions)
+
+  def with_network(self, network: nn.Module) -> agent_lib.Agent:
+    """The agent with another network that takes the same parameters."""
+    env = self.config.environment
+    return agent_lib.Agent(network, (env.height, env.width, env.channels))
+
+  @functools.cached_property
+  def inspect(self) -> Any:
+    """`agent.inspect`, compiled: (params, timestep [B], state [B])."""
+    return jax.jit(self.agent.inspect)
+
+  def with_params(self, params: types.Nest, **facts: Any) -> 'Subject':
+    """The same agent with other parameters; nothing is compiled again."""
+    other = Subject(self.config, params, {**self.facts, **facts})
+    for name in ('num_actions', 'network', 'agent', 'inspect'):
+      other.__dict__[name] = getattr(self, name)
+    return other
+
+
+def restore(
+  trained: schema.Config,
+  played: schema.Config,
+  directory: pathlib.Path,
+  step: int,
+) -> Subject:
+  """Reads the agent of a checkpoint.
+
+  Args:
+    trained: config of the run.
+    played: the same with the game to be played.
+    directory: from `saved_runs.find`.
+    step: from `saved_runs.find`.
+
+  Raises:
+    ConfigError: its arrays are not those of the config's agent.
+  """
+  restored = parameters.restore(trained, directory, step)
+  return Subject(
+    played,
+    restored.params,
+    {
+      'run': str(directory.parent),
+      'agent': trained.agent,
+      'preset': trained.preset,
+      'algorithm': trained.algorithm,
+      'trained_game': trained.environment.game,
+      'training_seed': trained.seed,
+      'checkpoint': step,
+      'training_frames': restored.counters.frames,
+    },
+  )

@@ -1,0 +1,111 @@
+"""Writes one HTML file that shows everything, from disk and without a network.
+
+The page is `templates/report.html.j2` with its style and scripts inside. Its
+content security policy lets it load nothing and run only those scripts.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import numbers
+import os
+import pathlib
+from typing import Any
+
+import jinja2
+import markupsafe
+
+from attn_agents.interpretability.drawing import overlays
+from attn_agents.interpretability.report import report_data
+
+_TEMPLATES = pathlib.Path(__file__).parent / 'templates'
+_STYLES = ('page', 'player')
+# In the order in which they need each other.
+_SCRIPTS = ('data', 'paint', 'timeline', 'player', 'main')
+
+
+def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
+  """Writes a report, whole or not at all.
+
+  Args:
+    data: all of it.
+    path: of the HTML file.
+
+  Returns:
+    Its size in bytes.
+
+  Raises:
+    ValueError: the data do not fit together, see `report_data.encode`.
+  """
+  path = pathlib.Path(path)
+  page = render(data).encode()
+  partial = path.with_name(path.name + '.partial')
+  partial.write_bytes(page)
+  os.replace(partial, path)
+  return len(page)
+
+
+def render(data: report_data.ReportData) -> str:
+  """The page.
+
+  Raises:
+    ValueError: see `write`.
+  """
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.filters['image'] = report_data.image_text
+  environment.filters['cell'] = _cell
+  environment.tests['numeric'] = lambda x: isinstance(x, numbers.Real)
+  style = '\n'.join(_read(f'{name}.css') for name in _STYLES)
+  script = _script()
+  attention = data.attention
+  content = report_data.encode(data)
+  return environment.get_template('report.html.j2').render(
+    data=data,
+    heads=0 if attention is None else attention.shape[1],
+    colour=overlays.head_colour,
+    style=markupsafe.Markup(style),
+    style_hash=_hash(style),
+    script=markupsafe.Markup(script),
+    script_hash=_hash(script),
+    opacity=round(100 * overlays.OPACITY),
+    rows=len(content['frames']),
+    signed=(overlays.WHAT_COLOUR, overlays.WHERE_COLOUR),
+    content=embedded_json(content),
+  )
+
+
+def embedded_json(content: Any) -> markupsafe.Markup:
+  """JSON that may stand inside a script element: nothing in it can end that."""
+  text = json.dumps(content, separators=(',', ':'), allow_nan=False)
+  for character in '<>&\u2028\u2029':
+    text = text.replace(character, f'\\u{ord(character):04x}')
+  return markupsafe.Markup(text)
+
+
+def _script() -> str:
+  """All scripts in one function, so that they share names with nothing else."""
+  parts = '\n'.join(_read(f'{name}.js') for name in _SCRIPTS)
+  return f"(() => {{\n'use strict';\n{parts}}})();\n"
+
+
+def _read(name: str) -> str:
+  return (_TEMPLATES / name).read_text(encoding='utf-8')
+
+
+def _hash(content: str) -> str:
+  """How a content security policy names a script or style by its content."""
+  digest = hashlib.sha256(content.encode()).digest()
+  return f'sha256-{base64.b64encode(digest).decode()}'
+
+
+def _cell(value: str | float) -> str:
+  if isinstance(value, (str, numbers.Integral)):
+    return str(value)
+  return 'n/a' if math.isnan(value) else f'{value:.4g}'

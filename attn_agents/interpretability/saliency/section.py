@@ -1,0 +1,95 @@
+"""Where policy and value depend on the screen (S3TA section 4.6, Fig. 7)."""
+
+import numpy as np
+
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import overlays, saliency_figures
+from attn_agents.interpretability.recordings import views
+from attn_agents.interpretability.report import report_data
+from attn_agents.interpretability.saliency import compute as saliency
+from attn_agents.interpretability.screen import grids
+
+# About the stride of the perturbation at full size.
+_CELLS = (42, 32)
+
+
+def study(given: context.Context) -> findings.Findings:
+  """Maps of many moments for the player, and one beside another agent's."""
+  rows = given.rows(given.options.saliency_rows)
+  maps = []
+  for found in saliency.saliency_maps(given.played, given.recorded, rows):
+    maps.append(found)
+    given.say(f'saliency: {len(maps)} of {len(rows)} maps')
+  images = np.stack([_on_cells(found) for found in maps])
+  # Where the policy hangs on the screen most there is something to be seen.
+  chosen = int(images[:, 0].max(axis=(1, 2)).argmax())
+  row = rows[chosen]
+  frame = given.recorded.rows('frame', [row])[0]
+  ours, theirs = given.labels
+  agents = {ours: _pair(maps[chosen])}
+  if given.other is not None:
+    other, shown = given.shown_to_other
+    (found,) = saliency.saliency_maps(other, shown, [row])
+    agents = {theirs: _pair(found), **agents}
+  return findings.Findings(
+    how_to_read=(
+      'A place is bright if the agent, its memory held, says something else '
+      'when that place is blurred: 1/2 |change of the policy|^2 and '
+      '1/2 (change of the value)^2. The largest value is written below each '
+      'map; a map of tiny values looks as bright as one of large ones.'
+    ),
+    figures={
+      'saliency': saliency_figures.saliency(
+        frame, agents, _heads(given, row, ours, images[chosen, 0])
+      )
+    },
+    captions={
+      'saliency': f'Saliency at row {row}, where that of the policy is largest.'
+    },
+    numbers={
+      'rows': rows,
+      'largest_policy': [float(found.policy.max()) for found in maps],
+      'largest_value': [float(found.value.max()) for found in maps],
+    },
+    arrays={
+      'rows': np.array(rows), 'policy': images[:, 0], 'value': images[:, 1],
+    },
+    layers=[
+      report_data.Layer(
+        f'Saliency of the {name}', f'What the {name} depends on.', 'heat',
+        images[:, index], np.array(rows), colour,
+      )
+      for index, (name, colour) in enumerate(
+        {
+          'policy': overlays.POLICY_COLOUR,
+          'value': overlays.VALUE_COLOUR,
+        }.items()
+      )
+    ],
+  )  # fmt: skip
+
+
+def _on_cells(found: saliency.SaliencyMap) -> np.ndarray:
+  """S_pi and S_V, float64 [2, *_CELLS], cells of the whole screen."""
+  return grids.cell_means(found.images(views.FRAME_SHAPE[:2]), _CELLS)
+
+
+def _pair(found: saliency.SaliencyMap) -> tuple[np.ndarray, np.ndarray]:
+  """S_pi and S_V of every pixel of the screen."""
+  policy, value = found.images(views.FRAME_SHAPE[:2])
+  return policy, value
+
+
+def _heads(
+  given: context.Context, row: int, name: str, saliency_map: np.ndarray
+) -> dict[str, np.ndarray] | None:
+  """The head that is most like the policy's saliency, to be outlined."""
+  if 'attention' not in given.recorded:
+    return None
+  maps = given.to_draw(given.attention[row])
+  height, width = maps.shape[1:]
+  there = grids.cell_means(
+    overlays.enlarge(saliency_map, views.FRAME_SHAPE[:2]), (height, width)
+  )
+  overlap = (maps * there).sum(axis=(1, 2))
+  return {name: maps[overlap.argmax()]}

@@ -1,0 +1,162 @@
+"""How far the pictures can be trusted: three tests, each with its baseline."""
+
+import numpy as np
+
+from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import measure_figures
+from attn_agents.interpretability.recordings import moments, trained_agent
+from attn_agents.interpretability.report import report_data
+from attn_agents.interpretability.saliency import compute as saliency
+from attn_agents.interpretability.trust import (
+  agreement,
+  deletion,
+  randomised_weights,
+)
+
+
+def study(given: context.Context) -> findings.Findings:
+  """Agreement with saliency, deletion and insertion, and random weights."""
+  rows = given.rows(given.options.trust_rows)
+  attention = given.attention[rows]
+  cells = (attention.shape[2], attention.shape[3])
+  given.say('trust: saliency')
+  maps = list(saliency.saliency_maps(given.played, given.recorded, rows))
+  agreed = agreement.with_saliency(given.on_even_cells(attention), maps)
+  given.say('trust: deletion and insertion')
+  curves = _curves(given, rows, attention, maps, cells)
+  given.say('trust: random weights')
+  sanity = randomised_weights.check(
+    given.played, given.recorded, rows, _pictures
+  )
+  heads = attention.shape[1]
+  names = [*(f'head {head + 1}' for head in range(heads)), 'all heads']
+  compared = {
+    **{
+      name: each.same
+      for name, each in zip(names, agreed['policy'], strict=True)
+    },
+    'other rows': np.concatenate([a.others for a in agreed['policy']]),
+  }
+  policy = deletion.OUTPUTS.index('policy')
+  play = {name: index for index, name in enumerate(deletion.PLAYS)}
+  orders = curves[0].names
+  mean = np.mean([each.ordered for each in curves], axis=0)
+  chance = np.mean([each.random for each in curves], axis=(0, 3))
+
+  def panel(which: str) -> dict[str, np.ndarray]:
+    by_map = mean[play[which], policy]
+    return {
+      **dict(zip(orders, by_map, strict=True)),
+      'random': chance[play[which], policy],
+    }
+
+  return findings.Findings(
+    how_to_read=(
+      'Left and middle: cells are blurred, or restored in a blurred frame, in '
+      'the order of a map, and the policy is compared with what it was. A map '
+      'that finds what matters changes it sooner, and restores it sooner, than '
+      'a random order. Right: rank correlation with perturbation saliency, '
+      'beside that with the attention of other rows. The table says how alike '
+      'maps of networks with random weights are to the trained one\'s: where '
+      'they stay alike, the picture shows the architecture and not what was '
+      'learned.'
+    ),
+    figures={
+      'trust': measure_figures.trust(
+        curves[0].fractions, panel('deletion'), panel('insertion'), compared,
+        ('random', 'other rows'),
+      )
+    },
+    captions={'trust': f'Mean over {len(rows)} rows.'},
+    tables=[_areas(curves), _sanity(sanity)],
+    numbers={
+      'rows': rows,
+      'agreement': {
+        output: {
+          name: {'same': _mean(each.same), 'others': _mean(each.others)}
+          for name, each in zip(names, found, strict=True)
+        }
+        for output, found in agreed.items()
+      },
+    },
+    arrays={
+      'rows': np.array(rows), 'ordered': np.stack([c.ordered for c in curves]),
+      'random': np.stack([c.random for c in curves]),
+      'similarity': sanity.similarity, 'similarity_baseline': sanity.baseline,
+    },
+  )  # fmt: skip
+
+
+def _curves(
+  given: context.Context,
+  rows: list[int],
+  attention: np.ndarray,
+  maps: list[saliency.SaliencyMap],
+  cells: tuple[int, int],
+) -> list[deletion.Curves]:
+  tester = deletion.Deletion(given.played, cells, num_maps=2)
+  shown = moments.moments(given.played, given.recorded, rows)
+  return [
+    tester.at(
+      given.played.params,
+      moment,
+      {
+        'attention': given.on_even_cells(weights).sum(axis=0),
+        'saliency': found.on_cells(cells)[0],
+      },
+    )
+    for moment, weights, found in zip(shown, attention, maps, strict=True)
+  ]
+
+
+def _pictures(
+  played: trained_agent.Subject, moment: moments.Moment
+) -> dict[str, np.ndarray]:
+  """Attention of each head, and of all."""
+  del played  # The moment has what it sows.
+  attention = np.asarray(moment.seen.intermediates['attention'][0])
+  heads = {f'head {i + 1}': weights for i, weights in enumerate(attention)}
+  return {**heads, 'all heads': attention.sum(axis=0)}
+
+
+def _areas(curves: list[deletion.Curves]) -> report_data.Table:
+  areas = np.mean([each.areas for each in curves], axis=0)
+  chance = np.mean([each.random_areas for each in curves], axis=(0, 3))
+  columns = [
+    f'{play}, {output}'
+    for play in deletion.PLAYS
+    for output in deletion.OUTPUTS
+  ]
+  rows: list[tuple[str | float, ...]] = [
+    (name, *map(float, areas[:, :, index].ravel()))
+    for index, name in enumerate(curves[0].names)
+  ]
+  return report_data.Table(
+    'Areas under the curves: large is good in deletion, small in insertion.',
+    ('order of cells', *columns),
+    [*rows, ('random', *map(float, chance.ravel()))],
+  )
+
+
+def _sanity(found: randomised_weights.Sanity) -> report_data.Table:
+  return report_data.Table(
+    "Rank correlation with the trained network's maps, weights drawn anew "
+    'from the top down to:',
+    ('picture', *found.stages, '(trained, other rows)'),
+    [
+      (
+        name,
+        *(
+          _mean(found.similarity[stage, index])
+          for stage in range(len(found.stages))
+        ),
+        _mean(found.baseline[index]),
+      )
+      for index, name in enumerate(found.names)
+    ],
+  )
+
+
+def _mean(values: np.ndarray) -> float | str:
+  known = np.asarray(values)[~np.isnan(values)]
+  return float(known.mean()) if len(known) else '-'

@@ -1,0 +1,93 @@
+"""Finds runs and checkpoints on disk, for commands that take one.
+
+Imports no JAX, so that a wrong name is refused at once.
+"""
+
+import dataclasses
+import pathlib
+
+from attn_agents.runs import run_directory
+from configs import errors, schema
+
+
+def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
+  """A run on disk and its config.
+
+  Raises:
+    ConfigError: there is no run, with the name of the nearest beside it.
+  """
+  run = run_directory.RunDirectory(path)
+  if not (run.path / 'config.json').is_file():
+    there = sorted(p.parent.name for p in run.path.parent.glob('*/config.json'))
+    if not there:
+      raise errors.ConfigError(
+        f'--run={path} is no run: it has no config.json; expected the --logdir '
+        'of a training run'
+      )
+    raise errors.unknown('run', run.path.name, there)
+  return run, run.config()
+
+
+def with_game(config: schema.Config, game: str | None) -> schema.Config:
+  """A run's config to play another game with; None for its own."""
+  if game is None:
+    return config
+  environment = dataclasses.replace(config.environment, game=game)
+  return dataclasses.replace(config, environment=environment)
+
+
+def find(
+  run: run_directory.RunDirectory, which: str
+) -> tuple[pathlib.Path, int]:
+  """The directory and learner step of a checkpoint.
+
+  Args:
+    run: whose.
+    which: 'newest', 'best' (by the evaluator beside training), or a step.
+
+  Raises:
+    ConfigError: there is no such checkpoint.
+  """
+  directory = run.best if which == 'best' else run.checkpoints
+  there = steps(directory)
+  if not there:
+    hint = ''
+    if which == 'best' and steps(run.checkpoints):
+      hint = '; only training with --evaluate_every keeps it, newest there is'
+    raise errors.ConfigError(
+      f'--checkpoint={which}: {directory} has no checkpoint{hint}'
+    )
+  if which in ('newest', 'best'):
+    return directory, there[-1]
+  try:
+    step = int(which)
+  except ValueError:
+    raise errors.ConfigError(
+      f'--checkpoint={which}: expected newest, best, or one of the steps '
+      f'{_listed(there)}'
+    ) from None
+  if step not in there:
+    nearest = min(there, key=lambda s: abs(s - step))
+    raise errors.ConfigError(
+      f'--checkpoint={which}: expected one of the steps {_listed(there)}; the '
+      f'nearest is {nearest}'
+    )
+  return directory, step
+
+
+def steps(directory: pathlib.Path) -> list[int]:
+  """Learner steps of the complete checkpoints there, in ascending order."""
+  # Orbax gives a checkpoint its bare number only once it is complete.
+  if not directory.is_dir():
+    return []
+  return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())
+
+
+def newest(run: run_directory.RunDirectory) -> int | None:
+  """Learner step of the newest complete checkpoint, None if there is none."""
+  there = steps(run.checkpoints)
+  return there[-1] if there else None
+
+
+def _listed(there: list[int]) -> str:
+  return ', '.join(map(str, there[-5:]))

@@ -1,1 +1,0 @@
-"""Each analysis from a recording to the report: computed, saved and drawn."""

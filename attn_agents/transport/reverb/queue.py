@@ -1,0 +1,117 @@
+"""Writing unrolls into the queue and reading them out again."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import reverb
+import tree
+
+from attn_agents import types
+from attn_agents.transport.reverb import servers
+
+# How often a blocked writer looks up to see whether it should stop.
+_FLUSH_TIMEOUT_MS = 500
+
+
+class QueueWriter:
+  """The actor's end of the queue: one item per unroll, waits when full."""
+
+  def __init__(self, address: str, should_stop: Callable[[], bool]):
+    """Connects, waiting for the server if it is not up yet.
+
+    Args:
+      address: 'host:port' of the queue server.
+      should_stop: asked while the queue is full; True gives up waiting.
+    """
+    servers.wait_until_up(address)
+    client = reverb.Client(address)
+    self._signature = client.server_info()[servers.QUEUE_TABLE].signature
+    self._writer = client.trajectory_writer(
+      num_keep_alive_refs=1, get_signature_timeout_ms=None
+    )
+    self._should_stop = should_stop
+
+  def insert(self, trajectory: types.Trajectory) -> float:
+    """Adds one item; returns the seconds spent waiting for room.
+
+    The arrays are copied, and the item is in the queue, when this returns.
+
+    Raises:
+      ValueError: an array is not of the shape and dtype the queue was made
+        for, as happens when processes run with different configs.
+    """
+    arrays = tree.map_structure(np.asarray, trajectory)
+    self._check(arrays)
+    self._writer.append(arrays)
+    self._writer.create_item(
+      servers.QUEUE_TABLE,
+      priority=1.0,
+      trajectory=tree.map_structure(lambda x: x[-1], self._writer.history),
+    )
+    start = time.monotonic()
+    while not self._should_stop():
+      try:
+        self._writer.flush(timeout_ms=_FLUSH_TIMEOUT_MS)
+        break
+      except reverb.errors.DeadlineExceededError:
+        continue
+    return time.monotonic() - start
+
+  def _check(self, arrays: types.Nest) -> None:
+    # Reverb does not compare squeezed columns with the table's signature.
+    for want, have in zip(
+      tree.flatten(self._signature), tree.flatten(arrays), strict=True
+    ):
+      if want.shape != have.shape or want.dtype.as_numpy_dtype != have.dtype:
+        raise ValueError(
+          f'{want.name} is {have.dtype}{list(have.shape)}, but the queue holds '
+          f'{want.dtype.name}{list(want.shape)}'
+        )
+
+
+class QueueReader:
+  """The learner's end of the queue."""
+
+  def __init__(self, address: str, spec: types.Trajectory, items: int):
+    """Connects, waiting for the server if it is not up yet.
+
+    Args:
+      address: 'host:port' of the queue server.
+      spec: the `types.Trajectory` of shapes that the queue was made with.
+      items: trajectories per batch.
+    """
+    servers.wait_until_up(address)
+    self._client = reverb.Client(address)
+    self._spec = spec
+    self._items = items
+
+  def batches(self) -> Iterator[list[types.Trajectory]]:
+    """Yields batches of whole items for ever, in the order of arrival.
+
+    Every call to the server asks for exactly the items of one batch, so
+    nothing is fetched ahead that could be lost with this iterator. Blocks in
+    C++ while the queue is empty: iterate in a thread that may be abandoned.
+    """
+    while True:
+      samples = self._client.sample(
+        servers.QUEUE_TABLE, num_samples=self._items, emit_timesteps=False
+      )
+      yield [tree.unflatten_as(self._spec, sample.data) for sample in samples]
+
+  def stats(self) -> dict[str, float]:
+    """See `training.Source`."""
+    return {'queue_depth': self.depth()}
+
+  def save(self, learner_steps: int, at_end: bool) -> None:
+    """Nothing: what waits here is as good as never played."""
+
+  def depth(self) -> float:
+    """Items waiting in the queue; NaN if the server does not answer at once."""
+    try:
+      info = self._client.server_info(timeout=1)
+    except reverb.errors.DeadlineExceededError:
+      # Only a measurement: whether the server lives is not decided here.
+      return math.nan
+    return info[servers.QUEUE_TABLE].current_size

@@ -1,0 +1,125 @@
+"""The queue or the replay, as the run's algorithm has it, and its two ends."""
+
+import pathlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import reverb
+
+from attn_agents import types
+from attn_agents.learning import sequences
+from attn_agents.runs import kept_replays
+from attn_agents.transport.reverb import queue, servers, table
+from configs import q_learning, schema
+
+if TYPE_CHECKING:
+  from attn_agents import experiment
+
+Sink = queue.QueueWriter | table.ReplayWriter
+Reader = queue.QueueReader | table.ReplayReader
+
+
+def make_server(
+  parts: 'experiment.Experiment',
+  port: int,
+  directory: pathlib.Path,
+  learner_steps: int | None,
+) -> reverb.Server:
+  """Starts the server of the queue, or of the replay.
+
+  Args:
+    parts: of the run.
+    port: fixed port, 0 for any free one.
+    directory: where replays are kept.
+    learner_steps: of the checkpoint that the learner starts from, None for a
+      new run; the replay starts from what was kept with it, if anything was.
+
+  Raises:
+    PortInUseError: the port is taken.
+  """
+  config = parts.config
+  learning = config.learning
+  if not isinstance(learning, q_learning.QLearningConfig):
+    return servers.queue_server(
+      parts.trajectory_spec(),
+      capacity=config.queue.capacity_batches * parts.items_per_batch,
+      port=port,
+    )
+  return servers.replay_server(
+    item_spec(config),
+    report_spec(parts),
+    servers.Limits(
+      learning.replay_capacity,
+      learning.samples_per_insert,
+      learning.replay_min_size,
+      q_learning.tolerance(config),
+    ),
+    port,
+    _checkpointer(directory, learner_steps),
+  )
+
+
+def _checkpointer(
+  directory: pathlib.Path, learner_steps: int | None
+) -> reverb.checkpointers.DefaultCheckpointer:
+  """Writes beside the replays that are whole, and starts from one of them."""
+  found = kept_replays.find(directory, table.RUNTIME, learner_steps)
+  return reverb.checkpointers.DefaultCheckpointer(
+    str(kept_replays.unfinished(directory)),
+    fallback_checkpoint_path=str(found) if found else None,
+  )
+
+
+def make_sink(
+  parts: 'experiment.Experiment',
+  address: str,
+  should_stop: Callable[[], bool],
+) -> Sink:
+  """One actor's end, for one life of it; waits until the server is up."""
+  learning, env = parts.config.learning, parts.config.environment
+  if not isinstance(learning, q_learning.QLearningConfig):
+    return queue.QueueWriter(address, should_stop)
+  return table.ReplayWriter(
+    address,
+    env.frames_in_stack,
+    learning.rows_per_item(env.frames_in_stack),
+    learning.unroll_length,
+    should_stop,
+  )
+
+
+def make_reader(
+  parts: 'experiment.Experiment', address: str, directory: pathlib.Path
+) -> Reader:
+  """The learner's end; waits until the server is up."""
+  learning = parts.config.learning
+  if not isinstance(learning, q_learning.QLearningConfig):
+    return queue.QueueReader(
+      address, parts.trajectory_spec(), parts.items_per_read
+    )
+  return table.ReplayReader(
+    address,
+    report_spec(parts),
+    learning.batch_size,
+    directory,
+    learning.replay_checkpoint_seconds,
+  )
+
+
+def item_spec(config: schema.Config) -> table.Packed:
+  """Shapes and dtypes of one sequence, [R, ...]."""
+  learning, env = config.learning, config.environment
+  assert isinstance(learning, q_learning.QLearningConfig)
+  rows = learning.rows_per_item(env.frames_in_stack)
+  row = sequences.row_spec(
+    (env.height, env.width, env.channels), env.frames_in_stack
+  )
+  return table.pack(
+    sequences.Row(*(np.zeros((rows, *x.shape), x.dtype) for x in row))
+  )
+
+
+def report_spec(parts: 'experiment.Experiment') -> types.ReplayReport:
+  """Shapes and dtypes of what actors tell beside a replay."""
+  return types.ReplayReport(parts.trajectory_spec().report, np.int32(0))

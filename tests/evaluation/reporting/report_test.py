@@ -1,0 +1,163 @@
+"""From the directories of runs to the tables and figures of a report."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from attn_agents.evaluation.reporting import curves, published, runs, tables
+from tests.launch import commands
+
+
+def _run(root, agent, game, seed, mean, algorithm='vtrace', episodes=10):
+  path = root / f'{agent}_{game}_{seed}'
+  (path / 'evaluations' / 'a').mkdir(parents=True)
+  config = {
+    'agent': agent, 'algorithm': algorithm, 'preset': 'small', 'seed': seed,
+    'environment': {'game': game},
+  }  # fmt: skip
+  (path / 'config.json').write_text(json.dumps({'config': config}))
+  (path / 'metrics.csv').write_text(
+    'wall_time,frames,episode_return_mean\n10,1000,\n60,4000,2\n120,8000,4\n'
+  )
+  if mean is not None:
+    _evaluate(path, 'a', 8000, mean, episodes=episodes)
+  return path
+
+
+def _evaluate(path, name, frames, mean, protocol='noop', episodes=10):
+  game = json.loads((path / 'config.json').read_text())['config']
+  (path / 'evaluations' / name).mkdir(exist_ok=True)
+  (path / 'evaluations' / name / 'summary.json').write_text(
+    json.dumps({
+      'evaluated_game': game['environment']['game'], 'protocol': protocol,
+      'policy': 'sampled', 'frames': frames, 'episodes': episodes,
+      'mean': mean,
+    })
+  )  # fmt: skip
+
+
+def _read(paths):
+  return [runs.read(path, 'noop', 'sampled') for path in paths]
+
+
+def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
+  path = _run(tmp_path, 's3ta', 'pong', 3, mean=1.0)
+  _evaluate(path, 'b', 16_000, 5.0)
+  _evaluate(path, 'c', 20_000, 7.0, protocol='sticky')
+  _evaluate(path, 'd', 16_000, 6.0, episodes=200)
+  (path / 'evaluation_curve.csv').write_text(
+    'wall_time,frames,return_mean\n50,4000,1.5\n'
+  )
+  (run,) = _read(runs.find([str(tmp_path)]))
+  assert (run.agent, run.game, run.seed) == ('s3ta', 'pong', 3)
+  assert run.frames == 8000
+  assert run.summary['mean'] == 6.0
+  assert run.training == runs.Curve((4000, 8000), (60, 120), (2, 4))
+  assert run.evaluation == runs.Curve((4000,), (50,), (1.5,))
+
+
+def test_scores_per_game(tmp_path):
+  results = _read(
+    [
+      _run(tmp_path, 's3ta', 'amidar', 0, 100.0),
+      _run(tmp_path, 's3ta', 'amidar', 1, 300.0),
+      _run(tmp_path, 's3ta', 'pong', 0, None),
+      _run(tmp_path, 'drarl', 'amidar', 0, 50.0, algorithm='ppo'),
+      _run(tmp_path, 'impala_ff', 'catch', 0, 0.5),
+    ]
+  )
+  columns, rows = tables.per_game(results)
+  by_key = {
+    (row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows
+  }
+  assert set(by_key) == {
+    ('amidar', 's3ta'), ('amidar', 'drarl ppo'), ('catch', 'impala_ff'),
+  }  # fmt: skip
+  row = by_key['amidar', 's3ta']
+  assert (row['runs'], row['episodes']) == ('2', '20')
+  assert float(row['return_mean']) == 200
+  assert float(row['return_deviation']) == pytest.approx(141.42)
+  # (200 - 5.8) / (1719.5 - 5.8)
+  assert float(row['human_normalised']) == pytest.approx(0.113)
+  assert row['published_normalised'] == '11.389 (Table 3), 9.036 (Table 4)'
+  row = by_key['amidar', 'drarl ppo']
+  assert row['published_return'] == '2511.96 ± 710.03 (DRARL)'
+  assert row['published_normalised'] == ''
+  assert by_key['catch', 'impala_ff']['human_normalised'] == ''
+
+
+def test_aggregates_take_the_games_that_all_have(tmp_path):
+  results = _read(
+    [
+      _run(tmp_path, 's3ta', 'pong', 0, 14.6),
+      _run(tmp_path, 's3ta', 'boxing', 0, 12.1),
+      _run(tmp_path, 'impala_ff', 'pong', 0, -20.7),
+    ]
+  )
+  columns, rows = tables.over_games(results)
+  found = {
+    (row[0], row[4]): row[columns.index('value')]
+    for row in rows
+    if row[columns.index('convention')] == 'table'
+  }
+  # Pong's random and human scores are -20.7 and 14.6.
+  assert found['s3ta', 'median'] == '1.000'
+  assert found['impala_ff', 'mean'] == '0.000'
+  assert {row[1] for row in rows} == {'1'}
+
+
+def test_published_scores_by_our_names():
+  assert published.normalised('impala_ff', 'alien') == {'Table 3': 2.718}
+  assert published.normalised('s3ta_l2_keys', 'asteroids') == {'Table 4': 1.264}
+  assert published.normalised('drarl', 'alien') == {}
+  assert published.raw('impala_ff', 'vtrace', 'beam_rider') == (
+    7645.31, 127.84,
+  )  # fmt: skip
+  assert published.raw('s3ta', 'vtrace', 'alien') is None
+
+
+def test_the_mean_of_curves_is_taken_where_all_are_defined():
+  x, y = curves.mean_curve([([0, 10], [0, 10]), ([5, 9, 13], [1, 1, 1])])
+  assert (x[0], x[-1]) == (5, 10)
+  np.testing.assert_allclose(y, (x + 1) / 2)
+  assert curves.mean_curve([([0, 1], [0, 0]), ([2, 3], [0, 0])])[0].size == 0
+
+
+def test_the_command_leaves_tables_and_figures(tmp_path):
+  for agent in ('s3ta', 'drarl'):
+    for seed in (0, 1):
+      _run(tmp_path / 'runs', agent, 'pong', seed, 1.0 + seed)
+  _run(tmp_path / 'runs', 's3ta', 'boxing', 0, None)
+  out = tmp_path / 'out'
+  done = commands.run(
+    'report_scores', f'--runs={tmp_path / "runs"}', f'--out={out}'
+  )
+  assert done.returncode == 0, done.stderr
+  assert 'not evaluated, so only in the curves: s3ta_boxing_0' in done.stdout
+  assert sorted(p.name for p in out.iterdir()) == [
+    'aggregates.csv', 'aggregates.md', 'curves.csv', 'curves_frames.png',
+    'curves_seconds.png', 'scores.csv', 'scores.md',
+  ]  # fmt: skip
+  assert (out / 'scores.md').read_text().strip() in done.stdout
+  with (out / 'curves.csv').open() as file:
+    points = list(csv.DictReader(file))
+  assert len(points) == 5 * 2
+  for name in ('frames', 'seconds'):
+    image = np.asarray(Image.open(out / f'curves_{name}.png').convert('RGB'))
+    # Two colours of lines, blue and orange of matplotlib's tab10.
+    for colour in ((31, 119, 180), (255, 127, 14)):
+      assert (abs(image.astype(int) - colour).sum(-1) < 30).any()
+
+
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
+  for args, words in (
+    ([], '--runs is missing'),
+    ([f'--runs={tmp_path}'], 'no run there'),
+    ([f'--runs={tmp_path}', '--protocol=nop'], "did you mean 'noop'"),
+  ):
+    out = f'--out={tmp_path / "out"}'
+    assert words in commands.refused('report_scores', *args, out)
+    assert not (tmp_path / 'out').exists()

@@ -1,0 +1,214 @@
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.interpretability.recordings import (
+  moments,
+  record,
+  recording,
+  views,
+)
+from attn_agents.networks.layers import spatial_basis
+from tests.interpretability import playing
+
+PLAN = record.Plan(num_episodes=3, max_steps=100, with_states=True)
+
+
+@pytest.fixture(scope='module')
+def played():
+  return playing.make_subject()
+
+
+@pytest.fixture(scope='module')
+def recorded(played, tmp_path_factory):
+  # Parts of 8 rows, so that there are several of them.
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(recording, 'PART_ROWS', 8)
+    yield record.record(played, PLAN, tmp_path_factory.mktemp('r') / 'of')
+
+
+def test_rows_are_those_of_whole_games(recorded):
+  # Catch lasts nine steps: rows 0..9 of each game.
+  assert recorded.ended
+  assert len(recorded) == 30
+  np.testing.assert_array_equal(recorded['game'], np.repeat([0, 1, 2], 10))
+  np.testing.assert_array_equal(recorded['row'], np.tile(np.arange(10), 3))
+  first, last = types.StepType.FIRST, types.StepType.LAST
+  kinds = [first] + [types.StepType.MID] * 8 + [last]
+  np.testing.assert_array_equal(recorded['step_type'], kinds * 3)
+  assert set(recorded['reward'][9::10]) <= {-1.0, 1.0}
+
+
+def test_rows_are_what_an_unroll_of_the_same_agent_gives(played, recorded):
+  timestep = types.TimeStep(
+    *(
+      recorded[name][:, None]
+      for name in ('observation', 'reward', 'discount', 'step_type')
+    )
+  )
+  outputs = jax.jit(played.agent.unroll)(
+    played.params,
+    timestep,
+    recorded['action'][:-1, None],
+    played.agent.initial_state(1),
+  )
+  np.testing.assert_allclose(
+    recorded['policy_logits'], outputs.policy_logits[:, 0], atol=1e-5
+  )
+  np.testing.assert_allclose(
+    recorded['baseline'], outputs.baseline[:, 0], atol=1e-5
+  )
+
+
+def test_attention_answers_and_queries_belong_together(recorded):
+  attention = recorded['attention']
+  np.testing.assert_allclose(attention.sum(axis=(2, 3)), 1.0, rtol=1e-5)
+  assert recorded['queries'].shape == (30, 2, 72)
+  assert recorded['keys'].shape == (30, 5, 4, 8)
+  # The last 64 numbers of an answer are the basis, averaged by attention.
+  basis = spatial_basis.spatial_basis(5, 4, recorded.facts['basis'])
+  np.testing.assert_allclose(
+    recorded['answers'][..., -64:],
+    np.einsum('nhij,ijc->nhc', attention, basis),
+    atol=1e-5,
+  )
+
+
+def test_frame_and_observation_show_the_same_board(recorded):
+  # Both are drawn from boards of 10 x 5 cells; their centres.
+  frame, seen = recorded['frame'], recorded['observation']
+  rows, columns = np.arange(10), np.arange(5)
+  np.testing.assert_array_equal(
+    frame[:, rows[:, None] * 21 + 10, columns * 32 + 16],
+    seen[:, (rows[:, None] * 33 + 16) // 10, (columns * 26 + 13) // 5],
+  )
+  assert np.ptp(frame) == 255
+
+
+def test_same_seed_gives_the_same_and_another_seed_another(
+  played, recorded, tmp_path
+):
+  plan = dataclasses.replace(PLAN, num_episodes=1)
+  again = record.record(played, plan, tmp_path / 'again')
+  other = record.record(
+    played, dataclasses.replace(plan, seed=1), tmp_path / 'other'
+  )
+  np.testing.assert_array_equal(
+    again['policy_logits'], recorded['policy_logits'][:10]
+  )
+  assert not np.array_equal(other['action'], again['action'])
+
+
+def test_greedy_takes_the_likeliest(played, tmp_path):
+  plan = dataclasses.replace(PLAN, num_episodes=2, policy='greedy')
+  greedy = record.record(played, plan, tmp_path / 'greedy')
+  np.testing.assert_array_equal(
+    greedy['action'], greedy['policy_logits'].argmax(axis=-1)
+  )
+
+
+def test_steps_are_bounded(played, tmp_path):
+  plan = dataclasses.replace(PLAN, max_steps=12)
+  short = record.record(played, plan, tmp_path / 'short')
+  # 9 steps, the row that starts the next game, which is none, and 3 more.
+  np.testing.assert_array_equal(short['row'], [*range(10), *range(4)])
+
+
+def test_broken_off_recording_goes_on(played, recorded, tmp_path):
+  path = tmp_path / 'broken'
+
+  def fall_over(row):
+    if row == 21:
+      raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    record.record(played, PLAN, path, report=fall_over)
+  half = recording.Recording(path)
+  assert (len(half), half.ended) == (16, False)
+  changed = (path / 'rows_8.npz').stat().st_mtime_ns
+  whole = record.record(played, PLAN, path)
+  assert (path / 'rows_8.npz').stat().st_mtime_ns == changed
+  assert whole.ended
+  for name in recorded.names:
+    np.testing.assert_array_equal(whole[name], recorded[name], name)
+
+
+def test_another_plan_is_refused_where_a_recording_is(played, recorded):
+  other = dataclasses.replace(PLAN, seed=3)
+  with pytest.raises(recording.RecordingError, match='different: plan'):
+    record.record(played, other, recorded.path)
+
+
+def test_reading_some_rows_equals_reading_all(recorded):
+  rows = np.array([29, 0, 8, 7, 8])
+  np.testing.assert_array_equal(
+    recorded.rows('policy_logits', rows), recorded['policy_logits'][rows]
+  )
+
+
+def test_what_is_no_recording_is_refused(tmp_path):
+  with pytest.raises(recording.RecordingError, match='is no recording'):
+    recording.Recording(tmp_path)
+  (tmp_path / 'facts.json').write_text('{"version": 7}')
+  with pytest.raises(recording.RecordingError, match='version 7'):
+    recording.Recording(tmp_path)
+
+
+def test_replay_puts_the_network_into_the_recorded_moments(played, recorded):
+  rows = [3, 12, 25]
+  found = list(moments.moments(played, recorded, rows))
+  assert [moment.row for moment in found] == rows
+  for moment in found:
+    np.testing.assert_allclose(
+      moment.seen.outputs.policy_logits[0],
+      recorded['policy_logits'][moment.row],
+      atol=1e-5,
+    )
+    for index, leaf in enumerate(jax.tree.leaves(moment.state.core_state)):
+      np.testing.assert_allclose(
+        leaf[0], recorded[f'state/{index}'][moment.row], atol=1e-5
+      )
+    assert moment.action == recorded['action'][moment.row]
+
+
+def test_agent_sees_the_edited_screen(played, recorded, tmp_path):
+  def paint(frame, row):
+    painted = frame.copy()
+    if row >= 2:
+      painted[:21, :32] = (255, 0, 0)
+    return painted
+
+  plan = dataclasses.replace(PLAN, num_episodes=1)
+  edited = record.record(played, plan, tmp_path / 'painted', edit=paint)
+  frames = edited['frame']
+  assert (frames[2:, :21, :32] == (255, 0, 0)).all()
+  seen = edited['observation']
+  np.testing.assert_array_equal(seen[:2], recorded['observation'][:2])
+  np.testing.assert_array_equal(seen[2:, 0, 0], [[255, 0, 0]] * 8)
+
+
+def test_views_that_come_apart_are_noticed(monkeypatch):
+  config = playing.make_subject().config.environment
+  both = views.Views(config, seed=1)
+  both.reset()
+  both._drawn.step(np.array([1], np.int32))
+  with pytest.raises(views.ViewsDifferError, match='came apart'):
+    for _ in range(9):
+      both.step(np.array([1], np.int32))
+
+
+def test_what_another_agent_began_is_not_gone_on_with(played, tmp_path):
+  path = tmp_path / 'begun'
+
+  def fall_over(row):
+    if row == 17:
+      raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    record.record(played, PLAN, path, report=fall_over)
+  changed = played.with_params(jax.tree.map(lambda x: -3 * x, played.params))
+  with pytest.raises(recording.RecordingError, match='was begun otherwise'):
+    record.record(changed, PLAN, path)

@@ -1,0 +1,161 @@
+"""The ConvLSTM against Flax's cell, step by step, values and gradients."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from attn_agents.networks.layers import conv_lstm, recurrent
+
+_ROWS, _BATCH, _FEATURES = 5, 3, 4
+
+
+def _random_like(tree, seed):
+  leaves, structure = jax.tree.flatten(tree)
+  keys = jax.random.split(jax.random.key(seed), len(leaves))
+  return structure.unflatten(
+    [
+      0.3 * jax.random.normal(key, leaf.shape)
+      for key, leaf in zip(keys, leaves, strict=True)
+    ]
+  )
+
+
+def _problem(rows=_ROWS):
+  rng = np.random.default_rng(0)
+  inputs = rng.normal(size=(rows, _BATCH, 5, 4, 2)).astype(np.float32)
+  is_first = np.zeros((rows, _BATCH), bool)
+  is_first[0, 0] = True
+  if rows > 1:
+    is_first[2, 1] = is_first[3, 1] = is_first[4, 2] = True
+  zeros = recurrent.zero_state((_BATCH, 5, 4, _FEATURES))
+  params = jax.eval_shape(
+    conv_lstm.ConvLSTM(_FEATURES).init,
+    jax.random.key(0), inputs, is_first, zeros,
+  )  # fmt: skip
+  return _random_like(params, 2), inputs, is_first, _random_like(zeros, 1)
+
+
+def _plain(params, inputs, is_first, state):
+  """Flax's own cell in a Python loop, differentiated by JAX."""
+  cell = nn.ConvLSTMCell(_FEATURES, (3, 3))
+  ours = params['params']
+  theirs = {'params': {'ih': ours['conv_x'], 'hh': ours['conv_h']}}
+  carry = (state.cell, state.hidden)
+  outputs = []
+  for row, first in zip(inputs, is_first, strict=True):
+    keep = 1.0 - first.astype(np.float32)[:, None, None, None]
+    carry = tuple(keep * leaf for leaf in carry)
+    carry, output = cell.apply(theirs, carry, row)
+    outputs.append(output)
+  return jnp.stack(outputs), recurrent.LSTMState(carry[1], carry[0])
+
+
+def _value_and_grad(function, params, inputs, is_first, state):
+  """Value, and gradients of parameters, inputs and the state before row 0."""
+
+  @jax.jit
+  def loss(params, inputs, state):
+    outputs, last = function(params, inputs, is_first, state)
+    return (
+      jnp.sum(jnp.sin(3.0 * outputs))
+      + jnp.sum(last.cell**2)
+      + jnp.sum(jnp.cos(last.hidden))
+    )
+
+  return jax.value_and_grad(loss, argnums=(0, 1, 2))(params, inputs, state)
+
+
+def _assert_near(actual, expected, tolerance):
+  """Differences are small beside each array's largest entry."""
+
+  def check(a, b):
+    scale = np.max(np.abs(b))
+    np.testing.assert_allclose(a, b, atol=tolerance * scale, rtol=0)
+
+  jax.tree.map(check, actual, expected)
+
+
+@pytest.mark.parametrize('rows', [1, _ROWS])
+@pytest.mark.parametrize('method', ['lax', 'canonical'])
+@pytest.mark.parametrize('remat', [False, True])
+def test_equals_flax_cell_in_values_and_gradients(rows, method, remat):
+  problem = _problem(rows)
+  module = conv_lstm.ConvLSTM(_FEATURES, method, remat=remat)
+  for ours, theirs in zip(
+    module.apply(*problem), _plain(*problem), strict=True
+  ):
+    _assert_near(ours, theirs, 1e-5)
+  _assert_near(
+    _value_and_grad(module.apply, *problem),
+    _value_and_grad(_plain, *problem),
+    1e-5,
+  )
+
+
+def _primitives(jaxpr, loop=False):
+  """(name of primitive, whether inside a scan), in all sub-jaxprs."""
+  for equation in jaxpr.eqns:
+    name = equation.primitive.name
+    yield name, loop
+    for value in equation.params.values():
+      for item in value if isinstance(value, (tuple, list)) else (value,):
+        inner = getattr(item, 'jaxpr', item)
+        if hasattr(inner, 'eqns'):
+          yield from _primitives(inner, loop or name == 'scan')
+
+
+@pytest.mark.parametrize(
+  ('remat', 'inside', 'outside'), [(False, 2, 4), (True, 8, 0)]
+)
+def test_the_loops_hold_what_they_must(remat, inside, outside):
+  params, inputs, is_first, state = _problem()
+  module = conv_lstm.ConvLSTM(_FEATURES, 'canonical', remat=remat)
+
+  def loss(params, inputs):
+    return jnp.sum(module.apply(params, inputs, is_first, state)[0])
+
+  jaxpr = jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(params, inputs).jaxpr
+  convolutions = [
+    loop for name, loop in _primitives(jaxpr) if name == 'conv_general_dilated'
+  ]
+  # Forwards the state's, backwards the state's gradient; outside, the inputs'
+  # with its two gradients, and the gradient of the state's kernel.
+  assert convolutions.count(True) == inside
+  assert convolutions.count(False) == outside
+
+
+def test_bfloat16_computes_near_float32_and_keeps_a_float32_state():
+  problem = _problem()
+  exact = _value_and_grad(conv_lstm.ConvLSTM(_FEATURES).apply, *problem)
+  module = conv_lstm.ConvLSTM(_FEATURES, dtype=jnp.bfloat16)
+  outputs, last = module.apply(*problem)
+  rounded = _value_and_grad(module.apply, *problem)
+  leaves = jax.tree.leaves((outputs, last, rounded))
+  assert all(leaf.dtype == jnp.float32 for leaf in leaves)
+  # bfloat16 has 8 bits: 1 / 256 for each of a few roundings.
+  _assert_near(rounded[1], exact[1], 0.04)
+  difference = jax.tree.map(
+    lambda a, b: float(jnp.max(jnp.abs(a - b))), rounded[1], exact[1]
+  )
+  assert max(jax.tree.leaves(difference)) > 1e-4, 'it computed in float32'
+
+
+def test_parameters_do_not_depend_on_options():
+  _, inputs, is_first, state = _problem()
+  trees = [
+    conv_lstm.ConvLSTM(_FEATURES, method, dtype, remat).init(
+      jax.random.key(3), inputs[:rows], is_first[:rows], state
+    )
+    for method, dtype, remat, rows in itertools.product(
+      ('lax', 'canonical'),
+      (jnp.float32, jnp.bfloat16),
+      (False, True),
+      (1, _ROWS),
+    )
+  ]
+  for tree in trees[1:]:
+    jax.tree.map(np.testing.assert_array_equal, tree, trees[0])

@@ -1,0 +1,117 @@
+import json
+import pathlib
+import shlex
+import subprocess
+import sys
+
+import jax
+import pytest
+
+from attn_agents.runs import run_directory
+from attn_agents.utils import machine
+from configs import errors, overrides, resolution
+
+DEVICES = machine.Devices('cpu', 1, 'cpu')
+
+
+def _config(*settings):
+  return resolution.resolve(
+    resolution.Request(settings=settings), 'cpu', num_devices=1, cores=2
+  )
+
+
+def _open(path, config):
+  run = run_directory.RunDirectory(path)
+  run.open(config, DEVICES)
+  return run
+
+
+def test_config_json_says_what_ran_where(tmp_path):
+  config = _config('seed=3')
+  run = _open(tmp_path / 'run', config)
+  content = json.loads((run.path / 'config.json').read_text())
+  assert content['seed'] == 3
+  assert content['config'] == json.loads(json.dumps(overrides.to_dict(config)))
+  assert content['versions']['jax'] == jax.__version__
+  assert content['hardware']['cpu']
+  assert content['hardware']['cores'] >= 1
+  assert content['hardware']['device_platform'] == 'cpu'
+  assert {'git_commit', 'started'} <= set(content)
+  assert [shlex.split(line) for line in content['commands']] == [sys.argv]
+  assert run.config() == config
+
+
+def test_the_same_config_continues_and_starts_are_counted(tmp_path):
+  config = _config()
+  run = run_directory.RunDirectory(tmp_path / 'run')
+  assert run.check(config) is False
+  run = _open(tmp_path / 'run', config)
+  assert run.starts() == 1
+  del run
+  again = run_directory.RunDirectory(tmp_path / 'run')
+  assert again.check(_config('max_frames=99', 'runtime.num_actors=4')) is True
+  again.open(config, DEVICES)
+  assert again.starts() == 2
+  content = json.loads((again.path / 'config.json').read_text())
+  assert len(content['commands']) == len(content['started']) == 2
+
+
+def test_another_config_is_refused_with_the_differing_fields(tmp_path):
+  _open(tmp_path, _config())
+  run = run_directory.RunDirectory(tmp_path)
+  with pytest.raises(errors.ConfigError) as caught:
+    run.check(_config('learning.discount=0.9', 'seed=4'))
+  assert 'learning.discount: 0.99 there, 0.9 now' in str(caught.value)
+  assert 'seed: 0 there, 4 now' in str(caught.value)
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path):
+  (tmp_path / 'thesis.tex').write_text('do not touch')
+  with pytest.raises(errors.ConfigError, match=r'thesis\.tex'):
+    run_directory.RunDirectory(tmp_path).check(_config())
+  file = tmp_path / 'file'
+  file.write_text('')
+  with pytest.raises(errors.ConfigError, match='expected a directory'):
+    run_directory.RunDirectory(file).check(_config())
+
+
+def test_two_runs_cannot_share_a_directory(tmp_path):
+  code = (
+    'from attn_agents.runs import run_directory\n'
+    'from tests import run_directory_test as t\n'
+    f'run = t._open({str(tmp_path)!r}, t._config())\n'
+    'print("open", flush=True)\n'
+    'input()\n'
+  )
+  root = pathlib.Path(run_directory.__file__).parents[2]
+  other = subprocess.Popen(
+    [sys.executable, '-c', code], cwd=root,
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+  )  # fmt: skip
+  try:
+    assert other.stdout.readline() == 'open\n'
+    with pytest.raises(errors.ConfigError, match='another run is using it'):
+      _open(tmp_path, _config())
+    # The one that has it goes on undisturbed.
+    assert run_directory.RunDirectory(tmp_path).starts() == 1
+  finally:
+    other.communicate('\n', timeout=10)
+  _open(tmp_path, _config())
+
+
+def test_a_start_that_was_cut_short_does_not_spoil_the_directory(tmp_path):
+  for name in ('lock', 'config.partial'):
+    (tmp_path / name).write_text('{')
+  run = run_directory.RunDirectory(tmp_path)
+  assert run.check(_config()) is False
+  run.open(_config(), DEVICES)
+  assert run.check(_config()) is True
+
+
+def test_seeds_of_every_start_are_kept(tmp_path):
+  run = _open(tmp_path, _config())
+  for start in (1, 2):
+    run.record_seeds(start=start, actor=0, policy=5 * start)
+  assert (tmp_path / 'seeds.csv').read_text() == (
+    'start,actor,policy\n1,0,5\n2,0,10\n'
+  )

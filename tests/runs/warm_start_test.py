@@ -1,0 +1,92 @@
+"""Parameters of another run: what is taken over, and what is refused."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from attn_agents import experiment
+from attn_agents.runs import checkpoint, run_directory, warm_start
+from attn_agents.utils import machine
+from configs import errors
+from tests import in_process
+
+
+def _config(agent, *settings):
+  return in_process.catch_config(
+    'environment.height=10', 'environment.width=10',
+    'network.conv_channels=2,4', *settings, agent=agent,
+  )  # fmt: skip
+
+
+@pytest.fixture(name='source', scope='module')
+def _source(tmp_path_factory):
+  """A soft agent's run that has parameters of its own."""
+  config = _config('darqn_soft', 'seed=3')
+  run = run_directory.RunDirectory(tmp_path_factory.mktemp('soft') / 'run')
+  run.open(config, machine.Devices('cpu', 1, 'cpu'))
+  snapshot = experiment.Experiment(config).initial_snapshot()
+  checkpointer = checkpoint.Checkpointer(run.checkpoints)
+  checkpointer.save(snapshot)
+  checkpointer.close()
+  return run.path, snapshot.state.params
+
+
+def _from(path, config):
+  runtime = dataclasses.replace(config.runtime, init_from=str(path))
+  return dataclasses.replace(config, runtime=runtime)
+
+
+def _same(a, b):
+  return all(
+    np.array_equal(x, y)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+  )
+
+
+def test_hard_attention_takes_the_convolutions_only(source):
+  path, theirs = source
+  config = _from(path, _config('darqn_hard'))
+  warm_start.refuse_misfit(config)
+  start = experiment.Experiment(config).initial_snapshot()
+  made = warm_start.take_over(config, start)
+  assert _same(made.state.params['torso'], theirs['torso'])
+  assert not _same(start.state.params['torso'], theirs['torso'])
+  for name in start.state.params:
+    if name != 'torso':
+      assert _same(made.state.params[name], start.state.params[name]), name
+  assert _same(made.state.target_params, made.state.params)
+  assert made.state.learner_steps == made.counters.learner_steps == 0
+
+
+def test_the_same_agent_takes_everything(source):
+  path, theirs = source
+  config = _from(path, _config('darqn_soft'))
+  start = experiment.Experiment(config).initial_snapshot()
+  made = warm_start.take_over(config, start)
+  assert _same(made.state.params, theirs)
+  assert not _same(start.state.params, theirs)
+
+
+def test_other_shapes_are_refused_by_name(source):
+  path, _ = source
+  config = _from(path, _config('darqn_hard', 'network.conv_channels=2,6'))
+  with pytest.raises(errors.ConfigError) as caught:
+    warm_start.refuse_misfit(config)
+  words = str(caught.value)
+  assert 'torso/conv_1/kernel: [3, 3, 2, 4] there, [3, 3, 2, 6] now' in words
+  assert 'torso/conv_0' not in words and 'core' not in words
+  assert '\n' not in words
+  with pytest.raises(errors.ConfigError, match='torso/conv_1/bias'):
+    parts = experiment.Experiment(config)
+    warm_start.take_over(config, parts.initial_snapshot())
+
+
+def test_a_run_that_is_none_is_refused(tmp_path):
+  # Nothing stands beside it whose name could be meant.
+  path = tmp_path / 'alone'
+  path.mkdir()
+  config = _from(path, _config('darqn_hard'))
+  with pytest.raises(errors.ConfigError, match='is no run'):
+    warm_start.refuse_misfit(config)

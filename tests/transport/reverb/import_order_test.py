@@ -1,0 +1,145 @@
+"""Who may import what, and that rlax comes before TensorFlow whatever comes.
+
+The trap: rlax imports TensorFlow Probability, which refuses TensorFlow 2.8 if
+that is loaded already, and Reverb loads it.
+`attn_agents/transport/reverb/__init__.py` deals with it.
+"""
+
+import ast
+import pathlib
+import pkgutil
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import attn_agents
+import configs
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_SOURCES = sorted(
+  path
+  for package in ('attn_agents', 'configs', 'launch')
+  for path in (_ROOT / package).rglob('*.py')
+)
+_REPLAY = _ROOT / 'attn_agents' / 'replay'
+_PROGRAM = _ROOT / 'attn_agents' / 'distributed' / 'program.py'
+
+
+def _python(code: str) -> subprocess.CompletedProcess:
+  return subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+
+
+def test_the_trap_is_still_there():
+  done = _python('import reverb\nimport rlax')
+  assert done.returncode
+  assert 'TensorFlow Probability requires TensorFlow' in done.stderr
+
+
+def test_replay_avoids_the_trap():
+  done = _python("""
+import attn_agents.transport.reverb
+import tensorflow, reverb, rlax
+import jax.numpy as jnp
+print(tensorflow.constant([1.0]).numpy(), reverb.Table.queue('q', 1).name)
+print(rlax.lambda_returns(*jnp.asarray([[1.0], [0.5], [2.0]])))
+""")
+  assert done.stdout == '[1.] q\n[2.]\n', done.stderr
+
+
+def _modules() -> list[str]:
+  return [
+    module.name
+    for package in (attn_agents, configs)
+    for module in pkgutil.walk_packages(
+      package.__path__, f'{package.__name__}.'
+    )
+  ]
+
+
+@pytest.mark.parametrize(
+  'order',
+  [
+    'reversed',
+    # Each order imports TensorFlow once more, 6 to 8 CPU-seconds.
+    pytest.param('sorted', marks=pytest.mark.slow),
+    pytest.param('shuffled', marks=pytest.mark.slow),
+  ],
+)
+def test_our_modules_import_in_any_order(order: str):
+  modules = sorted(_modules())
+  assert 'attn_agents.transport.reverb' in modules
+  if order == 'reversed':
+    modules.reverse()
+  elif order == 'shuffled':
+    random.Random(0).shuffle(modules)
+  done = _python(''.join(f'import {name}\n' for name in modules))
+  assert not done.returncode, done.stderr
+
+
+def _imported(path: pathlib.Path) -> Iterator[str]:
+  """Yields the top-level names a file imports, wherever in it."""
+  for node in ast.walk(ast.parse(path.read_text())):
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+      names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+      names = [node.module or '']
+      assert not node.level, f'{path}: relative import'
+    elif isinstance(node, ast.Call) and node.args:
+      function = node.func
+      name = getattr(function, 'attr', getattr(function, 'id', ''))
+      argument = node.args[0]
+      called = name in ('import_module', '__import__')
+      if called and isinstance(argument, ast.Constant):
+        names = [argument.value]
+    for name in names:
+      yield name.split('.')[0]
+
+
+def _importers(*libraries: str) -> set[pathlib.Path]:
+  return {
+    path for path in _SOURCES if not set(libraries).isdisjoint(_imported(path))
+  }
+
+
+def test_only_replay_imports_reverb_and_tensorflow():
+  importers = _importers('reverb', 'tensorflow', 'tensorflow_probability')
+  assert importers
+  assert {path.parent for path in importers} == {_REPLAY}
+
+
+def test_only_the_program_imports_launchpad():
+  assert _importers('launchpad', 'courier') == {_PROGRAM}
+
+
+def test_configs_import_the_standard_library_only():
+  sources = [p for p in _SOURCES if p.is_relative_to(_ROOT / 'configs')]
+  assert sources
+  allowed = sys.stdlib_module_names | {'configs'}
+  for path in sources:
+    assert set(_imported(path)) <= allowed, path
+
+
+def test_isolation_imports_the_standard_library_only():
+  path = _ROOT / 'attn_agents' / 'distributed' / 'isolation.py'
+  assert set(_imported(path)) <= sys.stdlib_module_names
+
+
+def test_rlax_is_imported_where_it_is_needed_first():
+  statements = ast.parse((_REPLAY / '__init__.py').read_text()).body
+  imports = [
+    alias.name
+    for node in statements
+    if isinstance(node, ast.Import)
+    for alias in node.names
+  ]
+  assert imports[0] == 'rlax'

@@ -1,0 +1,176 @@
+"""The replay of real Reverb servers against a plain list, and its rate."""
+
+import collections
+import threading
+
+import numpy as np
+import pytest
+
+from attn_agents.learning import sequences
+from attn_agents.runs import kept_replays
+from attn_agents.transport.reverb import servers, table
+from tests import replays
+
+BATCH = 16
+LENGTH = 4
+
+
+class Replay:
+  """A server and a reader; writers on demand."""
+
+  def __init__(self, directory, frame_stack, length, found=None, **limits):
+    limits = {
+      'capacity': 10_000, 'samples_per_insert': 1.0, 'min_size': 1,
+      'tolerance': 1e9,
+    } | limits  # fmt: skip
+    self._frame_stack, self._length = frame_stack, length
+    self._rows = replays.rows_per_item(frame_stack, length)
+    row = replays.row_spec(frame_stack)
+    spec = table.pack(
+      sequences.Row(*(np.zeros((self._rows, *x.shape), x.dtype) for x in row))
+    )
+    report = sequences.report_of(replays.Player(0).unroll())
+    import reverb
+
+    self.server = servers.replay_server(
+      spec, report, servers.Limits(**limits),
+      checkpointer=reverb.checkpointers.DefaultCheckpointer(
+        str(kept_replays.unfinished(directory)),
+        fallback_checkpoint_path=found and str(found),
+      ),
+    )  # fmt: skip
+    self.address = f'127.0.0.1:{self.server.port}'
+    self.reader = table.ReplayReader(
+      self.address, report, BATCH, directory, 0.0
+    )
+    self.batches = self.reader.batches()
+
+  def writer(self, should_stop=lambda: False):
+    return table.ReplayWriter(
+      self.address, self._frame_stack, self._rows, replays.STEPS, should_stop
+    )
+
+  def play(self, player, unrolls):
+    writer = self.writer()
+    for _ in range(unrolls):
+      writer.insert(player.unroll())
+    return writer
+
+  def draw(self):
+    return sequences.join(next(self.batches), self._frame_stack, self._length)
+
+
+@pytest.mark.parametrize(('frame_stack', 'length'), [(1, 4), (4, 1)])
+def test_sequences_are_what_was_played_and_all_are_drawn(
+  tmp_path, frame_stack, length
+):
+  made = Replay(tmp_path, frame_stack, length)
+  players = [
+    replays.Player(0, frame_stack), replays.Player(1, frame_stack, 30_000),
+  ]  # fmt: skip
+  for player in players:
+    made.play(player, 8)
+  ends = replays.all_ends(players, replays.rows_per_item(frame_stack, length))
+  assert made.reader.stats()['replay_size'] == len(ends)
+  seen = collections.Counter()
+  for _ in range(150):
+    drawn = replays.check(made.draw(), players)
+    seen.update(drawn.tolist())
+  assert set(seen) == set(ends)
+  expected = 150 * BATCH / len(ends)
+  chi = sum((n - expected) ** 2 / expected for n in seen.values())
+  assert abs(chi - len(ends)) < 6 * (2 * len(ends)) ** 0.5
+  made.server.stop()
+
+
+def test_the_oldest_go_first(tmp_path):
+  made = Replay(tmp_path, 1, 4, capacity=50)
+  player = replays.Player(0)
+  made.play(player, 12)
+  assert made.reader.stats()['replay_size'] == 50
+  newest = sorted(replays.all_ends([player], 5))[-50:]
+  for _ in range(20):
+    drawn = replays.check(made.draw(), [player])
+    assert set(drawn.tolist()) <= set(newest)
+  made.server.stop()
+
+
+def test_reports_arrive_once(tmp_path):
+  made = Replay(tmp_path, 1, 4)
+  player = replays.Player(0)
+  writer = made.play(player, 5)
+  first = next(made.batches)
+  assert len(first.reports) == 5
+  resets = sum(row['step_type'] == 0 for rows in player.rows for row in rows)
+  rows = sum(len(rows) for rows in player.rows)
+  assert sequences.join(first, 1, LENGTH).new_steps == rows - resets
+  assert not next(made.batches).reports
+  writer.insert(player.unroll())
+  assert len(next(made.batches).reports) == 1
+  made.server.stop()
+
+
+def test_one_update_for_every_so_many_steps(tmp_path):
+  """An actor that never rests: 8 steps to a batch of 16."""
+  stop = threading.Event()
+  made = Replay(
+    tmp_path, 1, 4, samples_per_insert=2.0, min_size=100, tolerance=80.0
+  )
+  player = replays.Player(0)
+
+  def play():
+    writer = made.writer(stop.is_set)
+    while not stop.is_set():
+      writer.insert(player.unroll())
+
+  thread = threading.Thread(target=play)
+  thread.start()
+  for updates in range(1, 101):
+    next(made.batches)
+    if updates % 20 == 0:
+      stats = made.reader.stats()
+      inserts = stats['replay_size']
+      assert stats['samples_per_insert'] * inserts == pytest.approx(
+        BATCH * updates
+      )
+      assert abs(updates - (inserts - 100) / 8) <= (80 + 2) / BATCH + 1
+  stop.set()
+  thread.join(10)
+  assert not thread.is_alive(), 'a waiting actor does not stop'
+  made.server.stop()
+
+
+def test_what_is_kept_goes_on_where_it_was(tmp_path):
+  made = Replay(tmp_path, 1, 4)
+  player = replays.Player(0)
+  made.play(player, 6)
+  next(made.batches)
+  stats = made.reader.stats()
+  made.reader.save(17, at_end=False)
+  made.server.stop()
+  found = kept_replays.find(tmp_path, table.RUNTIME, 17)
+  again = Replay(tmp_path, 1, 4, found)
+  assert again.reader.stats() == stats
+  other = replays.Player(1, first_number=30_000)
+  again.play(other, 3)
+  for _ in range(10):
+    replays.check(again.draw(), [player, other])
+  again.reader.save(18, at_end=True)
+  assert kept_replays.find(tmp_path, table.RUNTIME, 17) is None
+  assert kept_replays.find(tmp_path, table.RUNTIME, 18)
+  again.server.stop()
+
+
+def test_frames_of_another_shape_are_refused(tmp_path):
+  made = Replay(tmp_path, 1, 4)
+  trajectory = replays.Player(0).unroll()
+  timestep = trajectory.unroll.timestep
+  larger = np.repeat(timestep.observation, 2, axis=2)
+  wrong = trajectory._replace(
+    unroll=trajectory.unroll._replace(
+      timestep=timestep._replace(observation=larger)
+    )
+  )
+  with pytest.raises(ValueError, match=r'frame is uint8\[4, 3, 1\], but'):
+    made.writer().insert(wrong)
+  made.server.stop()

@@ -1,0 +1,214 @@
+"""The replay in memory against a plain list, and its rate."""
+
+import collections
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.learning import batching, sequences
+from attn_agents.runs import kept_replays
+from attn_agents.transport.threads import limiter, replay
+from tests import replays
+
+LENGTH = 4
+
+
+def _make(
+  tmp_path, frame_stack=1, capacity=200, batch=16, length=LENGTH,
+  should_stop=lambda: False, **rate,
+):  # fmt: skip
+  rate = {
+    'samples_per_insert': 1.0, 'min_size': 1, 'tolerance': 1e9,
+  } | rate  # fmt: skip
+  return replay.ReplayBuffer(
+    replays.row_spec(frame_stack),
+    capacity,
+    frame_stack,
+    replays.rows_per_item(frame_stack, length),
+    batch,
+    limiter.RatioLimiter(**rate),
+    0,
+    should_stop,
+    replay.Keeping(tmp_path, 0.0),
+  )
+
+
+def _play(buffer, player, unrolls):
+  sink = buffer.sink()
+  for _ in range(unrolls):
+    sink.insert(player.unroll())
+  return sink
+
+
+@pytest.mark.parametrize(('frame_stack', 'length'), [(1, 4), (4, 1), (3, 2)])
+def test_sequences_are_what_was_played_and_all_are_drawn(
+  tmp_path, frame_stack, length
+):
+  buffer = _make(tmp_path, frame_stack, 10_000, length=length)
+  players = [
+    replays.Player(0, frame_stack), replays.Player(1, frame_stack, 30_000),
+  ]  # fmt: skip
+  for player in players:
+    _play(buffer, player, 8)
+  ends = replays.all_ends(players, replays.rows_per_item(frame_stack, length))
+  assert buffer.stats()['replay_size'] == len(ends)
+  seen = collections.Counter()
+  batches = buffer.batches()
+  for _ in range(200):
+    batch = sequences.join(next(batches), frame_stack, length)
+    assert batch.timestep.observation.shape[:2] == (length + 1, 16)
+    seen.update(replays.check(batch, players).tolist())
+  assert set(seen) == set(ends)
+  # Uniform: a chi-square statistic, k degrees of freedom, 6 deviations.
+  expected = 200 * 16 / len(ends)
+  chi = sum((n - expected) ** 2 / expected for n in seen.values())
+  assert abs(chi - len(ends)) < 6 * (2 * len(ends)) ** 0.5
+
+
+def test_old_rows_make_room_and_broken_sequences_are_never_drawn(tmp_path):
+  """Two actors, one of them slow: its sequences lose rows out of turn."""
+  buffer = _make(tmp_path, capacity=90)
+  fast, slow = replays.Player(0), replays.Player(1, first_number=30_000)
+  sinks = buffer.sink(), buffer.sink()
+  batches = buffer.batches()
+  for turn in range(30):
+    sinks[0].insert(fast.unroll())
+    if turn % 4 == 0:
+      sinks[1].insert(slow.unroll())
+    if turn < 3:
+      continue
+    drawn = replays.check(
+      sequences.join(next(batches), 1, LENGTH), (fast, slow)
+    )
+    assert buffer.stats()['replay_size'] <= 90
+  newest = sorted(replays.all_ends([fast], 5))[-40:]
+  for _ in range(50):
+    drawn = np.append(
+      drawn,
+      replays.check(sequences.join(next(batches), 1, LENGTH), (fast, slow)),
+    )
+  assert set(newest[-20:]) <= set(drawn.tolist())
+
+
+def test_what_actors_report_arrives_once_with_the_next_batch(tmp_path):
+  buffer = _make(tmp_path)
+  player = replays.Player(0)
+  sink = _play(buffer, player, 5)
+  batches = buffer.batches()
+  first = next(batches)
+  info = batching.describe_reports(first.reports)
+  rows = [row for rows in player.rows for row in rows]
+  resets = sum(row['step_type'] == types.StepType.FIRST for row in rows)
+  assert info.agent_steps == len(rows) - resets
+  assert sequences.join(first, 1, LENGTH).new_steps == info.agent_steps
+  assert not next(batches).reports
+  sink.insert(player.unroll())
+  assert len(next(batches).reports) == 1
+  nothing = batching.describe_reports([])
+  assert nothing.agent_steps == 0 and not nothing.versions.size
+
+
+def test_a_life_of_an_actor_shares_no_sequence_with_the_next(tmp_path):
+  buffer = _make(tmp_path)
+  players = [replays.Player(i, first_number=1000 * i) for i in range(3)]
+  for player in players:
+    _play(buffer, player, 2)
+  batches = buffer.batches()
+  for _ in range(40):
+    replays.check(sequences.join(next(batches), 1, LENGTH), players)
+
+
+@pytest.mark.parametrize('slow', ['actor', 'learner'])
+def test_one_update_for_every_so_many_steps_whoever_is_faster(tmp_path, slow):
+  """4 steps to a batch of 8: 2 samples an insert."""
+  stop = threading.Event()
+  buffer = _make(
+    tmp_path, capacity=5000, batch=8, should_stop=stop.is_set,
+    samples_per_insert=2.0, min_size=100, tolerance=60.0,
+  )  # fmt: skip
+  player = replays.Player(0)
+
+  def play():
+    sink = buffer.sink()
+    while not stop.is_set():
+      sink.insert(player.unroll())
+      time.sleep(0.002 if slow == 'actor' else 0)
+
+  thread = threading.Thread(target=play)
+  thread.start()
+  batches = buffer.batches()
+  for updates in range(1, 301):
+    next(batches)
+    inserts = buffer._limiter.inserts
+    wanted = (inserts - 100) / 4
+    # The tolerance, and one unroll that may be in hand: in batches.
+    assert abs(updates - wanted) <= (60 + 2 * 12) / 8 + 1
+    time.sleep(0.002 if slow == 'learner' else 0)
+  stop.set()
+  thread.join(10)
+  assert not thread.is_alive(), 'a waiting actor does not stop'
+
+
+def test_nothing_is_sampled_before_the_least_size(tmp_path):
+  buffer = _make(tmp_path, min_size=30)
+  got = []
+  threading.Thread(
+    target=lambda: got.append(next(buffer.batches())), daemon=True
+  ).start()
+  player, sink = replays.Player(0), buffer.sink()
+  while buffer.stats()['replay_size'] < 20:
+    sink.insert(player.unroll())
+  time.sleep(0.2)
+  assert not got
+  while buffer.stats()['replay_size'] < 30:
+    sink.insert(player.unroll())
+  deadline = time.monotonic() + 5
+  while not got and time.monotonic() < deadline:
+    time.sleep(0.01)
+  assert got
+
+
+def test_what_is_kept_goes_on_where_it_was(tmp_path):
+  buffer = _make(tmp_path, capacity=60)
+  player = replays.Player(0)
+  _play(buffer, player, 9)
+  batches = buffer.batches()
+  next(batches)
+  buffer.save(17, at_end=False)
+  again = _make(tmp_path, capacity=60)
+  again.restore(kept_replays.find(tmp_path, replay.RUNTIME, 17))
+  assert again.stats() == buffer.stats()
+  other = replays.Player(1, first_number=30_000)
+  sink = again.sink()
+  batches = again.batches()
+  for _ in range(10):
+    replays.check(sequences.join(next(batches), 1, LENGTH), (player, other))
+    sink.insert(other.unroll())
+  # Another step has none; only the newest stays.
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 16) is None
+  buffer.save(18, at_end=True)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 17) is None
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 18)
+
+
+def test_a_copy_is_made_no_more_often_than_asked_but_at_the_end(tmp_path):
+  buffer = _make(tmp_path)
+  _play(buffer, replays.Player(0), 3)
+  buffer._keeping = replay.Keeping(tmp_path, 3600.0)
+  buffer.save(1, at_end=False)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 1) is None
+  buffer.save(2, at_end=True)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 2)
+
+
+def test_a_replay_of_other_frames_is_refused(tmp_path):
+  buffer = _make(tmp_path)
+  _play(buffer, replays.Player(0), 3)
+  buffer.save(1, at_end=True)
+  other = _make(tmp_path)
+  other._rows = other._rows._replace(frame=np.zeros((200, 9, 9, 1), np.uint8))
+  with pytest.raises(ValueError, match=r'frame.npy is uint8\[.*expected'):
+    other.restore(kept_replays.find(tmp_path, replay.RUNTIME, 1))
