@@ -176,7 +176,8 @@ from attn_agents.transport.threads import queue, variables
 from attn_agents.learning import metrics, publisher, training
 from attn_agents.runs import checkpoint
 heavy = {
-  'launchpad', 'courier', 'reverb', 'tensorflow', 'attn_agents.transport.reverb',
+  'launchpad', 'courier', 'reverb', 'tensorflow',
+  'attn_agents.transport.reverb',
 }
 print(sorted(n for n in heavy if sys.modules.get(n) is not None))
 """

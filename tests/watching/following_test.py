@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from attn_agents.runs import parameters
 from attn_agents.watching import following
 from tests.watching import runs
 
