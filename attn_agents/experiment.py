@@ -31,7 +31,7 @@ from attn_agents.learning import (
   update,
 )
 from attn_agents.networks import registry
-from attn_agents.runs import checkpoint, counters
+from attn_agents.runs import checkpoints
 from configs import q_learning, schema
 
 
@@ -229,12 +229,12 @@ class Experiment:
       keep_on_device=keep_on_device,
     )
 
-  def initial_snapshot(self) -> checkpoint.Snapshot:
+  def initial_snapshot(self) -> checkpoints.Snapshot:
     """The state of a run that has not started."""
     key = jax.random.key(self.config.seed)
     state = train_state.init_state(self.agent, self.config, key)
-    return checkpoint.Snapshot(
-      state=jax.tree.map(np.asarray, state), counters=counters.Counters()
+    return checkpoints.Snapshot(
+      state=jax.tree.map(np.asarray, state), counters=checkpoints.Counters()
     )
 
   def state_spec(self) -> types.Nest:
@@ -276,7 +276,7 @@ class Experiment:
 
   def make_learner(
     self,
-    start: checkpoint.Snapshot,
+    start: checkpoints.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
   ) -> learner.Learner:

@@ -14,7 +14,12 @@ import sys
 from absl import flags
 
 from attn_agents.distributed import isolation, topology
-from attn_agents.runs import kept_replays, run_directory, saved_runs, warm_start
+from attn_agents.runs import (
+  initial_parameters,
+  kept_replays,
+  run_directory,
+  saved_runs,
+)
 from attn_agents.utils import machine
 from configs import errors, q_learning, resolution, schema, validation
 from launch import command_line
@@ -116,7 +121,7 @@ def main() -> int:
   )
   continued = run.check(config)
   if config.runtime.init_from and not continued:
-    warm_start.refuse_misfit(config)
+    initial_parameters.refuse_misfit(config)
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
   run.open(config, devices)

@@ -15,7 +15,7 @@ import numpy as np
 
 from attn_agents import experiment, types
 from attn_agents.learning import batching, learner, publisher
-from attn_agents.runs import checkpoint
+from attn_agents.runs import checkpoints
 from attn_agents.transport.threads import sources
 from attn_agents.transport.threads import variables as memory_variables
 from configs import agents, resolution, schema
@@ -105,7 +105,7 @@ class InProcess:
   """
 
   def __init__(
-    self, config: schema.Config, start: checkpoint.Snapshot | None = None
+    self, config: schema.Config, start: checkpoints.Snapshot | None = None
   ):
     from attn_agents.transport.reverb import servers, sources, variables
 

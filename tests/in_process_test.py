@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.runs import checkpoint
+from attn_agents.runs import checkpoints
 from tests import in_process
 
 CONFIG = in_process.catch_config(
@@ -91,7 +91,7 @@ def test_a_continued_run_makes_the_very_same_updates(run, tmp_path):
   for batch in batches[:2]:
     run.learner.step(*in_process.sharded(batch))
   saved = run.learner.snapshot([1.0], [2.0])
-  checkpointer = checkpoint.Checkpointer(tmp_path)
+  checkpointer = checkpoints.Checkpointer(tmp_path)
   checkpointer.save(saved)
 
   restored = checkpointer.restore(run.parts.state_spec())

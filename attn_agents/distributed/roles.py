@@ -22,7 +22,7 @@ from attn_agents.distributed import (
   restarts,
   topology,
 )
-from attn_agents.runs import run_directory, saved_runs, warm_start
+from attn_agents.runs import initial_parameters, run_directory, saved_runs
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -170,18 +170,18 @@ class LearnerRole(Role):
     import jax
 
     from attn_agents.learning import metrics, publisher, training
-    from attn_agents.runs import checkpoint
+    from attn_agents.runs import checkpoints
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
     devices = jax.local_devices()[: self.place.devices or None]
-    checkpointer = checkpoint.Checkpointer(
+    checkpointer = checkpoints.Checkpointer(
       run.checkpoints, keep=parts.config.runtime.checkpoints_kept
     )
     if checkpointer.newest() is None:
       start = parts.initial_snapshot()
       if parts.config.runtime.init_from:
-        start = warm_start.take_over(parts.config, start)
+        start = initial_parameters.take_over(parts.config, start)
     else:
       start = checkpointer.restore(parts.state_spec())
     self._status.set(

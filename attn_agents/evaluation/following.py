@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from attn_agents import experiment
 from attn_agents.evaluation import evaluator, results
-from attn_agents.runs import checkpoint, run_directory, saved_runs
+from attn_agents.runs import checkpoints, run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import schema
 
@@ -85,11 +85,11 @@ class Follower:
       f'of {summary.episodes} games, best {self._best:,.2f}'
     )
 
-  def _newest(self) -> checkpoint.Snapshot | None:
+  def _newest(self) -> checkpoints.Snapshot | None:
     steps = saved_runs.steps(self._run.checkpoints)
     if not steps or steps[-1] <= self._step:
       return None
-    checkpointer = checkpoint.Checkpointer(self._run.checkpoints)
+    checkpointer = checkpoints.Checkpointer(self._run.checkpoints)
     try:
       return checkpointer.restore(self._spec, steps[-1])
     except (FileNotFoundError, KeyError, ValueError):
@@ -100,15 +100,15 @@ class Follower:
     finally:
       checkpointer.close()
 
-  def _keep(self, snapshot: checkpoint.Snapshot) -> None:
-    checkpointer = checkpoint.Checkpointer(self._run.best, keep=1)
+  def _keep(self, snapshot: checkpoints.Snapshot) -> None:
+    checkpointer = checkpoints.Checkpointer(self._run.best, keep=1)
     try:
       checkpointer.save(snapshot)
     finally:
       checkpointer.close()
 
   def _write(
-    self, snapshot: checkpoint.Snapshot, summary: results.Summary
+    self, snapshot: checkpoints.Snapshot, summary: results.Summary
   ) -> None:
     totals = dataclasses.asdict(snapshot.counters)
     normalised = summary.human_normalised.get('table', '')

@@ -10,8 +10,7 @@ from jax import flatten_util
 
 from attn_agents import types
 from attn_agents.learning import batching, publisher, train_state, update
-from attn_agents.runs import checkpoint
-from attn_agents.runs import counters as counters_lib
+from attn_agents.runs import checkpoints
 
 
 class StaleDataError(RuntimeError):
@@ -24,7 +23,7 @@ class Learner:
   def __init__(
     self,
     update_fn: update.Update,
-    start: checkpoint.Snapshot,
+    start: checkpoints.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
     *,
@@ -67,7 +66,7 @@ class Learner:
     self._publish()
 
   @property
-  def counters(self) -> counters_lib.Counters:
+  def counters(self) -> checkpoints.Counters:
     """Totals so far."""
     return dataclasses.replace(
       self._counters, wall_time=time.monotonic() - self._started
@@ -125,9 +124,9 @@ class Learner:
     self,
     recent_returns: Sequence[float] = (),
     recent_lengths: Sequence[float] = (),
-  ) -> checkpoint.Snapshot:
+  ) -> checkpoints.Snapshot:
     """A copy on the host of all that a continuation needs; waits for it."""
-    return checkpoint.Snapshot(
+    return checkpoints.Snapshot(
       state=train_state.unreplicate(self._state),
       counters=self.counters,
       recent_returns=tuple(recent_returns),

@@ -13,7 +13,7 @@ import tensorboardX
 
 from attn_agents import types
 from attn_agents.learning import batching
-from attn_agents.runs import counters as counters_lib
+from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 
 # Every column is explained in README.md, "What a run leaves".
@@ -104,7 +104,7 @@ class Window:
 
   def close(
     self,
-    counters: counters_lib.Counters,
+    counters: checkpoints.Counters,
     frames_before: int,
     seconds: float,
     waiting: Mapping[str, float],

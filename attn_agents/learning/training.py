@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from attn_agents import types
 from attn_agents.learning import batching, learner, metrics
-from attn_agents.runs import checkpoint, counters
+from attn_agents.runs import checkpoints
 from configs import schema
 
 _POLL_SECONDS = 0.2
@@ -65,9 +65,9 @@ class Training:
     learner_: learner.Learner,
     feeder: Feeder,
     writer: metrics.MetricsWriter,
-    checkpointer: checkpoint.Checkpointer,
+    checkpointer: checkpoints.Checkpointer,
     runtime: schema.RuntimeConfig,
-    start: checkpoint.Snapshot,
+    start: checkpoints.Snapshot,
     *,
     max_frames: int,
     source: Source,
@@ -87,7 +87,7 @@ class Training:
     self._evaluations = self._due_evaluations(start.counters.frames)
     self._saving = threading.Lock()
     self.latest = start
-    self.saved: counters.Counters | None = None
+    self.saved: checkpoints.Counters | None = None
 
   def run(self, should_stop: Callable[[], bool]) -> bool:
     """Learns; returns True if `max_frames` was reached, False if stopped.

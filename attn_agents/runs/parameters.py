@@ -4,7 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 from attn_agents import experiment, types
-from attn_agents.runs import checkpoint, counters
+from attn_agents.runs import checkpoints
 from configs import errors, schema
 
 
@@ -17,7 +17,7 @@ class Restored(NamedTuple):
   """
 
   params: types.Nest
-  counters: counters.Counters
+  counters: checkpoints.Counters
 
 
 def restore(
@@ -33,7 +33,7 @@ def restore(
   Raises:
     ConfigError: its arrays are not those of the config's agent.
   """
-  checkpointer = checkpoint.Checkpointer(directory)
+  checkpointer = checkpoints.Checkpointer(directory)
   try:
     snapshot = checkpointer.restore(
       experiment.Experiment(config).state_spec(), step

@@ -9,13 +9,7 @@ import pytest
 
 from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, following, results
-from attn_agents.runs import (
-  checkpoint,
-  counters,
-  parameters,
-  run_directory,
-  saved_runs,
-)
+from attn_agents.runs import checkpoints, parameters, run_directory, saved_runs
 from attn_agents.utils import machine
 from tests import in_process
 
@@ -38,9 +32,9 @@ class _Learner:
     snapshot = dataclasses.replace(
       self._start,
       state=self._start.state._replace(params=params),
-      counters=counters.Counters(frames // 4, frames, learner_steps, 0, 2.5),
+      counters=checkpoints.Counters(frames // 4, frames, learner_steps, 0, 2.5),
     )
-    checkpointer = checkpoint.Checkpointer(self.run.checkpoints, keep=2)
+    checkpointer = checkpoints.Checkpointer(self.run.checkpoints, keep=2)
     checkpointer.save(snapshot)
     checkpointer.close()
     return params

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoint, counters, run_directory
+from attn_agents.runs import checkpoints, run_directory
 from attn_agents.utils import machine
 from tests import in_process
 from tests.launch import commands
@@ -24,7 +24,7 @@ def run(tmp_path_factory):
   run = run_directory.RunDirectory(tmp_path_factory.mktemp('runs') / 'catch')
   run.open(config, machine.Devices('cpu', 1, 'cpu'))
   start = experiment.Experiment(config).initial_snapshot()
-  checkpointer = checkpoint.Checkpointer(run.checkpoints)
+  checkpointer = checkpoints.Checkpointer(run.checkpoints)
   for step in STEPS:
     # Far from uniform, so that another checkpoint plays otherwise.
     params = jax.tree.map(
@@ -34,7 +34,7 @@ def run(tmp_path_factory):
       dataclasses.replace(
         start,
         state=start.state._replace(params=params),
-        counters=counters.Counters(
+        counters=checkpoints.Counters(
           agent_steps=100 * step, frames=400 * step, learner_steps=step
         ),
       )

@@ -7,7 +7,7 @@ import time
 import psutil
 import pytest
 
-from attn_agents.runs import checkpoint
+from attn_agents.runs import checkpoints
 from tests.launch import running
 
 
@@ -33,7 +33,7 @@ def _run(tmp_path, algorithm):
 
 
 def _newest(run) -> int | None:
-  manager = checkpoint.Checkpointer(run.logdir / 'checkpoints')
+  manager = checkpoints.Checkpointer(run.logdir / 'checkpoints')
   try:
     return manager.newest()
   finally:

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from attn_agents.runs import checkpoint
+from attn_agents.runs import checkpoints
 from tests.launch import running
 
 _THREADS = '--runtime=threads'
@@ -89,7 +89,7 @@ def test_train_continue_stop_and_be_killed(tmp_path):
     f'failed: the process (pid {victim}) was killed or crashed '
     '(logs/threads.log); the last checkpoint stands'
   )
-  manager = checkpoint.Checkpointer(logdir / 'checkpoints')
+  manager = checkpoints.Checkpointer(logdir / 'checkpoints')
   assert manager.newest() >= first[-1]['learner_steps']
   manager.close()
 

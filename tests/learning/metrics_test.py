@@ -6,7 +6,7 @@ import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
 from attn_agents.learning import batching, metrics
-from attn_agents.runs import counters
+from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 
 _UPDATE = {
@@ -27,7 +27,7 @@ def _info(returns=(), lengths=()):
 
 
 def _counters(step=2, frames=800):
-  return counters.Counters(
+  return checkpoints.Counters(
     agent_steps=frames // 4, frames=frames, learner_steps=step, games=3,
     wall_time=12.0,
   )  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_agents.learning import batching, metrics, training
-from attn_agents.runs import checkpoint, counters
+from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 from configs import schema
 
@@ -31,7 +31,7 @@ RUNTIME = schema.RuntimeConfig(
 
 class FakeLearner:
   def __init__(self, update=None, before_step=lambda: None):
-    self.counters = counters.Counters()
+    self.counters = checkpoints.Counters()
     self._metrics = {**_UPDATE, **(update or {})}
     self._before_step = before_step
 
@@ -50,7 +50,7 @@ class FakeLearner:
     """All is well."""
 
   def snapshot(self, returns, lengths):
-    return checkpoint.Snapshot(
+    return checkpoints.Snapshot(
       {'w': np.float32(self.counters.learner_steps)},
       self.counters, returns, lengths,
     )  # fmt: skip
@@ -80,7 +80,7 @@ class FakeFeeder:
 
 
 def _training(tmp_path, learner, batches, max_frames=0, runtime=RUNTIME):
-  checkpointer = checkpoint.Checkpointer(tmp_path / 'checkpoints')
+  checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
   reports = []
   made = training.Training(
     learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
@@ -112,7 +112,7 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
 
 def test_max_frames_already_reached_trains_no_more(tmp_path):
   learner = FakeLearner()
-  learner.counters = counters.Counters(
+  learner.counters = checkpoints.Counters(
     agent_steps=500, frames=2000, learner_steps=5
   )
   made, _, _ = _training(tmp_path, learner, _forever(), max_frames=2000)

@@ -78,7 +78,7 @@ def test_a_directory_of_something_else_is_refused(tmp_path):
 def test_two_runs_cannot_share_a_directory(tmp_path):
   code = (
     'from attn_agents.runs import run_directory\n'
-    'from tests import run_directory_test as t\n'
+    'from tests.runs import run_directory_test as t\n'
     f'run = t._open({str(tmp_path)!r}, t._config())\n'
     'print("open", flush=True)\n'
     'input()\n'

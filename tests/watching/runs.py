@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoint, counters, run_directory
+from attn_agents.runs import checkpoints, run_directory
 from attn_agents.utils import machine
 from tests import in_process
 
@@ -26,11 +26,11 @@ class Run:
   def save(self, step, factor=1.0):
     """Returns the parameters."""
     params = jax.tree.map(lambda x: factor * x, self._state.params)
-    checkpointer = checkpoint.Checkpointer(self.directory.checkpoints, keep=2)
+    checkpointer = checkpoints.Checkpointer(self.directory.checkpoints, keep=2)
     checkpointer.save(
-      checkpoint.Snapshot(
+      checkpoints.Snapshot(
         self._state._replace(params=params),
-        counters.Counters(
+        checkpoints.Counters(
           agent_steps=10 * step, frames=40 * step, learner_steps=step
         ),
       )

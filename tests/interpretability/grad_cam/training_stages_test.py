@@ -7,7 +7,7 @@ import pytest
 from attn_agents import experiment
 from attn_agents.interpretability.grad_cam import training_stages
 from attn_agents.interpretability.recordings import trained_agent
-from attn_agents.runs import checkpoint, counters, saved_runs
+from attn_agents.runs import checkpoints, saved_runs
 from tests import in_process
 
 
@@ -29,14 +29,14 @@ def test_the_nearest_checkpoint_stands_for_a_stage():
 def test_subjects_have_the_parameters_of_start_and_checkpoints(tmp_path):
   config = in_process.catch_config(agent='impala_shallow')
   start = experiment.Experiment(config).initial_snapshot()
-  checkpointer = checkpoint.Checkpointer(tmp_path / 'checkpoints')
+  checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
   for step in (5, 10):
     params = jax.tree.map(lambda x, by=step: by * x, start.state.params)
     checkpointer.save(
       dataclasses.replace(
         start,
         state=start.state._replace(params=params),
-        counters=counters.Counters(frames=400 * step, learner_steps=step),
+        counters=checkpoints.Counters(frames=400 * step, learner_steps=step),
       )
     )
   checkpointer.close()

@@ -1,7 +1,7 @@
 """Starting a run from another run's parameters: `--init_from`.
 
-`launch/run_local.py` runs `python -m attn_agents.runs.warm_start` as a check
-before anything starts, in a process of its own since it needs JAX.
+`launch/run_local.py` runs `python -m attn_agents.runs.initial_parameters` to
+check it before anything starts, in a process of its own since it needs JAX.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from configs import agents, errors, overrides, recipes, schema
 
 if TYPE_CHECKING:
   from attn_agents import types
-  from attn_agents.runs import checkpoint
+  from attn_agents.runs import checkpoints
 
 _CHECK_SECONDS = 300
 # Those named in a refusal.
@@ -37,7 +37,7 @@ def refuse_misfit(config: schema.Config) -> None:
   run, _ = saved_runs.open_run(config.runtime.init_from)
   saved_runs.find(run, 'newest')
   done = subprocess.run(
-    [sys.executable, '-m', 'attn_agents.runs.warm_start',
+    [sys.executable, '-m', 'attn_agents.runs.initial_parameters',
      json.dumps(overrides.to_dict(config))],
     env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
     cwd=pathlib.Path(__file__).parents[2],
@@ -51,8 +51,8 @@ def refuse_misfit(config: schema.Config) -> None:
 
 
 def take_over(
-  config: schema.Config, start: 'checkpoint.Snapshot'
-) -> 'checkpoint.Snapshot':
+  config: schema.Config, start: 'checkpoints.Snapshot'
+) -> 'checkpoints.Snapshot':
   """The snapshot of a new run with parameters of `runtime.init_from` in it.
 
   Optimiser and counters stay those of a new run; a target network starts from

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoint, run_directory, warm_start
+from attn_agents.runs import checkpoints, initial_parameters, run_directory
 from attn_agents.utils import machine
 from configs import errors
 from tests import in_process
@@ -27,7 +27,7 @@ def _source(tmp_path_factory):
   run = run_directory.RunDirectory(tmp_path_factory.mktemp('soft') / 'run')
   run.open(config, machine.Devices('cpu', 1, 'cpu'))
   snapshot = experiment.Experiment(config).initial_snapshot()
-  checkpointer = checkpoint.Checkpointer(run.checkpoints)
+  checkpointer = checkpoints.Checkpointer(run.checkpoints)
   checkpointer.save(snapshot)
   checkpointer.close()
   return run.path, snapshot.state.params
@@ -48,9 +48,9 @@ def _same(a, b):
 def test_hard_attention_takes_the_convolutions_only(source):
   path, theirs = source
   config = _from(path, _config('darqn_hard'))
-  warm_start.refuse_misfit(config)
+  initial_parameters.refuse_misfit(config)
   start = experiment.Experiment(config).initial_snapshot()
-  made = warm_start.take_over(config, start)
+  made = initial_parameters.take_over(config, start)
   assert _same(made.state.params['torso'], theirs['torso'])
   assert not _same(start.state.params['torso'], theirs['torso'])
   for name in start.state.params:
@@ -64,7 +64,7 @@ def test_the_same_agent_takes_everything(source):
   path, theirs = source
   config = _from(path, _config('darqn_soft'))
   start = experiment.Experiment(config).initial_snapshot()
-  made = warm_start.take_over(config, start)
+  made = initial_parameters.take_over(config, start)
   assert _same(made.state.params, theirs)
   assert not _same(start.state.params, theirs)
 
@@ -73,14 +73,14 @@ def test_other_shapes_are_refused_by_name(source):
   path, _ = source
   config = _from(path, _config('darqn_hard', 'network.conv_channels=2,6'))
   with pytest.raises(errors.ConfigError) as caught:
-    warm_start.refuse_misfit(config)
+    initial_parameters.refuse_misfit(config)
   words = str(caught.value)
   assert 'torso/conv_1/kernel: [3, 3, 2, 4] there, [3, 3, 2, 6] now' in words
   assert 'torso/conv_0' not in words and 'core' not in words
   assert '\n' not in words
   with pytest.raises(errors.ConfigError, match='torso/conv_1/bias'):
     parts = experiment.Experiment(config)
-    warm_start.take_over(config, parts.initial_snapshot())
+    initial_parameters.take_over(config, parts.initial_snapshot())
 
 
 def test_a_run_that_is_none_is_refused(tmp_path):
@@ -89,4 +89,4 @@ def test_a_run_that_is_none_is_refused(tmp_path):
   path.mkdir()
   config = _from(path, _config('darqn_hard'))
   with pytest.raises(errors.ConfigError, match='is no run'):
-    warm_start.refuse_misfit(config)
+    initial_parameters.refuse_misfit(config)

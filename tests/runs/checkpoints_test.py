@@ -9,18 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.runs import checkpoint, counters
+from attn_agents.runs import checkpoints
 
 
 def _snapshot(step, value=0.0):
-  return checkpoint.Snapshot(
+  return checkpoints.Snapshot(
     state={
       'w': np.full((3, 4), value, np.float32),
       'steps': np.int32(step),
       'empty': (),
       'bf': np.full(2, value, jnp.bfloat16),
     },
-    counters=counters.Counters(
+    counters=checkpoints.Counters(
       agent_steps=10 * step, frames=40 * step, learner_steps=step, games=1,
       wall_time=1.5,
     ),
@@ -31,12 +31,12 @@ def _snapshot(step, value=0.0):
 
 def test_everything_comes_back(tmp_path):
   saved = _snapshot(7, 0.25)
-  first = checkpoint.Checkpointer(tmp_path)
+  first = checkpoints.Checkpointer(tmp_path)
   assert first.newest() is None
   assert first.save(saved)
   assert not first.save(saved), 'the same step was written twice'
   first.close()
-  second = checkpoint.Checkpointer(tmp_path)
+  second = checkpoints.Checkpointer(tmp_path)
   assert second.newest() == 7
   got = second.restore(_snapshot(0).state)
   assert got.counters == saved.counters
@@ -49,7 +49,7 @@ def test_everything_comes_back(tmp_path):
 
 
 def test_only_the_newest_are_kept_and_any_kept_one_can_be_asked_for(tmp_path):
-  manager = checkpoint.Checkpointer(tmp_path, keep=2)
+  manager = checkpoints.Checkpointer(tmp_path, keep=2)
   for step in (1, 2, 3):
     manager.save(_snapshot(step, step))
   assert manager.newest() == 3
@@ -60,11 +60,11 @@ def test_only_the_newest_are_kept_and_any_kept_one_can_be_asked_for(tmp_path):
 
 def test_nothing_to_restore_is_said(tmp_path):
   with pytest.raises(FileNotFoundError, match='no checkpoint'):
-    checkpoint.Checkpointer(tmp_path).restore(_snapshot(0).state)
+    checkpoints.Checkpointer(tmp_path).restore(_snapshot(0).state)
 
 
 def test_arrays_of_another_shape_are_refused(tmp_path):
-  manager = checkpoint.Checkpointer(tmp_path)
+  manager = checkpoints.Checkpointer(tmp_path)
   manager.save(_snapshot(1))
   template = {**_snapshot(0).state, 'w': np.zeros((3, 5), np.float32)}
   with pytest.raises(ValueError, match='shape'):
@@ -73,14 +73,14 @@ def test_arrays_of_another_shape_are_refused(tmp_path):
 
 _SAVER = """
 import numpy as np
-from attn_agents.runs import checkpoint, counters
-manager = checkpoint.Checkpointer(PATH, keep=2)
+from attn_agents.runs import checkpoints
+manager = checkpoints.Checkpointer(PATH, keep=2)
 step = 0
 while True:
   step += 1
   state = {'w': np.full((400, 1000), step, np.float32)}
-  totals = counters.Counters(learner_steps=step)
-  manager.save(checkpoint.Snapshot(state, totals))
+  totals = checkpoints.Counters(learner_steps=step)
+  manager.save(checkpoints.Snapshot(state, totals))
   print(step, flush=True)
 """
 
@@ -93,7 +93,7 @@ def test_kill_in_the_middle_never_leaves_half_a_checkpoint(tmp_path):
       [sys.executable, '-c', _SAVER.replace('PATH', repr(str(path)))],
       stdout=subprocess.PIPE,
       text=True,
-      cwd=pathlib.Path(checkpoint.__file__).parents[2],
+      cwd=pathlib.Path(checkpoints.__file__).parents[2],
       env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
     )
     done = int(child.stdout.readline())
@@ -101,7 +101,7 @@ def test_kill_in_the_middle_never_leaves_half_a_checkpoint(tmp_path):
     child.send_signal(signal.SIGKILL)
     done = max([done, *map(int, child.stdout.read().split())])
     child.wait()
-    manager = checkpoint.Checkpointer(path)
+    manager = checkpoints.Checkpointer(path)
     got = manager.restore(template)
     assert manager.newest() >= done
     np.testing.assert_array_equal(got.state['w'], manager.newest())

@@ -9,7 +9,25 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from attn_agents import types
-from attn_agents.runs import counters as counters_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Counters:
+  """Totals since the run's very first start; plain numbers, fit for JSON.
+
+  Attributes:
+    agent_steps: environment steps learned from, auto-reset rows not counted.
+    frames: emulator frames, agent_steps x action_repeat.
+    learner_steps: updates.
+    games: whole games ended.
+    wall_time: seconds of running, pauses between runs not counted.
+  """
+
+  agent_steps: int = 0
+  frames: int = 0
+  learner_steps: int = 0
+  games: int = 0
+  wall_time: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +41,7 @@ class Snapshot:
   """
 
   state: types.Nest
-  counters: counters_lib.Counters
+  counters: Counters
   recent_returns: tuple[float, ...] = ()
   recent_lengths: tuple[float, ...] = ()
 
@@ -108,7 +126,7 @@ class Checkpointer:
     meta = restored['meta']
     return Snapshot(
       state=jax.tree.unflatten(structure, restored['state']),
-      counters=counters_lib.Counters(**meta['counters']),
+      counters=Counters(**meta['counters']),
       recent_returns=tuple(meta['recent_returns']),
       recent_lengths=tuple(meta['recent_lengths']),
     )
