@@ -1,1 +1,1 @@
-"""What README's figures come from, and what draws them."""
+"""What was measured, and what draws the tables and figures of docs/."""

@@ -1,9 +1,9 @@
-"""Draws README's tables and figures of results, from the files beside it.
+"""Draws the tables and figures of the documents, from the files beside it.
 
     python -m results.draw
 
-replaces what stands in README.md between `<!-- drawn: NAME -->` and
-`<!-- /drawn -->`, and the PNGs that are named in `FIGURES`.
+replaces what stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->` in each
+of `DOCUMENTS`, and writes the PNGs of `FIGURES`.
 """
 
 import functools
@@ -14,28 +14,38 @@ from collections.abc import Callable, Mapping
 
 from results import figures, learning, speed, tried
 
-README = pathlib.Path(__file__).parents[1] / 'README.md'
+ROOT = pathlib.Path(__file__).parents[1]
 
-TABLES: Mapping[str, Callable[[], str]] = {
-  'speed': speed.overview,
-  'acting': speed.acting,
-  'scaling': speed.scaling,
-  'moving': speed.moving,
-  'packing': speed.packing,
-  'replays': speed.replays,
-  'chance': learning.chance,
-  'trained': learning.trained,
-  'side_by_side': learning.side_by_side,
-  'tried_breakout': functools.partial(tried.table, 'breakout'),
-  'tried_pong': functools.partial(tried.table, 'pong'),
-  'tried_boxing': functools.partial(tried.table, 'boxing'),
-  'catch': learning.catch,
+Tables = Mapping[str, Callable[[], str]]
+
+# By the path of the document that shows them.
+DOCUMENTS: Mapping[str, Tables] = {
+  'README.md': {'headline': learning.headline},
+  'docs/performance.md': {
+    'speed': speed.overview,
+    'acting': speed.acting,
+    'scaling': speed.scaling,
+    'moving': speed.moving,
+    'packing': speed.packing,
+    'replays': speed.replays,
+  },
+  'docs/results.md': {
+    'chance': learning.chance,
+    'trained': learning.trained,
+    'side_by_side': learning.side_by_side,
+    'catch': learning.catch,
+  },
+  'docs/tried.md': {
+    'tried_breakout': functools.partial(tried.table, 'breakout'),
+    'tried_pong': functools.partial(tried.table, 'pong'),
+    'tried_boxing': functools.partial(tried.table, 'boxing'),
+  },
 }
 
 FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {
-  'docs/replay.png': figures.replays,
-  'results/small.png': learning.draw_small,
-  'results/earlier.png': learning.draw_earlier,
+  'docs/images/replay.png': figures.replays,
+  'docs/images/learning_small.png': learning.draw_small,
+  'docs/images/learning_earlier.png': learning.draw_earlier,
 }
 
 _DRAWN = re.compile(
@@ -43,23 +53,29 @@ _DRAWN = re.compile(
 )
 
 
-def redraw(text: str) -> str:
-  """README's text with its tables as the results say.
+def redraw(text: str, tables: Tables) -> str:
+  """A document's text with its tables as the results say.
+
+  Args:
+    text: of the document.
+    tables: that belong to it, each once.
 
   Raises:
     ValueError: it lacks one of the tables, or has one that nothing draws.
   """
   names = [match['name'] for match in _DRAWN.finditer(text)]
-  if sorted(names) != sorted(TABLES):
-    raise ValueError(f'README has tables {names}, expected {list(TABLES)}')
-  return _DRAWN.sub(lambda m: m[1] + TABLES[m['name']]() + m[3], text)
+  if sorted(names) != sorted(tables):
+    raise ValueError(f'the text has tables {names}, expected {list(tables)}')
+  return _DRAWN.sub(lambda m: m[1] + tables[m['name']]() + m[3], text)
 
 
 def main() -> int:
-  """Writes README.md and the figures."""
-  README.write_text(redraw(README.read_text()))
-  for path, figure in FIGURES.items():
-    figure(README.parent / path)
+  """Writes the documents and the figures."""
+  for name, tables in DOCUMENTS.items():
+    path = ROOT / name
+    path.write_text(redraw(path.read_text(), tables))
+  for name, figure in FIGURES.items():
+    figure(ROOT / name)
   return 0
 
 

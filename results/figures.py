@@ -1,4 +1,4 @@
-"""Figures of README, from the files in `results/`; PNGs in `docs/`."""
+"""Figures of docs/performance.md, from the files in `results/`."""
 
 import json
 import pathlib

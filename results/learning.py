@@ -12,6 +12,8 @@ from attn_agents.evaluation.reporting import curves, runs, tables
 
 _HERE = pathlib.Path(__file__).parent
 
+# Whose settings the runs of a folder have.
+_SETTINGS = {'small': "today's", 'earlier': 'earlier'}
 # Mean returns that S3TA is to reach within an hour; Catch, in two minutes.
 _TARGETS = {'catch': 0.95, 'pong': 15.0, 'boxing': 50.0, 'breakout': 30.0}
 
@@ -49,7 +51,7 @@ def catch() -> str:
 def trained() -> str:
   """S3TA on two cores: what it was scored, beside what was aimed at."""
   rows = []
-  for folder, settings in (('small', "today's"), ('earlier', 'earlier')):
+  for folder, settings in _SETTINGS.items():
     for run in _runs(folder):
       target = _TARGETS.get(run.game)
       if run.agent != 's3ta' or target is None:
@@ -65,6 +67,31 @@ def trained() -> str:
     'mean return ± its error (games)', 'target',
   )  # fmt: skip
   return tables.markdown((columns, rows))
+
+
+def headline() -> str:
+  """S3TA's scores on two cores beside chance, for a first look."""
+  rows = []
+  for folder, settings in _SETTINGS.items():
+    for run in _runs(folder):
+      if run.agent == 's3ta' and run.game != 'catch':
+        rows.append(
+          [
+            run.game,
+            f'`{run.algorithm}`, {settings} settings',
+            f'{run.seconds / 60:.0f}',
+            _score(run),
+            _chance(run.game),
+          ]
+        )
+  columns = (
+    'game',
+    'trained by',
+    'minutes',
+    'mean return ± its error (games)',
+    'random play',
+  )
+  return tables.markdown((columns, sorted(rows)))
 
 
 def side_by_side() -> str:
@@ -123,6 +150,12 @@ def _score(run: runs.RunResult) -> str:
   summary = _summary(run)
   mean, error = summary['mean'], summary['standard_error']
   return f'{mean:.1f} ± {error:.1f} ({summary["episodes"]})'
+
+
+def _chance(game: str) -> str:
+  """The mean return of the random policy that acts as agents do."""
+  path = _HERE / 'chance' / '4_frames' / game / 'summary.json'
+  return f'{json.loads(path.read_text())["mean"]:.1f}'
 
 
 def _summary(run: runs.RunResult) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Tables of README's “Speed”, from what the benchmarks' `--json` left."""
+"""Tables of docs/performance.md, from what the benchmarks' `--json` left."""
 
 import json
 import math
@@ -10,7 +10,7 @@ from attn_agents.evaluation.reporting import tables
 
 _SPEED = pathlib.Path(__file__).parent / 'speed'
 
-_PEERS = '[`benchmarks/peers.md`](benchmarks/peers.md)'
+_PEERS = '[`benchmarks/peers.md`](../benchmarks/peers.md)'
 
 _Spread = tuple[float, float, float]
 

@@ -60,7 +60,7 @@ def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
   last = logged[-1]
   returns = [_return_at(logged, time * 1e6) for time in _TIMES]
   return [
-    f'[{name}](results/{name})', ', '.join(settings), *returns,
+    f'[{name}](../results/{name})', ', '.join(settings), *returns,
     f'{last["episode_return_mean"]:.1f} at {last["agent_steps"] / 1e6:.2f} M, '
     f'{last["wall_time"] / 60:.0f} minutes',
   ]  # fmt: skip

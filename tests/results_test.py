@@ -1,4 +1,4 @@
-"""README states what is in `results/`."""
+"""The documents state what is in `results/`."""
 
 import csv
 import dataclasses
@@ -14,22 +14,26 @@ from results import draw, learning, speed, tried
 _RESULTS = pathlib.Path(draw.__file__).parent
 
 
-def test_readme_shows_what_was_measured():
-  text = draw.README.read_text()
-  assert draw.redraw(text) == text, 'run `make results`'
+@pytest.mark.parametrize('name', draw.DOCUMENTS)
+def test_documents_show_what_was_measured(name):
+  text = (draw.ROOT / name).read_text()
+  assert draw.redraw(text, draw.DOCUMENTS[name]) == text, 'run `make results`'
 
 
 def test_a_table_that_nothing_draws_is_refused():
-  text = draw.README.read_text()
+  name = 'docs/results.md'
+  text = (draw.ROOT / name).read_text()
   with pytest.raises(ValueError, match='chance'):
-    draw.redraw(text.replace('drawn: chance', 'drawn: luck'))
+    draw.redraw(
+      text.replace('drawn: chance', 'drawn: luck'), draw.DOCUMENTS[name]
+    )
 
 
-def test_readme_shows_each_figure_and_it_can_be_drawn(tmp_path):
-  text = draw.README.read_text()
+def test_documents_show_each_figure_and_it_can_be_drawn(tmp_path):
+  shown = ''.join((draw.ROOT / name).read_text() for name in draw.DOCUMENTS)
   for name, figure in draw.FIGURES.items():
-    assert f']({name})' in text, name
-    assert (draw.README.parent / name).is_file(), name
+    assert f']({name.removeprefix("docs/")})' in shown, name
+    assert (draw.ROOT / name).is_file(), name
     figure(tmp_path / 'figure.png')
     assert (tmp_path / 'figure.png').stat().st_size > 1_000
 
@@ -55,12 +59,10 @@ def test_runs_of_small_have_the_settings_it_has_now():
 
 
 def test_every_run_that_was_tried_has_a_row():
-  tables = [
-    table() for name, table in draw.TABLES.items() if name.startswith('tried_')
-  ]
+  tables = [table() for table in draw.DOCUMENTS['docs/tried.md'].values()]
   for path in runs.find([str(_RESULTS / 'tried')]):
     name = path.relative_to(_RESULTS).as_posix()
-    assert sum(f'](results/{name})' in table for table in tables) == 1, name
+    assert sum(f'](../results/{name})' in table for table in tables) == 1, name
 
 
 def test_the_last_row_before_a_time_is_taken():
