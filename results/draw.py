@@ -2,8 +2,8 @@
 
     python -m results.draw
 
-replaces what stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->` in each
-of `DOCUMENTS`, and writes the PNGs of `FIGURES`.
+replaces what stands between `<!-- drawn: NAME -->` and `<!-- /drawn -->` in the
+documents of `DOCUMENTS`, and writes the PNGs of `FIGURES`.
 """
 
 import functools
