@@ -11,6 +11,7 @@ from flax import linen as nn
 from flax import traverse_util
 
 from attn_agents import types
+from attn_agents.acting import action_selection
 
 # Networks draw from 'glimpse' whenever they are run with a key, and from
 # 'soft_share' in learning only; see `networks/q_network.py`.
@@ -72,25 +73,30 @@ class Agent:
     key: jax.Array,
     timestep: types.TimeStep,
     agent_state: types.AgentState,
+    select: action_selection.Select = action_selection.sampled,
   ) -> tuple[types.AgentOutput, types.AgentState]:
-    """Chooses an action at one row.
+    """Selects an action at one row.
 
     Args:
       params: from `initial_params`.
       key: PRNG key, used once; the caller splits it.
       timestep: `types.TimeStep` [B].
       agent_state: the state before the row, [B].
+      select: takes the key and policy_logits [B, num_actions].
 
     Returns:
-      The actions, sampled from softmax(policy_logits), and the state after.
+      The actions, and the state after them.
     """
     row = jax.tree_util.tree_map(lambda x: x[None], timestep)
     outputs, core_state = self._apply(
-      params, row, agent_state.prev_action[None], agent_state.core_state,
+      params,
+      row,
+      agent_state.prev_action[None],
+      agent_state.core_state,
       _streams(key, _ACTING),
-    )  # fmt: skip
+    )
     logits = outputs.policy_logits[0]
-    action = jax.random.categorical(key, logits).astype(jnp.int32)
+    action = select(key, logits)
     return (
       types.AgentOutput(action, logits, outputs.baseline[0]),
       types.AgentState(core_state, action),
@@ -159,9 +165,12 @@ class Agent:
       [agent_state.prev_action[None], action], axis=0
     )
     outputs, _ = self._apply(
-      params, timestep, prev_action, agent_state.core_state,
+      params,
+      timestep,
+      prev_action,
+      agent_state.core_state,
       None if key is None else _streams(key, _LEARNING),
-    )  # fmt: skip
+    )
     return outputs
 
   def _apply(

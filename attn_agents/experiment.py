@@ -17,7 +17,7 @@ from jax import flatten_util
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
-from attn_agents.acting import actor, exploration
+from attn_agents.acting import action_selection, actor
 from attn_agents.environments import base, factory, seeding
 from attn_agents.learning import (
   batching,
@@ -84,7 +84,7 @@ class Experiment:
     leaves = jax.tree.leaves(self.variables_spec)
     return sum(int(np.prod(x.shape)) for x in leaves)
 
-  def unravel(self) -> Callable[[types.Array], types.Nest]:
+  def unravel(self) -> Callable[[types.Array], action_selection.Variables]:
     """The function from flat float32 [P] to what the policy computes with."""
     zeros = jax.tree.map(
       lambda x: jnp.zeros(x.shape, x.dtype), self.variables_spec
@@ -93,7 +93,7 @@ class Experiment:
 
   def variables(
     self, params: types.Nest, agent_steps: types.Array
-  ) -> types.Nest:
+  ) -> action_selection.Variables:
     """What actors are sent: parameters and, for Q-learning, epsilon.
 
     Args:
@@ -102,17 +102,19 @@ class Experiment:
     """
     learning = self.config.learning
     if not isinstance(learning, q_learning.QLearningConfig):
-      return params
+      return action_selection.Variables(params)
     epsilon = schedules.epsilon(agent_steps, learning)
-    return exploration.Variables(params, epsilon)
+    return action_selection.Variables(params, (epsilon,))
 
-  def evaluation_variables(self, params: types.Nest) -> types.Nest:
+  def evaluation_variables(
+    self, params: types.Nest
+  ) -> action_selection.Variables:
     """The same while scoring."""
     learning = self.config.learning
     if not isinstance(learning, q_learning.QLearningConfig):
-      return params
+      return action_selection.Variables(params)
     epsilon = jnp.float32(learning.evaluation_epsilon)
-    return exploration.Variables(params, epsilon)
+    return action_selection.Variables(params, (epsilon,))
 
   @property
   def policy(self) -> actor.Policy:
@@ -121,14 +123,17 @@ class Experiment:
     # has no lock, would make each of them one of its own.
     with self._making_policy:
       if self._policy is None:
-        self._policy = actor.Policy(self.chooses(self.agent), self.unravel())
+        self._policy = actor.Policy(
+          self.agent, self.unravel(), self.selection.select
+        )
       return self._policy
 
-  def chooses(self, agent: actor.Agent) -> actor.Agent:
-    """The agent as it acts: one that knows values explores with epsilon."""
+  @property
+  def selection(self) -> action_selection.ActionSelection:
+    """How actors select actions: agents that learn values explore."""
     if self.config.learning.replay:
-      return exploration.EpsilonGreedy(agent)
-    return agent
+      return action_selection.EPSILON_GREEDY
+    return action_selection.SAMPLED
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""

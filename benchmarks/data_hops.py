@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import experiment, types
+from attn_agents.acting import action_selection
 from attn_agents.acting import actor as actor_lib
 from attn_agents.learning import feeder as feeder_lib
 from benchmarks import children, drop_sink, harness, queues
@@ -149,7 +150,7 @@ class Hops:
     seeds = self._parts.seeds(0, incarnation=0)
     return actor_lib.Actor(
       self._parts.make_environment(seeds),
-      actor_lib.Policy(_RandomAgent(self._parts), lambda values: values),
+      actor_lib.Policy(_RandomAgent(self._parts), action_selection.Variables),
       drop_sink.FixedVariables(np.zeros(1, np.float32)),
       sink,
       unroll_length=self._length,
@@ -171,12 +172,13 @@ class _RandomAgent:
     key: types.Array,
     timestep: types.TimeStep,
     agent_state: types.AgentState,
+    select: action_selection.Select,
   ) -> tuple[types.AgentOutput, types.AgentState]:
     del params
     # The frame is looked at, or it would not be sent to the device.
     nothing = 0.0 * timestep.observation[:, 0, 0, 0].astype(jnp.float32)
     logits = jnp.tile(nothing[:, None], (1, self._num_actions))
-    action = jax.random.categorical(key, logits).astype(jnp.int32)
+    action = select(key, logits)
     return (
       types.AgentOutput(action, logits, nothing),
       types.AgentState(agent_state.core_state, action),

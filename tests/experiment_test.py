@@ -38,9 +38,9 @@ class _Sink:
 def test_actors_compile_one_policy_together(monkeypatch):
   traces, step = [], agent_lib.Agent.step
 
-  def traced(self, *args):
+  def traced(self, *args, **options):
     traces.append(threading.get_ident())
-    return step(self, *args)
+    return step(self, *args, **options)
 
   monkeypatch.setattr(agent_lib.Agent, 'step', traced)
   parts = experiment.Experiment(
@@ -81,9 +81,10 @@ def test_q_learning_sends_epsilon_with_the_parameters():
   # From 1 at 1,000 steps to 0.02 at 11,000.
   flat = flatten_util.ravel_pytree(parts.variables(params, np.int32(6000)))[0]
   sent = parts.unravel()(flat)
-  np.testing.assert_allclose(sent.epsilon, 0.51, rtol=1e-5)
+  np.testing.assert_allclose(sent.selection, [0.51], rtol=1e-5)
   jax.tree.map(np.testing.assert_array_equal, sent.params, params)
-  np.testing.assert_allclose(parts.evaluation_variables(params).epsilon, 0.05)
+  scoring = parts.evaluation_variables(params)
+  np.testing.assert_allclose(scoring.selection, [0.05])
   other = experiment.Experiment(in_process.catch_config(agent='impala_shallow'))
   params = other.params_spec
-  assert other.evaluation_variables(params) is params
+  assert other.evaluation_variables(params) == (params, ())

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
+from attn_agents.acting import action_selection
 from attn_agents.acting import rows as rows_lib
 from attn_agents.environments import base
 
@@ -29,8 +30,9 @@ class Agent(Protocol):
     key: types.Array,
     timestep: types.TimeStep,
     agent_state: types.AgentState,
+    select: action_selection.Select,
   ) -> tuple[types.AgentOutput, types.AgentState]:
-    """Chooses actions at one row."""
+    """Selects actions at one row."""
 
 
 class Variables(Protocol):
@@ -70,30 +72,41 @@ class Policy:
   """
 
   def __init__(
-    self, agent: Agent, unravel: Callable[[types.Array], types.Nest]
+    self,
+    agent: Agent,
+    unravel: Callable[[types.Array], action_selection.Variables],
+    select: action_selection.Select = action_selection.sampled,
   ):
     """Compiles nothing yet; the first calls do.
 
     Args:
-      agent: the policy.
-      unravel: turns the flat parameter vector into the agent's parameters.
+      agent: who acts.
+      unravel: turns the flat vector that actors are sent into variables.
+      select: how actions are selected.
     """
     self._agent = agent
+    self._select = select
     self.initial_state = agent.initial_state
     self.unravel = jax.jit(unravel)
-    # Takes parameters, a key, a row and the state before it; gives the output,
+    # Takes variables, a key, a row and the state before it; gives the output,
     # the state after, and the next key. Key and state are donated.
     self.step = jax.jit(self._split_and_step, donate_argnums=(1, 3))
 
   def _split_and_step(
     self,
-    params: types.Nest,
+    variables: action_selection.Variables,
     key: jax.Array,
     timestep: types.TimeStep,
     state: types.AgentState,
   ) -> tuple[types.AgentOutput, types.AgentState, jax.Array]:
     key, step_key = jax.random.split(key)
-    output, state = self._agent.step(params, step_key, timestep, state)
+    output, state = self._agent.step(
+      variables.params,
+      step_key,
+      timestep,
+      state,
+      lambda key, logits: self._select(key, logits, *variables.selection),
+    )
     return output, state, key
 
 

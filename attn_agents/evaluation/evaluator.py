@@ -7,7 +7,7 @@ from typing import Any
 
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
-from attn_agents.acting import actor
+from attn_agents.acting import action_selection, actor
 from attn_agents.environments import factory, seeding
 from attn_agents.evaluation import episodes, policies, protocols
 from configs import schema
@@ -78,14 +78,15 @@ class Evaluator:
   @functools.cached_property
   def _compiled(self) -> actor.Policy:
     agent: actor.Agent = self._agent or self._parts.agent
+    selection = self._parts.selection
     if self.plan.policy == 'greedy':
-      return actor.Policy(policies.Greedy(agent), self._parts.unravel())
-    return actor.Policy(self._parts.chooses(agent), self._parts.unravel())
+      selection = action_selection.GREEDY
+    return actor.Policy(agent, self._parts.unravel(), selection.select)
 
-  def _variables(self, params: types.Nest) -> types.Nest:
+  def _variables(self, params: types.Nest) -> action_selection.Variables:
     """What the policy computes with."""
     if self.plan.policy == 'greedy':
-      return params
+      return action_selection.Variables(params)
     return self._parts.evaluation_variables(params)
 
   def evaluate(

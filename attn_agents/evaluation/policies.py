@@ -1,35 +1,10 @@
-"""Who plays while scoring: a trained agent, sampled or greedy, or chance."""
+"""Who plays while scoring: a trained agent or chance."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.acting import actor
-
-
-class Greedy:
-  """An agent that takes its likeliest action instead of sampling."""
-
-  def __init__(self, agent: actor.Agent):
-    """Wraps `agent`."""
-    self._agent = agent
-    self.initial_state = agent.initial_state
-
-  def step(
-    self,
-    params: types.Nest,
-    key: types.Array,
-    timestep: types.TimeStep,
-    agent_state: types.AgentState,
-  ) -> tuple[types.AgentOutput, types.AgentState]:
-    """See `actor.Agent`; `key` does not matter."""
-    output, state = self._agent.step(params, key, timestep, agent_state)
-    likeliest = jnp.argmax(output.policy_logits, axis=-1).astype(jnp.int32)
-    return (
-      output._replace(action=likeliest),
-      state._replace(prev_action=likeliest),
-    )
+from attn_agents.acting import action_selection, actor
 
 
 class AgentPolicy:
@@ -38,7 +13,7 @@ class AgentPolicy:
   def __init__(
     self,
     compiled: actor.Policy,
-    params: types.Nest,
+    variables: action_selection.Variables,
     num_envs: int,
     seed: int,
   ):
@@ -46,19 +21,19 @@ class AgentPolicy:
 
     Args:
       compiled: of the agent; compiled once for all that are given the same.
-      params: of the agent.
+      variables: what it computes with.
       num_envs: B.
       seed: of the sampled actions.
     """
     self._compiled = compiled
-    self._params = jax.device_put(params)
+    self._variables = jax.device_put(variables)
     self._state = compiled.initial_state(num_envs)
     self._key = jax.random.key(seed)
 
   def act(self, timestep: types.TimeStep) -> np.ndarray:
     """See `episodes.Policy`."""
     output, self._state, self._key = self._compiled.step(
-      self._params, self._key, timestep, self._state
+      self._variables, self._key, timestep, self._state
     )
     return np.asarray(output.action)
 

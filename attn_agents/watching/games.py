@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Generator
 from typing import Any
 
+import jax
 import numpy as np
 from scipy import special
 
@@ -60,7 +61,7 @@ def play(
     until then. A value or entropy that is not finite is None.
   """
   seeds = seeding.actor_seeds(plan.seed, 0, _HOST, _ACTOR, 1)
-  rng = np.random.default_rng(seeds.policy)
+  key = jax.random.key(seeds.policy)
   config = protocols.apply(environment, plan.protocol)
   both = views.Views(config, seeds.environment)
   try:
@@ -68,13 +69,13 @@ def play(
     row, game, score, last_score = 0, 1, 0.0, None
     while True:
       played = newest()
-      seen = played.inspect(played.params, view.timestep, state)
-      values = seen.outputs.policy_logits[0]
-      logits = np.asarray(played.log_policy(values), np.float64)
-      greedy = plan.policy == 'greedy'
-      # Gumbel's noise makes the largest logit a sample of their softmax.
-      noise = 0.0 if greedy else rng.gumbel(size=logits.shape)
-      action = np.array([np.argmax(logits + noise)], np.int32)
+      seen, after = played.act(
+        jax.random.fold_in(key, row), view.timestep, state, plan.policy
+      )
+      action = np.asarray(after.prev_action)
+      logits = np.asarray(
+        played.log_policy(seen.outputs.policy_logits[0]), np.float64
+      )
       step_type = view.timestep.step_type[0]
       if row and step_type == types.StepType.FIRST:
         game, score, last_score = game + 1, 0.0, score
@@ -94,8 +95,7 @@ def play(
       }
       maps = shots.maps_of(seen.intermediates, played.config)
       yield shots.Shot(view.frame, maps, facts)
-      view = both.step(action)
-      state = types.AgentState(seen.core_state, action)
+      view, state = both.step(action), after
       row += 1
   finally:
     both.close()

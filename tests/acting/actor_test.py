@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.acting import actor
+from attn_agents.acting import action_selection, actor
 from tests import counting_environment
 
 LENGTHS = (3, 5)
@@ -28,7 +28,7 @@ class CountingAgent:
       prev_action=jnp.zeros((batch_size,), jnp.int32),
     )
 
-  def step(self, params, key, timestep, agent_state):
+  def step(self, params, key, timestep, agent_state, select):
     self.traces += 1
     count = agent_state.core_state + 1
     action = (count.astype(jnp.int32) + params['shift']) % NUM_ACTIONS
@@ -65,7 +65,12 @@ class Sink:
 
 
 def _policy(agent):
-  return actor.Policy(agent, lambda flat: {'shift': flat[0].astype(jnp.int32)})
+  return actor.Policy(
+    agent,
+    lambda flat: action_selection.Variables(
+      {'shift': flat[0].astype(jnp.int32)}
+    ),
+  )
 
 
 @pytest.fixture(name='parts')
@@ -211,7 +216,7 @@ def test_the_wait_for_the_queue_is_reported_with_the_next_unroll(parts):
 
 def test_the_actors_key_differs_from_step_to_step():
   class RandomAgent(CountingAgent):
-    def step(self, params, key, timestep, agent_state):
+    def step(self, params, key, timestep, agent_state, select):
       action = jax.random.randint(key, (2,), 0, 2**30)
       return types.AgentOutput(
         action, jnp.zeros((2, NUM_ACTIONS)), jnp.zeros(2)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.acting import actor
+from attn_agents.acting import action_selection, actor
 from attn_agents.evaluation import policies
 
 _ENVS = 1000
@@ -17,10 +17,10 @@ class _Agent:
       jnp.zeros((batch_size,), jnp.int32), jnp.zeros((batch_size,), jnp.int32)
     )
 
-  def step(self, params, key, timestep, state):
+  def step(self, params, key, timestep, state, select):
     preferred = (timestep.observation + state.prev_action) % 3
     logits = params * jax.nn.one_hot(preferred, 3)
-    action = jax.random.categorical(key, logits).astype(jnp.int32)
+    action = select(key, logits)
     steps = state.core_state + 1
     return (
       types.AgentOutput(action, logits, steps.astype(jnp.float32)),
@@ -28,9 +28,10 @@ class _Agent:
     )
 
 
-def _policy(agent, params, num_envs, seed):
-  compiled = actor.Policy(agent, lambda flat: flat)
-  return policies.AgentPolicy(compiled, params, num_envs, seed)
+def _policy(select, params, num_envs, seed):
+  compiled = actor.Policy(_Agent(), lambda flat: flat, select)
+  variables = action_selection.Variables(params)
+  return policies.AgentPolicy(compiled, variables, num_envs, seed)
 
 
 def _row(shown):
@@ -41,7 +42,7 @@ def _row(shown):
 
 def test_greedy_takes_the_likeliest_and_remembers_it():
   # So little preferred that sampling would soon do otherwise.
-  policy = _policy(policies.Greedy(_Agent()), 0.1, 3, seed=1)
+  policy = _policy(action_selection.greedy, 0.1, 3, seed=1)
   shown = np.random.default_rng(0).integers(0, 3, (20, 3))
   done = np.zeros(3, np.int64)
   for row in shown:
@@ -51,7 +52,7 @@ def test_greedy_takes_the_likeliest_and_remembers_it():
 
 def test_sampled_actions_follow_the_policy_and_the_seed():
   def sample(seed):
-    policy = _policy(_Agent(), 1.5, _ENVS, seed)
+    policy = _policy(action_selection.sampled, 1.5, _ENVS, seed)
     first = policy.act(_row([2] * _ENVS))
     return first, policy.act(_row([0] * _ENVS))
 

@@ -49,47 +49,6 @@ class Plan:
   with_states: bool = False
 
 
-class RecordingPlayer:
-  """The agent at one row: output, state after it, and what it sows."""
-
-  def __init__(self, played: trained_agent.Subject, policy: str):
-    """Compiles nothing yet; the first call does.
-
-    Args:
-      played: who plays.
-      policy: see `Plan`.
-    """
-    self._played = played
-    self._greedy = policy == 'greedy'
-    self._act = jax.jit(self._choose)
-
-  def initial_state(self) -> types.AgentState:
-    """The state before the first row of one game."""
-    return self._played.agent.initial_state(1)
-
-  def act(
-    self, key: jax.Array, timestep: types.TimeStep, state: types.AgentState
-  ) -> tuple[agent_lib.Inspection, types.AgentState]:
-    """What the agent says at a row [1], and the state after its action."""
-    return self._act(self._played.params, key, timestep, state)
-
-  def _choose(
-    self,
-    params: types.Nest,
-    key: jax.Array,
-    timestep: types.TimeStep,
-    state: types.AgentState,
-  ) -> tuple[agent_lib.Inspection, types.AgentState]:
-    seen = self._played.agent.inspect(params, timestep, state)
-    logits = seen.outputs.policy_logits
-    action = (
-      jnp.argmax(logits, axis=-1)
-      if self._greedy
-      else jax.random.categorical(key, self._played.log_policy(logits))
-    ).astype(jnp.int32)
-    return seen, types.AgentState(seen.core_state, action)
-
-
 def record(
   played: trained_agent.Subject,
   plan: Plan,
@@ -145,9 +104,7 @@ def record(
   key = jax.random.key(seeds.policy)
   try:
     games = 0
-    for moment in _play(
-      both, RecordingPlayer(played, plan.policy), key, actions
-    ):
+    for moment in _play(both, played, plan.policy, key, actions):
       row = _arrays(moment, games, plan)
       if moment.row >= writer.next_row:
         writer.append(row)
@@ -176,15 +133,18 @@ class _Row(NamedTuple):
 
 def _play(
   both: views.Views,
-  player: RecordingPlayer,
+  played: trained_agent.Subject,
+  policy: str,
   key: jax.Array,
   actions: np.ndarray | None,
 ) -> Iterator[_Row]:
-  """Rows without end; `actions` are taken instead of the player's, if any."""
-  view, state = both.reset(), player.initial_state()
+  """Rows without end; `actions` are taken instead of the agent's, if any."""
+  view, state = both.reset(), played.agent.initial_state(1)
   row = row_in_game = 0
   while True:
-    seen, after = player.act(jax.random.fold_in(key, row), view.timestep, state)
+    seen, after = played.act(
+      jax.random.fold_in(key, row), view.timestep, state, policy
+    )
     if actions is not None:
       forced = jnp.asarray(actions[row : row + 1], jnp.int32)
       after = after._replace(prev_action=forced)

@@ -5,11 +5,11 @@ import pathlib
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
+from attn_agents.acting import action_selection
 from attn_agents.networks import registry
 from attn_agents.runs import parameters
 from configs import schema
@@ -68,10 +68,8 @@ class Subject:
       outputs: float32 [..., num_actions], `NetworkOutput.policy_logits`.
     """
     if self.epsilon is None:
-      return outputs
-    actions = outputs.shape[-1]
-    best = jax.nn.one_hot(jnp.argmax(outputs, axis=-1), actions)
-    return jnp.log((1 - self.epsilon) * best + self.epsilon / actions)
+      return action_selection.SAMPLED.log_probs(outputs)
+    return action_selection.EPSILON_GREEDY.log_probs(outputs, self.epsilon)
 
   def with_network(self, network: nn.Module) -> agent_lib.Agent:
     """The agent with another network that takes the same parameters."""
@@ -83,10 +81,47 @@ class Subject:
     """`agent.inspect`, compiled: (params, timestep [B], state [B])."""
     return jax.jit(self.agent.inspect)
 
+  def act(
+    self,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    state: types.AgentState,
+    policy: str,
+  ) -> tuple[agent_lib.Inspection, types.AgentState]:
+    """What the agent says at one row, and the state after its action.
+
+    Args:
+      key: PRNG key, used once.
+      timestep: `types.TimeStep` [B].
+      state: before the row, [B].
+      policy: 'sampled' or 'greedy'.
+    """
+    return self._act(self.params, key, timestep, state, policy)
+
+  @functools.cached_property
+  def _act(self) -> Any:
+    return jax.jit(self._inspect_and_select, static_argnums=4)
+
+  def _inspect_and_select(
+    self,
+    params: types.Nest,
+    key: jax.Array,
+    timestep: types.TimeStep,
+    state: types.AgentState,
+    policy: str,
+  ) -> tuple[agent_lib.Inspection, types.AgentState]:
+    seen = self.agent.inspect(params, timestep, state)
+    logits = seen.outputs.policy_logits
+    if policy == 'greedy':
+      action = action_selection.greedy(key, logits)
+    else:
+      action = action_selection.sampled(key, self.log_policy(logits))
+    return seen, types.AgentState(seen.core_state, action)
+
   def with_params(self, params: types.Nest, **facts: Any) -> 'Subject':
     """The same agent with other parameters; nothing is compiled again."""
     other = Subject(self.config, params, {**self.facts, **facts})
-    for name in ('num_actions', 'network', 'agent', 'inspect'):
+    for name in ('num_actions', 'network', 'agent', 'inspect', '_act'):
       other.__dict__[name] = getattr(self, name)
     return other
 

@@ -18,13 +18,13 @@ import pytest
 import attn_agents
 import configs
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ROOT = pathlib.Path(__file__).parents[3]
 _SOURCES = sorted(
   path
   for package in ('attn_agents', 'configs', 'launch')
   for path in (_ROOT / package).rglob('*.py')
 )
-_REPLAY = _ROOT / 'attn_agents' / 'replay'
+_REVERB = _ROOT / 'attn_agents' / 'transport' / 'reverb'
 _PROGRAM = _ROOT / 'attn_agents' / 'distributed' / 'program.py'
 
 
@@ -44,7 +44,7 @@ def test_the_trap_is_still_there():
   assert 'TensorFlow Probability requires TensorFlow' in done.stderr
 
 
-def test_replay_avoids_the_trap():
+def test_transport_avoids_the_trap():
   done = _python("""
 import attn_agents.transport.reverb
 import tensorflow, reverb, rlax
@@ -111,10 +111,10 @@ def _importers(*libraries: str) -> set[pathlib.Path]:
   }
 
 
-def test_only_replay_imports_reverb_and_tensorflow():
+def test_only_the_transport_imports_reverb_and_tensorflow():
   importers = _importers('reverb', 'tensorflow', 'tensorflow_probability')
   assert importers
-  assert {path.parent for path in importers} == {_REPLAY}
+  assert {path.parent for path in importers} == {_REVERB}
 
 
 def test_only_the_program_imports_launchpad():
@@ -135,7 +135,7 @@ def test_isolation_imports_the_standard_library_only():
 
 
 def test_rlax_is_imported_where_it_is_needed_first():
-  statements = ast.parse((_REPLAY / '__init__.py').read_text()).body
+  statements = ast.parse((_REVERB / '__init__.py').read_text()).body
   imports = [
     alias.name
     for node in statements

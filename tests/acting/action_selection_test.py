@@ -1,4 +1,4 @@
-"""Epsilon-greedy: how often what is taken, and that it is remembered."""
+"""How often which action is taken, and that it is remembered."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.acting import actor, exploration
+from attn_agents.acting import action_selection, actor
 
 _ENVS = 4000
 
@@ -17,10 +17,9 @@ class _Agent:
   def initial_state(self, batch_size):
     return types.AgentState((), jnp.zeros((batch_size,), jnp.int32))
 
-  def step(self, params, key, timestep, state):
+  def step(self, params, key, timestep, state, select):
     values = jnp.broadcast_to(params, (timestep.reward.shape[0], 4))
-    # What plain agents do, and must be overruled.
-    action = jax.random.categorical(key, values).astype(jnp.int32)
+    action = select(key, values)
     return (
       types.AgentOutput(action, values, values.max(-1)),
       types.AgentState((), action),
@@ -29,12 +28,14 @@ class _Agent:
 
 @pytest.mark.parametrize('epsilon', [0.0, 0.4, 1.0])
 def test_the_best_action_but_for_a_share_of_epsilon(epsilon):
-  agent = exploration.EpsilonGreedy(_Agent())
-  policy = actor.Policy(agent, lambda flat: flat)
+  agent = _Agent()
+  policy = actor.Policy(
+    agent, lambda flat: flat, action_selection.EPSILON_GREEDY.select
+  )
   zeros = np.zeros(_ENVS, np.float32)
   row = types.TimeStep(zeros, zeros, zeros, zeros.astype(np.int8))
-  variables = exploration.Variables(
-    jnp.array([0.1, 0.3, 0.2, 0.0]), jnp.float32(epsilon)
+  variables = action_selection.Variables(
+    jnp.array([0.1, 0.3, 0.2, 0.0]), (jnp.float32(epsilon),)
   )
   output, state, key = policy.step(
     variables, jax.random.key(0), row, agent.initial_state(_ENVS)
@@ -48,3 +49,25 @@ def test_the_best_action_but_for_a_share_of_epsilon(epsilon):
   if epsilon:
     again, _, _ = policy.step(variables, key, row, agent.initial_state(_ENVS))
     assert np.any(np.asarray(again.action) != np.asarray(output.action))
+
+
+@pytest.mark.parametrize(
+  ('selection', 'arguments'),
+  [
+    (action_selection.SAMPLED, ()),
+    (action_selection.GREEDY, ()),
+    (action_selection.EPSILON_GREEDY, (0.3,)),
+  ],
+)
+def test_actions_are_taken_with_the_log_probabilities_stated(
+  selection, arguments
+):
+  logits = jnp.array([0.1, 1.2, 0.7, -2.0])
+  actions = selection.select(
+    jax.random.key(1), jnp.broadcast_to(logits, (_ENVS, 4)), *arguments
+  )
+  assert actions.dtype == jnp.int32
+  shares = np.bincount(actions, minlength=4) / _ENVS
+  wanted = jax.nn.softmax(selection.log_probs(logits, *arguments))
+  assert np.abs(shares - wanted).max() < 4 * 0.5 / _ENVS**0.5
+  assert np.all(shares[np.asarray(wanted) == 0] == 0)
