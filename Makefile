@@ -16,7 +16,7 @@ DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
 # A file's tests share what they make, and stay together. Each process takes
 # 1 to 2 GB.
 IN_PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
-SOURCES := attn_agents configs launch tests benchmarks results setup.py
+SOURCES := attn_agents configs launch tests benchmarks results docs setup.py
 UV := $(shell command -v uv 2>/dev/null)
 
 # Both refuse whatever does not match the lock's hashes.
@@ -51,15 +51,16 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-core test-slow bench-smoke results lint format locks doctor clean
+.PHONY: help setup setup-dev train test test-core test-slow bench-smoke results docs \
+  docs-serve lint format hooks locks doctor clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' \
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /|/' \
 	  | while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
 
 setup: $(RUNTIME)  ## build .venv (VARIANT=cpu|cuda12|tpu|core|core-cuda)
 
-setup-dev: $(DEV)
+setup-dev: $(DEV)  ## the same with what lint, docs and tests need
 
 $(RUNTIME): $(LOCK) setup.py Makefile
 	@$(BASE_PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
@@ -85,7 +86,7 @@ $(DEV): $(DEV_LOCK) $(RUNTIME)
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
 
-test: $(if $(CORE),setup-dev,lint)  ## lint, then all tests but the slow ones
+test: $(if $(CORE),setup-dev,lint docs)  ## lint, docs, then all tests but the slow ones
 	$(PYTHON) -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
@@ -97,21 +98,34 @@ test-slow: setup-dev  ## the long proofs
 bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it too)
 	$(PYTHON) -m benchmarks.smoke
 
-results: setup-dev  ## draw the tables of README again from results/
+results: setup-dev  ## draw the tables and figures of the docs again from results/
 	$(PYTHON) -m results.draw
 
 ifneq ($(CORE),)
-lint format:
+lint format docs docs-serve hooks:
 	@echo 'make $@ needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
 else
-lint: setup-dev  ## ruff and mypy
+# .pre-commit-config.yaml runs the same; tests/docs/habits_test.py compares them.
+lint: setup-dev  ## ruff, mypy, and links in the docs
 	$(PYTHON) -m ruff check $(SOURCES)
 	$(PYTHON) -m ruff format --check $(SOURCES)
 	$(PYTHON) -m mypy
+	$(PYTHON) docs/check_links.py
 
 format: setup-dev  ## let ruff rewrite the sources
 	$(PYTHON) -m ruff check --fix $(SOURCES)
 	$(PYTHON) -m ruff format $(SOURCES)
+
+# Any warning ends the build. The variable silences an advertisement.
+MKDOCS := NO_MKDOCS_2_WARNING=true $(PYTHON) -m mkdocs
+docs: setup-dev  ## build the documentation in site/
+	$(MKDOCS) build --strict --quiet
+
+docs-serve: setup-dev  ## show it on http://127.0.0.1:8000 while you write
+	$(MKDOCS) serve
+
+hooks: setup-dev  ## run what lint runs before each git commit
+	$(PYTHON) -m pre_commit install
 endif
 
 doctor: setup  ## can this machine run it? (ARGS=--games tries every game)
@@ -132,6 +146,6 @@ locks:  ## resolve requirements/*.in anew (needs uv)
 	$(COMPILE_CORE) requirements/core-cuda.in requirements/core-build.in -o requirements/core-cuda.txt
 	$(COMPILE_CORE) requirements/core-dev.in -o requirements/core-dev.txt
 
-clean:  ## remove .venv, .venv-core and caches; runs/ stays
-	rm -rf $(VENV) .venv-core .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
+clean:  ## remove .venv, .venv-core, site/ and caches; runs/ stays
+	rm -rf $(VENV) .venv-core site .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,30 @@
+"""Hooks of the documentation site."""
+
+import pathlib
+import posixpath
+import re
+from typing import Any
+
+_ROOT = pathlib.Path(__file__).parents[1]
+_LINK = re.compile(r'\[([^\]]+)\]\(([^)\s]+)\)')
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
+  """Links to files outside docs/ become their paths.
+
+  In the repository such links lead to the file; on the site it is not there.
+  """
+  del config
+
+  def replace(link: re.Match[str]) -> str:
+    text, target = link.groups()
+    if '://' in target or target.startswith(('#', 'mailto:')):
+      return link[0]
+    path = posixpath.normpath(
+      posixpath.join('docs', posixpath.dirname(page.file.src_uri), target)
+    )
+    if path.startswith('docs/'):
+      return link[0]
+    return text if path in text else f'{text} (`{path}`)'
+
+  return _LINK.sub(replace, markdown)

@@ -1,0 +1,71 @@
+"""Lists that are kept in two places say the same."""
+
+import pathlib
+import re
+
+from configs import agents
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_ROW = re.compile(r'^\| (`[^|]+?) \|', re.MULTILINE)
+
+
+def _makefile() -> str:
+  return (_ROOT / 'Makefile').read_text()
+
+
+def _recipe(target: str) -> list[str]:
+  """A target's commands, as the shell gets them."""
+  text = _makefile()
+  sources = re.search(r'^SOURCES := (.+)$', text, re.MULTILINE)[1]
+  body = re.search(rf'^{target}:.*\n((?:\t.*\n)+)', text, re.MULTILINE)[1]
+  return [
+    line.strip()
+    .replace('$(PYTHON)', '.venv/bin/python')
+    .replace('$(SOURCES)', sources)
+    for line in body.splitlines()
+  ]
+
+
+def test_hooks_run_what_lint_runs():
+  config = (_ROOT / '.pre-commit-config.yaml').read_text()
+  hooks = re.findall(r'^ +entry: (.+)$', config, re.MULTILINE)
+  assert len(hooks) > 2
+  assert hooks == _recipe('lint')
+
+
+def test_hooks_download_nothing():
+  config = (_ROOT / '.pre-commit-config.yaml').read_text()
+  assert set(re.findall(r'repo: (\S+)', config)) == {'local'}
+  assert set(re.findall(r'language: (\S+)', config)) == {'system'}
+
+
+def test_every_public_target_has_a_line_in_help():
+  text = _makefile().replace('\\\n', ' ')
+  phony = re.search(r'^\.PHONY: (.+)$', text, re.MULTILINE)[1].split()
+  for target in phony:
+    assert re.search(rf'^{target}:.*## ', text, re.MULTILINE), target
+
+
+def _names(document: str) -> set[str]:
+  """Names in code in the first cells of a document's tables."""
+  text = (_ROOT / document).read_text()
+  return {
+    name
+    for cell in _ROW.findall(text)
+    for name in re.findall(r'`([^`]+)`', cell)
+  }
+
+
+def test_the_documents_name_every_agent():
+  for document in ('README.md', 'docs/agents.md'):
+    assert set(agents.AGENTS) <= _names(document), document
+
+
+def test_every_column_of_metrics_is_explained():
+  from attn_agents.learning import metrics
+
+  assert _names('docs/metrics.md') == set(metrics.COLUMNS)
+
+
+def test_readme_is_short():
+  assert len((_ROOT / 'README.md').read_text().splitlines()) <= 200
