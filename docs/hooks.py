@@ -1,11 +1,9 @@
 """Hooks of the documentation site."""
 
-import pathlib
 import posixpath
 import re
 from typing import Any
 
-_ROOT = pathlib.Path(__file__).parents[1]
 _LINK = re.compile(r'\[([^\]]+)\]\(([^)\s]+)\)')
 
 
@@ -25,6 +23,8 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, **_: Any) -> str:
     )
     if path.startswith('docs/'):
       return link[0]
-    return text if path in text else f'{text} (`{path}`)'
+    if path.endswith(text):
+      return f'`{path}`'
+    return text if '`' in text else f'{text} (`{path}`)'
 
   return _LINK.sub(replace, markdown)
