@@ -67,5 +67,9 @@ def test_every_column_of_metrics_is_explained():
   assert _names('docs/metrics.md') == set(metrics.COLUMNS)
 
 
-def test_readme_is_short():
-  assert len((_ROOT / 'README.md').read_text().splitlines()) <= 200
+def test_readme_is_short_and_moves():
+  text = (_ROOT / 'README.md').read_text()
+  assert len(text.splitlines()) <= 200
+  pictures = re.findall(r'!\[[^\]]+\]\(([^)]+\.gif)\)', text)
+  assert len(pictures) == 1
+  assert (_ROOT / pictures[0]).stat().st_size < 3e6
