@@ -34,7 +34,7 @@ class Inspection(NamedTuple):
 
 
 class Agent:
-  """Acts with, and unrolls for learning, a network of `networks.registry`."""
+  """Acts with, and unrolls for learning, a network of `networks.factory`."""
 
   def __init__(
     self, network: nn.Module, observation_shape: tuple[int, int, int]
@@ -42,7 +42,7 @@ class Agent:
     """Binds a network to the shape of its observations.
 
     Args:
-      network: see `networks.registry.make_network`.
+      network: see `networks.factory.make_network`.
       observation_shape: height, width and channels.
     """
     self._network = network

@@ -30,7 +30,7 @@ from attn_agents.learning import (
   train_state,
   update,
 )
-from attn_agents.networks import registry
+from attn_agents.networks import factory as network_factory
 from attn_agents.runs import checkpoints
 from configs import q_learning, schema
 
@@ -64,7 +64,7 @@ class Experiment:
     """The agent as pure functions."""
     env = self.config.environment
     return agent_lib.Agent(
-      registry.make_network(self.config, self.num_actions),
+      network_factory.make_network(self.config, self.num_actions),
       (env.height, env.width, env.channels),
     )
 

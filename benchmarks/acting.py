@@ -17,7 +17,7 @@ from absl import flags
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
 from attn_agents.environments import factory
-from attn_agents.networks import registry
+from attn_agents.networks import factory as network_factory
 from benchmarks import (
   batches,
   children,
@@ -49,7 +49,7 @@ def make_policy(
   """Compiles the policy's step for `batch` rows; units are agent steps."""
   env = config.environment
   agent = agent_lib.Agent(
-    registry.make_network(config, batches.NUM_ACTIONS),
+    network_factory.make_network(config, batches.NUM_ACTIONS),
     (env.height, env.width, env.channels),
   )
   params = agent.initial_params(jax.random.key(0))

@@ -9,8 +9,10 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 from attn_agents import types
+from attn_agents.networks import factory
 from benchmarks import batches, plain
 from configs import algorithms, schema
 
@@ -49,7 +51,7 @@ class Cost:
 
 def measure(config: schema.Config) -> Cost:
   """Lets XLA count; runs nothing."""
-  network = plain.make_network(config, batches.NUM_ACTIONS)
+  network = _network(config)
   inputs = batches.network_input(batches.random_timestep(config, (1, 1)))
   state = network.initial_state(1)
   params = jax.eval_shape(network.init, jax.random.key(0), inputs, state)
@@ -68,4 +70,14 @@ def measure(config: schema.Config) -> Cost:
     backward=gflop(jax.value_and_grad(forward)) - once,
     observation_bytes=inputs.observation.size,
     state_bytes=sum(x.nbytes for x in jax.tree.leaves(state)),
+  )
+
+
+def _network(config: schema.Config) -> nn.Module:
+  """The plain form, or the network itself with XLA's own convolutions."""
+  if plain.form_of(config):
+    return plain.make_network(config, batches.NUM_ACTIONS)
+  section = dataclasses.replace(config.network, convolution='lax')
+  return factory.make_network(
+    dataclasses.replace(config, network=section), batches.NUM_ACTIONS
   )

@@ -22,7 +22,7 @@ from absl import flags
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.learning import batching, train_state, update
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from benchmarks import (
   batches,
   children,
@@ -41,7 +41,9 @@ _PHASE = flags.DEFINE_list(
   'What to time: forward (the network over an unroll), gradient (and back), '
   'update (with loss and optimiser).',
 )
-_PLAIN = flags.DEFINE_bool('plain', True, 'Compare with the plain form.')
+_PLAIN = flags.DEFINE_bool(
+  'plain', True, 'Compare with the plain form, if the network has one.'
+)
 _PLAIN_BATCH_SIZE = flags.DEFINE_integer(
   'plain_batch_size', None, 'Unrolls per update of the plain form.', 1
 )
@@ -71,7 +73,7 @@ def make_run(
   Returns:
     A function that does whole updates; its units are agent steps.
   """
-  make_network = plain.make_network if is_plain else registry.make_network
+  make_network = plain.make_network if is_plain else factory.make_network
   env, devices = config.environment, jax.local_devices()
   agent = agent_lib.Agent(
     make_network(config, batches.NUM_ACTIONS),
@@ -162,6 +164,7 @@ def make() -> harness.Benchmark:
   plain_config = settings.config(
     *(f'{name}={value}' for name, value in sizes.items() if value)
   )
+  with_plain = _PLAIN.value and bool(plain.form_of(config))
   variants = {
     name: settings.config(*changes)
     for name, changes in map(_parse_variant, _VARIANT.value)
@@ -185,7 +188,7 @@ def make() -> harness.Benchmark:
       if dtype != ('float32' if is_plain else config.network.dtype):
         # Of another dtype's peak a share would say nothing.
         gflop = 0.0
-      baseline = 'plain' if _PLAIN.value else 'ours'
+      baseline = 'plain' if with_plain else 'ours'
       alternatives.append(
         harness.Alternative(
           f'{phase}, {name}', run, gflop, f'{phase}, {baseline}'
@@ -197,7 +200,7 @@ def make() -> harness.Benchmark:
     add(name, variant, False)
   for xla_flags in settings.XLA_FLAGS.value:
     add(xla_flags, config, False, xla_flags)
-  if _PLAIN.value:
+  if with_plain:
     add('plain', plain_config, True)
   return harness.Benchmark(
     title=f'Learner of {config.agent}, {config.preset}, {dtype}: '

@@ -7,6 +7,7 @@ XLA's own convolution, 'lax'.
 """
 
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,6 @@ from attn_agents.networks.layers import (
 )
 from benchmarks import children, harness, settings
 from configs import errors, schema
-from configs.agents import s3ta
 
 _BATCH_SIZE = flags.DEFINE_integer(
   'scan_batch_size', 8, 'Environments side by side.', 1
@@ -34,7 +34,7 @@ _SECONDS = 1.0
 def make() -> harness.Benchmark:
   """Every form of the convolution, at the agent's sizes."""
   config = settings.config()
-  if not isinstance(config.network, s3ta.S3TAConfig):
+  if not hasattr(config.network, 'vision_channels'):
     raise errors.ConfigError(
       f'--agent={config.agent} has no ConvLSTM; expected s3ta or a variant'
     )
@@ -45,7 +45,7 @@ def make() -> harness.Benchmark:
     alternatives=[
       harness.Alternative(
         method,
-        _make_run(config, config.network, batch, method),
+        _make_run(config, batch, method),
         baseline=_BASELINE,
       )
       for method in convolution.METHODS
@@ -54,10 +54,9 @@ def make() -> harness.Benchmark:
   )
 
 
-def _make_run(
-  config: schema.Config, network: s3ta.S3TAConfig, batch: int, method: str
-) -> children.Run:
+def _make_run(config: schema.Config, batch: int, method: str) -> children.Run:
   """One forward and backward pass; units are agent steps."""
+  network: Any = config.network
   rows = config.learning.unroll_length + 1
   height, width = torsos.output_size(
     config.environment.height, config.environment.width, network.conv_strides

@@ -6,7 +6,6 @@ from absl import flags
 from attn_agents.utils import machine
 from benchmarks import harness
 from configs import resolution, schema
-from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta
 
 AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to measure.')
 PRESET = flags.DEFINE_string(
@@ -32,27 +31,7 @@ XLA_FLAGS = flags.DEFINE_multi_string(
   'computes in its own process; may be repeated.',
 )
 
-# Compile in seconds, and stay what they are.
-_SMOKE_SIZES = {
-  s3ta.S3TAConfig: (
-    'network.conv_channels=4,8', 'network.vision_channels=12',
-    'network.query_hidden=16', 'network.answer_hidden=16',
-    'network.answer_size=16', 'network.policy_core_size=16',
-    'network.head_hidden=16', 'network.remat=false',
-  ),
-  impala_ff.ResNetConfig: (
-    'network.channels=4', 'network.blocks_per_section=1',
-    'network.hidden_size=16',
-  ),
-  impala_shallow.ConvNetConfig: (
-    'network.conv_channels=4,8', 'network.conv_kernels=4,3',
-    'network.conv_strides=2,1', 'network.hidden_size=16',
-  ),
-  darqn_soft.QNetworkConfig: (
-    'network.conv_channels=4,8', 'network.conv_kernels=4,3',
-    'network.conv_strides=2,1', 'network.attention_size=4',
-  ),
-}  # fmt: skip
+# Beside the quick settings of the agent's network.
 _SMOKE_RUN = (
   'environment.height=20',
   'environment.width=16',
@@ -110,5 +89,6 @@ def _smoke_settings() -> tuple[str, ...]:
     return ()
   plain = resolution.Request(agent=AGENT.value, preset=PRESET.value)
   resolution.check_names(plain)
-  network = resolution.resolve(plain, 'cpu', 1, 1).network
-  return (*_SMOKE_SIZES[type(network)], *_SMOKE_RUN)
+  quick = resolution.resolve(plain, 'cpu', 1, 1).network.quick_settings
+  narrow = [x for x in quick if x.startswith('network.')]
+  return (*narrow, *_SMOKE_RUN)

@@ -7,9 +7,12 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 """
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from configs import algorithms, errors, games
+
+if TYPE_CHECKING:
+  from flax import linen as nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +83,9 @@ class NetworkConfig:
 
   Attributes:
     algorithms: names in `recipes.ALGORITHMS` that it can learn by.
+    quick_settings: 'section.field=value' that make the network narrow, and
+      frames small enough, to learn Catch within a minute or two; for tests and
+      smoke runs.
     convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
       their gradients in the one form that is fast on CPU; 'auto' chooses by
       backend.
@@ -88,9 +94,32 @@ class NetworkConfig:
   """
 
   algorithms: ClassVar[tuple[str, ...]] = ('vtrace', 'a2c', 'ppo')
+  quick_settings: ClassVar[tuple[str, ...]] = ()
 
   convolution: str = 'auto'
   dtype: str = 'float32'
+
+  def make(
+    self,
+    num_actions: int,
+    observation_shape: tuple[int, int, int],
+    max_abs_reward: float,
+  ) -> 'nn.Module':
+    """Makes the network; imports it only here, since configs are free of JAX.
+
+    Args:
+      num_actions: size of the policy, or number of action values.
+      observation_shape: height, width and channels.
+      max_abs_reward: the previous reward is clipped to [-x, x] before the
+        network sees it; 0 leaves it.
+
+    Returns:
+      See `attn_agents.networks.factory.make_network`.
+
+    Raises:
+      TypeError: this section names no network.
+    """
+    raise TypeError(f'{type(self).__name__} names no network')
 
   @property
   def taken_over(self) -> tuple[str, ...]:

@@ -19,33 +19,7 @@ from attn_agents.runs import checkpoints
 from attn_agents.transport.threads import sources
 from attn_agents.transport.threads import variables as memory_variables
 from configs import agents, resolution, schema
-from configs.agents import darqn_soft, impala_ff, impala_shallow, s3ta
 
-_NETWORKS = {
-  s3ta.S3TAConfig: (
-    'environment.height=40', 'environment.width=20',
-    'network.conv_channels=8,16', 'network.vision_channels=16',
-    'network.query_hidden=32', 'network.answer_hidden=64',
-    'network.answer_size=64', 'network.policy_core_size=64',
-    'network.head_hidden=32',
-  ),
-  impala_ff.ResNetConfig: (
-    'environment.height=20', 'environment.width=10',
-    'environment.frame_stack=1', 'network.channels=8,8,8',
-    'network.hidden_size=64',
-  ),
-  impala_shallow.ConvNetConfig: (
-    'environment.height=20', 'environment.width=10',
-    'environment.frame_stack=1', 'network.conv_kernels=4,3',
-    'network.conv_strides=2,1', 'network.hidden_size=64',
-  ),
-  darqn_soft.QNetworkConfig: (
-    'environment.height=20', 'environment.width=10',
-    'environment.frame_stack=1', 'network.conv_channels=8,16',
-    'network.conv_kernels=4,3', 'network.conv_strides=2,1',
-    'network.attention_size=16',
-  ),
-}  # fmt: skip
 _ALGORITHMS = {
   'vtrace': (
     'learning.unroll_length=20', 'learning.batch_size=16',
@@ -87,7 +61,7 @@ def catch_config(
       preset='small',
       algorithm=algorithm,
       settings=[
-        *_NETWORKS[type(preset.network)],
+        *preset.network.quick_settings,
         *_ALGORITHMS[algorithm],
         *settings,
       ],

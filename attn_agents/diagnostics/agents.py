@@ -42,7 +42,7 @@ def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
 
   from attn_agents import agent as agent_lib
   from attn_agents import types
-  from attn_agents.networks import registry
+  from attn_agents.networks import factory
 
   # The form for CPU multiplies with zeros, which are no work of the agent's.
   network = dataclasses.replace(config.network, convolution='lax')
@@ -50,7 +50,7 @@ def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
   env = config.environment
   observation = (env.height, env.width, env.channels)
   agent = agent_lib.Agent(
-    registry.make_network(config, num_actions), observation
+    factory.make_network(config, num_actions), observation
   )
   key = jax.random.key(0)
   params = jax.eval_shape(agent.initial_params, key)

@@ -8,7 +8,6 @@ from flax import linen as nn
 
 from attn_agents import types
 from attn_agents.networks.layers import convolution, torsos
-from configs import schema
 from configs.agents import impala_shallow
 
 
@@ -64,14 +63,3 @@ class ConvNet(nn.Module):
       types.NetworkOutput(policy_logits, jnp.squeeze(baseline, axis=-1)),
       core_state,
     )
-
-
-def from_config(config: schema.Config, num_actions: int) -> ConvNet:
-  """Makes the network of a run whose `network` section is a `ConvNetConfig`.
-
-  Raises:
-    TypeError: if that section belongs to another agent.
-  """
-  if not isinstance(config.network, impala_shallow.ConvNetConfig):
-    raise TypeError(f'conv_net needs a ConvNetConfig, got {config.network!r}.')
-  return ConvNet(config=config.network, num_actions=num_actions)

@@ -10,7 +10,6 @@ from flax import linen as nn
 
 from attn_agents import types
 from attn_agents.networks.layers import convolution, q_core, recurrent, torsos
-from configs import schema
 from configs.agents import darqn_soft
 
 # Pixels around the frame, as in the code of DQN and of DARQN.
@@ -149,16 +148,3 @@ class QNetwork(nn.Module):
       if cells is not None:
         shape = (*cells.shape[:2], 1, *map_size)
         self.sow('intermediates', name, jnp.reshape(cells, shape))
-
-
-def from_config(config: schema.Config, num_actions: int) -> QNetwork:
-  """Makes the network of a run whose `network` section is a `QNetworkConfig`.
-
-  Raises:
-    TypeError: if that section belongs to another agent.
-  """
-  if not isinstance(config.network, darqn_soft.QNetworkConfig):
-    raise TypeError(
-      f'q_network needs a QNetworkConfig, got {config.network!r}.'
-    )
-  return QNetwork(config=config.network, num_actions=num_actions)

@@ -14,7 +14,6 @@ from flax import linen as nn
 from attn_agents import types
 from attn_agents.networks.cpu_kernels import canonical
 from attn_agents.networks.layers import convolution, recurrent, residual
-from configs import schema
 from configs.agents import impala_ff
 
 # Empty for a feedforward network.
@@ -152,18 +151,3 @@ class _LSTMStep(nn.Module):
     )
     state = recurrent.LSTM(self.features, name='cell')(joined, state)
     return state, state.hidden
-
-
-def from_config(config: schema.Config, num_actions: int) -> ResNet:
-  """Makes the network of a run whose `network` section is a `ResNetConfig`.
-
-  Raises:
-    TypeError: if that section belongs to another agent.
-  """
-  if not isinstance(config.network, impala_ff.ResNetConfig):
-    raise TypeError(f'resnet needs a ResNetConfig, got {config.network!r}.')
-  return ResNet(
-    config=config.network,
-    num_actions=num_actions,
-    max_abs_reward=config.learning.max_abs_reward,
-  )

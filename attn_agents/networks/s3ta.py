@@ -21,7 +21,6 @@ from attn_agents.networks.layers import (
   spatial_basis,
   torsos,
 )
-from configs import schema
 from configs.agents import s3ta as s3ta_config
 
 
@@ -185,19 +184,3 @@ class S3TA(nn.Module):
     self.sow('intermediates', 'keys', keys)
     self.sow('intermediates', 'values', values)
     self.sow('intermediates', 'answers', outputs.answers)
-
-
-def from_config(config: schema.Config, num_actions: int) -> S3TA:
-  """Makes the network of a run whose `network` section is an `S3TAConfig`.
-
-  Raises:
-    TypeError: if that section belongs to another agent.
-  """
-  if not isinstance(config.network, s3ta_config.S3TAConfig):
-    raise TypeError(f's3ta needs an S3TAConfig, got {config.network!r}.')
-  return S3TA(
-    config=config.network,
-    num_actions=num_actions,
-    observation_size=(config.environment.height, config.environment.width),
-    max_abs_reward=config.learning.max_abs_reward,
-  )

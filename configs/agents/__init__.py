@@ -1,52 +1,64 @@
-"""Every agent's name and presets. A new agent is one module and one line."""
+"""Every agent's name and presets. A new agent is one module and one line.
 
+Each public function of an agent's module is a preset: it takes nothing and
+returns a `schema.Config`. `paper` and `small` are there for all agents.
+"""
+
+import importlib
+import inspect
 import types
 from collections.abc import Callable, Mapping
 
 from configs import schema
-from configs.agents import (
-  darqn_hard,
-  darqn_soft,
-  dqn,
-  drarl,
-  drarl_simple,
-  drqn,
-  impala_ff,
-  impala_large,
-  impala_lstm,
-  impala_shallow,
-  s3ta,
-  s3ta_fixed_query,
-  s3ta_l2_keys,
-)
+
+Preset = Callable[[], schema.Config]
+
+# By name. `register` adds agents of programs that build on this one.
+AGENTS: dict[str, Mapping[str, Preset]] = {}
 
 
-def _presets(
-  module: types.ModuleType, *more: str
-) -> Mapping[str, Callable[[], schema.Config]]:
-  names = ('paper', 'small', *more)
-  return types.MappingProxyType({name: getattr(module, name) for name in names})
+def register(name: str, presets: Mapping[str, Preset]) -> None:
+  """Adds an agent under its name.
+
+  Args:
+    name: what `--agent` calls it, and `schema.Config.agent` of its presets.
+    presets: by name; 'paper' and 'small' must be there.
+
+  Raises:
+    ValueError: the name is taken, or a preset is missing.
+  """
+  if name in AGENTS:
+    raise ValueError(f'there is an agent {name} already')
+  if missing := {'paper', 'small'} - set(presets):
+    raise ValueError(f'agent {name} has no preset {" and ".join(missing)}')
+  AGENTS[name] = types.MappingProxyType(dict(presets))
 
 
-AGENTS: Mapping[str, Mapping[str, Callable[[], schema.Config]]] = (
-  types.MappingProxyType(
-    {
-      's3ta': _presets(s3ta),
-      's3ta_fixed_query': _presets(s3ta_fixed_query),
-      's3ta_l2_keys': _presets(s3ta_l2_keys),
-      'impala_ff': _presets(impala_ff, 's3ta_baseline'),
-      'impala_lstm': _presets(impala_lstm, 's3ta_baseline'),
-      'impala_large': _presets(impala_large),
-      'impala_shallow': _presets(impala_shallow),
-      'drarl': _presets(drarl),
-      'drarl_simple': _presets(drarl_simple),
-      'dqn': _presets(dqn),
-      'drqn': _presets(drqn),
-      'darqn_soft': _presets(darqn_soft),
-      'darqn_hard': _presets(darqn_hard),
-    }
-  )
-)
+def presets_of(module: types.ModuleType) -> dict[str, Preset]:
+  """The public functions that a module defines, by name."""
+  return {
+    name: function
+    for name, function in inspect.getmembers(module, inspect.isfunction)
+    if function.__module__ == module.__name__ and not name.startswith('_')
+  }
+
+
+for _name in (
+  's3ta',
+  's3ta_fixed_query',
+  's3ta_l2_keys',
+  'impala_ff',
+  'impala_lstm',
+  'impala_large',
+  'impala_shallow',
+  'drarl',
+  'drarl_simple',
+  'dqn',
+  'drqn',
+  'darqn_soft',
+  'darqn_hard',
+):
+  register(_name, presets_of(importlib.import_module(f'{__name__}.{_name}')))
 
 
 def make(agent: str, preset: str) -> schema.Config:

@@ -6,9 +6,12 @@ releases; see `configs.q_learning` for the tags.
 """
 
 import dataclasses
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from configs import errors, few_cores, q_learning, schema, sizes
+
+if TYPE_CHECKING:
+  from flax import linen as nn
 
 # 50,000 steps of 4 frames.
 _EVALUATE_EVERY_FRAMES = 200_000
@@ -34,6 +37,15 @@ class QNetworkConfig(schema.NetworkConfig):
   """
 
   algorithms: ClassVar[tuple[str, ...]] = ('q_learning',)
+  quick_settings: ClassVar[tuple[str, ...]] = (
+    'environment.height=20',
+    'environment.width=10',
+    'environment.frame_stack=1',
+    'network.conv_channels=8,16',
+    'network.conv_kernels=4,3',
+    'network.conv_strides=2,1',
+    'network.attention_size=16',
+  )
 
   conv_channels: tuple[int, ...] = (32, 64, 256)
   conv_kernels: tuple[int, ...] = (8, 4, 3)
@@ -53,6 +65,18 @@ class QNetworkConfig(schema.NetworkConfig):
   def taken_over(self) -> tuple[str, ...]:
     """Hard attention takes the convolutions of the soft agent only [P]."""
     return ('torso',) if self.attention == 'hard' else ()
+
+  def make(
+    self,
+    num_actions: int,
+    observation_shape: tuple[int, int, int],
+    max_abs_reward: float,
+  ) -> 'nn.Module':
+    """See `schema.NetworkConfig.make`."""
+    from attn_agents.networks import q_network
+
+    del observation_shape, max_abs_reward
+    return q_network.QNetwork(self, num_actions)
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""

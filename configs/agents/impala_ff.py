@@ -5,8 +5,12 @@ baselines of the S3TA paper are options of the same network.
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, ClassVar
 
 from configs import algorithms, errors, few_cores, schema
+
+if TYPE_CHECKING:
+  from flax import linen as nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +38,14 @@ class ResNetConfig(schema.NetworkConfig):
       (S3TA's LSTM baseline); 0 makes a feedforward network.
   """
 
+  quick_settings: ClassVar[tuple[str, ...]] = (
+    'environment.height=20',
+    'environment.width=10',
+    'environment.frame_stack=1',
+    'network.channels=8,8,8',
+    'network.hidden_size=64',
+  )
+
   channels: tuple[int, ...] = (16, 32, 32)
   pixel_block: int = 1
   blocks_per_section: int = 2
@@ -46,6 +58,18 @@ class ResNetConfig(schema.NetworkConfig):
   def recurrent(self) -> bool:
     """Whether there is an LSTM."""
     return self.lstm_size > 0
+
+  def make(
+    self,
+    num_actions: int,
+    observation_shape: tuple[int, int, int],
+    max_abs_reward: float,
+  ) -> 'nn.Module':
+    """See `schema.NetworkConfig.make`."""
+    from attn_agents.networks import resnet
+
+    del observation_shape
+    return resnet.ResNet(self, num_actions, max_abs_reward)
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""

@@ -7,9 +7,13 @@ With other sizes its convolutions and layer are those of DQN or of TorchBeast's
 """
 
 import dataclasses
+from typing import TYPE_CHECKING, ClassVar
 
 from configs import errors, schema, sizes
 from configs.agents import impala_ff
+
+if TYPE_CHECKING:
+  from flax import linen as nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +28,16 @@ class ConvNetConfig(schema.NetworkConfig):
     hidden_size: units of the layer after them.
   """
 
+  quick_settings: ClassVar[tuple[str, ...]] = (
+    'environment.height=20',
+    'environment.width=10',
+    'environment.frame_stack=1',
+    'network.conv_channels=8,16',
+    'network.conv_kernels=4,3',
+    'network.conv_strides=2,1',
+    'network.hidden_size=64',
+  )
+
   conv_channels: tuple[int, ...] = (16, 32)
   conv_kernels: tuple[int, ...] = (8, 4)
   conv_strides: tuple[int, ...] = (4, 2)
@@ -33,6 +47,18 @@ class ConvNetConfig(schema.NetworkConfig):
   def recurrent(self) -> bool:
     """No state is carried."""
     return False
+
+  def make(
+    self,
+    num_actions: int,
+    observation_shape: tuple[int, int, int],
+    max_abs_reward: float,
+  ) -> 'nn.Module':
+    """See `schema.NetworkConfig.make`."""
+    from attn_agents.networks import conv_net
+
+    del observation_shape, max_abs_reward
+    return conv_net.ConvNet(self, num_actions)
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""

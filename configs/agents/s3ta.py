@@ -1,8 +1,12 @@
 """S3TA: soft, spatial, sequential, top-down attention (Mott et al. 2019)."""
 
 import dataclasses
+from typing import TYPE_CHECKING, ClassVar
 
 from configs import errors, few_cores, schema, sizes
+
+if TYPE_CHECKING:
+  from flax import linen as nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +43,18 @@ class S3TAConfig(schema.NetworkConfig):
       saves most of the memory and costs a third more work.
   """
 
+  quick_settings: ClassVar[tuple[str, ...]] = (
+    'environment.height=40',
+    'environment.width=20',
+    'network.conv_channels=8,16',
+    'network.vision_channels=16',
+    'network.query_hidden=32',
+    'network.answer_hidden=64',
+    'network.answer_size=64',
+    'network.policy_core_size=64',
+    'network.head_hidden=32',
+  )
+
   conv_channels: tuple[int, ...] = (32, 64)
   conv_kernels: tuple[int, ...] = (8, 4)
   conv_strides: tuple[int, ...] = (4, 2)
@@ -57,6 +73,22 @@ class S3TAConfig(schema.NetworkConfig):
   policy_core_size: int = 256
   head_hidden: int = 128
   remat: bool = False
+
+  def make(
+    self,
+    num_actions: int,
+    observation_shape: tuple[int, int, int],
+    max_abs_reward: float,
+  ) -> 'nn.Module':
+    """See `schema.NetworkConfig.make`."""
+    from attn_agents.networks import s3ta
+
+    return s3ta.S3TA(
+      config=self,
+      num_actions=num_actions,
+      observation_size=observation_shape[:2],
+      max_abs_reward=max_abs_reward,
+    )
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""

@@ -10,7 +10,7 @@ import pytest
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.losses import q_learning as loss_lib
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import agents, q_learning, schema
 from tests.losses import batches
 from tests.networks import tiny
@@ -179,7 +179,7 @@ def _hard_agent():
       conv_strides=(2, 1), attention_size=5, lstm_size=6, soft_share=0.0,
     ),
   )  # fmt: skip
-  network = registry.make_network(config, 3)
+  network = factory.make_network(config, 3)
   params = tiny.random_params(network, (18, 18, 1))
   # So that weights and what is expected differ by location.
   params['core']['score'] = jax.tree.map(

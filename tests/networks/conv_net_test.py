@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import pytest
 
-from attn_agents.networks import conv_net, registry
+from attn_agents.networks import factory
 from configs import agents, errors
 from configs.agents import impala_shallow
 from tests.networks import tiny
@@ -15,7 +15,7 @@ def _count(network: impala_shallow.ConvNetConfig, num_actions: int) -> int:
   config = dataclasses.replace(
     agents.make('impala_shallow', 'paper'), network=network
   )
-  module = registry.make_network(config, num_actions)
+  module = factory.make_network(config, num_actions)
   inputs = tiny.random_inputs(2, 1, config.environment)
   shapes = jax.eval_shape(
     module.init, jax.random.key(0), inputs, module.initial_state(1)
@@ -40,11 +40,6 @@ def test_parameters_of_the_network_of_dqn():
   )
   # DQN's with five outputs: here four logits and the value.
   assert _count(network, 4) == 1_686_693
-
-
-def test_other_configs_are_refused():
-  with pytest.raises(TypeError, match='ConvNetConfig'):
-    conv_net.from_config(agents.make('s3ta', 'small'), 4)
 
 
 def test_kernels_larger_than_what_they_see_are_refused():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import agents, schema
 
 _SIZES = {
@@ -31,7 +31,7 @@ def _network(agent, dtype):
   network = dataclasses.replace(config.network, dtype=dtype, **_SIZES[agent])
   environment = schema.EnvironmentConfig(height=24, width=20, frame_stack=2)
   config = dataclasses.replace(config, network=network, environment=environment)
-  return registry.make_network(config, num_actions=5)
+  return factory.make_network(config, num_actions=5)
 
 
 def _inputs():

@@ -9,7 +9,7 @@ import pytest
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import agents, errors, schema
 from tests.networks import tiny
 
@@ -30,7 +30,7 @@ def _tiny(name, **options):
     environment=_FRAMES,
     network=dataclasses.replace(config.network, **(sizes | options)),
   )
-  network = registry.make_network(config, tiny.NUM_ACTIONS)
+  network = factory.make_network(config, tiny.NUM_ACTIONS)
   params = tiny.random_params(network, (20, 16, 1))
   # So that weights over locations differ visibly.
   return network, jax.tree.map(lambda x: 2.0 * x, params)
@@ -69,7 +69,7 @@ def test_parameters_are_the_published_ones(name, count):
     84, 84, 4 if name == 'dqn' else 1,
   )  # fmt: skip
   agent = agent_lib.Agent(
-    registry.make_network(config, 18), (env.height, env.width, env.channels)
+    factory.make_network(config, 18), (env.height, env.width, env.channels)
   )
   spec = jax.eval_shape(agent.initial_params, jax.random.key(0))
   assert sum(leaf.size for leaf in jax.tree.leaves(spec)) == count
@@ -79,7 +79,7 @@ def test_parameters_are_the_published_ones(name, count):
 @pytest.mark.parametrize('name', ['darqn_soft', 'darqn_hard'])
 def test_attention_maps_are_in_the_form_of_s3ta(name):
   config = agents.make(name, 'paper')
-  network = registry.make_network(config, 18)
+  network = factory.make_network(config, 18)
   inputs = tiny.random_inputs(2, 1, config.environment)
   params = jax.eval_shape(
     network.init, jax.random.key(0), inputs, network.initial_state(1)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import registry, resnet
+from attn_agents.networks import factory
 from configs import agents, schema
 from tests.networks import tiny
 
@@ -17,7 +17,7 @@ _VARIANTS = [
 
 
 def _param_shapes(config, num_actions):
-  module = registry.make_network(config, num_actions)
+  module = factory.make_network(config, num_actions)
   inputs = tiny.random_inputs(2, 1, config.environment)
   shapes = jax.eval_shape(
     module.init, jax.random.key(0), inputs, module.initial_state(1)
@@ -105,8 +105,3 @@ def test_initial_state():
     assert leaf.shape == (4, 10) and not np.any(leaf)
   feedforward, _, _ = tiny.make_resnet()
   assert feedforward.initial_state(4) == ()
-
-
-def test_refuses_the_section_of_another_agent():
-  with pytest.raises(TypeError, match='ResNetConfig'):
-    resnet.from_config(tiny.make_config(), tiny.NUM_ACTIONS)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import algorithms
 from tests.networks import tiny
 from tests.networks.layers import residual_reference
@@ -152,7 +152,7 @@ def test_previous_reward_is_clipped(max_abs_reward, same):
     tiny.make_resnet_config(lstm_size=10),
     learning=algorithms.VTraceConfig(max_abs_reward=max_abs_reward),
   )
-  module = registry.make_network(config, tiny.NUM_ACTIONS)
+  module = factory.make_network(config, tiny.NUM_ACTIONS)
   variables = {'params': tiny.random_params(module)}
   inputs = tiny.random_inputs(1, 2, config.environment)
   apply = jax.jit(module.apply)

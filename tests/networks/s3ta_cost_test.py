@@ -5,7 +5,7 @@ import collections
 import jax
 import jax.numpy as jnp
 
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from tests.networks import tiny
 
 
@@ -29,7 +29,7 @@ def _primitives_and_shapes(jaxpr):
 
 def test_training_does_not_pay_for_intermediates():
   config = tiny.make_config()
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   state = network.initial_state(2)
   params = {'params': tiny.random_params(network)}
@@ -65,7 +65,7 @@ def test_training_does_not_pay_for_intermediates():
 
 def test_acting_has_no_loop_and_learning_two():
   config = tiny.make_config(convolution='canonical')
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   state = network.initial_state(2)
   params = {'params': tiny.random_params(network)}
 

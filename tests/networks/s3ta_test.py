@@ -6,14 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import algorithms
 from configs.agents import s3ta
 from tests.networks import tiny
 
 
 def _param_shapes(config, num_actions, rows=1):
-  network = registry.make_network(config, num_actions)
+  network = factory.make_network(config, num_actions)
   inputs = tiny.random_inputs(rows, 1, config.environment)
   state = network.initial_state(1)
   return jax.eval_shape(network.init, jax.random.key(0), inputs, state)[
@@ -60,7 +60,7 @@ def test_paper_parameter_count_per_layer():
 
 def test_paper_state_and_output_shapes():
   config = s3ta.paper()
-  network = registry.make_network(config, 18)
+  network = factory.make_network(config, 18)
   state = network.initial_state(2)
   for leaf in state.vision:
     assert leaf.shape == (2, 27, 20, 128) and leaf.dtype == jnp.float32
@@ -85,13 +85,13 @@ def test_small_preset_shapes():
   # 4 queries of 8 + 64, 4 answers of 16 - 8 + 64, 9 actions, 1 reward.
   answer = params['policy_core']['answer']['Dense_0']['kernel']
   assert answer.shape == (4 * 72 + 4 * 72 + 10, 128)
-  state = registry.make_network(config, 9).initial_state(3)
+  state = factory.make_network(config, 9).initial_state(3)
   assert state.vision.hidden.shape == (3, 7, 7, 16)
 
 
 def test_initialisation_sows_nothing():
   config = tiny.make_config()
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(1, 1, config.environment)
   variables = jax.eval_shape(
     network.init, jax.random.key(0), inputs, network.initial_state(1)
@@ -126,7 +126,7 @@ def test_other_sizes_fit_together(num_queries, key_channels):
 def test_policy_core_equals_numpy(basis):
   """One row after the vision core, from the literal equations."""
   config = tiny.make_config(basis=basis)
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(1, 1, config.environment)
   state = _nonzero_state(network, 1)
   params = tiny.random_params(network)
@@ -180,7 +180,7 @@ def test_previous_reward_is_clipped(max_abs_reward, same):
   config = dataclasses.replace(
     config, learning=algorithms.VTraceConfig(max_abs_reward=max_abs_reward)
   )
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(1, 2, config.environment)
   state = network.initial_state(2)
   params = {'params': tiny.random_params(network)}
@@ -197,7 +197,7 @@ def test_previous_reward_is_clipped(max_abs_reward, same):
 @pytest.mark.parametrize('rows', [1, 3])
 def test_sows_what_analysis_needs(rows):
   config = tiny.make_config()
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(rows, 2, config.environment)
   inputs.is_first[0, 0] = True
   state = _nonzero_state(network, 2)
@@ -229,7 +229,7 @@ def test_sows_what_analysis_needs(rows):
 
 def test_no_rank_promotion_and_only_float32():
   config = tiny.make_config()
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   state = network.initial_state(2)
   with jax.numpy_rank_promotion('raise'):
@@ -240,7 +240,7 @@ def test_no_rank_promotion_and_only_float32():
 
 def test_gradient_reaches_every_parameter():
   config = tiny.make_config(remat=True, convolution='canonical')
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   state = network.initial_state(2)
   params = {'params': tiny.random_params(network)}

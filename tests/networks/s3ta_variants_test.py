@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from attn_agents.networks.layers import attention, spatial_basis
 from configs import agents, errors
 from configs.agents import s3ta
@@ -18,7 +18,7 @@ _NORM = {'queries': 'l2_norm', 'num_queries': 1}
 
 
 def _param_shapes(config, num_actions):
-  network = registry.make_network(config, num_actions)
+  network = factory.make_network(config, num_actions)
   inputs = tiny.random_inputs(1, 1, config.environment)
   state = network.initial_state(1)
   init = jax.eval_shape(network.init, jax.random.key(0), inputs, state)
@@ -38,7 +38,7 @@ def test_paper_parameter_count(agent, expected):
 
 
 def test_fixed_queries_start_as_unit_vectors_on_average():
-  network = registry.make_network(tiny.make_config(**_FIXED), 5)
+  network = factory.make_network(tiny.make_config(**_FIXED), 5)
   inputs = tiny.random_inputs(1, 1, tiny.make_config().environment)
   init = jax.jit(network.init)
   draws = [
@@ -57,7 +57,7 @@ def test_fixed_queries_start_as_unit_vectors_on_average():
 
 def _run(variant, rows=1):
   config = tiny.make_config(**variant)
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(rows, 1, config.environment)
   params = tiny.random_params(network)
   state = jax.tree.map(
@@ -107,7 +107,7 @@ def test_policy_core_equals_numpy(variant):
 )
 def test_only_top_down_attention_follows_the_policy_state(variant, follows):
   config = tiny.make_config(**variant)
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(1, 1, config.environment)
   params = {'params': tiny.random_params(network)}
   apply = jax.jit(functools.partial(network.apply, mutable=['intermediates']))
@@ -166,7 +166,7 @@ def test_a_norm_of_zero_has_a_finite_gradient():
 @pytest.mark.parametrize('variant', [_FIXED, _NORM], ids=['fixed', 'l2_norm'])
 def test_gradient_reaches_every_parameter(variant):
   config = tiny.make_config(convolution='canonical', **variant)
-  network = registry.make_network(config, 5)
+  network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(3, 2, config.environment)
   params = {'params': tiny.random_params(network)}
 
@@ -185,7 +185,7 @@ def test_several_maps_by_norm_are_refused():
 
 
 def _init(config):
-  network = registry.make_network(config, tiny.NUM_ACTIONS)
+  network = factory.make_network(config, tiny.NUM_ACTIONS)
   inputs = tiny.random_inputs(1, 1, config.environment)
   init = jax.jit(network.init)(
     jax.random.key(0), inputs, network.initial_state(1)

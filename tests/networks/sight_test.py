@@ -13,7 +13,7 @@ import optax
 import pytest
 
 from attn_agents import types
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs.agents import s3ta
 
 _ROWS, _BATCH = 21, 8
@@ -45,7 +45,7 @@ def _play(rng, size):
 
 def _learn(config):
   """Share of labels found, over the last fifty updates."""
-  network = registry.make_network(config, 3)
+  network = factory.make_network(config, 3)
   optimizer = optax.adam(config.optimizer.learning_rate, eps=1e-5)
   rng = np.random.default_rng(0)
   size = config.environment.height, config.environment.width

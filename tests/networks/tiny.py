@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from configs import schema
 from configs.agents import impala_ff, s3ta
 
@@ -51,7 +51,7 @@ def make_resnet_config(**network) -> schema.Config:
 
 def make_agent(**network) -> tuple[agent_lib.Agent, types.Nest]:
   """An agent and its network."""
-  module = registry.make_network(make_config(**network), NUM_ACTIONS)
+  module = factory.make_network(make_config(**network), NUM_ACTIONS)
   return agent_lib.Agent(module, OBSERVATION_SHAPE), module
 
 
@@ -82,7 +82,7 @@ def make_resnet(
 ) -> tuple[nn.Module, types.Nest, types.NetworkInput]:
   """A deep residual network, its variables and rows [T, B] to feed it."""
   config = make_resnet_config(**network)
-  module = registry.make_network(config, NUM_ACTIONS)
+  module = factory.make_network(config, NUM_ACTIONS)
   inputs = random_inputs(rows, batch, config.environment)
   return module, {'params': random_params(module)}, inputs
 

@@ -10,7 +10,7 @@ from flax import linen as nn
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
 from attn_agents.acting import action_selection
-from attn_agents.networks import registry
+from attn_agents.networks import factory
 from attn_agents.runs import parameters
 from configs import schema
 
@@ -46,7 +46,7 @@ class Subject:
   @functools.cached_property
   def network(self) -> nn.Module:
     """The network, without parameters."""
-    return registry.make_network(self.config, self.num_actions)
+    return factory.make_network(self.config, self.num_actions)
 
   @functools.cached_property
   def agent(self) -> agent_lib.Agent:

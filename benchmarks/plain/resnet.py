@@ -8,11 +8,11 @@ from flax import linen as nn
 
 from attn_agents import types
 from attn_agents.networks.layers import recurrent
-from benchmarks import plain_layers
+from benchmarks.plain import layers
 from configs.agents import impala_ff
 
 
-class PlainResNet(nn.Module):
+class Plain(nn.Module):
   """`resnet.ResNet`, attributes and parameters alike."""
 
   config: impala_ff.ResNetConfig
@@ -24,14 +24,15 @@ class PlainResNet(nn.Module):
     """() without an LSTM, else zeros for a batch of B."""
     if not self.config.recurrent:
       return ()
-    return plain_layers.zero_lstm(batch_size, self.config.lstm_size)
+    return layers.zero_lstm(batch_size, self.config.lstm_size)
 
   @nn.compact
   def __call__(
     self, inputs: types.NetworkInput, core_state: Any
   ) -> tuple[types.NetworkOutput, Any]:
     """Runs over rows [T, B]."""
-    config, outputs = self.config, inputs.observation / 255.0
+    config = self.config
+    outputs = _join_pixels(inputs.observation / 255.0, config.pixel_block)
     for index, features in enumerate(config.channels):
       section = _Section(config, features, name=f'section_{index}')
       outputs = section(outputs)
@@ -39,18 +40,16 @@ class PlainResNet(nn.Module):
     hidden = nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
     if config.recurrent:
       action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
-      reward = plain_layers.clip(inputs.reward, self.max_abs_reward)
-      core_state, hidden = plain_layers.scan(self._step)(
+      reward = layers.clip(inputs.reward, self.max_abs_reward)
+      core_state, hidden = layers.scan(self._step)(
         self, core_state, (hidden, reward, action, inputs.is_first)
       )
-    return plain_layers.heads(hidden, self.num_actions), core_state
+    return layers.heads(hidden, self.num_actions), core_state
 
   @nn.nowrap
   def _step(self, module: nn.Module, state: Any, row: Any) -> Any:
     hidden, reward, action, is_first = row
-    state, reward, action = plain_layers.reset(
-      is_first, (state, reward, action)
-    )
+    state, reward, action = layers.reset(is_first, (state, reward, action))
     joined = jnp.concatenate([hidden, reward[:, None], action], axis=-1)
     state = _ResNetLSTM(self.config.lstm_size, name='lstm')(joined, state)
     return state, state.hidden
@@ -63,7 +62,7 @@ class _ResNetLSTM(nn.Module):
 
   @nn.compact
   def __call__(self, joined: jax.Array, state: Any) -> recurrent.LSTMState:
-    return plain_layers.LSTM(self.features, name='cell')(joined, state)
+    return layers.LSTM(self.features, name='cell')(joined, state)
 
 
 class _Section(nn.Module):
@@ -113,6 +112,19 @@ class _Block(nn.Module):
       conv = nn.Conv(self.features, (3, 3), name=f'conv_{index}')
       outputs = conv(nn.relu(outputs))
     return inputs + outputs
+
+
+def _join_pixels(frames: jax.Array, size: int) -> jax.Array:
+  """Blocks of size x size pixels of [T, B, ...] as pixels of more channels."""
+  rows, columns = (-length % size for length in frames.shape[2:4])
+  padding = ((0, 0), (0, 0), (0, rows), (0, columns), (0, 0))
+  padded = jnp.pad(frames, padding)
+  parts = [
+    padded[:, :, row::size, column::size]
+    for row in range(size)
+    for column in range(size)
+  ]
+  return jnp.concatenate(parts, axis=-1)
 
 
 def _max_pool(inputs: jax.Array) -> jax.Array:

@@ -6,16 +6,15 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
-from benchmarks import plain_layers
+from benchmarks.plain import layers
 from configs.agents import impala_shallow
 
 
-class PlainConvNet(nn.Module):
+class Plain(nn.Module):
   """`conv_net.ConvNet`, its parameters alike."""
 
   config: impala_shallow.ConvNetConfig
   num_actions: int
-  max_abs_reward: float
 
   @nn.nowrap
   def initial_state(self, batch_size: int) -> tuple[()]:
@@ -29,7 +28,7 @@ class PlainConvNet(nn.Module):
   ) -> tuple[types.NetworkOutput, Any]:
     """Runs over rows [T, B]."""
     config = self.config
-    outputs = plain_layers.ConvTorso(
+    outputs = layers.ConvTorso(
       config.conv_channels,
       config.conv_kernels,
       config.conv_strides,
@@ -38,4 +37,4 @@ class PlainConvNet(nn.Module):
     )(inputs.observation)
     flat = jnp.reshape(outputs, (*outputs.shape[:2], -1))
     hidden = nn.relu(nn.Dense(config.hidden_size, name='hidden')(flat))
-    return plain_layers.heads(hidden, self.num_actions), core_state
+    return layers.heads(hidden, self.num_actions), core_state

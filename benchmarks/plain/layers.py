@@ -38,9 +38,12 @@ class ConvTorso(nn.Module):
     layers = zip(self.channels, self.kernels, self.strides, strict=True)
     for index, (channels, kernel, stride) in enumerate(layers):
       conv = nn.Conv(
-        channels, (kernel, kernel), (stride, stride), self.padding,
+        channels,
+        (kernel, kernel),
+        (stride, stride),
+        self.padding,
         name=f'conv_{index}',
-      )  # fmt: skip
+      )
       outputs = nn.relu(conv(outputs))
     return outputs
 

@@ -9,11 +9,11 @@ from flax import linen as nn
 from attn_agents import types
 from attn_agents.networks import s3ta
 from attn_agents.networks.layers import recurrent, spatial_basis
-from benchmarks import plain_layers
+from benchmarks.plain import layers
 from configs.agents import s3ta as s3ta_config
 
 
-class PlainS3TA(nn.Module):
+class Plain(nn.Module):
   """`s3ta.S3TA`, attributes and parameters alike."""
 
   config: s3ta_config.S3TAConfig
@@ -30,7 +30,7 @@ class PlainS3TA(nn.Module):
     shape = (batch_size, height, width, self.config.vision_channels)
     return s3ta.S3TAState(
       recurrent.LSTMState(jnp.zeros(shape), jnp.zeros(shape)),
-      plain_layers.zero_lstm(batch_size, self.config.policy_core_size),
+      layers.zero_lstm(batch_size, self.config.policy_core_size),
     )
 
   @nn.compact
@@ -42,7 +42,7 @@ class PlainS3TA(nn.Module):
     frames = jnp.reshape(
       inputs.observation, (rows * batch, *inputs.observation.shape[2:])
     )
-    seen = plain_layers.ConvTorso(
+    seen = layers.ConvTorso(
       self.config.conv_channels,
       self.config.conv_kernels,
       self.config.conv_strides,
@@ -50,13 +50,11 @@ class PlainS3TA(nn.Module):
     )(frames)
     seen = jnp.reshape(seen, (rows, batch, *seen.shape[1:]))
     action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
-    reward = plain_layers.clip(inputs.reward, self.max_abs_reward)
+    reward = layers.clip(inputs.reward, self.max_abs_reward)
 
     def step(module: nn.Module, state: s3ta.S3TAState, row: Any) -> Any:
       seen, action, reward, is_first = row
-      state, action, reward = plain_layers.reset(
-        is_first, (state, action, reward)
-      )
+      state, action, reward = layers.reset(is_first, (state, action, reward))
       vision = _ConvLSTM(self.config.vision_channels, name='vision_core')(
         seen, state.vision
       )
@@ -65,11 +63,11 @@ class PlainS3TA(nn.Module):
       )
       return s3ta.S3TAState(vision, policy), policy.hidden
 
-    core_state, hidden = plain_layers.scan(step)(
+    core_state, hidden = layers.scan(step)(
       self, core_state, (seen, action, reward, inputs.is_first)
     )
     hidden = nn.relu(nn.Dense(self.config.head_hidden, name='head')(hidden))
-    return plain_layers.heads(hidden, self.num_actions), core_state
+    return layers.heads(hidden, self.num_actions), core_state
 
 
 class _ConvLSTM(nn.Module):
@@ -81,7 +79,7 @@ class _ConvLSTM(nn.Module):
   ) -> recurrent.LSTMState:
     gates = nn.Conv(4 * self.features, (3, 3), name='conv_x')(inputs)
     gates += nn.Conv(4 * self.features, (3, 3), name='conv_h')(state.hidden)
-    return plain_layers.lstm(gates, state.cell)
+    return layers.lstm(gates, state.cell)
 
 
 class _PolicyCore(nn.Module):
@@ -122,10 +120,8 @@ class _PolicyCore(nn.Module):
       axis=-1,
     )
     sizes = (*config.answer_hidden, config.answer_size)
-    processed = plain_layers.MLP(sizes, name='answer')(joined)
-    return plain_layers.LSTM(config.policy_core_size, name='lstm')(
-      processed, state
-    )
+    processed = layers.MLP(sizes, name='answer')(joined)
+    return layers.LSTM(config.policy_core_size, name='lstm')(processed, state)
 
   def _queries(self, hidden: jax.Array, size: int) -> jax.Array | None:
     config = self.config
@@ -136,6 +132,4 @@ class _PolicyCore(nn.Module):
       query = self.param('query', nn.initializers.normal(size**-0.5), shape)
       return jnp.broadcast_to(query, (hidden.shape[0], *shape))
     sizes = (*config.query_hidden, config.num_queries * size)
-    return jnp.reshape(
-      plain_layers.MLP(sizes, name='query')(hidden), (-1, *shape)
-    )
+    return jnp.reshape(layers.MLP(sizes, name='query')(hidden), (-1, *shape))

@@ -8,25 +8,24 @@ from flax import linen as nn
 
 from attn_agents import types
 from attn_agents.networks.layers import recurrent
-from benchmarks import plain_layers
+from benchmarks.plain import layers
 from configs.agents import darqn_soft
 
 _PADDING = ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0))
 
 
-class PlainQNetwork(nn.Module):
+class Plain(nn.Module):
   """`q_network.QNetwork` without draws, its parameters alike."""
 
   config: darqn_soft.QNetworkConfig
   num_actions: int
-  max_abs_reward: float
 
   @nn.nowrap
   def initial_state(self, batch_size: int) -> Any:
     """() without an LSTM, else zeros for a batch of B."""
     if not self.config.recurrent:
       return ()
-    return plain_layers.zero_lstm(batch_size, self.config.lstm_size)
+    return layers.zero_lstm(batch_size, self.config.lstm_size)
 
   @nn.compact
   def __call__(
@@ -34,7 +33,7 @@ class PlainQNetwork(nn.Module):
   ) -> tuple[types.NetworkOutput, Any]:
     """Runs over rows [T, B]."""
     config = self.config
-    seen = plain_layers.ConvTorso(
+    seen = layers.ConvTorso(
       config.conv_channels,
       config.conv_kernels,
       config.conv_strides,
@@ -54,7 +53,7 @@ class PlainQNetwork(nn.Module):
     if config.attention != 'none':
       attended = nn.Dense(config.attention_size, name='attend')(seen)
     core = _Core(config, name='core')
-    core_state, (hidden, log_prob) = plain_layers.scan(
+    core_state, (hidden, log_prob) = layers.scan(
       lambda module, state, row: core(state, row)
     )(self, core_state, (seen, attended, inputs.is_first))
     return self._value(hidden, hidden, log_prob), core_state
@@ -78,7 +77,7 @@ class _Core(nn.Module):
   @nn.compact
   def __call__(self, state: Any, row: Any) -> Any:
     config, (cells, attended, is_first) = self.config, row
-    state = plain_layers.reset(is_first, state)
+    state = layers.reset(is_first, state)
     log_prob = jnp.zeros(is_first.shape)
     if config.attention != 'none':
       asked = nn.Dense(config.attention_size, use_bias=False, name='state')(
