@@ -116,10 +116,11 @@ format: setup-dev  ## let ruff rewrite the sources
 	$(PYTHON) -m ruff check --fix $(SOURCES)
 	$(PYTHON) -m ruff format $(SOURCES)
 
-# Any warning ends the build. The variable silences an advertisement.
+# Any warning ends the build; --quiet would hide them from it, too. The variable
+# silences an advertisement.
 MKDOCS := NO_MKDOCS_2_WARNING=true $(PYTHON) -m mkdocs
 docs: setup-dev  ## build the documentation in site/
-	$(MKDOCS) build --strict --quiet
+	$(MKDOCS) build --strict
 
 docs-serve: setup-dev  ## show it on http://127.0.0.1:8000 while you write
 	$(MKDOCS) serve

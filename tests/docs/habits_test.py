@@ -46,6 +46,13 @@ def test_every_public_target_has_a_line_in_help():
     assert re.search(rf'^{target}:.*## ', text, re.MULTILINE), target
 
 
+def test_the_site_is_built_strictly():
+  (build,) = _recipe('docs')
+  assert '--strict' in build
+  # It keeps warnings from being counted.
+  assert '--quiet' not in build and '-q' not in build.split()
+
+
 def _names(document: str) -> set[str]:
   """Names in code in the first cells of a document's tables."""
   text = (_ROOT / document).read_text()
