@@ -64,8 +64,15 @@ def _names(document: str) -> set[str]:
 
 
 def test_the_documents_name_every_agent():
+  # Other tests may have registered agents of their own.
+  ours = {
+    name
+    for name, presets in agents.AGENTS.items()
+    if presets['paper'].__module__.startswith('configs.')
+  }
+  assert len(ours) > 10
   for document in ('README.md', 'docs/agents.md'):
-    assert set(agents.AGENTS) <= _names(document), document
+    assert ours <= _names(document), document
 
 
 def test_every_column_of_metrics_is_explained():
