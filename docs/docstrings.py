@@ -5,16 +5,42 @@ import re
 import griffe
 
 _SECTION = re.compile(r'^\w[\w ]*:$', re.MULTILINE)
+_NAMES = re.compile(r'( +)(\w+)((?:, \w+)+): ')
 _ITEM = re.compile(r'[-*] |\d+\. ')
 
 
-class EquationsAreCode(griffe.Extension):
-  """Keeps the line breaks of equations and examples."""
+class Readable(griffe.Extension):
+  """Keeps the line breaks of equations, and the names of fields apart."""
 
   def on_object(self, *, obj: griffe.Object, **_: object) -> None:
     """Called for each module, class, function and attribute."""
     if obj.docstring is not None:
-      obj.docstring.value = equations_are_code(obj.docstring.value)
+      text = equations_are_code(obj.docstring.value)
+      obj.docstring.value = one_name_an_item(text)
+
+
+def one_name_an_item(text: str) -> str:
+  """A docstring whose items with several names are an item for each.
+
+  The first keeps the explanation, the others refer to it.
+  """
+  lines: list[str] = []
+  others: list[str] = []
+  indent = -1
+  for line in text.splitlines():
+    if others and len(line) - len(line.lstrip()) <= indent:
+      lines.extend(others)
+      others = []
+    if names := _NAMES.match(line):
+      first, indent = names[2], len(names[1])
+      others = [
+        f'{names[1]}{other}: see `{first}`.'
+        for other in names[3].removeprefix(', ').split(', ')
+      ]
+      lines.append(f'{names[1]}{first}: {line[names.end() :]}')
+    else:
+      lines.append(line)
+  return '\n'.join([*lines, *others])
 
 
 def equations_are_code(text: str) -> str:

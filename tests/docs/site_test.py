@@ -46,3 +46,12 @@ def test_equations_are_code():
 def test_a_docstring_of_prose_stays():
   text = 'One line.\n\nMore of it, over\ntwo lines.'
   assert docstrings.equations_are_code(text) == text
+
+
+def test_each_name_is_an_item():
+  text = 'Attributes:\n  a, b, c: three of\n    them.\n  d: one.\n'
+  assert docstrings.one_name_an_item(text) == (
+    'Attributes:\n  a: three of\n    them.\n  b: see `a`.\n  c: see `a`.\n'
+    '  d: one.'
+  )
+  assert docstrings.one_name_an_item('Says a, b: c.') == 'Says a, b: c.'
