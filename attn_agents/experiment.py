@@ -18,21 +18,21 @@ from jax import flatten_util
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.acting import action_selection, actor
+from attn_agents.algorithms import base as algorithm_base
+from attn_agents.algorithms import registry as algorithm_registry
 from attn_agents.environments import base, factory, seeding
 from attn_agents.learning import (
   batching,
   feeder,
   learner,
   publisher,
-  rounds,
-  schedules,
   sequences,
+  synchronous_batches,
   train_state,
-  update,
 )
 from attn_agents.networks import factory as network_factory
 from attn_agents.runs import checkpoints
-from configs import q_learning, schema
+from configs import schema
 
 
 class Experiment:
@@ -45,6 +45,7 @@ class Experiment:
       config: complete and validated (`configs.resolution.resolve`).
     """
     self.config = config
+    self.algorithm = algorithm_registry.get(config.algorithm)
     self._policy: actor.Policy | None = None
     self._making_policy = threading.Lock()
 
@@ -94,27 +95,14 @@ class Experiment:
   def variables(
     self, params: types.Nest, agent_steps: types.Array
   ) -> action_selection.Variables:
-    """What actors are sent: parameters and, for Q-learning, epsilon.
-
-    Args:
-      params: of the agent.
-      agent_steps: int32 [], so far, of all actors.
-    """
-    learning = self.config.learning
-    if not isinstance(learning, q_learning.QLearningConfig):
-      return action_selection.Variables(params)
-    epsilon = schedules.epsilon(agent_steps, learning)
-    return action_selection.Variables(params, (epsilon,))
+    """What actors are sent; see `algorithms.base.Algorithm.variables`."""
+    return self.algorithm.variables(self.config, params, agent_steps)
 
   def evaluation_variables(
     self, params: types.Nest
   ) -> action_selection.Variables:
-    """The same while scoring."""
-    learning = self.config.learning
-    if not isinstance(learning, q_learning.QLearningConfig):
-      return action_selection.Variables(params)
-    epsilon = jnp.float32(learning.evaluation_epsilon)
-    return action_selection.Variables(params, (epsilon,))
+    """What an evaluator plays with."""
+    return self.algorithm.evaluation_variables(self.config, params)
 
   @property
   def policy(self) -> actor.Policy:
@@ -130,10 +118,13 @@ class Experiment:
 
   @property
   def selection(self) -> action_selection.ActionSelection:
-    """How actors select actions: agents that learn values explore."""
-    if self.config.learning.replay:
-      return action_selection.EPSILON_GREEDY
-    return action_selection.SAMPLED
+    """How actors select actions."""
+    return self.algorithm.selection()
+
+  @functools.cached_property
+  def replay(self) -> algorithm_base.Replay | None:
+    """The replay that updates sample from; None: they read a queue."""
+    return self.algorithm.replay(self.config)
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""
@@ -186,10 +177,10 @@ class Experiment:
   def items_per_read(self) -> int:
     """Trajectories to read from the queue at a time.
 
-    A synchronous round may find more of them there than it needs, so that it
-    cannot know their number beforehand.
+    In lock step there may be more of them than a batch needs, so that their
+    number cannot be known beforehand.
     """
-    return 1 if self.config.learning.synchronous else self.items_per_batch
+    return 1 if self.config.learning.lock_step else self.items_per_batch
 
   def seeds(
     self, actor_index: int, incarnation: int, host_index: int = 0
@@ -230,7 +221,7 @@ class Experiment:
       unroll_length=self.config.learning.unroll_length,
       policy_seed=seeds.policy,
       actor_id=actor_index,
-      max_policy_lag=self.config.learning.lag_bound,
+      max_policy_lag=self.config.learning.max_policy_lag,
       keep_on_device=keep_on_device,
     )
 
@@ -261,20 +252,22 @@ class Experiment:
       devices: of the learner.
     """
     prefetch = self.config.queue.prefetch_batches
-    if self.config.learning.replay:
+    if self.replay is not None:
       return feeder.Feeder(batches, devices, prefetch, self._assemble)
-    if self.config.learning.synchronous:
-      batches = rounds.rounds(batches, self.config.runtime.num_actors)
+    if self.config.learning.lock_step:
+      batches = synchronous_batches.group(
+        batches, self.config.runtime.num_actors
+      )
     return feeder.Feeder(batches, devices, prefetch)
 
   def _assemble(
     self, sampled: sequences.Sampled, num_devices: int
   ) -> tuple[types.ReplayBatch, batching.BatchInfo]:
-    learning = self.config.learning
+    assert self.replay is not None
     batch = sequences.join(
       sampled,
       self.config.environment.frames_in_stack,
-      learning.steps_learned,
+      self.replay.sequence_length,
     )
     info = batching.describe_reports(sampled.reports)
     return batching.shard_replay(batch, num_devices), info
@@ -287,12 +280,12 @@ class Experiment:
   ) -> learner.Learner:
     """A learner at `start`; publishes its parameters at once."""
     return learner.Learner(
-      update.make_update(self.agent, self.config, devices),
+      self.algorithm.make_update(self.agent, self.config, devices),
       start,
       variables,
       devices,
       action_repeat=self.config.environment.action_repeat,
       publish_every_updates=self.config.runtime.publish_every_updates,
-      synchronous=self.config.learning.synchronous,
+      synchronous=self.config.learning.lock_step,
       to_publish=self.variables,
     )

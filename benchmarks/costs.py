@@ -12,9 +12,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
+from attn_agents.algorithms import registry
 from attn_agents.networks import factory
 from benchmarks import batches, plain
-from configs import algorithms, schema
+from configs import schema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +38,10 @@ class Cost:
     """GFLOP forward per agent step: T steps take T + 1 rows."""
     return self.forward * (length + 1) / length
 
-  def update(self, learning: algorithms.LearningConfig) -> float:
+  def update(self, config: schema.Config) -> float:
     """GFLOP per agent step of an update; the optimiser is not counted."""
-    forward = self.unroll(learning.unroll_length)
-    if isinstance(learning, algorithms.PPOConfig):
-      return forward + learning.num_epochs * (self.forward + self.backward)
-    # The last row's value is not differentiated.
-    once = forward + self.backward
-    if isinstance(learning, algorithms.VTraceConfig):
-      return learning.num_epochs * once
-    return once
+    rows = registry.get(config.algorithm).network_rows(config)
+    return self.forward * rows.forward + self.backward * rows.backward
 
 
 def measure(config: schema.Config) -> Cost:

@@ -21,7 +21,8 @@ from absl import flags
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
-from attn_agents.learning import batching, train_state, update
+from attn_agents.algorithms import registry
+from attn_agents.learning import batching, train_state
 from attn_agents.networks import factory
 from benchmarks import (
   batches,
@@ -127,7 +128,8 @@ def _update(
   state: train_state.TrainState,
   unroll: types.Unroll,
 ) -> Any:
-  run = update.make_update(agent, config, devices)
+  algorithm = registry.get(config.algorithm)
+  run = algorithm.make_update(agent, config, devices)
 
   def step() -> None:
     nonlocal state
@@ -152,7 +154,7 @@ def make() -> harness.Benchmark:
   for phase in _PHASE.value:
     errors.choice('--phases', phase, _PHASES)
   config = settings.config()
-  if config.learning.replay:
+  if registry.get(config.algorithm).replay(config) is not None:
     raise errors.ConfigError(
       f'--agent={config.agent} learns from a replay; expected '
       'python -m benchmarks.replay, which times such updates'
@@ -182,7 +184,7 @@ def make() -> harness.Benchmark:
       run = children.make_run(
         make_run, (config, phase, is_plain, seconds), xla_flags
       )
-      gflop = work.update(config.learning)
+      gflop = work.update(config)
       if phase == 'forward':
         gflop = work.unroll(config.learning.unroll_length)
       if dtype != ('float32' if is_plain else config.network.dtype):

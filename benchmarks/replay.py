@@ -17,10 +17,11 @@ import numpy as np
 from absl import flags
 
 from attn_agents import experiment, types
+from attn_agents.algorithms import registry
 from attn_agents.environments import base
-from attn_agents.learning import batching, placement, train_state, update
+from attn_agents.learning import batching, placement, train_state
 from benchmarks import harness, replay_stores, settings
-from configs import errors, q_learning, schema
+from configs import errors, schema
 
 _TRANSITIONS = flags.DEFINE_integer(
   'transitions', 8_000, 'Agent steps that each store holds.', 1
@@ -34,15 +35,15 @@ _SECONDS = 3.0
 def make() -> harness.Benchmark:
   """Every store, with the same transitions in it."""
   config = settings.config(f'runtime.envs_per_actor={_ENVS}')
-  learning = config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
+  replay = registry.get(config.algorithm).replay(config)
+  if replay is None:
     raise errors.ConfigError(
-      f'--agent={config.agent}: expected one that learns by q_learning'
+      f'--agent={config.agent}: expected one that learns from a replay'
     )
   transitions = _TRANSITIONS.value
   if harness.SMOKE.value:
     transitions = _SMOKE_TRANSITIONS
-  stores = replay_stores.Stores(config, _play(config, transitions), learning)
+  stores = replay_stores.Stores(config, _play(config, transitions), replay)
   step = _make_step(config)
   alternatives, sizes = [], {}
   for name, make_store in stores.available().items():
@@ -61,7 +62,7 @@ def make() -> harness.Benchmark:
   env = config.environment
   return harness.Benchmark(
     title=f'Updates of {config.agent}, {config.preset}, from a replay: batches '
-    f'of {learning.batch_size} sequences x {learning.sequence_length} steps, '
+    f'of {replay.batch_size} sequences x {replay.sequence_length} steps, '
     f'{env.height}x{env.width}x{env.channels}',
     unit='updates',
     alternatives=alternatives,
@@ -79,7 +80,7 @@ def _updates(
 def _make_step(config: schema.Config) -> Callable[[types.ReplayBatch], None]:
   """What a learner does with a batch."""
   parts, devices = experiment.Experiment(config), jax.local_devices()
-  run = update.make_update(parts.agent, config, devices)
+  run = parts.algorithm.make_update(parts.agent, config, devices)
   state = train_state.replicate(
     train_state.init_state(parts.agent, config, jax.random.key(0)), devices
   )

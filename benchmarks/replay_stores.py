@@ -16,9 +16,10 @@ import numpy as np
 import psutil
 
 from attn_agents import experiment, types
+from attn_agents.algorithms import base
 from attn_agents.learning import sequences
 from attn_agents.transport.threads import limiter, replay
-from configs import q_learning, schema
+from configs import schema
 
 # Far more than any benchmark samples.
 _NO_LIMIT = 1e12
@@ -48,28 +49,30 @@ class Stores:
     self,
     config: schema.Config,
     trajectories: Sequence[types.Trajectory],
-    learning: q_learning.QLearningConfig,
+    replay_spec: base.Replay,
   ):
     """Fills nothing yet.
 
     Args:
       config: of the run.
       trajectories: of one actor, one after another.
-      learning: its section on learning.
+      replay_spec: what the run learns from.
     """
-    self._config, self._learning = config, learning
+    self._config, self._replay = config, replay_spec
     self._trajectories = trajectories
     self._stack = config.environment.frames_in_stack
-    self._rows = learning.rows_per_item(self._stack)
+    self._rows = replay_spec.rows_per_item
     num_envs = trajectories[0].unroll.action.shape[1]
-    self._transitions = len(trajectories) * learning.unroll_length * num_envs
+    self._transitions = (
+      len(trajectories) * config.learning.unroll_length * num_envs
+    )
 
   def in_memory(self) -> Store:
     """Ours, without Reverb."""
     row = self._row()
     buffer = replay.ReplayBuffer(
       row, self._transitions + 1000, self._stack, self._rows,
-      self._learning.batch_size,
+      self._replay.batch_size,
       limiter.RatioLimiter(1.0, 1, _NO_LIMIT), 0, lambda: False,
       replay.Keeping(pathlib.Path(tempfile.gettempdir()), math.inf),
     )  # fmt: skip
@@ -84,7 +87,7 @@ class Stores:
 
     def batches() -> Iterator[types.ReplayBatch]:
       while True:
-        drawn = rng.integers(len(kept), size=self._learning.batch_size)
+        drawn = rng.integers(len(kept), size=self._replay.batch_size)
         chosen = [kept[i] for i in drawn]
         yield types.ReplayBatch(
           types.TimeStep(*(
@@ -102,13 +105,13 @@ class Stores:
 
     parts = experiment.Experiment(self._config)
     server = servers.replay_server(
-      sources.item_spec(self._config), sources.report_spec(parts),
+      sources.item_spec(self._config, self._replay), sources.report_spec(parts),
       servers.Limits(self._transitions + 1000, 1.0, 1, _NO_LIMIT),
     )  # fmt: skip
     address = f'127.0.0.1:{server.port}'
     writer = sources.make_sink(parts, address, lambda: False)
     reader = table.ReplayReader(
-      address, sources.report_spec(parts), self._learning.batch_size,
+      address, sources.report_spec(parts), self._replay.batch_size,
       pathlib.Path(tempfile.gettempdir()), math.inf,
     )  # fmt: skip
 
@@ -146,7 +149,7 @@ class Stores:
         samples = [
           tree.unflatten_as(spec[0], sample.data)
           for sample in client.sample(
-            name, self._learning.batch_size, emit_timesteps=False
+            name, self._replay.batch_size, emit_timesteps=False
           )
         ]
         stacked = tree.map_structure(lambda *x: np.stack(x, axis=-1), *samples)
@@ -199,20 +202,20 @@ class Stores:
   def _naive_bytes(self) -> float:
     env = self._config.environment
     frame = env.height * env.width * env.channels
-    length = self._learning.sequence_length
+    length = self._replay.sequence_length
     return (length + 1) * (frame + 9) + length * 4
 
   def _joined(
     self, sampled: Iterator[sequences.Sampled]
   ) -> Iterator[types.ReplayBatch]:
     for one in sampled:
-      yield sequences.join(one, self._stack, self._learning.sequence_length)
+      yield sequences.join(one, self._stack, self._replay.sequence_length)
 
   def _cutter(
     self, keep: Callable[[types.ReplayBatch], None]
   ) -> Callable[[types.Trajectory], None]:
     """Cuts unrolls into the sequences that end with each step."""
-    length = self._learning.sequence_length
+    length = self._replay.sequence_length
     rows: list[tuple[types.TimeStep, np.ndarray]] = []
 
     def insert(trajectory: types.Trajectory) -> None:

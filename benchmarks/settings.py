@@ -13,7 +13,7 @@ PRESET = flags.DEFINE_string(
 )
 GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
 ALGORITHM = flags.DEFINE_string(
-  'algorithm', 'auto', "auto (the agent's own), vtrace, a2c, ppo or q_learning."
+  'algorithm', 'auto', "As of run_local.py; auto: the preset's own."
 )
 BATCH_SIZE = flags.DEFINE_integer(
   'batch_size', None, 'Unrolls per update; that of the preset if unset.', 1

@@ -1,7 +1,7 @@
 """Configurations: plain frozen dataclasses, one module per agent.
 
 `schema` and `algorithms` say what there is, `agents` lists the agents and their
-presets, `recipes` puts a preset under another algorithm, `resolution` turns a
+presets, `resolution` turns a
 request into a complete config, `overrides` reads and writes them, `validation`
 refuses what cannot work.
 """

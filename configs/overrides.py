@@ -1,10 +1,11 @@
 """Reads and writes configs: `section.field=value`, JSON, and differences."""
 
 import dataclasses
-import types
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
+from attn_agents.algorithms import registry
 from configs import errors, schema
 
 # What may differ between a run and its continuation: how fast and how long it
@@ -13,6 +14,7 @@ RESUMABLE = ('max_frames', 'queue.', 'runtime.')
 
 _TRUE = ('true', '1', 'yes', 'on')
 _FALSE = ('false', '0', 'no', 'off')
+_NONE = ('none', 'null')
 _S = TypeVar('_S')
 
 
@@ -28,8 +30,29 @@ def apply(config: schema.Config, settings: Iterable[str]) -> schema.Config:
       raise errors.ConfigError(
         f"--set {setting}: expected 'section.field=value'"
       )
-    config = _replace(config, path.strip(), path.strip(), text.strip())
+    path = path.strip()
+    _refuse_fields_of_other_algorithms(config, path)
+    config = _replace(config, path, path, text.strip())
   return config
+
+
+def _refuse_fields_of_other_algorithms(
+  config: schema.Config, path: str
+) -> None:
+  """Names the algorithms that have a field which this one lacks."""
+  section, _, name = path.partition('.')
+  if section != 'learning' or hasattr(config.learning, name):
+    return
+  having = [
+    other
+    for other in registry.names_for(config.network.head)
+    if hasattr(registry.get(other).section_class(), name)
+  ]
+  if having:
+    raise errors.ConfigError(
+      f"setting '{path}': {config.algorithm} has no '{name}'; it belongs to "
+      + ' or '.join(f'--algorithm={other}' for other in having)
+    )
 
 
 def to_dict(config: schema.Config) -> dict[str, Any]:
@@ -37,11 +60,16 @@ def to_dict(config: schema.Config) -> dict[str, Any]:
   return dataclasses.asdict(config)
 
 
-def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
+def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
   """Inverse of `to_dict`: `template` gives the types, `values` the values.
 
-  A run from before `runtime` had a field takes the template's: it does not
-  change what the run computes.
+  A run from before a field under `RESUMABLE` takes the template's value: it
+  does not change what the run computes.
+
+  Args:
+    template: a config, or a section of one.
+    values: of all its fields.
+    prefix: of its fields' names, 'section.', for messages.
 
   Raises:
     ConfigError: `values` lacks another field or has one that does not exist.
@@ -53,12 +81,12 @@ def from_dict(template: _S, values: Mapping[str, Any]) -> _S:
   changes = {}
   for name in names:
     if name not in values:
-      if isinstance(template, schema.RuntimeConfig):
+      if f'{prefix}{name}'.startswith(RESUMABLE):
         continue
       raise errors.ConfigError(f"config field '{name}' is missing")
     current, value = getattr(template, name), values[name]
     if dataclasses.is_dataclass(current):
-      value = from_dict(current, value)
+      value = from_dict(current, value, f'{prefix}{name}.')
     elif isinstance(current, tuple):
       value = tuple(value)
     changes[name] = value
@@ -111,9 +139,9 @@ def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
 
 def _replace(section: Any, path: str, full_path: str, text: str) -> Any:
   name, dot, rest = path.partition('.')
-  names = [f.name for f in dataclasses.fields(section)]
-  if name not in names:
-    raise errors.unknown(f'setting {full_path}:', name, names)
+  fields = {f.name: f for f in dataclasses.fields(section)}
+  if name not in fields:
+    raise errors.unknown(f'setting {full_path}:', name, fields)
   current = getattr(section, name)
   if dataclasses.is_dataclass(current):
     if not dot:
@@ -125,33 +153,42 @@ def _replace(section: Any, path: str, full_path: str, text: str) -> Any:
   elif dot:
     raise errors.ConfigError(f"setting '{full_path}': '{name}' has no fields")
   else:
-    value = _parse(current, full_path, text)
+    value = _parse(fields[name].type, full_path, text, current)
   return dataclasses.replace(section, **{name: value})
 
 
-def _parse(current: Any, path: str, text: str) -> Any:
-  """Reads `text` as a value of the same type as `current`."""
-  kinds: Mapping[type, str] = types.MappingProxyType(
-    {
-      bool: 'true or false',
-      int: 'an integer',
-      float: 'a number',
-      tuple: 'integers separated by commas',
-    }
-  )
+def _parse(kind: Any, path: str, text: str, current: object) -> Any:
+  """Reads `text` as a value of that type.
+
+  Args:
+    kind: of the field, as declared: bool, int, float, str, a tuple of integers,
+      or one of these or None.
+    path: of the field.
+    text: what the user gave.
+    current: the field's value, an example in the error.
+  """
+  kinds = typing.get_args(kind)
+  optional = type(None) in kinds
+  if optional:
+    kind = next(k for k in kinds if k is not type(None))
   try:
-    if isinstance(current, bool):
+    if optional and text.lower() in _NONE:
+      return None
+    if kind is bool:
       if text.lower() not in _TRUE + _FALSE:
         raise ValueError
       return text.lower() in _TRUE
-    if isinstance(current, int):
+    if kind is int:
       return int(text.replace('_', ''))
-    if isinstance(current, float):
+    if kind is float:
       return float(text)
-    if isinstance(current, tuple):
-      return tuple(int(x) for x in text.strip('()[] ').split(',') if x.strip())
-    return text
+    if kind is str:
+      return text
+    return tuple(int(x) for x in text.strip('()[] ').split(',') if x.strip())
   except ValueError:
+    names = {bool: 'true or false', int: 'an integer', float: 'a number'}
+    expected = names.get(kind, 'integers separated by commas')
+    expected += ' or none' if optional else ''
     raise errors.ConfigError(
-      f"{path}='{text}': expected {kinds[type(current)]}, like {current}"
+      f"{path}='{text}': expected {expected}, like {current}"
     ) from None

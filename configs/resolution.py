@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 
+from attn_agents.algorithms import registry
 from configs import (
   agents,
   divisors,
   errors,
   games,
   overrides,
-  recipes,
   schema,
   validation,
 )
@@ -21,7 +21,7 @@ _MAX_BATCHES_IN_ACTORS = 8
 # Those that fill a replay, which only samples what they play.
 _MAX_REPLAY_ACTORS = 4
 _REPLAY_ENVS_PER_ACTOR = 8
-# Presets that differ in the network; others only in what recipes replace.
+# Presets that say how large a network is; others say how it learns.
 _ANY_ALGORITHM = ('paper', 'small')
 # What other choices follow from, so that it cannot be changed afterwards.
 _FLAG_ONLY = {
@@ -49,7 +49,7 @@ class Request:
   agent: str = 's3ta'
   game: str = 'ms_pacman'
   preset: str = 'auto'
-  algorithm: str = recipes.AUTO
+  algorithm: str = agents.AUTO
   runtime: str = 'auto'
   seed: int | None = None
   max_frames: int | None = None
@@ -75,11 +75,11 @@ def check_names(request: Request) -> None:
   if request.preset not in presets:
     raise errors.unknown(f'preset of {request.agent}', request.preset, presets)
   preset = 'small' if request.preset == 'auto' else request.preset
-  if preset not in _ANY_ALGORITHM and request.algorithm not in (
-    'vtrace', recipes.AUTO,
-  ):  # fmt: skip
+  config = agents.make(request.agent, preset, request.algorithm)
+  own = agents.make(request.agent, preset).algorithm
+  if preset not in _ANY_ALGORITHM and config.algorithm != own:
     raise errors.ConfigError(
-      f'preset {preset} is about how V-trace learns, which '
+      f'preset {preset} is about how {registry.get(own).title} learns, which '
       f'--algorithm={request.algorithm} replaces; expected --preset='
       + ' or '.join(_ANY_ALGORITHM)
     )
@@ -87,7 +87,6 @@ def check_names(request: Request) -> None:
     raise errors.unknown(
       'runtime', request.runtime, ('auto', *validation.RUNTIMES)
     )
-  config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
   for setting in request.settings:
     name = setting.partition('=')[0].strip()
     flag = _FLAG_ONLY.get(name)
@@ -103,6 +102,13 @@ def choose_preset(preset: str, platform: str) -> tuple[str, str]:
   if platform == 'cpu':
     return 'small', 'no accelerator found; the paper sizes need one'
   return 'paper', f'found an accelerator ({platform})'
+
+
+def choose_algorithm(request: Request, config: schema.Config) -> str:
+  """Why a run learns by its algorithm: 'auto' takes the preset's own."""
+  if request.algorithm != agents.AUTO:
+    return 'asked for'
+  return f'what preset {config.preset} of {config.agent} is made for'
 
 
 def choose_runtime(
@@ -151,7 +157,7 @@ def resolve(
   """
   check_names(request)
   preset, _ = choose_preset(request.preset, platform)
-  config = recipes.apply(agents.make(request.agent, preset), request.algorithm)
+  config = agents.make(request.agent, preset, request.algorithm)
   config = dataclasses.replace(
     config,
     environment=dataclasses.replace(config.environment, game=request.game),
@@ -193,19 +199,18 @@ def fit_to_machine(
   runtime, learning = config.runtime, config.learning
   batch = max(learning.batch_size, 1)
   spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
-  if runtime.kind == 'threads' and not (
-    learning.synchronous or learning.replay
-  ):
+  replays = registry.get(config.algorithm).replay(config) is not None
+  if runtime.kind == 'threads' and not (learning.lock_step or replays):
     spare = max(spare, min(2, cores))
-  if learning.lag_bound is not None:
+  if learning.max_policy_lag is not None:
     num_actors, envs = _fit_turns(runtime, batch, spare)
-  elif learning.replay:
+  elif replays:
     # Updates, not actors, set the pace: so many steps to each of them.
     num_actors = runtime.num_actors or min(spare, _MAX_REPLAY_ACTORS)
     envs = runtime.envs_per_actor or _REPLAY_ENVS_PER_ACTOR
   else:
     num_actors, envs = _fit_asynchronous(runtime, batch, spare)
-  theirs = cores if learning.synchronous else cores // 2
+  theirs = cores if learning.lock_step else cores // 2
   threads = runtime.env_threads or min(
     max(1, envs), max(1, theirs // max(1, num_actors))
   )

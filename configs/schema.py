@@ -9,7 +9,8 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from configs import algorithms, errors, games
+from attn_agents.algorithms import base
+from configs import errors, games
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -82,7 +83,9 @@ class NetworkConfig:
   """Base of every agent's network section; each agent adds its own fields.
 
   Attributes:
-    algorithms: names in `recipes.ALGORITHMS` that it can learn by.
+    head: what it puts out in `types.NetworkOutput`: 'policy', the logits of a
+      policy and a value, or 'action_values'. Algorithms with the same `head`
+      can train it.
     quick_settings: 'section.field=value' that make the network narrow, and
       frames small enough, to learn Catch within a minute or two; for tests and
       smoke runs.
@@ -93,7 +96,7 @@ class NetworkConfig:
       or 'bfloat16'; parameters, states and losses are float32.
   """
 
-  algorithms: ClassVar[tuple[str, ...]] = ('vtrace', 'a2c', 'ppo')
+  head: ClassVar[str] = 'policy'
   quick_settings: ClassVar[tuple[str, ...]] = ()
 
   convolution: str = 'auto'
@@ -258,8 +261,9 @@ class Config:
   Attributes:
     agent: a name in `configs.agents.AGENTS`.
     preset: the name of the settings this started from.
+    algorithm: a name in `attn_agents.algorithms.registry`.
+    learning: that algorithm's section.
     seed: of parameters, policies and environments.
-    algorithm: a name in `recipes.ALGORITHMS`; says what `learning` is.
     max_frames: emulator frames after which the run ends; 0 runs until stopped,
       or until an annealed learning rate reaches 0.
   """
@@ -267,30 +271,18 @@ class Config:
   agent: str
   preset: str
   network: NetworkConfig
-  algorithm: str = 'vtrace'
+  algorithm: str
+  learning: base.LearningConfig
   seed: int = 0
   max_frames: int = 0
   environment: EnvironmentConfig = dataclasses.field(
     default_factory=EnvironmentConfig
-  )
-  learning: algorithms.LearningConfig = dataclasses.field(
-    default_factory=algorithms.VTraceConfig
   )
   optimizer: OptimizerConfig = dataclasses.field(
     default_factory=OptimizerConfig
   )
   queue: QueueConfig = dataclasses.field(default_factory=QueueConfig)
   runtime: RuntimeConfig = dataclasses.field(default_factory=RuntimeConfig)
-
-  @property
-  def in_turns_by(self) -> str | None:
-    """What makes all actors wait for every update, in words; None: nothing."""
-    bound = self.learning.lag_bound
-    if bound is None:
-      return None
-    if self.learning.synchronous:
-      return self.algorithm
-    return f'learning.max_policy_lag={bound}'
 
 
 def variant(config: Config, agent: str, **network: Any) -> Config:

@@ -2,7 +2,8 @@
 
 import math
 
-from configs import divisors, errors, games, q_learning, schema
+from attn_agents.algorithms import registry
+from configs import divisors, errors, games, schema
 
 MAX_ACTORS = 256
 MAX_ENVS_PER_ACTOR = 255
@@ -130,64 +131,57 @@ def _validate_optimizer(config: schema.Config) -> None:
 
 def _validate_flow(config: schema.Config) -> None:
   """Checks that data can flow from actors through the queue to devices."""
-  batch = config.learning.batch_size
-  runtime, queue = config.runtime, config.queue
   errors.require(
     0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1'
   )
-  errors.choice('runtime.kind', runtime.kind, RUNTIMES)
-  for name in ('num_actors', 'envs_per_actor', 'env_threads'):
-    value = getattr(runtime, name)
-    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
-  # What the seeds of actors and environments are dealt out for.
-  for name, most in (
-    ('num_actors', MAX_ACTORS),
-    ('envs_per_actor', MAX_ENVS_PER_ACTOR),
-  ):
-    value = getattr(runtime, name)
-    errors.require(value <= most, f'runtime.{name}', value, f'at most {most}')
-  for name in ('publish_every_updates', 'checkpoints_kept'):
-    value = getattr(runtime, name)
-    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
-  for name in (
-    'checkpoint_every_seconds', 'log_every_seconds', 'stall_seconds',
-  ):  # fmt: skip
-    value = getattr(runtime, name)
-    errors.require(value > 0, f'runtime.{name}', value, 'seconds above 0')
-  errors.require(
-    0 <= runtime.max_actor_restarts <= 1000,
-    'runtime.max_actor_restarts',
-    runtime.max_actor_restarts,
-    '0 to 1000',
-  )
-  frames = runtime.evaluate_every_frames
-  errors.require(
-    frames >= 0, 'runtime.evaluate_every_frames', frames, '0 or more'
-  )
-  for name in ('evaluation_episodes', 'evaluation_envs'):
-    value = getattr(runtime, name)
-    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
-  errors.require(
-    runtime.evaluation_envs <= MAX_ENVS_PER_ACTOR,
-    'runtime.evaluation_envs',
-    runtime.evaluation_envs,
-    f'at most {MAX_ENVS_PER_ACTOR}',
-  )
-  errors.require(
-    runtime.evaluation_steps >= 0,
-    'runtime.evaluation_steps',
-    runtime.evaluation_steps,
-    '0 or more',
-  )
-  _validate_turns(config)
-  _validate_replay(config)
-  if not config.learning.replay and batch % runtime.envs_per_actor:
+  _validate_runtime(config.runtime)
+  _validate_waiting(config)
+  algorithm = registry.get(config.algorithm)
+  algorithm.validate(config)
+  batch, envs = config.learning.batch_size, config.runtime.envs_per_actor
+  if algorithm.replay(config) is None and batch % envs:
     raise errors.ConfigError(
-      f'runtime.envs_per_actor={runtime.envs_per_actor} does not divide '
+      f'runtime.envs_per_actor={envs} does not divide '
       f'learning.batch_size={batch}, so no number of actors fills a batch '
       f'exactly; the nearest that does is '
-      f'{divisors.nearest_divisor(batch, runtime.envs_per_actor)}'
+      f'{divisors.nearest_divisor(batch, envs)}'
     )
+  _validate_queue(config.queue, config.runtime.kind)
+
+
+def _validate_runtime(runtime: schema.RuntimeConfig) -> None:
+  errors.choice('runtime.kind', runtime.kind, RUNTIMES)
+  # The most are what the seeds of actors and environments are dealt out for.
+  for name, low, most in (
+    ('num_actors', 1, MAX_ACTORS),
+    ('envs_per_actor', 1, MAX_ENVS_PER_ACTOR),
+    ('evaluation_envs', 1, MAX_ENVS_PER_ACTOR),
+    ('max_actor_restarts', 0, 1000),
+  ):
+    value = getattr(runtime, name)
+    errors.require(
+      low <= value <= most, f'runtime.{name}', value, f'{low} to {most}'
+    )
+  for name, low in (
+    ('env_threads', 1),
+    ('publish_every_updates', 1),
+    ('checkpoints_kept', 1),
+    ('evaluate_every_frames', 0),
+    ('evaluation_episodes', 1),
+    ('evaluation_steps', 0),
+  ):
+    value = getattr(runtime, name)
+    errors.require(value >= low, f'runtime.{name}', value, f'{low} or more')
+  for name in (
+    'checkpoint_every_seconds',
+    'log_every_seconds',
+    'stall_seconds',
+  ):
+    value = getattr(runtime, name)
+    errors.require(value > 0, f'runtime.{name}', value, 'seconds above 0')
+
+
+def _validate_queue(queue: schema.QueueConfig, runtime: str) -> None:
   for name in ('capacity_batches', 'prefetch_batches'):
     value = getattr(queue, name)
     errors.require(
@@ -202,66 +196,16 @@ def _validate_flow(config: schema.Config) -> None:
       0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any'
     )
     errors.require(
-      not value or runtime.kind == 'launchpad',
+      not value or runtime == 'launchpad',
       f'queue.{name}',
       value,
-      f'0: --runtime={runtime.kind} opens no ports',
+      f'0: --runtime={runtime} opens no ports',
     )
   if queue.queue_port and queue.queue_port == queue.variables_port:
     raise errors.ConfigError(
       f'queue.queue_port and queue.variables_port are both '
       f'{queue.queue_port}: two servers on one port start silently and take '
       'half of the clients each; give them different ports'
-    )
-
-
-def _validate_replay(config: schema.Config) -> None:
-  """Checks that a run from replay gets to its first update, by rate too."""
-  learning = config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
-    return
-  errors.require(
-    config.optimizer.anneal_frames == 0,
-    'optimizer.anneal_frames',
-    config.optimizer.anneal_frames,
-    '0: learning.final_learning_rate and learning_rate_steps say how the '
-    'learning rate falls',
-  )
-  env, runtime = config.environment, config.runtime
-  errors.require(
-    not (env.fire_reset and env.frames_in_stack > 1),
-    'environment.fire_reset',
-    env.fire_reset,
-    f'False with environment.frame_stack={env.frame_stack}: stacks are put '
-    'together again from single frames, and those of an opening are not there',
-  )
-  least = (
-    runtime.num_actors
-    * runtime.envs_per_actor
-    * (learning.rows_per_item(env.frames_in_stack) + learning.unroll_length)
-  )
-  errors.require(
-    learning.replay_capacity >= least,
-    'learning.replay_capacity',
-    learning.replay_capacity,
-    f'at least {least}: sequences of {runtime.num_actors} x '
-    f'{runtime.envs_per_actor} environments must fit in beside what is written',
-  )
-  errors.require(
-    learning.final_learning_rate <= config.optimizer.learning_rate,
-    'learning.final_learning_rate',
-    learning.final_learning_rate,
-    f'at most optimizer.learning_rate={config.optimizer.learning_rate}, from '
-    'which it falls',
-  )
-  repeat = config.environment.action_repeat
-  first = learning.replay_min_size * repeat
-  if 0 < config.max_frames <= first:
-    raise errors.ConfigError(
-      f'max_frames={config.max_frames}: learning starts after '
-      f'learning.replay_min_size={learning.replay_min_size} steps, {first} '
-      f'frames, so nothing would be learned; expected more frames, or a '
-      'smaller learning.replay_min_size'
     )
 
 
@@ -275,26 +219,25 @@ def validate_memory(config: schema.Config, memory_bytes: int) -> None:
   Raises:
     ConfigError: with the largest replay that fits in.
   """
-  needed = q_learning.replay_bytes(config)
-  if needed <= memory_bytes:
+  replay = registry.get(config.algorithm).replay(config)
+  if replay is None or replay.num_bytes <= memory_bytes:
     return
-  learning = config.learning
-  assert isinstance(learning, q_learning.QLearningConfig)
-  each = needed // learning.replay_capacity
+  each = replay.num_bytes // replay.capacity
   raise errors.ConfigError(
-    f'learning.replay_capacity={learning.replay_capacity} transitions take '
-    f'{needed / 1e9:.1f} GB, this machine has {memory_bytes / 1e9:.1f} GB; '
-    f'at most {memory_bytes // each} fit in, and the rest of the run needs '
-    'its own'
+    f'learning.replay_capacity={replay.capacity} transitions take '
+    f'{replay.num_bytes / 1e9:.1f} GB, this machine has '
+    f'{memory_bytes / 1e9:.1f} GB; at most {memory_bytes // each} fit in, and '
+    'the rest of the run needs its own'
   )
 
 
-def _validate_turns(config: schema.Config) -> None:
+def _validate_waiting(config: schema.Config) -> None:
   """Checks that one unroll of every actor makes one batch, where they wait."""
-  if not config.in_turns_by:
+  reason = registry.get(config.algorithm).why_actors_wait(config)
+  if reason is None:
     return
   runtime, batch = config.runtime, config.learning.batch_size
-  why = f'under {config.in_turns_by} actors wait for every update'
+  why = f'under {reason} actors wait for every update'
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
     actors = divisors.nearest_divisor(batch, runtime.num_actors)

@@ -13,6 +13,7 @@ import sys
 
 from absl import flags
 
+from attn_agents.algorithms import registry
 from attn_agents.distributed import isolation, topology
 from attn_agents.runs import (
   initial_parameters,
@@ -21,7 +22,7 @@ from attn_agents.runs import (
   saved_runs,
 )
 from attn_agents.utils import machine
-from configs import errors, q_learning, resolution, schema, validation
+from configs import errors, resolution, schema, validation
 from launch import command_line
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
@@ -35,9 +36,9 @@ _PRESET = flags.DEFINE_string(
 _ALGORITHM = flags.DEFINE_string(
   'algorithm',
   'auto',
-  'vtrace (IMPALA), or, synchronous and with the defaults of OpenAI baselines, '
-  'a2c or ppo; q_learning for agents that learn by it, and those by nothing '
-  'else. auto: vtrace, or what the agent learns by.',
+  'vtrace (IMPALA), appo (V-trace under the clip of PPO), a2c or ppo '
+  '(synchronous, with the defaults of OpenAI baselines), or q_learning, which '
+  'some agents learn by and by nothing else. auto: what the preset is for.',
 )
 _LOGDIR = flags.DEFINE_string(
   'logdir',
@@ -176,22 +177,20 @@ def _print_plan(
   continued: bool,
 ) -> None:
   """Says what is about to run, and what was chosen for this machine."""
-  runtime, learning = config.runtime, config.learning
+  runtime, algorithm = config.runtime, registry.get(config.algorithm)
   unit = 'threads' if runtime.kind == 'threads' else 'processes'
   _, why = resolution.choose_preset(request.preset, devices.platform)
   frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
   lines = {
     'agent': f'{config.agent} on {config.environment.game}, {frames}, '
     f'seed {config.seed}',
-    'algorithm': config.algorithm
-    + (', synchronous' if learning.synchronous else ''),
+    'algorithm': f'{config.algorithm}, {algorithm.describe(config)} '
+    f'({resolution.choose_algorithm(request, config)})',
     'preset': f'{config.preset} ({why})',
     'machine': f'{cores} cores, {devices.count} x {devices.kind}',
     'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
     f'environments, {runtime.env_threads} threads each',
-    'learner': f'batches of {learning.batch_size} '
-    f'{"sequences" if learning.replay else "unrolls"} x '
-    f'{learning.steps_learned} steps',
+    'learner': algorithm.describe_batch(config),
     **_replay(config, run, continued),
     **_evaluation(runtime),
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
@@ -215,13 +214,13 @@ def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
 def _replay(
   config: schema.Config, run: run_directory.RunDirectory, continued: bool
 ) -> dict[str, str]:
-  learning = config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
+  replay = registry.get(config.algorithm).replay(config)
+  if replay is None:
     return {}
   memory = machine.describe().memory_bytes
   text = (
-    f'{learning.replay_capacity:,} transitions, up to '
-    f'{q_learning.replay_bytes(config) / 1e9:.2f} GB of {memory / 1e9:.1f} GB, '
+    f'{replay.capacity:,} transitions, up to '
+    f'{replay.num_bytes / 1e9:.2f} GB of {memory / 1e9:.1f} GB, '
     'each frame once'
   )
   step = saved_runs.newest(run) if continued else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from attn_agents.evaluation.reporting import runs, tables
 from attn_agents.utils import metrics_table
-from configs import agents, recipes
+from configs import agents
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -88,8 +88,10 @@ def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
   Returns:
     What differs, as Markdown.
   """
-  preset = agents.make(ran['agent'], 'small')
-  made = recipes.apply(preset, ran['algorithm'])
+  algorithm = ran['algorithm']
+  if algorithm == 'vtrace' and 'num_epochs' in ran['learning']:
+    algorithm = 'appo'  # As it was called then.
+  made = agents.make(ran['agent'], 'small', algorithm)
   now = json.loads(json.dumps(dataclasses.asdict(made)))
   found = []
   for section in _SECTIONS:

@@ -31,6 +31,31 @@ for name in (*lower, *upper):
 """
 
 
+_CONFIGS = """
+import importlib, pkgutil, sys
+before = set(sys.modules)
+import configs
+for module in pkgutil.walk_packages(configs.__path__, 'configs.'):
+  importlib.import_module(module.name)
+loaded = {name.split('.')[0] for name in set(sys.modules) - before}
+print(*sorted(loaded - sys.stdlib_module_names))
+ours = {name for name in sys.modules if name.startswith('attn_agents.')}
+print(*{'.'.join(name.split('.')[:2]) for name in ours})
+"""
+
+
+def test_configs_load_the_standard_library_and_algorithms_only():
+  """So that a wrong flag is refused at once."""
+  done = subprocess.run(
+    [sys.executable, '-c', _CONFIGS],
+    cwd=_ROOT, capture_output=True, text=True, timeout=120, check=True,
+  )  # fmt: skip
+  assert done.stdout.splitlines() == [
+    'attn_agents configs',
+    'attn_agents.algorithms',
+  ]
+
+
 def test_arrows_go_down_only():
   done = subprocess.run(
     [sys.executable, '-c', _CODE],

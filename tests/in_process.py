@@ -14,46 +14,19 @@ import jax
 import numpy as np
 
 from attn_agents import experiment, types
+from attn_agents.algorithms import registry
 from attn_agents.learning import batching, learner, publisher
 from attn_agents.runs import checkpoints
 from attn_agents.transport.threads import sources
 from attn_agents.transport.threads import variables as memory_variables
 from configs import agents, resolution, schema
 
-_ALGORITHMS = {
-  'vtrace': (
-    'learning.unroll_length=20', 'learning.batch_size=16',
-    'runtime.envs_per_actor=8', 'optimizer.learning_rate=1e-3',
-  ),
-  'a2c': (
-    'learning.unroll_length=10', 'runtime.num_actors=2',
-    'optimizer.learning_rate=2e-3', 'optimizer.anneal_frames=0',
-    # The mean of squares starts at 1 and holds steps small until it has
-    # decayed: hundreds of updates at 0.99, tens at 0.9.
-    'optimizer.decay=0.9',
-  ),
-  'ppo': (
-    'learning.unroll_length=32', 'learning.batch_size=16',
-    'runtime.num_actors=2', 'optimizer.learning_rate=1e-3',
-    'optimizer.anneal_frames=0',
-  ),
-  'q_learning': (
-    'learning.replay_capacity=20000', 'learning.replay_min_size=1000',
-    'learning.target_update_steps=400', 'learning.epsilon_steps=10000',
-    'learning.epsilon_end=0.02', 'learning.final_learning_rate=1e-3',
-    'optimizer.learning_rate=1e-3', 'runtime.num_actors=1',
-    'runtime.envs_per_actor=8',
-  ),
-}  # fmt: skip
-
 
 def catch_config(
   *settings: str, agent: str = 's3ta', algorithm: str = 'auto'
 ) -> schema.Config:
   """A narrow network that learns Catch in a minute or two."""
-  preset = agents.make(agent, 'small')
-  if algorithm == 'auto':
-    algorithm = preset.algorithm
+  preset = agents.make(agent, 'small', algorithm)
   return resolution.resolve(
     resolution.Request(
       agent=agent,
@@ -62,7 +35,7 @@ def catch_config(
       algorithm=algorithm,
       settings=[
         *preset.network.quick_settings,
-        *_ALGORITHMS[algorithm],
+        *registry.get(preset.algorithm).quick_settings,
         *settings,
       ],
     ),
@@ -110,7 +83,8 @@ class InProcess:
     from attn_agents.transport.reverb import sources, variables
 
     poller = variables.VariablePoller(
-      self.variables_address, self.parts.config.learning.lag_bound is not None
+      self.variables_address,
+      self.parts.config.learning.max_policy_lag is not None,
     )
     assert poller.wait(30)
     writer = sources.make_sink(self.parts, self.queue_address, self.stop.is_set)

@@ -4,26 +4,44 @@ import collections
 import concurrent.futures
 import functools
 import importlib.util
+import itertools
 import multiprocessing
 
 import numpy as np
 import pytest
 
+from attn_agents.algorithms import registry
 from attn_agents.evaluation import evaluator
-from configs import agents, recipes
+from configs import agents
 from tests import in_process
 
 TARGET = 0.8
 # Seeds and timing move the plateaus on the way; a third of this is usual.
 MAX_AGENT_STEPS = 2_000_000
 
-# One for each algorithm and for each family of networks.
-_IN_CI = (
-  ('s3ta', 'ppo'),
-  ('impala_ff', 'vtrace'),
-  ('impala_shallow', 'a2c'),
-  ('drqn', 'q_learning'),
-)
+
+def _in_ci():
+  """Pairs that have each algorithm once and each family of networks.
+
+  Algorithms take the families that they can train by turns: of each family
+  the first recurrent agent, or the first.
+  """
+  networks = {
+    agent: agents.make(agent, 'small').network for agent in agents.AGENTS
+  }
+  by_head = {}
+  for agent in sorted(networks, key=lambda a: not networks[a].recurrent):
+    network = networks[agent]
+    by_head.setdefault(network.head, {}).setdefault(type(network), agent)
+  chosen = []
+  for head, families in by_head.items():
+    turns = itertools.cycle(families.values())
+    # At least as many as there are families.
+    names = registry.names_for(head)
+    count = max(len(names), len(families))
+    names = itertools.islice(itertools.cycle(names), count)
+    chosen += [(next(turns), name) for name in names]
+  return chosen
 
 
 _HAS_REVERB = importlib.util.find_spec('reverb') is not None
@@ -71,7 +89,7 @@ def _play_and_learn(agent, algorithm, *settings, make=in_process.InProcess):
     print(agent, algorithm, counters, np.mean(returns))
     run.close()
   last = np.mean(returns)
-  if algorithm == 'q_learning':
+  if run.parts.algorithm.head == 'action_values':
     last = _greedy(config, run.learner.snapshot().state.params)
     print('greedily', last)
   return first, last
@@ -88,10 +106,10 @@ def _greedy(config, params):
   ('agent', 'algorithm'),
   [
     pytest.param(
-      *pair, marks=() if pair in _IN_CI else pytest.mark.slow,
+      *pair, marks=() if pair in _in_ci() else pytest.mark.slow,
       id='-'.join(pair),
     )
-    for pair in recipes.pairs()
+    for pair in agents.pairs()
   ],
 )  # fmt: skip
 def test_learns_catch_through_the_whole_path(learn, agent, algorithm):
@@ -139,8 +157,10 @@ def test_learns_catch_in_bfloat16(learn, agent):
 
 
 def test_ci_has_every_algorithm_and_every_family():
-  assert {algorithm for _, algorithm in _IN_CI} == set(recipes.ALGORITHMS)
-  families = {type(agents.make(agent, 'small').network) for agent, _ in _IN_CI}
+  assert {algorithm for _, algorithm in _in_ci()} == set(registry.ALGORITHMS)
+  families = {
+    type(agents.make(agent, 'small').network) for agent, _ in _in_ci()
+  }
   assert families == {
     type(agents.make(agent, 'small').network) for agent in agents.AGENTS
   }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import learner, rounds
+from attn_agents.learning import learner, synchronous_batches
 from tests import in_process
 
 
@@ -25,7 +25,9 @@ def _train(config, num_updates):
   """Runs with actors in threads; all batches and the parameters before each."""
   run = in_process.InProcess(config)
   seen, params = [], []
-  batches = rounds.rounds(run.reader.batches(), config.runtime.num_actors)
+  batches = synchronous_batches.group(
+    run.reader.batches(), config.runtime.num_actors
+  )
   try:
     with run.actor_threads(config.runtime.num_actors):
       for _ in range(num_updates):

@@ -41,7 +41,7 @@ def _play(
   config = run_directory.RunDirectory(place.logdir).config()
   parts = experiment.Experiment(topology.apply(place, config))
   poller = variables.VariablePoller(
-    place.variables_address, eager=config.learning.lag_bound is not None
+    place.variables_address, eager=config.learning.max_policy_lag is not None
   )
   writer = sources.make_sink(
     parts, place.queue_address, should_stop=lambda: False

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from attn_agents.algorithms import registry
 from attn_agents.distributed import lifecycle
 from configs import schema
 
@@ -61,7 +62,8 @@ def keep_alive(
       return True
   print(f'{name} {why}, {most} restarts used up')
   detail = f'actor {why}, {most} restarts used up'
-  if config.in_turns_by:
-    raise RuntimeError(f'{detail}; {config.in_turns_by} needs every actor')
+  waiting = registry.get(config.algorithm).why_actors_wait(config)
+  if waiting:
+    raise RuntimeError(f'{detail}; {waiting} needs every actor')
   status.set('failed', detail, restarts=incarnation)
   return False

@@ -148,7 +148,7 @@ class OneProcess(roles.LearnerRole):
         source.sink(), should_stop=self._stop,
         # A replay is larger than a device's memory.
         keep_on_device=(
-          jax.default_backend() != 'cpu' and not parts.config.learning.replay
+          jax.default_backend() != 'cpu' and parts.replay is None
         ),
       )  # fmt: skip
     except Exception as error:

@@ -9,7 +9,7 @@ import numpy as np
 from jax import flatten_util
 
 from attn_agents import types
-from attn_agents.learning import batching, publisher, train_state, update
+from attn_agents.learning import batching, publisher, train_state
 from attn_agents.runs import checkpoints
 
 
@@ -22,7 +22,7 @@ class Learner:
 
   def __init__(
     self,
-    update_fn: update.Update,
+    update_fn: train_state.Update,
     start: checkpoints.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
@@ -37,7 +37,7 @@ class Learner:
     """Puts the state on the devices and publishes its parameters.
 
     Args:
-      update_fn: from `update.make_update` for the same devices.
+      update_fn: from `Algorithm.make_update` for the same devices.
       start: where to begin, new or restored.
       variables: takes flat float32 [P] variables and their version, which is
         the number of learner steps that made them.
@@ -60,7 +60,7 @@ class Learner:
 
     self._flatten = jax.jit(flatten)
     self._state = train_state.replicate(start.state, devices)
-    self._last_metrics: update.Metrics | None = None
+    self._last_metrics: train_state.Metrics | None = None
     self._started = time.monotonic() - start.counters.wall_time
     self._counters = start.counters
     self._publish()
@@ -74,7 +74,7 @@ class Learner:
 
   def step(
     self, batch: types.Batch, info: batching.BatchInfo
-  ) -> tuple[update.Metrics, np.ndarray]:
+  ) -> tuple[train_state.Metrics, np.ndarray]:
     """One update.
 
     Computation is left one update ahead of this thread: the call returns once

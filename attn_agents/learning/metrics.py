@@ -12,12 +12,13 @@ import numpy as np
 import tensorboardX
 
 from attn_agents import types
+from attn_agents.algorithms import registry
 from attn_agents.learning import batching
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 
-# Every column is explained in README.md, "What a run leaves".
-COLUMNS = (
+# Before and after what the updates of all algorithms measure.
+_FIRST_COLUMNS = (
   'wall_time',
   'frames',
   'agent_steps',
@@ -27,16 +28,8 @@ COLUMNS = (
   'episode_return_mean',
   'episode_length_mean',
   'loss',
-  'pg_loss',
-  'baseline_loss',
-  'entropy',
-  'baseline_mean',
-  'rho_mean',
-  'approx_kl',
-  'ratio_clip_fraction',
-  'epsilon',
-  'q_mean',
-  'td_error',
+)
+_LAST_COLUMNS = (
   'learning_rate',
   'grad_norm',
   'clip_fraction',
@@ -52,15 +45,8 @@ COLUMNS = (
   'actor_inference_share',
   'actor_wait_share',
 )
-# Columns that are means of the update's own metrics, under their names there.
-_UPDATE_METRICS = {
-  name: name
-  for name in (
-    'loss', 'pg_loss', 'baseline_loss', 'entropy', 'baseline_mean',
-    'rho_mean', 'approx_kl', 'ratio_clip_fraction', 'epsilon', 'q_mean',
-    'td_error', 'learning_rate', 'grad_norm', 'nonfinite',
-  )
-} | {'clip_fraction': 'clipped'}  # fmt: skip
+# Where a column has another name than the update's metric.
+_NAMES_IN_UPDATE = {'clip_fraction': 'clipped'}
 # About the queue, or about the replay.
 SOURCE_COLUMNS = ('queue_depth', 'replay_size', 'samples_per_insert')
 # Episode statistics are over this many games, so that a row is never empty
@@ -70,6 +56,27 @@ _RECENT_GAMES = 100
 _FLUSH_SECONDS = 10
 
 Row = metrics_table.Row
+
+
+def columns() -> tuple[str, ...]:
+  """The columns of metrics.csv, in their order, the same for all algorithms.
+
+  Every one is explained in README.md, "What a run leaves".
+  """
+  return (*_FIRST_COLUMNS, *registry.metrics(), *_LAST_COLUMNS)
+
+
+def _update_metrics() -> dict[str, str]:
+  """Columns that are means of the update's own metrics, and its name there."""
+  names = (
+    'loss',
+    *registry.metrics(),
+    'learning_rate',
+    'grad_norm',
+    'clip_fraction',
+    'nonfinite',
+  )
+  return {name: _NAMES_IN_UPDATE.get(name, name) for name in names}
 
 
 class Window:
@@ -131,7 +138,7 @@ class Window:
       'learner_update_share': self._update_seconds / max(seconds, 1e-9),
     }
     updates = jax.device_get(self._metrics)
-    for column, name in _UPDATE_METRICS.items():
+    for column, name in _update_metrics().items():
       # Not every algorithm has every metric.
       row[column] = _mean([float(u[name]) for u in updates if name in u])
     lags = np.concatenate(self._lags) if self._lags else np.zeros(0)
@@ -168,7 +175,7 @@ class MetricsWriter:
     ]
     _rewrite(self._path, kept)
     self._file = open(self._path, 'a', newline='')  # noqa: SIM115
-    self._csv = csv.DictWriter(self._file, COLUMNS)
+    self._csv = csv.DictWriter(self._file, columns())
     self._events = tensorboardX.SummaryWriter(
       str(pathlib.Path(logdir) / 'tensorboard'),
       purge_step=int(kept[-1]['frames']) + 1 if kept else 0,
@@ -193,7 +200,7 @@ def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
   """Replaces the file in one step, so that a crash leaves the old one."""
   partial = path.with_suffix('.partial')
   with open(partial, 'w', newline='') as file:
-    writer = csv.DictWriter(file, COLUMNS, extrasaction='ignore')
+    writer = csv.DictWriter(file, columns(), extrasaction='ignore')
     writer.writeheader()
     writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
   os.replace(partial, path)

@@ -1,14 +1,15 @@
 """Q-learning's update: two networks over the same sequence, a row apart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from attn_agents import types
-from attn_agents.learning import descent, schedules, train_state
+from attn_agents.algorithms import q_learning
+from attn_agents.learning import gradient_step, train_state
 from attn_agents.losses import q_learning as loss_lib
-from configs import q_learning, schema
+from configs import schema
 
 
 def make_update(
@@ -16,11 +17,8 @@ def make_update(
   config: schema.Config,
   learning: q_learning.QLearningConfig,
   devices: Sequence[jax.Device],
-) -> Callable[
-  [train_state.TrainState, types.ReplayBatch],
-  tuple[train_state.TrainState, descent.Metrics],
-]:
-  """Makes the compiled update; see `update.make_update`.
+) -> train_state.Update:
+  """Makes the compiled update; see `algorithms.base.Algorithm.make_update`.
 
   The network that learns sees rows 0..T-1 and the target network rows 1..T,
   each from an empty state: the released code of DARQN runs the target network
@@ -36,11 +34,11 @@ def make_update(
     learning: its section on learning.
     devices: of the learner.
   """
-  descend = descent.Descent(config)
+  gradient = gradient_step.GradientStep(config)
 
   def update(
     state: train_state.TrainState, batch: types.ReplayBatch
-  ) -> tuple[train_state.TrainState, descent.Metrics]:
+  ) -> tuple[train_state.TrainState, train_state.Metrics]:
     key, target_key = jax.random.split(
       train_state.update_key(config.seed, state.learner_steps)
     )
@@ -48,26 +46,19 @@ def make_update(
       agent, state.target_params, batch, slice(1, None), target_key
     )
 
-    def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
+    def loss_fn(params: types.Nest) -> tuple[jax.Array, train_state.Metrics]:
       outputs = _unroll(agent, params, batch, slice(None, -1), key)
       return loss_lib.q_learning_loss(outputs, target_outputs, batch, learning)
 
     before = state.agent_steps
     state = state._replace(agent_steps=before + batch.new_steps)
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
-    state, metrics = descend.step(state, grads, metrics)
-    period = learning.target_update_steps
-    due = state.agent_steps // period > before // period
+    state, metrics = gradient.apply(state, grads, metrics)
+    state = state._replace(learner_steps=state.learner_steps + 1)
+    epsilon = q_learning.ALGORITHM.epsilon(config, state.agent_steps)
     return (
-      state._replace(
-        learner_steps=state.learner_steps + 1,
-        target_params=jax.tree.map(
-          lambda new, old: jnp.where(due, new, old),
-          state.params,
-          state.target_params,
-        ),
-      ),
-      metrics | {'epsilon': schedules.epsilon(state.agent_steps, learning)},
+      _update_target(state, before, learning.target_update_steps),
+      metrics | {'epsilon': epsilon},
     )
 
   return jax.pmap(
@@ -76,6 +67,20 @@ def make_update(
     devices=devices,
     donate_argnums=0,
     out_axes=(0, None),
+  )
+
+
+def _update_target(
+  state: train_state.TrainState, before: jax.Array, period: int
+) -> train_state.TrainState:
+  """Copies the parameters if steps have passed a multiple of `period`."""
+  due = state.agent_steps // period > before // period
+  return state._replace(
+    target_params=jax.tree.map(
+      lambda new, old: jnp.where(due, new, old),
+      state.params,
+      state.target_params,
+    )
   )
 
 

@@ -1,6 +1,6 @@
 """What learning carries from update to update, and where it lies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import jax
@@ -9,8 +9,9 @@ import numpy as np
 import optax
 
 from attn_agents import types
+from attn_agents.algorithms import registry
 from attn_agents.learning import optimizers
-from configs import algorithms, schema
+from configs import schema
 
 # Of the devices. Newer JAX puts its name into the layout of arrays, and
 # compiles anew for another name.
@@ -71,6 +72,16 @@ class TrainState(NamedTuple):
   target_params: types.Nest = ()
 
 
+Metrics = dict[str, types.Array]
+# From state and batch to state and metrics. The state, as `replicate` makes it,
+# is donated: the one passed in must not be used again. The batch is as
+# `batching.shard` makes it, or, from replay, `batching.shard_replay`. The
+# metrics are float32 [], without a device axis and over the whole batch: those
+# of the loss, and those of `gradient_step.GradientStep.apply`; means, if the
+# algorithm takes several steps on a batch.
+Update = Callable[[TrainState, types.Batch], tuple[TrainState, Metrics]]
+
+
 def init_state(
   agent: Agent, config: schema.Config, key: types.Array
 ) -> TrainState:
@@ -82,24 +93,19 @@ def init_state(
     key: JAX PRNG key.
   """
   params = agent.initial_params(key)
-  learning = config.learning
-  entropy_cost = (
-    learning.entropy_cost
-    if isinstance(learning, algorithms.ActorCriticConfig)
-    else 0.0
-  )
+  algorithm = registry.get(config.algorithm)
   return TrainState(
     params=params,
     opt_state=optimizers.make_optimizer(config.optimizer).init(params),
     hyperparams=Hyperparameters(
       learning_rate=jnp.float32(config.optimizer.learning_rate),
-      entropy_cost=jnp.float32(entropy_cost),
+      entropy_cost=jnp.float32(algorithm.entropy_cost(config)),
       epsilon=jnp.float32(config.optimizer.epsilon),
       clip_threshold=jnp.float32(config.optimizer.clip_threshold),
     ),
     agent_steps=jnp.int32(0),
     learner_steps=jnp.int32(0),
-    target_params=params if learning.replay else (),
+    target_params=params if algorithm.has_target_network else (),
   )
 
 

@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import rlax
 
 from attn_agents import types
+from attn_agents.algorithms import a2c
 from attn_agents.losses import transitions
-from configs import algorithms
 
 
 def a2c_loss(
   outputs: types.NetworkOutput,
   unroll: types.Unroll,
-  config: algorithms.A2CConfig,
+  config: a2c.A2CConfig,
   entropy_cost: types.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Returns the A2C loss, summed over time and batch, and its metrics.

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from attn_agents import types
+from attn_agents.algorithms import base, ppo
 from attn_agents.losses import gae, transitions
-from configs import algorithms
 
 
 class Targets(NamedTuple):
@@ -45,7 +45,7 @@ class Targets(NamedTuple):
 def targets(
   outputs: types.NetworkOutput,
   unroll: types.Unroll,
-  config: algorithms.PPOConfig,
+  config: ppo.PPOConfig,
 ) -> Targets:
   """Makes the targets of one batch.
 
@@ -112,7 +112,7 @@ def ppo_loss(
   policy_logits: types.Array,
   baseline: types.Array,
   targets: Targets,
-  config: algorithms.ActorCriticConfig,
+  config: base.ActorCriticConfig,
   entropy_cost: types.Array,
   clip_epsilon: types.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import rlax
 
 from attn_agents import types
-from configs import q_learning
+from attn_agents.algorithms import q_learning
 
 
 def q_learning_loss(

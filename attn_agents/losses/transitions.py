@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from attn_agents import types
-from configs import algorithms
+from attn_agents.algorithms import base
 
 # Metrics that are sums over transitions; all others are means over the valid
 # ones, to be weighted by `num_transitions` when batches are put together.
@@ -65,7 +65,7 @@ class PolicyTerms(NamedTuple):
 def from_unroll(
   outputs: types.NetworkOutput,
   unroll: types.Unroll,
-  config: algorithms.LearningConfig,
+  config: base.LearningConfig,
 ) -> Transitions:
   """Aligns rows to transitions and takes the masked ones out.
 

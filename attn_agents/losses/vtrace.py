@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import rlax
 
 from attn_agents import types
+from attn_agents.algorithms import vtrace
 from attn_agents.losses import ppo, transitions
-from configs import algorithms
 
 
 class _Corrections(NamedTuple):
@@ -34,7 +34,7 @@ class _Corrections(NamedTuple):
 def vtrace_loss(
   outputs: types.NetworkOutput,
   unroll: types.Unroll,
-  config: algorithms.VTraceConfig,
+  config: vtrace.VTraceConfig,
   entropy_cost: types.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Returns the V-trace loss, summed over time and batch, and its metrics.
@@ -89,7 +89,7 @@ def vtrace_loss(
 def proximal_targets(
   outputs: types.NetworkOutput,
   unroll: types.Unroll,
-  config: algorithms.VTraceConfig,
+  config: vtrace.VTraceConfig,
 ) -> ppo.Targets:
   """Makes what PPO's loss needs of a batch that other parameters acted in.
 
@@ -129,7 +129,7 @@ def proximal_targets(
 
 
 def _correct(
-  steps: transitions.Transitions, config: algorithms.VTraceConfig
+  steps: transitions.Transitions, config: vtrace.VTraceConfig
 ) -> _Corrections:
   policy = transitions.policy_terms(
     steps.policy_logits,

@@ -12,8 +12,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from attn_agents.algorithms import registry
 from attn_agents.runs import saved_runs
-from configs import agents, errors, overrides, recipes, schema
+from configs import agents, errors, overrides, schema
 
 if TYPE_CHECKING:
   from attn_agents import types
@@ -73,7 +74,7 @@ def take_over(
   source = parameters.restore(theirs, *saved_runs.find(run, 'newest')).params
   params = _merge(config, start.state.params, source)
   state = start.state._replace(params=params)
-  if config.learning.replay:
+  if registry.get(config.algorithm).has_target_network:
     state = state._replace(target_params=params)
   return dataclasses.replace(start, state=state)
 
@@ -115,9 +116,7 @@ def main() -> int:
   parser = argparse.ArgumentParser()
   parser.add_argument('config', help='as JSON')
   values = json.loads(parser.parse_args().config)
-  template = recipes.apply(
-    agents.make(values['agent'], values['preset']), values['algorithm']
-  )
+  template = agents.make(values['agent'], values['preset'], values['algorithm'])
   config = overrides.from_dict(template, values)
 
   from attn_agents import experiment

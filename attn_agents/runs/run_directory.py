@@ -26,7 +26,7 @@ import sys
 from typing import IO, Any
 
 from attn_agents.utils import machine
-from configs import agents, errors, overrides, recipes, schema
+from configs import agents, errors, overrides, schema
 
 # Those whose version can change what a run computes or how it ends.
 _PACKAGES = (
@@ -158,8 +158,8 @@ class RunDirectory:
       ConfigError: config.json is not of this version of the program.
     """
     values = self._values()
-    template = recipes.apply(
-      agents.make(values['agent'], values['preset']), values['algorithm']
+    template = agents.make(
+      values['agent'], values['preset'], values['algorithm']
     )
     return overrides.from_dict(template, values)
 

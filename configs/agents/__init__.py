@@ -4,12 +4,14 @@ Each public function of an agent's module is a preset: it takes nothing and
 returns a `schema.Config`. `paper` and `small` are there for all agents.
 """
 
+import dataclasses
 import importlib
 import inspect
 import types
 from collections.abc import Callable, Mapping
 
-from configs import schema
+from attn_agents.algorithms import registry
+from configs import errors, schema
 
 Preset = Callable[[], schema.Config]
 
@@ -61,6 +63,39 @@ for _name in (
   register(_name, presets_of(importlib.import_module(f'{__name__}.{_name}')))
 
 
-def make(agent: str, preset: str) -> schema.Config:
-  """The named agent's preset, before any of the user's settings."""
-  return AGENTS[agent][preset]()
+# The algorithm that a preset was written for.
+AUTO = 'auto'
+
+
+def make(agent: str, preset: str, algorithm: str = AUTO) -> schema.Config:
+  """An agent's preset under an algorithm, before any of the user's settings.
+
+  Args:
+    agent: a name in `AGENTS`.
+    preset: one of its presets.
+    algorithm: a name in the registry of algorithms; 'auto' for the preset's.
+
+  Raises:
+    ConfigError: there is no such algorithm, or the agent cannot learn by it.
+  """
+  config = AGENTS[agent][preset]()
+  if algorithm == AUTO:
+    return config
+  if algorithm not in registry.ALGORITHMS:
+    raise errors.unknown('algorithm', algorithm, (AUTO, *registry.ALGORITHMS))
+  able = registry.names_for(config.network.head)
+  if algorithm not in able:
+    raise errors.ConfigError(
+      f'--algorithm={algorithm}: {agent} learns by {" or ".join(able)}'
+    )
+  made = registry.get(algorithm).configure(config)
+  return dataclasses.replace(made, algorithm=algorithm)
+
+
+def pairs() -> list[tuple[str, str]]:
+  """Every agent with every algorithm that it can learn by."""
+  return [
+    (agent, algorithm)
+    for agent in AGENTS
+    for algorithm in registry.names_for(make(agent, 'paper').network.head)
+  ]

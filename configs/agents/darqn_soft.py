@@ -2,13 +2,14 @@
 
 Deep Attention Recurrent Q-Network: where to look is decided by the LSTM that
 chose the action before. What the paper does not print is from the code it
-releases; see `configs.q_learning` for the tags.
+releases; see `attn_agents.algorithms.q_learning` for the tags.
 """
 
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from configs import errors, few_cores, q_learning, schema, sizes
+from attn_agents.algorithms import q_learning
+from configs import errors, schema, sizes, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -36,7 +37,7 @@ class QNetworkConfig(schema.NetworkConfig):
     lstm_size: units of the LSTM; 0 makes a feedforward network.
   """
 
-  algorithms: ClassVar[tuple[str, ...]] = ('q_learning',)
+  head: ClassVar[str] = 'action_values'
   quick_settings: ClassVar[tuple[str, ...]] = (
     'environment.height=20',
     'environment.width=10',
@@ -152,7 +153,7 @@ def small() -> schema.Config:
     network=QNetworkConfig(
       conv_channels=(16, 32, 64), attention_size=64, lstm_size=128
     ),
-    environment=few_cores.environment(),
-    learning=few_cores.q_learning(),
-    optimizer=few_cores.q_optimizer(),
+    environment=small_presets.environment(),
+    learning=small_presets.q_learning(),
+    optimizer=small_presets.q_optimizer(),
   )

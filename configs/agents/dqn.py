@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from configs import q_learning, schema
+from attn_agents.algorithms import q_learning
+from configs import schema
 from configs.agents import darqn_soft
 
 
@@ -24,14 +25,17 @@ def small() -> schema.Config:
 def _vary(
   config: schema.Config, channels: tuple[int, ...], hidden_size: int
 ) -> schema.Config:
-  learning = config.learning
-  assert isinstance(learning, q_learning.QLearningConfig)
+  learning = q_learning.ALGORITHM.section(config)
   config = dataclasses.replace(
     config,
     environment=dataclasses.replace(config.environment, frame_stack=4),
     learning=dataclasses.replace(learning, sequence_length=1),
   )
   return schema.variant(
-    config, 'dqn', attention='none', conv_channels=channels,
-    hidden_size=hidden_size, lstm_size=0,
-  )  # fmt: skip
+    config,
+    'dqn',
+    attention='none',
+    conv_channels=channels,
+    hidden_size=hidden_size,
+    lstm_size=0,
+  )

@@ -22,6 +22,9 @@ def _vary(
   config: schema.Config, channels: tuple[int, ...], hidden_size: int
 ) -> schema.Config:
   return schema.variant(
-    config, 'drqn', attention='none', conv_channels=channels,
+    config,
+    'drqn',
+    attention='none',
+    conv_channels=channels,
     hidden_size=hidden_size,
-  )  # fmt: skip
+  )

@@ -7,7 +7,8 @@ baselines of the S3TA paper are options of the same network.
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from configs import algorithms, errors, few_cores, schema
+from attn_agents.algorithms import vtrace
+from configs import errors, schema, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -103,7 +104,8 @@ def paper() -> schema.Config:
     preset='paper',
     network=ResNetConfig(),
     environment=_stacked_grey(),
-    learning=algorithms.VTraceConfig(unroll_length=20),
+    algorithm='vtrace',
+    learning=vtrace.VTraceConfig(unroll_length=20),
     optimizer=schema.OptimizerConfig(
       learning_rate=6e-4,
       anneal_frames=200_000_000,
@@ -119,6 +121,8 @@ def s3ta_baseline() -> schema.Config:
     preset='s3ta_baseline',
     network=ResNetConfig(),
     environment=_stacked_grey(),
+    algorithm='vtrace',
+    learning=vtrace.VTraceConfig(),
   )
 
 
@@ -133,9 +137,10 @@ def small() -> schema.Config:
     network=ResNetConfig(
       channels=(8, 16, 16), pixel_block=2, blocks_per_section=1
     ),
-    environment=few_cores.environment(frame_stack=4),
-    learning=few_cores.learning(),
-    optimizer=few_cores.optimizer(),
+    algorithm='appo',
+    environment=small_presets.environment(frame_stack=4),
+    learning=small_presets.learning(),
+    optimizer=small_presets.optimizer(),
   )
 
 

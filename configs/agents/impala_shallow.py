@@ -9,7 +9,7 @@ With other sizes its convolutions and layer are those of DQN or of TorchBeast's
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from configs import errors, schema, sizes
+from configs import schema, sizes
 from configs.agents import impala_ff
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ class ConvNetConfig(schema.NetworkConfig):
     sizes.require_positive(
       self, ('conv_channels', 'conv_kernels', 'conv_strides')
     )
-    errors.require(
-      self.hidden_size >= 1, 'network.hidden_size', self.hidden_size,
-      'at least 1',
-    )  # fmt: skip
+    sizes.require_positive(self, ('hidden_size',))
 
   def validate_frames(self, height: int, width: int) -> None:
     """Raises `errors.ConfigError` if a kernel is larger than its inputs."""

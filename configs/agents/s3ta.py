@@ -3,7 +3,8 @@
 import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
-from configs import errors, few_cores, schema, sizes
+from attn_agents.algorithms import vtrace
+from configs import errors, schema, sizes, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -128,16 +129,28 @@ class S3TAConfig(schema.NetworkConfig):
     sizes.require_positive(
       self,
       (
-        'num_queries', 'answer_size', 'policy_core_size', 'head_hidden',
-        'conv_channels', 'conv_kernels', 'conv_strides', 'query_hidden',
+        'num_queries',
+        'answer_size',
+        'policy_core_size',
+        'head_hidden',
+        'conv_channels',
+        'conv_kernels',
+        'conv_strides',
+        'query_hidden',
         'answer_hidden',
       ),
-    )  # fmt: skip
+    )
 
 
 def paper() -> schema.Config:
   """Exactly the published sizes and hyperparameters."""
-  return schema.Config(agent='s3ta', preset='paper', network=S3TAConfig())
+  return schema.Config(
+    agent='s3ta',
+    preset='paper',
+    network=S3TAConfig(),
+    algorithm='vtrace',
+    learning=vtrace.VTraceConfig(),
+  )
 
 
 def small() -> schema.Config:
@@ -162,7 +175,8 @@ def small() -> schema.Config:
       answer_size=128,
       policy_core_size=128,
     ),
-    environment=few_cores.environment(),
-    learning=few_cores.learning(),
-    optimizer=few_cores.optimizer(),
+    algorithm='appo',
+    environment=small_presets.environment(),
+    learning=small_presets.learning(),
+    optimizer=small_presets.optimizer(),
   )

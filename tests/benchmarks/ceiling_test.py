@@ -26,7 +26,7 @@ def test_other_dtypes_than_the_ceilings_have_no_share(
 ):
   flag_values.set_flags(
     monkeypatch, agent='impala_ff', smoke=True, phases=['forward', 'update'],
-    set=[f'network.dtype={dtype}', 'learning.num_epochs=1'],
+    set=[f'network.dtype={dtype}'], algorithm='vtrace',
     variant=[f'other: network.dtype={other}'],
   )  # fmt: skip
   benchmark = learner_update.make()

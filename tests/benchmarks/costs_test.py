@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 
 from benchmarks import costs
-from configs import agents, algorithms
+from configs import agents
 
 
 def test_an_agent_step_costs_what_its_products_do():
@@ -23,7 +25,11 @@ def test_an_agent_step_costs_what_its_products_do():
 def test_counts_rows_that_are_no_steps():
   cost = costs.Cost(1.0, 2.0, 0, 0)
   assert cost.unroll(10) == pytest.approx(1.1)
-  vtrace = algorithms.VTraceConfig(unroll_length=10)
-  assert cost.update(vtrace) == pytest.approx(3.1)
-  ppo = algorithms.PPOConfig(unroll_length=10, num_epochs=4)
-  assert cost.update(ppo) == pytest.approx(1.1 + 4 * 3.0)
+  config = agents.make('impala_ff', 'paper')
+  vtrace = dataclasses.replace(config.learning, unroll_length=10)
+  config = dataclasses.replace(config, learning=vtrace)
+  assert cost.update(config) == pytest.approx(3.1)
+  config = agents.make('impala_ff', 'paper', 'ppo')
+  ppo = dataclasses.replace(config.learning, unroll_length=10, num_epochs=4)
+  config = dataclasses.replace(config, learning=ppo)
+  assert cost.update(config) == pytest.approx(1.1 + 4 * 3.0)

@@ -48,6 +48,7 @@ def test_each_kind_of_value_is_read(config):
     ('learning=3', 'is a section'),
     ('seed.x=3', 'has no fields'),
     ('learning.batch_size', "expected 'section.field=value'"),
+    ('learning.max_policy_lag=many', 'expected an integer or none, like None'),
   ],
 )
 def test_a_wrong_setting_is_refused_in_one_line(config, setting, words):
@@ -57,10 +58,19 @@ def test_a_wrong_setting_is_refused_in_one_line(config, setting, words):
   assert '\n' not in str(caught.value)
 
 
-def test_json_round_trip_gives_the_same_config(config):
-  config = overrides.apply(config, ['network.conv_strides=2,1', 'seed=7'])
+@pytest.mark.parametrize('lag', [None, 0, 2])
+def test_json_round_trip_gives_the_same_config(config, lag):
+  config = overrides.apply(
+    config,
+    [
+      'network.conv_strides=2,1',
+      'seed=7',
+      f'learning.max_policy_lag={lag}',
+    ],
+  )
+  assert config.learning.max_policy_lag == lag
   text = json.dumps(overrides.to_dict(config))
-  template = agents.make('s3ta', 'small')
+  template = agents.make('s3ta', 'small', 'vtrace')
   assert overrides.from_dict(template, json.loads(text)) == config
 
 

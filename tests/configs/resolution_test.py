@@ -1,12 +1,13 @@
+import dataclasses
+
 import pytest
 
+from attn_agents.algorithms import registry
 from configs import (
   agents,
   divisors,
   errors,
   games,
-  q_learning,
-  recipes,
   resolution,
   validation,
 )
@@ -49,7 +50,7 @@ def test_paper_preset_is_the_published_one():
   ('agent', 'preset', 'algorithm'),
   [
     (agent, preset, algorithm)
-    for agent, algorithm in recipes.pairs()
+    for agent, algorithm in agents.pairs()
     for preset in agents.AGENTS[agent]
   ],
 )
@@ -58,7 +59,8 @@ def test_paper_preset_is_the_published_one():
 def test_every_preset_fits_every_machine(
   agent, preset, algorithm, cores, platform
 ):
-  if preset == 's3ta_baseline' and algorithm != 'vtrace':
+  own = agents.make(agent, preset).algorithm
+  if preset not in ('paper', 'small') and algorithm != own:
     pytest.skip('refused; see below')
   config = _resolve(
     agent=agent, preset=preset, algorithm=algorithm, cores=cores,
@@ -68,11 +70,11 @@ def test_every_preset_fits_every_machine(
   assert config.algorithm == algorithm
   runtime = config.runtime
   together = runtime.num_actors * runtime.envs_per_actor
-  if config.learning.synchronous:
+  if config.learning.max_policy_lag is not None:
     assert together == config.learning.batch_size
   assert runtime.num_actors >= 1
   assert 1 <= runtime.env_threads <= runtime.envs_per_actor
-  if not config.learning.replay:
+  if registry.get(algorithm).replay(config) is None:
     assert config.learning.batch_size % runtime.envs_per_actor == 0
   # Processes that compute: they must not outnumber the cores by much.
   assert runtime.num_actors <= max(1, cores)
@@ -171,7 +173,8 @@ def test_a_replay_takes_each_frame_once_and_must_fit_the_machine():
   each = 84 * 84 + 30
   for agent in ('dqn', 'darqn_soft'):
     config = _resolve(agent=agent, preset='paper')
-    assert q_learning.replay_bytes(config) == 500_000 * each
+    replay = registry.get(config.algorithm).replay(config)
+    assert replay.num_bytes == 500_000 * each
   validation.validate_memory(config, 500_000 * each)
   with pytest.raises(errors.ConfigError) as caught:
     validation.validate_memory(config, 3_000_000_000)
@@ -192,7 +195,7 @@ def test_s3ta_baselines_learn_as_s3ta_does():
 def test_a2c_is_that_of_baselines():
   config = _resolve(agent='drarl', algorithm='a2c', preset='paper')
   learning, optimizer = config.learning, config.optimizer
-  assert learning.synchronous and learning.loss_reduction == 'mean'
+  assert learning.lock_step and learning.loss_reduction == 'mean'
   assert (learning.unroll_length, learning.batch_size) == (5, 16)
   assert (learning.discount, learning.entropy_cost) == (0.99, 0.01)
   assert learning.baseline_cost == 0.5
@@ -209,7 +212,7 @@ def test_a2c_is_that_of_baselines():
 def test_ppo_is_that_of_baselines():
   config = _resolve(agent='impala_ff', algorithm='ppo', preset='paper')
   learning, optimizer = config.learning, config.optimizer
-  assert learning.synchronous and learning.loss_reduction == 'mean'
+  assert learning.lock_step and learning.loss_reduction == 'mean'
   assert (learning.unroll_length, learning.batch_size) == (128, 8)
   assert (learning.num_epochs, learning.num_minibatches) == (4, 4)
   assert (learning.gae_lambda, learning.discount) == (0.95, 0.99)
@@ -224,7 +227,7 @@ def test_ppo_is_that_of_baselines():
 def test_an_algorithm_leaves_network_and_screen_to_the_agent():
   for agent in agents.AGENTS:
     plain = _resolve(agent=agent)
-    for algorithm in plain.network.algorithms:
+    for algorithm in registry.names_for(plain.network.head):
       config = _resolve(agent=agent, algorithm=algorithm)
       assert config.network == plain.network
       assert config.environment.channels == plain.environment.channels
@@ -344,7 +347,10 @@ def test_what_the_user_says_wins_over_the_machine():
       {'agent': 'dqn', 'algorithm': 'ppo'},
       '--algorithm=ppo: dqn learns by q_learning',
     ),
-    ({'algorithm': 'q_learning'}, 's3ta learns by vtrace or a2c or ppo'),
+    (
+      {'algorithm': 'q_learning'},
+      'learns by appo or vtrace or a2c or ppo',
+    ),
     (
       {'agent': 'dqn', 'max_frames': 8000},
       'max_frames=8000: learning starts after learning.replay_min_size=2000',
@@ -459,11 +465,13 @@ def test_recurrent_ppo_on_many_devices_names_what_would_fit():
   )  # fmt: skip
 
 
-def test_minibatches_of_vtrace_share_its_unrolls():
+def test_minibatches_of_appo_share_its_unrolls():
   settings = ['learning.batch_size=12', 'learning.num_minibatches=4']
   assert _resolve(settings=settings).learning.num_minibatches == 4
   settings = ['learning.batch_size=12', 'learning.num_minibatches=5']
-  with pytest.raises(errors.ConfigError, match=r'12 unrolls .* nearest is 6'):
+  with pytest.raises(
+    errors.ConfigError, match=r'12 environments .* nearest is 6'
+  ):
     _resolve(settings=settings)
 
 
@@ -485,13 +493,63 @@ def test_a_bounded_lag_shares_the_batch_among_actors():
     found('launchpad', 2, 'learning.max_policy_lag=-1')
 
 
-def test_vtrace_normalises_only_under_its_clip():
-  settings = ['learning.normalize_advantages=true', 'learning.clip_epsilon=0']
-  with pytest.raises(errors.ConfigError, match='false without clip_epsilon'):
-    _resolve(settings=settings)
-  settings = ['learning.clip_epsilon=1']
-  with pytest.raises(errors.ConfigError, match='from 0 to below 1'):
-    _resolve(settings=settings)
+@pytest.mark.parametrize('value', ['0', '1'])
+def test_the_clip_is_between_0_and_1(value):
+  with pytest.raises(errors.ConfigError, match='a number between 0 and 1'):
+    _resolve(settings=[f'learning.clip_epsilon={value}'])
+
+
+def test_small_is_for_appo_and_vtrace_is_one_pass_over_the_same_batch():
+  appo, vtrace = _resolve(), _resolve(algorithm='vtrace')
+  assert (appo.algorithm, appo.preset) == ('appo', 'small')
+  assert (appo.learning.num_epochs, appo.learning.num_minibatches) == (3, 4)
+  shared = dataclasses.asdict(vtrace.learning)
+  assert 'clip_epsilon' not in shared
+  assert shared.items() <= dataclasses.asdict(appo.learning).items()
+  assert vtrace.learning.max_policy_lag == 1
+  same = dataclasses.replace(vtrace, algorithm='appo', learning=appo.learning)
+  assert same == appo
+
+
+def test_appo_with_the_paper_preset_keeps_its_batches():
+  config = _resolve(preset='paper', algorithm='appo')
+  learning = config.learning
+  assert (learning.unroll_length, learning.batch_size) == (50, 32)
+  assert learning.clip_epsilon == 0.1
+  assert config.optimizer.name == 'adam'
+
+
+@pytest.mark.parametrize(
+  ('algorithm', 'setting', 'words'),
+  [
+    ('vtrace', 'clip_epsilon=0.1', "vtrace has no 'clip_epsilon'; it belongs "
+     'to --algorithm=appo or --algorithm=ppo'),
+    ('vtrace', 'num_epochs=2', '--algorithm=appo or'),
+    ('ppo', 'vtrace_lambda=0.9', '--algorithm=appo or --algorithm=vtrace'),
+    ('vtrace', 'num_epoch=2', 'unknown setting learning.num_epoch'),
+    ('a2c', 'max_policy_lag=1', 'max_policy_lag=1: expected 0'),
+    ('ppo', 'max_policy_lag=none', 'max_policy_lag=None: expected 0'),
+    ('vtrace', 'max_policy_lag=-1', '0 or more, or none'),
+  ],
+)  # fmt: skip
+def test_a_setting_of_another_algorithm_is_refused_with_its_name(
+  algorithm, setting, words
+):
+  with pytest.raises(errors.ConfigError) as caught:
+    _resolve(algorithm=algorithm, settings=[f'learning.{setting}'])
+  assert words in str(caught.value)
+
+
+@pytest.mark.parametrize('algorithm', ['appo', 'vtrace'])
+def test_lock_step_and_an_unbounded_lag_can_be_set(algorithm):
+  def lag(value):
+    settings = [f'learning.max_policy_lag={value}', 'runtime.envs_per_actor=8']
+    learning = _resolve(algorithm=algorithm, settings=settings).learning
+    return learning.max_policy_lag, learning.lock_step
+
+  assert lag('none') == (None, False)
+  assert lag('0') == (0, True)
+  assert lag('3') == (3, False)
 
 
 def test_small_has_ppo_of_its_own():

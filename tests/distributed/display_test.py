@@ -5,7 +5,7 @@ import pytest
 from attn_agents.distributed import display, lifecycle
 from attn_agents.learning import metrics
 
-ROW = dict.fromkeys(metrics.COLUMNS, 0.0) | {
+ROW = dict.fromkeys(metrics.columns(), 0.0) | {
   'frames': 5_000.0,
   'fps': 100.0,
   'episode_return_mean': 12.5,

@@ -19,7 +19,7 @@ class _Stop:
 
 def _config(most, algorithm='vtrace', *settings):
   if algorithm == 'vtrace':
-    settings = ['learning.max_policy_lag=0', *settings]
+    settings = ['learning.max_policy_lag=none', *settings]
   request = resolution.Request(
     game='catch', algorithm=algorithm,
     settings=[f'runtime.max_actor_restarts={most}', *settings],

@@ -32,7 +32,7 @@ class _Stop:
 
 
 def _config(most, algorithm):
-  lag = ['learning.max_policy_lag=0'] if algorithm == 'vtrace' else []
+  lag = ['learning.max_policy_lag=none'] if algorithm == 'vtrace' else []
   return resolution.resolve(
     resolution.Request(
       game='catch', preset='small', algorithm=algorithm, runtime='threads',
@@ -55,7 +55,7 @@ class _Run:
     self.role._stop = self._stop
     parts = types.SimpleNamespace(
       config=config, items_per_batch=2, items_per_read=2,
-      trajectory_spec=lambda: (),
+      trajectory_spec=lambda: (), replay=None,
     )  # fmt: skip
     self.role._connect(parts)
 
@@ -174,7 +174,7 @@ from attn_agents import experiment
 from attn_agents.distributed import lifecycle, playing, supervisor
 from attn_agents.transport.threads import queue, variables
 from attn_agents.learning import metrics, publisher, training
-from attn_agents.runs import checkpoint
+from attn_agents.runs import checkpoints
 heavy = {
   'launchpad', 'courier', 'reverb', 'tensorflow',
   'attn_agents.transport.reverb',

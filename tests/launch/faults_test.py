@@ -118,7 +118,7 @@ def test_a_dead_actor_supervisor_ends_the_run_named(run):
 def test_an_actor_that_keeps_dying_is_given_up_and_the_rest_goes_on(tmp_path):
   run = running.LocalRun(
     tmp_path / 'run', *running.TINY, '--set=runtime.max_actor_restarts=1',
-    '--set=learning.max_policy_lag=0',
+    '--set=learning.max_policy_lag=none',
   )  # fmt: skip
   try:
     run.wait_until_learning()

@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from attn_agents.learning import optimizers
-from configs import few_cores, schema
+from configs import schema, small_presets
 
 _STEPS = 20
 
@@ -193,8 +193,8 @@ def test_unknown_optimizer_is_refused():
 
 
 def test_early_gradients_of_vision_count_in_full_at_small():
-  """Of 1e-6, as S3TA's are while others are of 1e-3 (see few_cores)."""
-  optimizer = optimizers.make_optimizer(few_cores.optimizer())
+  """Of 1e-6, as S3TA's are while others are of 1e-3 (see small_presets)."""
+  optimizer = optimizers.make_optimizer(small_presets.optimizer())
   grads = {'vision': jnp.float32(1e-6), 'head': jnp.float32(1e-3)}
 
   def step(state, _):

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import batching, schedules, train_state, update
-from configs import q_learning, schema
+from attn_agents.algorithms import q_learning, registry, vtrace
+from attn_agents.learning import batching, train_state
+from configs import schema
 from configs.agents import darqn_soft
 
 T, B, A = 4, 4, 5
@@ -110,7 +111,9 @@ def _gradient(w, w_target, batch):
 
 def _compile(config=_CONFIG, devices=1):
   chosen = jax.devices()[:devices]
-  return update.make_update(SummingAgent(), config, chosen), chosen
+  return registry.get(config.algorithm).make_update(
+    SummingAgent(), config, chosen
+  ), chosen
 
 
 def _start(target=None, **changes):
@@ -176,20 +179,25 @@ def test_the_target_network_changes_when_steps_pass_a_multiple():
 
 
 def test_epsilon_and_learning_rate_wait_for_learning_to_start():
-  config = q_learning.QLearningConfig()
+  config = dataclasses.replace(
+    _CONFIG,
+    learning=q_learning.QLearningConfig(),
+    optimizer=dataclasses.replace(_CONFIG.optimizer, learning_rate=0.01),
+  )
+  algorithm = q_learning.ALGORITHM
   for steps, epsilon in (
     (0, 1.0), (25_000, 1.0), (525_000, 0.55), (1_025_000, 0.1), (9e6, 0.1),
   ):  # fmt: skip
-    found = schedules.epsilon(jnp.int32(steps), config)
+    found = algorithm.epsilon(config, jnp.int32(steps))
     np.testing.assert_allclose(found, epsilon, rtol=1e-5)
   for steps, rate in ((25_000, 0.01), (525_000, 0.005125), (2e6, 0.00025)):
-    found = schedules.learning_rate(0.01, jnp.int32(steps), config)
+    found = algorithm.learning_rate(config, 0.01, jnp.int32(steps))
     np.testing.assert_allclose(found, rate, rtol=1e-5)
 
 
 def test_a_run_without_a_target_network_carries_none():
   config = dataclasses.replace(
-    _CONFIG, learning=schema.Config('x', 'y', _CONFIG.network).learning
+    _CONFIG, algorithm='vtrace', learning=vtrace.VTraceConfig()
   )
   state = train_state.init_state(SummingAgent(), config, jax.random.key(0))
   assert state.target_params == ()

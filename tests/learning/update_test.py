@@ -16,9 +16,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.learning import batching, minibatches, train_state, update
+from attn_agents.algorithms import a2c, ppo, registry
+from attn_agents.algorithms import vtrace as vtrace_lib
+from attn_agents.learning import batching, train_state
 from attn_agents.losses import vtrace
-from configs import algorithms, schema
+from configs import schema
 from configs.agents import s3ta
 from tests.learning import linear
 
@@ -26,12 +28,14 @@ _CONFIG = schema.Config(
   agent='linear',
   preset='small',
   network=s3ta.S3TAConfig(),
-  learning=algorithms.VTraceConfig(unroll_length=linear.T, batch_size=linear.B),
+  algorithm='vtrace',
+  learning=vtrace_lib.VTraceConfig(unroll_length=linear.T, batch_size=linear.B),
   optimizer=schema.OptimizerConfig(learning_rate=0.01, clip_threshold=9.0),
 )
 _LIKE_BASELINES = dataclasses.replace(
   _CONFIG,
-  learning=algorithms.A2CConfig(unroll_length=linear.T, batch_size=linear.B),
+  algorithm='a2c',
+  learning=a2c.A2CConfig(unroll_length=linear.T, batch_size=linear.B),
   optimizer=schema.OptimizerConfig(
     learning_rate=0.01, clip_threshold=0.5, anneal_frames=10 * 4 * 19
   ),
@@ -42,7 +46,8 @@ _CONFIGS = {
   # In one part, because devices choose the parts each for themselves.
   'ppo': dataclasses.replace(
     _LIKE_BASELINES,
-    learning=algorithms.PPOConfig(
+    algorithm='ppo',
+    learning=ppo.PPOConfig(
       unroll_length=linear.T, batch_size=linear.B, num_minibatches=1
     ),
     optimizer=dataclasses.replace(_LIKE_BASELINES.optimizer, name='adam'),
@@ -54,7 +59,9 @@ _CONFIGS = {
 def _compiled(config):
   """One device's update and its agent."""
   agent = linear.LinearAgent()
-  return update.make_update(agent, config, jax.devices()[:1]), agent
+  return registry.get(config.algorithm).make_update(
+    agent, config, jax.devices()[:1]
+  ), agent
 
 
 def _start(config):
@@ -78,7 +85,7 @@ def _run(config, devices, num_updates=4):
   agent = linear.LinearAgent()
   state = train_state.init_state(agent, config, jax.random.key(0))
   state = train_state.replicate(state, devices)
-  step = update.make_update(agent, config, devices)
+  step = registry.get(config.algorithm).make_update(agent, config, devices)
   result = {}
   for i in range(num_updates):
     state, metrics = step(
@@ -94,108 +101,6 @@ def _run(config, devices, num_updates=4):
     )
   leaves = jax.tree.leaves(train_state.unreplicate(state))
   return result | {f'leaf_{i}': x for i, x in enumerate(leaves)}
-
-
-def test_each_epoch_is_a_step_on_the_whole_batch():
-  learning = dataclasses.replace(_CONFIG.learning, num_epochs=3)
-  thrice = dataclasses.replace(_CONFIG, learning=learning)
-  unroll = batching.shard(linear.make_unroll(0), 1)
-  once, expected = _start(_CONFIG)
-  norms = []
-  for _ in range(3):
-    expected, metrics = once(expected, unroll)
-    norms.append(metrics['grad_norm'])
-  step, state = _start(thrice)
-  state, metrics = step(state, unroll)
-  for ours, theirs in zip(
-    jax.tree.leaves((state.params, state.opt_state)),
-    jax.tree.leaves((expected.params, expected.opt_state)),
-    strict=True,
-  ):
-    np.testing.assert_allclose(ours, theirs, rtol=1e-6)
-  np.testing.assert_allclose(metrics['grad_norm'], np.mean(norms), rtol=1e-6)
-  assert np.ptp(norms) > 0.01
-  # But it is one update of one batch.
-  transitions = linear.T * linear.B - 1
-  assert (int(state.learner_steps[0]), int(state.agent_steps[0])) == (
-    1, transitions,
-  )  # fmt: skip
-  assert int(expected.agent_steps[0]) == 3 * transitions
-
-
-def test_minibatches_share_a_batch_out():
-  learning = dataclasses.replace(
-    _CONFIG.learning, num_epochs=2, num_minibatches=2
-  )
-  still = dataclasses.replace(
-    _CONFIG,
-    optimizer=dataclasses.replace(_CONFIG.optimizer, learning_rate=0.0),
-  )
-  unroll = batching.shard(linear.make_unroll(0), 1)
-  once, whole = _start(still)
-  _, expected = once(whole, unroll)
-  step, state = _start(dataclasses.replace(still, learning=learning))
-  state, metrics = step(state, unroll)
-  # Means of four steps, each on half of the batch.
-  for name in ('loss', 'pg_loss', 'baseline_loss', 'num_transitions'):
-    np.testing.assert_allclose(2 * metrics[name], expected[name], rtol=1e-5)
-  transitions = linear.T * linear.B - 1
-  assert (int(state.learner_steps[0]), int(state.agent_steps[0])) == (
-    1, transitions,
-  )  # fmt: skip
-
-
-def test_every_unroll_is_whole_and_in_one_minibatch_of_an_epoch():
-  learning = dataclasses.replace(
-    _CONFIG.learning, num_epochs=8, num_minibatches=2
-  )
-  config = dataclasses.replace(_CONFIG, learning=learning)
-  unroll = batching.shard(linear.make_unroll(0), 1)
-  _, state = _start(config)
-  choose = jax.pmap(
-    lambda unroll, state, index: minibatches.choose(
-      unroll,
-      minibatches.order(config.seed, state.learner_steps, linear.B, 8, 2)[
-        index
-      ],
-    ),
-    axis_name=train_state.AXIS,
-    in_axes=(0, 0, None),
-    devices=jax.devices()[:1],
-  )
-
-  def columns(tree, axis):
-    return [np.moveaxis(np.asarray(x)[0], axis, 0) for x in tree]
-
-  def rows(part):
-    sequences = (*part.timestep, part.action, part.behaviour_logits)
-    leaves = columns(sequences, 1) + columns(part.agent_state, 0)
-    return list(zip(*leaves, strict=True))
-
-  def places(part):
-    """Which unrolls of the batch these are, all of their arrays compared."""
-    return [
-      next(
-        i
-        for i, there in enumerate(rows(unroll))
-        if all(map(np.array_equal, row, there))
-      )
-      for row in rows(part)
-    ]
-
-  def epochs(state):
-    return [
-      [places(choose(unroll, state, np.int32(2 * i + j))) for j in range(2)]
-      for i in range(8)
-    ]
-
-  first = epochs(state)
-  for one, other in first:
-    assert len(one) == len(other) == linear.B // 2
-    assert sorted(one + other) == list(range(linear.B))
-  assert any(epoch != first[0] for epoch in first)
-  later = state._replace(learner_steps=state.learner_steps + 1)
-  assert epochs(later) != first
 
 
 def test_two_devices_make_the_update_of_one(tmp_path):

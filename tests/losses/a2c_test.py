@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.algorithms import a2c as a2c_lib
+from attn_agents.algorithms import base
+from attn_agents.algorithms import vtrace as vtrace_lib
 from attn_agents.losses import a2c, vtrace
-from configs import algorithms
 from tests.losses import batches, episodes, returns_reference
 
 _VALID = batches.VALID
 _CONFIGS = {
-  'baselines': algorithms.A2CConfig(),
-  'other': algorithms.A2CConfig(
+  'baselines': a2c_lib.A2CConfig(),
+  'other': a2c_lib.A2CConfig(
     discount=0.9, baseline_cost=0.3, max_abs_reward=0.0
   ),
 }
@@ -74,15 +76,15 @@ def test_loss_metrics_and_gradient_match_the_definition(name, seed):
 
 def test_on_policy_gradient_is_that_of_vtrace():
   """V-trace's square has a 1/2, so its baseline cost is the double."""
-  config = algorithms.A2CConfig(discount=0.95)
+  config = a2c_lib.A2CConfig(discount=0.95)
   outputs, unroll = batches.make_batch(2)
   unroll = batches.on_policy(outputs, unroll)
   shared = {
     field.name: getattr(config, field.name)
-    for field in dataclasses.fields(algorithms.LearningConfig)
+    for field in dataclasses.fields(base.LearningConfig)
   }
   doubled = shared | {'baseline_cost': 2 * config.baseline_cost}
-  vtrace_config = algorithms.VTraceConfig(**doubled, vtrace_lambda=1.0)
+  vtrace_config = vtrace_lib.VTraceConfig(**doubled, vtrace_lambda=1.0)
   ours = _evaluate(config, outputs, unroll, 0.1)
   theirs = batches.evaluate(
     vtrace.vtrace_loss, vtrace_config, outputs, unroll, 0.1
@@ -99,11 +101,11 @@ def test_on_policy_gradient_is_that_of_vtrace():
 
 def test_gradient_ignores_the_behaviour_policy_and_the_rewards_derivative():
   outputs, unroll = batches.make_batch(3)
-  off_policy = _evaluate(algorithms.A2CConfig(), outputs, unroll)
+  off_policy = _evaluate(a2c_lib.A2CConfig(), outputs, unroll)
   assert not off_policy.behaviour_grad.any()
   assert not off_policy.reward_grad.any()
   on_policy = _evaluate(
-    algorithms.A2CConfig(), outputs, batches.on_policy(outputs, unroll)
+    a2c_lib.A2CConfig(), outputs, batches.on_policy(outputs, unroll)
   )
   jax.tree.map(
     np.testing.assert_array_equal,
@@ -114,13 +116,13 @@ def test_gradient_ignores_the_behaviour_policy_and_the_rewards_derivative():
 
 def test_masked_transitions_add_exactly_nothing():
   batches.assert_garbage_is_invisible(
-    a2c.a2c_loss, algorithms.A2CConfig(max_abs_reward=0.0), 4
+    a2c.a2c_loss, a2c_lib.A2CConfig(max_abs_reward=0.0), 4
   )
 
 
 @pytest.mark.parametrize('discount', [0.0, 1.0])
 def test_cut_off_episode_bootstraps_from_its_last_observation(discount):
-  result = _evaluate(algorithms.A2CConfig(), *batches.single_step(discount))
+  result = _evaluate(a2c_lib.A2CConfig(), *batches.single_step(discount))
   advantage = 0.5 + 0.99 * discount * 10.0 - 3.0
   # The score of the taken action is 1 - 1/2.
   np.testing.assert_allclose(
@@ -131,7 +133,7 @@ def test_cut_off_episode_bootstraps_from_its_last_observation(discount):
 def test_no_valid_transition_gives_zero_and_no_nan():
   outputs, unroll = batches.make_batch(5)
   result = _evaluate(
-    algorithms.A2CConfig(), outputs, batches.without_valid_steps(unroll)
+    a2c_lib.A2CConfig(), outputs, batches.without_valid_steps(unroll)
   )
   assert result.loss == 0.0
   assert not any(result.metrics.values())

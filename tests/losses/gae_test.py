@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import rlax
 
+from attn_agents.algorithms import ppo
 from attn_agents.losses import gae, transitions
-from configs import algorithms
 from tests.losses import batches, returns_reference
 
 _VALID = batches.VALID
-_CONFIG = algorithms.PPOConfig(discount=0.97)
+_CONFIG = ppo.PPOConfig(discount=0.97)
 
 
 @jax.jit

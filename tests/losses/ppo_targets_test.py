@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attn_agents.algorithms import ppo as ppo_lib
 from attn_agents.losses import ppo
-from configs import algorithms
 from tests.losses import batches, episodes, returns_reference
 
 _VALID = batches.VALID
-_CONFIG = algorithms.PPOConfig(gae_lambda=0.8)
+_CONFIG = ppo_lib.PPOConfig(gae_lambda=0.8)
 
 
 def test_targets_match_their_definitions():

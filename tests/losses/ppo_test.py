@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import rlax
 
+from attn_agents.algorithms import a2c as a2c_lib
+from attn_agents.algorithms import ppo as ppo_lib
 from attn_agents.losses import a2c, ppo
-from configs import algorithms
 from tests.losses import batches, episodes, ppo_reference
 
-_CONFIG = algorithms.PPOConfig(baseline_cost=0.7)
+_CONFIG = ppo_lib.PPOConfig(baseline_cost=0.7)
 _N, _A = 40, 4
 _EPSILON = 0.2
 
@@ -246,8 +247,8 @@ def test_first_step_is_that_of_a2c():
   """
   outputs, unroll = batches.make_batch(7)
   unroll = batches.on_policy(outputs, unroll)
-  config = algorithms.PPOConfig(gae_lambda=1.0, baseline_cost=0.7)
-  a2c_config = algorithms.A2CConfig(baseline_cost=0.35)
+  config = ppo_lib.PPOConfig(gae_lambda=1.0, baseline_cost=0.7)
+  a2c_config = a2c_lib.A2CConfig(baseline_cost=0.35)
   assert config.discount == a2c_config.discount
   targets = ppo.targets(outputs, unroll, config)
   _, _, logits_grad, baseline_grad = _evaluate(

@@ -9,9 +9,10 @@ import pytest
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
+from attn_agents.algorithms import q_learning
 from attn_agents.losses import q_learning as loss_lib
 from attn_agents.networks import factory
-from configs import agents, q_learning, schema
+from configs import agents, schema
 from tests.losses import batches
 from tests.networks import tiny
 

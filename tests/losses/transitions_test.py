@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.algorithms import base
 from attn_agents.losses import transitions
-from configs import algorithms
 from tests.losses import batches, episodes
 
 _VALID = batches.VALID
 
 
 def test_transitions_are_aligned_as_types_says():
-  config = algorithms.LearningConfig(discount=0.9, max_abs_reward=1.5)
+  config = base.LearningConfig(discount=0.9, max_abs_reward=1.5)
   outputs, unroll = batches.make_batch(0)
   steps = transitions.from_unroll(
     *batches.with_garbage(outputs, unroll), config
@@ -51,7 +51,7 @@ def test_rows_that_do_not_fit_are_refused(short):
   else:
     outputs = outputs._replace(**{short: getattr(outputs, short)[:-1]})
   with pytest.raises(ValueError, match=rf'{short} .*\(7, 4\).*\(8, 4\)'):
-    transitions.from_unroll(outputs, unroll, algorithms.LearningConfig())
+    transitions.from_unroll(outputs, unroll, base.LearningConfig())
 
 
 def test_policy_terms():

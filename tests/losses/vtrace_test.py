@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.algorithms import vtrace as vtrace_lib
 from attn_agents.losses import ppo, vtrace
-from configs import algorithms
 from tests.losses import batches, episodes, vtrace_reference
 
 _VALID = batches.VALID
 _CONFIGS = {
-  'paper': algorithms.VTraceConfig(),
-  'lambda': algorithms.VTraceConfig(vtrace_lambda=0.8, discount=0.9),
-  'thresholds': algorithms.VTraceConfig(
+  'paper': vtrace_lib.VTraceConfig(),
+  'lambda': vtrace_lib.VTraceConfig(vtrace_lambda=0.8, discount=0.9),
+  'thresholds': vtrace_lib.VTraceConfig(
     clip_rho_threshold=1.7, clip_pg_rho_threshold=0.6, baseline_cost=0.3
   ),
-  'unclipped_rewards': algorithms.VTraceConfig(max_abs_reward=0.0),
+  'unclipped_rewards': vtrace_lib.VTraceConfig(max_abs_reward=0.0),
 }
 
 
@@ -90,7 +90,7 @@ def test_baseline_gradient_is_the_td_error_and_comes_from_its_loss_alone(name):
 
 
 def test_entropy_gradient():
-  config = algorithms.VTraceConfig()
+  config = vtrace_lib.VTraceConfig()
   outputs, unroll = batches.make_batch(4)
   expected = np.zeros(outputs.policy_logits.shape)
   expected[:-1] = -0.7 * episodes.entropy_grad(outputs.policy_logits[:-1])
@@ -104,7 +104,7 @@ def test_entropy_gradient():
 
 def test_behaviour_policy_and_rewards_get_no_gradient():
   outputs, unroll = batches.make_batch(5)
-  result = _evaluate(algorithms.VTraceConfig(), outputs, unroll)
+  result = _evaluate(vtrace_lib.VTraceConfig(), outputs, unroll)
   assert not result.behaviour_grad.any()
   # The score times the reward would be a gradient, were advantages not
   # constants.
@@ -113,14 +113,14 @@ def test_behaviour_policy_and_rewards_get_no_gradient():
 
 def test_masked_transitions_add_exactly_nothing():
   batches.assert_garbage_is_invisible(
-    vtrace.vtrace_loss, algorithms.VTraceConfig(max_abs_reward=0.0), 6
+    vtrace.vtrace_loss, vtrace_lib.VTraceConfig(max_abs_reward=0.0), 6
   )
 
 
 @pytest.mark.parametrize('discount', [0.0, 1.0])
 def test_cut_off_episode_bootstraps_from_its_last_observation(discount):
   """One transition into a LAST row: advantage r + gamma discount V - V_0."""
-  result = _evaluate(algorithms.VTraceConfig(), *batches.single_step(discount))
+  result = _evaluate(vtrace_lib.VTraceConfig(), *batches.single_step(discount))
   # The score of the taken action is 1 - 1/2.
   np.testing.assert_allclose(
     result.outputs_grad.policy_logits[0, 0, 0],
@@ -132,7 +132,7 @@ def test_cut_off_episode_bootstraps_from_its_last_observation(discount):
 def test_no_valid_transition_gives_zero_and_no_nan():
   outputs, unroll = batches.make_batch(7)
   result = _evaluate(
-    algorithms.VTraceConfig(), outputs, batches.without_valid_steps(unroll)
+    vtrace_lib.VTraceConfig(), outputs, batches.without_valid_steps(unroll)
   )
   assert result.loss == 0.0
   assert not any(result.metrics.values())

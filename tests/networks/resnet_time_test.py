@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.algorithms import vtrace
 from attn_agents.networks import factory
-from configs import algorithms
 from tests.networks import tiny
 from tests.networks.layers import residual_reference
 
@@ -150,7 +150,7 @@ def test_only_the_recurrent_network_sees_more_than_the_frame(field, lstm_size):
 def test_previous_reward_is_clipped(max_abs_reward, same):
   config = dataclasses.replace(
     tiny.make_resnet_config(lstm_size=10),
-    learning=algorithms.VTraceConfig(max_abs_reward=max_abs_reward),
+    learning=vtrace.VTraceConfig(max_abs_reward=max_abs_reward),
   )
   module = factory.make_network(config, tiny.NUM_ACTIONS)
   variables = {'params': tiny.random_params(module)}

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attn_agents.algorithms import vtrace
 from attn_agents.networks import factory
-from configs import algorithms
 from configs.agents import s3ta
 from tests.networks import tiny
 
@@ -178,7 +178,7 @@ def test_policy_core_equals_numpy(basis):
 def test_previous_reward_is_clipped(max_abs_reward, same):
   config = tiny.make_config()
   config = dataclasses.replace(
-    config, learning=algorithms.VTraceConfig(max_abs_reward=max_abs_reward)
+    config, learning=vtrace.VTraceConfig(max_abs_reward=max_abs_reward)
   )
   network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(1, 2, config.environment)

@@ -12,7 +12,7 @@ from attn_agents.utils import metrics_table
 from configs import errors
 
 # What an agent learns by unless it is told otherwise.
-_USUAL = ('vtrace', 'q_learning')
+_USUAL = ('vtrace', 'appo', 'q_learning')
 
 
 @dataclasses.dataclass(frozen=True)

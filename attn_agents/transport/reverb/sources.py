@@ -8,10 +8,11 @@ import numpy as np
 import reverb
 
 from attn_agents import types
+from attn_agents.algorithms import base
 from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
 from attn_agents.transport.reverb import queue, servers, table
-from configs import q_learning, schema
+from configs import schema
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -38,22 +39,21 @@ def make_server(
   Raises:
     PortInUseError: the port is taken.
   """
-  config = parts.config
-  learning = config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
+  replay = parts.replay
+  if replay is None:
     return servers.queue_server(
       parts.trajectory_spec(),
-      capacity=config.queue.capacity_batches * parts.items_per_batch,
+      capacity=parts.config.queue.capacity_batches * parts.items_per_batch,
       port=port,
     )
   return servers.replay_server(
-    item_spec(config),
+    item_spec(parts.config, replay),
     report_spec(parts),
     servers.Limits(
-      learning.replay_capacity,
-      learning.samples_per_insert,
-      learning.replay_min_size,
-      q_learning.tolerance(config),
+      replay.capacity,
+      replay.samples_per_insert,
+      replay.min_size,
+      replay.tolerance,
     ),
     port,
     _checkpointer(directory, learner_steps),
@@ -77,14 +77,14 @@ def make_sink(
   should_stop: Callable[[], bool],
 ) -> Sink:
   """One actor's end, for one life of it; waits until the server is up."""
-  learning, env = parts.config.learning, parts.config.environment
-  if not isinstance(learning, q_learning.QLearningConfig):
+  replay = parts.replay
+  if replay is None:
     return queue.QueueWriter(address, should_stop)
   return table.ReplayWriter(
     address,
-    env.frames_in_stack,
-    learning.rows_per_item(env.frames_in_stack),
-    learning.unroll_length,
+    parts.config.environment.frames_in_stack,
+    replay.rows_per_item,
+    parts.config.learning.unroll_length,
     should_stop,
   )
 
@@ -93,25 +93,23 @@ def make_reader(
   parts: 'experiment.Experiment', address: str, directory: pathlib.Path
 ) -> Reader:
   """The learner's end; waits until the server is up."""
-  learning = parts.config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
+  replay = parts.replay
+  if replay is None:
     return queue.QueueReader(
       address, parts.trajectory_spec(), parts.items_per_read
     )
   return table.ReplayReader(
     address,
     report_spec(parts),
-    learning.batch_size,
+    replay.batch_size,
     directory,
-    learning.replay_checkpoint_seconds,
+    replay.checkpoint_seconds,
   )
 
 
-def item_spec(config: schema.Config) -> table.Packed:
+def item_spec(config: schema.Config, replay: base.Replay) -> table.Packed:
   """Shapes and dtypes of one sequence, [R, ...]."""
-  learning, env = config.learning, config.environment
-  assert isinstance(learning, q_learning.QLearningConfig)
-  rows = learning.rows_per_item(env.frames_in_stack)
+  env, rows = config.environment, replay.rows_per_item
   row = sequences.row_spec(
     (env.height, env.width, env.channels), env.frames_in_stack
   )

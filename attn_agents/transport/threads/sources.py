@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 from attn_agents.learning import sequences, training
 from attn_agents.runs import kept_replays
 from attn_agents.transport.threads import limiter, queue, replay
-from configs import q_learning
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -37,8 +36,8 @@ def make_source(
       new run; a replay starts from what was kept with it, if anything was.
   """
   config = parts.config
-  learning = config.learning
-  if not isinstance(learning, q_learning.QLearningConfig):
+  spec = parts.replay
+  if spec is None:
     return queue.TrajectoryQueue(
       parts.trajectory_spec(),
       config.queue.capacity_batches * parts.items_per_batch,
@@ -50,18 +49,16 @@ def make_source(
     sequences.row_spec(
       (env.height, env.width, env.channels), env.frames_in_stack
     ),
-    learning.replay_capacity,
+    spec.capacity,
     env.frames_in_stack,
-    learning.rows_per_item(env.frames_in_stack),
-    learning.batch_size,
+    spec.rows_per_item,
+    spec.batch_size,
     limiter.RatioLimiter(
-      learning.samples_per_insert,
-      learning.replay_min_size,
-      q_learning.tolerance(config),
+      spec.samples_per_insert, spec.min_size, spec.tolerance
     ),
     config.seed,
     should_stop,
-    replay.Keeping(directory, learning.replay_checkpoint_seconds),
+    replay.Keeping(directory, spec.checkpoint_seconds),
   )
   if found := kept_replays.find(directory, replay.RUNTIME, learner_steps):
     buffer.restore(found)

@@ -121,14 +121,6 @@ def test_only_the_program_imports_launchpad():
   assert _importers('launchpad', 'courier') == {_PROGRAM}
 
 
-def test_configs_import_the_standard_library_only():
-  sources = [p for p in _SOURCES if p.is_relative_to(_ROOT / 'configs')]
-  assert sources
-  allowed = sys.stdlib_module_names | {'configs'}
-  for path in sources:
-    assert set(_imported(path)) <= allowed, path
-
-
 def test_isolation_imports_the_standard_library_only():
   path = _ROOT / 'attn_agents' / 'distributed' / 'isolation.py'
   assert set(_imported(path)) <= sys.stdlib_module_names

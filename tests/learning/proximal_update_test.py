@@ -12,9 +12,11 @@ import optax
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import batching, train_state, update
+from attn_agents.algorithms import appo, registry
+from attn_agents.algorithms import ppo as ppo_lib
+from attn_agents.learning import batching, train_state
 from attn_agents.losses import ppo, vtrace
-from configs import algorithms, schema
+from configs import schema
 from configs.agents import impala_ff, s3ta
 from tests.learning import linear
 
@@ -22,10 +24,8 @@ _EPOCHS, _PARTS = 3, 2
 
 
 _SECTIONS = {
-  'ppo': algorithms.PPOConfig(),
-  'vtrace': algorithms.VTraceConfig(
-    clip_epsilon=0.1, normalize_advantages=True, loss_reduction='mean'
-  ),
+  'ppo': ppo_lib.PPOConfig(),
+  'appo': appo.APPOConfig(),
 }
 
 
@@ -61,9 +61,9 @@ def _update(config, recurrent, unroll):
   devices = jax.devices()[:1]
   agent = linear.LinearAgent(recurrent)
   before = train_state.init_state(agent, config, jax.random.key(0))
-  state, metrics = update.make_update(agent, config, devices)(
-    train_state.replicate(before, devices), batching.shard(unroll, 1)
-  )
+  state, metrics = registry.get(config.algorithm).make_update(
+    agent, config, devices
+  )(train_state.replicate(before, devices), batching.shard(unroll, 1))
   return agent, before, train_state.unreplicate(state), metrics
 
 
@@ -109,7 +109,7 @@ def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
   outputs = agent.unroll(
     before.params, unroll.timestep, unroll.action, unroll.agent_state
   )
-  make_targets = {'ppo': ppo.targets, 'vtrace': vtrace.proximal_targets}
+  make_targets = {'ppo': ppo.targets, 'appo': vtrace.proximal_targets}
   targets = make_targets[algorithm](outputs, unroll, learning)
   key = jax.random.fold_in(jax.random.key(config.seed), 0)
   keys = jax.random.split(jax.random.fold_in(key, 0), _EPOCHS)
@@ -199,7 +199,7 @@ def test_rows_of_a_feedforward_batch_are_mixed():
     state = train_state.replicate(
       train_state.init_state(agent, config, jax.random.key(0)), devices
     )
-    update.make_update(agent, config, devices)(
+    registry.get(config.algorithm).make_update(agent, config, devices)(
       state, batching.shard(linear.make_unroll(0, recurrent), 1)
     )
     assert agent.shapes[0] == (linear.T + 1, linear.B)
@@ -210,7 +210,7 @@ def test_the_next_update_draws_another_order_and_a_copy_the_same():
   config = _config(recurrent=False)
   devices = jax.devices()[:1]
   agent = linear.LinearAgent(False)
-  step = update.make_update(agent, config, devices)
+  step = registry.get(config.algorithm).make_update(agent, config, devices)
   unroll = batching.shard(linear.make_unroll(0, recurrent=False), 1)
   start = train_state.init_state(agent, config, jax.random.key(0))
 
@@ -233,7 +233,7 @@ def test_the_clip_falls_with_a_learning_rate_that_falls_to_0(anneal_to):
   devices = jax.devices()[:1]
   agent = linear.LinearAgent()
   start = train_state.init_state(agent, config, jax.random.key(0))
-  step = update.make_update(agent, config, devices)
+  step = registry.get(config.algorithm).make_update(agent, config, devices)
   fractions = []
   for done in (0, 500, 1000):
     state = start._replace(agent_steps=jnp.int32(done))

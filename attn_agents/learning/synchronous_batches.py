@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from attn_agents import types
 
 
-def rounds(
+def group(
   reads: Iterable[Sequence[types.Trajectory]], num_actors: int
 ) -> Iterator[list[types.Trajectory]]:
   """Groups trajectories by the version of the parameters that made them.

@@ -14,14 +14,13 @@ import optax
 from jax import flatten_util
 
 from attn_agents import types
-from attn_agents.learning import optimizers, schedules, train_state
+from attn_agents.algorithms import registry
+from attn_agents.learning import optimizers, train_state
 from attn_agents.losses import transitions
-from configs import q_learning, schema
-
-Metrics = dict[str, types.Array]
+from configs import schema
 
 
-class Descent:
+class GradientStep:
   """Sums, reduces, clips and applies gradients, within a pmap over devices.
 
   Its axis is `train_state.AXIS`.
@@ -34,30 +33,15 @@ class Descent:
       ValueError: the config names an unknown optimiser or clip.
     """
     self._config = config
+    self._algorithm = registry.get(config.algorithm)
     self._optimizer = optimizers.make_optimizer(config.optimizer)
 
-  def clip_share(self, agent_steps: types.Array) -> types.Array:
-    """What is left of PPO's clip, float32 [].
-
-    All of it, unless the learning rate falls to 0; then both fall alike, as in
-    baselines. (With a quarter of the clip, S3TA's updates in Breakout changed
-    the policy by 0.001 nats; with all of it by 0.004.)
-    """
-    if not self._config.optimizer.ends_run:
-      return jnp.float32(1.0)
-    return self._remaining(agent_steps)
-
-  def _remaining(self, agent_steps: types.Array) -> types.Array:
-    """The factor of annealed quantities, float32 [], 1 down to `anneal_to`."""
-    config, optimizer = self._config, self._config.optimizer
-    if not optimizer.anneal_frames:
-      return jnp.float32(1.0)
-    steps = optimizer.anneal_frames / config.environment.action_repeat
-    return schedules.linear(1.0, optimizer.anneal_to, agent_steps, steps)
-
-  def step(
-    self, state: train_state.TrainState, grads: types.Nest, metrics: Metrics
-  ) -> tuple[train_state.TrainState, Metrics]:
+  def apply(
+    self,
+    state: train_state.TrainState,
+    grads: types.Nest,
+    metrics: train_state.Metrics,
+  ) -> tuple[train_state.TrainState, train_state.Metrics]:
     """Changes parameters and optimiser; counts nothing.
 
     Args:
@@ -76,7 +60,9 @@ class Descent:
     """
     grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
     hyperparams = state.hyperparams
-    learning_rate = self._learning_rate(state)
+    learning_rate = self._algorithm.learning_rate(
+      self._config, hyperparams.learning_rate, state.agent_steps
+    )
     grad_norm = optax.global_norm(grads)
     finite = jnp.isfinite(grad_norm)
     good = finite & (metrics['num_transitions'] > 0)
@@ -102,15 +88,9 @@ class Descent:
     )
     return state._replace(params=params, opt_state=opt_state), metrics
 
-  def _learning_rate(self, state: train_state.TrainState) -> jax.Array:
-    start, learning = state.hyperparams.learning_rate, self._config.learning
-    if isinstance(learning, q_learning.QLearningConfig):
-      return schedules.learning_rate(start, state.agent_steps, learning)
-    return start * self._remaining(state.agent_steps)
-
   def _reduce(
-    self, grads: types.Nest, metrics: Metrics
-  ) -> tuple[types.Nest, Metrics]:
+    self, grads: types.Nest, metrics: train_state.Metrics
+  ) -> tuple[types.Nest, train_state.Metrics]:
     """Sums as they are, or divided by the number of transitions."""
     if self._config.learning.loss_reduction == 'sum':
       return grads, metrics
@@ -122,19 +102,19 @@ class Descent:
     }
 
 
-def mean(metrics: Sequence[Metrics]) -> Metrics:
-  """Of the metrics of several steps, at least one."""
+def mean(metrics: Sequence[train_state.Metrics]) -> train_state.Metrics:
+  """The mean over the metrics of several steps, at least one."""
   return metrics[0] if len(metrics) == 1 else _mean(tuple(metrics))
 
 
 @jax.jit
-def _mean(metrics: tuple[Metrics, ...]) -> Metrics:
+def _mean(metrics: tuple[train_state.Metrics, ...]) -> train_state.Metrics:
   return jax.tree.map(lambda *x: sum(x) / len(x), *metrics)
 
 
 def _sum_over_devices(
-  grads: types.Nest, metrics: Metrics
-) -> tuple[types.Nest, Metrics]:
+  grads: types.Nest, metrics: train_state.Metrics
+) -> tuple[types.Nest, train_state.Metrics]:
   """Puts the devices' gradients and metrics together, in one all-reduce."""
   count = metrics['num_transitions']
   summed = transitions.SUMMED_METRICS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import rounds
+from attn_agents.learning import synchronous_batches
 
 
 def _item(actor_id, version, tag=0):
@@ -25,7 +25,7 @@ def _seen(reads, num_actors):
       (int(t.report.actor_id), int(t.report.params_version), t.unroll)
       for t in batch
     ]
-    for batch in rounds.rounds(reads, num_actors)
+    for batch in synchronous_batches.group(reads, num_actors)
   ]
 
 

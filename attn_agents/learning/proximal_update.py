@@ -13,9 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import descent, minibatches, train_state
-from attn_agents.losses import ppo, vtrace
-from configs import algorithms, schema
+from attn_agents.algorithms import proximal
+from attn_agents.learning import (
+  gradient_step,
+  minibatches,
+  schedules,
+  train_state,
+)
+from attn_agents.losses import ppo
+from configs import schema
+
+# From outputs of the parameters before the update, unroll and config section.
+MakeTargets = Callable[..., ppo.Targets]
 
 
 class _Sequences(NamedTuple):
@@ -40,13 +49,11 @@ class _Sequences(NamedTuple):
 def make_update(
   agent: train_state.Agent,
   config: schema.Config,
-  learning: algorithms.PPOConfig | algorithms.VTraceConfig,
+  learning: proximal.ProximalConfig,
   devices: Sequence[jax.Device],
-) -> Callable[
-  [train_state.TrainState, types.Unroll],
-  tuple[train_state.TrainState, descent.Metrics],
-]:
-  """Makes PPO's update; see `update.make_update` for what it takes and gives.
+  make_targets: MakeTargets,
+) -> train_state.Update:
+  """Makes the update; see `algorithms.base.Algorithm.make_update`.
 
   Every device splits its own share of the batch into minibatches, and takes
   its steps together with the others: a minibatch is the union of theirs.
@@ -57,21 +64,66 @@ def make_update(
     config: the run's config.
     learning: its section on learning.
     devices: of the learner.
+    make_targets: of a whole batch.
   """
-  descend = descent.Descent(config)
+  passes = _Passes(agent, config, learning, make_targets)
   num_steps = learning.num_epochs * learning.num_minibatches
+  # The state is not donated here: the steps need it.
+  prepare_all = jax.pmap(
+    passes.prepare, axis_name=train_state.AXIS, devices=devices
+  )
+  step_all = jax.pmap(
+    passes.step,
+    axis_name=train_state.AXIS,
+    devices=devices,
+    in_axes=(0, 0, 0, 0, None),
+    out_axes=(0, None),
+    donate_argnums=0,
+  )
+
+  def update(
+    state: train_state.TrainState, unroll: types.Unroll
+  ) -> tuple[train_state.TrainState, train_state.Metrics]:
+    sequences, order, agent_steps = prepare_all(state, unroll)
+    metrics = []
+    for index in range(num_steps):
+      state, step_metrics = step_all(
+        state, sequences, order, agent_steps, np.int32(index)
+      )
+      metrics.append(step_metrics)
+    return state, gradient_step.mean(metrics)
+
+  return update
+
+
+class _Passes:
+  """The two compiled parts of an update, within a pmap over devices."""
+
+  def __init__(
+    self,
+    agent: train_state.Agent,
+    config: schema.Config,
+    learning: proximal.ProximalConfig,
+    make_targets: MakeTargets,
+  ):
+    self._agent = agent
+    self._config = config
+    self._learning = learning
+    self._make_targets = make_targets
+    self._gradient = gradient_step.GradientStep(config)
 
   def prepare(
-    state: train_state.TrainState, unroll: types.Unroll
+    self, state: train_state.TrainState, unroll: types.Unroll
   ) -> tuple[_Sequences, jax.Array, jax.Array]:
-    outputs = agent.unroll(
+    """Targets, the order of all steps, and valid transitions on all devices."""
+    learning = self._learning
+    outputs = self._agent.unroll(
       state.params, unroll.timestep, unroll.action, unroll.agent_state
     )
-    sequences = _cut(
-      unroll, _targets(outputs, unroll, learning), config.network.recurrent
-    )
+    targets = self._make_targets(outputs, unroll, learning)
+    sequences = _cut(unroll, targets, self._config.network.recurrent)
     order = minibatches.order(
-      config.seed,
+      self._config.seed,
       state.learner_steps,
       sequences.targets.weight.shape[1],
       learning.num_epochs,
@@ -81,20 +133,25 @@ def make_update(
     return sequences, order, jax.lax.psum(valid, train_state.AXIS)
 
   def step(
+    self,
     state: train_state.TrainState,
     sequences: _Sequences,
     order: jax.Array,
     agent_steps: jax.Array,
     index: jax.Array,
-  ) -> tuple[train_state.TrainState, descent.Metrics]:
+  ) -> tuple[train_state.TrainState, train_state.Metrics]:
+    """One step, on the minibatch of that index."""
+    learning = self._learning
     part = minibatches.choose(sequences, order[index])
     if learning.normalize_advantages:
       targets = ppo.normalize_advantages(part.targets, train_state.AXIS)
       part = part._replace(targets=targets)
-    clip_epsilon = learning.clip_epsilon * descend.clip_share(state.agent_steps)
+    clip_epsilon = learning.clip_epsilon * schedules.clip_share(
+      self._config, state.agent_steps
+    )
 
-    def loss_fn(params: types.Nest) -> tuple[jax.Array, descent.Metrics]:
-      outputs = agent.unroll(
+    def loss_fn(params: types.Nest) -> tuple[jax.Array, train_state.Metrics]:
+      outputs = self._agent.unroll(
         params, part.timestep, part.action, part.agent_state
       )
       return ppo.ppo_loss(
@@ -107,7 +164,8 @@ def make_update(
       )
 
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
-    state, metrics = descend.step(state, grads, metrics)
+    state, metrics = self._gradient.apply(state, grads, metrics)
+    num_steps = learning.num_epochs * learning.num_minibatches
     is_last = (index == num_steps - 1).astype(jnp.int32)
     return (
       state._replace(
@@ -116,41 +174,6 @@ def make_update(
       ),
       metrics,
     )
-
-  # The state is not donated here: the steps need it.
-  prepare_all = jax.pmap(prepare, axis_name=train_state.AXIS, devices=devices)
-  step_all = jax.pmap(
-    step,
-    axis_name=train_state.AXIS,
-    devices=devices,
-    in_axes=(0, 0, 0, 0, None),
-    out_axes=(0, None),
-    donate_argnums=0,
-  )
-
-  def update(
-    state: train_state.TrainState, unroll: types.Unroll
-  ) -> tuple[train_state.TrainState, descent.Metrics]:
-    sequences, order, agent_steps = prepare_all(state, unroll)
-    metrics = []
-    for index in range(num_steps):
-      state, step_metrics = step_all(
-        state, sequences, order, agent_steps, np.int32(index)
-      )
-      metrics.append(step_metrics)
-    return state, descent.mean(metrics)
-
-  return update
-
-
-def _targets(
-  outputs: types.NetworkOutput,
-  unroll: types.Unroll,
-  learning: algorithms.PPOConfig | algorithms.VTraceConfig,
-) -> ppo.Targets:
-  if isinstance(learning, algorithms.VTraceConfig):
-    return vtrace.proximal_targets(outputs, unroll, learning)
-  return ppo.targets(outputs, unroll, learning)
 
 
 def _cut(

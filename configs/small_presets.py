@@ -1,7 +1,8 @@
 """What the `small` presets of all agents share, so that they compare."""
 
-from configs import algorithms, schema
-from configs import q_learning as q_learning_lib
+from attn_agents.algorithms import appo
+from attn_agents.algorithms import q_learning as q_learning_lib
+from configs import schema
 
 
 def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
@@ -23,7 +24,7 @@ def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
   )
 
 
-def learning() -> algorithms.VTraceConfig:
+def learning() -> appo.APPOConfig:
   """V-trace whose steps PPO's clip bounds, so that each may be taken again [C].
 
   On Pong, V-trace without it learned nothing from 1.2 M steps: a core takes
@@ -33,7 +34,7 @@ def learning() -> algorithms.VTraceConfig:
   cost it little. Lambda is 1, for V-trace's ratios, none above 1, shorten
   returns as it is: by 3 to 6 % a step where actors are one update ahead.
   """
-  return algorithms.VTraceConfig(
+  return appo.APPOConfig(
     unroll_length=32,
     batch_size=64,
     loss_reduction='mean',
@@ -66,11 +67,6 @@ def optimizer() -> schema.OptimizerConfig:
   )
 
 
-def ppo() -> algorithms.PPOConfig:
-  """As many environments and steps as `learning` [C]."""
-  return algorithms.PPOConfig(unroll_length=32, batch_size=64, num_epochs=3)
-
-
 def q_learning() -> q_learning_lib.QLearningConfig:
   """Schedules of minutes [C], and a replay that fits beside anything."""
   return q_learning_lib.QLearningConfig(
@@ -87,6 +83,9 @@ def q_learning() -> q_learning_lib.QLearningConfig:
 def q_optimizer() -> schema.OptimizerConfig:
   """Adam [C], and DARQN's clip of each element of the gradient."""
   return schema.OptimizerConfig(
-    name='adam', learning_rate=5e-4, epsilon=1e-5, clip='value',
+    name='adam',
+    learning_rate=5e-4,
+    epsilon=1e-5,
+    clip='value',
     clip_threshold=5.0,
-  )  # fmt: skip
+  )

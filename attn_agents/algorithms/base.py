@@ -1,0 +1,379 @@
+"""What an algorithm is to the rest of the system.
+
+An algorithm is a section of the config (`LearningConfig`) and one object
+(`Algorithm`). Whoever needs to know something about an algorithm asks its
+object; `registry` lists them.
+
+Tags in comments: [P] the S3TA paper, [R] what it cites or OpenAI baselines, [C]
+our choice.
+"""
+
+import abc
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from configs import errors
+
+if TYPE_CHECKING:
+  import jax
+
+  from attn_agents import types
+  from attn_agents.acting import action_selection
+  from attn_agents.learning import train_state
+  from configs import schema
+
+# 10 million steps, what baselines' published Atari curves are made of [C: the
+# functions' own defaults are other numbers, and not meant for Atari].
+BASELINES_FRAMES = 40_000_000
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningConfig:
+  """What every algorithm has; each adds its own fields.
+
+  Attributes:
+    unroll_length: transitions per unroll, T.
+    batch_size: unrolls (environments) per update, B, over all devices.
+    discount: gamma.
+    max_abs_reward: rewards are clipped to [-x, x] for learning and for the
+      network's reward input; 0 leaves them as they are. On Atari's whole
+      numbers 1 is the same as the sign.
+    loss_reduction: 'sum' or 'mean' over the transitions of all environments.
+  """
+
+  unroll_length: int = 50
+  batch_size: int = 32
+  discount: float = 0.99
+  max_abs_reward: float = 1.0
+  loss_reduction: str = 'sum'
+
+  @property
+  def max_policy_lag(self) -> int | None:
+    """Updates by which actors may be ahead; see `ActorCriticConfig`."""
+    return None
+
+  @property
+  def lock_step(self) -> bool:
+    """Whether each update takes exactly what its own parameters played."""
+    return self.max_policy_lag == 0
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """Raises `errors.ConfigError` if a value is out of its range.
+
+    Args:
+      num_devices: local learner devices that share each batch.
+      recurrent: whether the network carries state, so that sequences must stay
+        whole.
+    """
+    del num_devices, recurrent  # Not all algorithms split a batch further.
+    for name in ('unroll_length', 'batch_size'):
+      value = getattr(self, name)
+      require(value >= 1, name, value, 'at least 1')
+    require(0 <= self.discount <= 1, 'discount', self.discount, '0 to 1')
+    require_not_negative(self, ('max_abs_reward',))
+    errors.choice(
+      'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class ActorCriticConfig(LearningConfig):
+  """What every actor-critic algorithm has.
+
+  Attributes:
+    baseline_cost: weight of the value loss: of half the squared error for
+      V-trace, APPO and PPO, of the whole for A2C, as in their sources.
+    entropy_cost: weight of the entropy bonus.
+    max_policy_lag: actors make one unroll for each update, at most so many
+      updates ahead of the parameters they have. 0 is lock step: actors wait for
+      the newest parameters, and an update takes exactly the unrolls made with
+      them. With 1 actors play the next batch while the learner learns from this
+      one. none sets no bound: actors play on while there is room in the queue.
+  """
+
+  baseline_cost: float = 0.5
+  entropy_cost: float = 0.01
+  max_policy_lag: int | None = None
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    require_not_negative(self, ('baseline_cost', 'entropy_cost'))
+    lag = self.max_policy_lag
+    require(
+      lag is None or lag >= 0, 'max_policy_lag', lag, '0 or more, or none'
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+  """A store of what actors played, from which updates sample sequences.
+
+  Attributes:
+    capacity: transitions kept; the oldest go first.
+    min_size: transitions before the first update.
+    batch_size: sequences per update.
+    sequence_length: transitions of a sequence.
+    rows_per_item: rows kept together for a sequence: one more than its
+      transitions, and those that only the first stack of frames shows.
+    samples_per_insert: how often each transition begins or ends a sequence, on
+      average.
+    tolerance: samples by which updates and steps may be off that ratio for a
+      while.
+    checkpoint_seconds: least time between two copies on disk.
+    num_bytes: of memory, when it is full.
+  """
+
+  capacity: int
+  min_size: int
+  batch_size: int
+  sequence_length: int
+  rows_per_item: int
+  samples_per_insert: float
+  tolerance: float
+  checkpoint_seconds: float
+  num_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkRows:
+  """Work of an update, in rows of the network per transition learned from.
+
+  Attributes:
+    forward: rows computed.
+    backward: rows differentiated.
+  """
+
+  forward: float
+  backward: float
+
+
+Section = TypeVar('Section', bound=LearningConfig)
+
+
+class Algorithm(abc.ABC, Generic[Section]):
+  """One algorithm. Its methods take the config of a whole run.
+
+  Attributes:
+    name: what `--algorithm` calls it.
+    title: what sentences call it.
+    section_class: the class of `config.learning`.
+    head: what its networks put out, as `schema.NetworkConfig.head` has it.
+    metrics: names of what its update measures, beside what all updates do;
+      each is a column of metrics.csv.
+    has_target_network: the train state keeps a second copy of the parameters.
+    quick_settings: 'section.field=value' that make it learn Catch within a
+      minute or two on a narrow network; the tests do.
+  """
+
+  name: ClassVar[str]
+  title: ClassVar[str]
+  section_class: type[Section]
+  head: ClassVar[str] = 'policy'
+  metrics: ClassVar[tuple[str, ...]] = ()
+  has_target_network: ClassVar[bool] = False
+  quick_settings: ClassVar[tuple[str, ...]] = ()
+
+  def section(self, config: 'schema.Config') -> Section:
+    """`config.learning`.
+
+    Raises:
+      TypeError: it is another algorithm's.
+    """
+    # Exactly: a section may extend another algorithm's.
+    if type(config.learning) is not self.section_class:
+      raise TypeError(f'{self.name} does not learn from {config.learning!r}')
+    return config.learning
+
+  @abc.abstractmethod
+  def configure(self, preset: 'schema.Config') -> 'schema.Config':
+    """What `--algorithm` makes of an agent's preset.
+
+    Args:
+      preset: as its agent has it, for an algorithm with the same `head`.
+
+    Returns:
+      The same with other sections; `learning` is a `section_class`. The network
+      and what it sees of the screen stay.
+    """
+
+  def validate(self, config: 'schema.Config') -> None:
+    """Raises `errors.ConfigError` if it cannot run under the whole config."""
+
+  def replay(self, config: 'schema.Config') -> Replay | None:
+    """The replay that updates sample from; None: a queue, read once."""
+    del config
+    return None
+
+  def why_actors_wait(self, config: 'schema.Config') -> str | None:
+    """What makes actors wait for updates, in words; None: nothing does."""
+    lag = config.learning.max_policy_lag
+    return None if lag is None else f'learning.max_policy_lag={lag}'
+
+  def describe(self, config: 'schema.Config') -> str:
+    """How it runs, in a few words."""
+    lag = config.learning.max_policy_lag
+    if lag is None:
+      return 'policy lag not bounded'
+    if not lag:
+      return 'synchronous'
+    return f'policy lag of at most {lag} update{"s" if lag > 1 else ""}'
+
+  def describe_batch(self, config: 'schema.Config') -> str:
+    """What an update learns from, in a few words."""
+    learning = config.learning
+    return (
+      f'batches of {learning.batch_size} unrolls x '
+      f'{learning.unroll_length} steps'
+    )
+
+  @abc.abstractmethod
+  def network_rows(self, config: 'schema.Config') -> NetworkRows:
+    """What an update costs."""
+
+  @abc.abstractmethod
+  def make_update(
+    self,
+    agent: 'train_state.Agent',
+    config: 'schema.Config',
+    devices: 'Sequence[jax.Device]',
+  ) -> 'train_state.Update':
+    """Makes the compiled update of all devices.
+
+    Args:
+      agent: the network to train.
+      config: the run's.
+      devices: D devices; a batch is split evenly over them.
+
+    Returns:
+      See `train_state.Update`.
+
+    Raises:
+      ValueError: the config names an unknown optimiser or clip.
+    """
+
+  def entropy_cost(self, config: 'schema.Config') -> float:
+    """The weight of the entropy at the start."""
+    del config
+    return 0.0
+
+  def learning_rate(
+    self,
+    config: 'schema.Config',
+    start: 'types.Array',
+    agent_steps: 'types.Array',
+  ) -> 'jax.Array':
+    """The learning rate after so many steps of all actors, float32 [].
+
+    Args:
+      config: the run's.
+      start: float32 [], at the beginning.
+      agent_steps: int32 [].
+    """
+    from attn_agents.learning import schedules
+
+    return start * schedules.annealed(config, agent_steps)
+
+  def selection(self) -> 'action_selection.ActionSelection':
+    """How actors select actions: sampled, unless an algorithm says else."""
+    from attn_agents.acting import action_selection
+
+    return action_selection.SAMPLED
+
+  def variables(
+    self,
+    config: 'schema.Config',
+    params: 'types.Nest',
+    agent_steps: 'types.Array',
+  ) -> 'action_selection.Variables':
+    """What actors are sent.
+
+    Args:
+      config: the run's.
+      params: of the agent.
+      agent_steps: int32 [], so far, of all actors.
+    """
+    from attn_agents.acting import action_selection
+
+    del config, agent_steps
+    return action_selection.Variables(params)
+
+  def evaluation_variables(
+    self, config: 'schema.Config', params: 'types.Nest'
+  ) -> 'action_selection.Variables':
+    """What an evaluator plays with."""
+    from attn_agents.acting import action_selection
+
+    del config
+    return action_selection.Variables(params)
+
+
+class ActorCritic(Algorithm[Section], abc.ABC):
+  """What actor-critic algorithms have in common."""
+
+  metrics = (
+    'pg_loss',
+    'baseline_loss',
+    'entropy',
+    'baseline_mean',
+    'rho_mean',
+    'approx_kl',
+    'ratio_clip_fraction',
+  )
+
+  def entropy_cost(self, config: 'schema.Config') -> float:
+    """The weight of the entropy at the start."""
+    learning: Any = self.section(config)
+    return learning.entropy_cost
+
+  def network_rows(self, config: 'schema.Config') -> NetworkRows:
+    """One pass over the batch."""
+    return NetworkRows(rows_of_unroll(config.learning), 1.0)
+
+
+def rows_of_unroll(learning: LearningConfig) -> float:
+  """Rows per transition: the last one of an unroll gives its value only."""
+  return (learning.unroll_length + 1) / learning.unroll_length
+
+
+def convert(
+  learning: LearningConfig, section_class: type[Section], **changes: Any
+) -> Section:
+  """A section with what another one says, where both have the field.
+
+  Args:
+    learning: the other.
+    section_class: of the new one.
+    **changes: fields that are not taken.
+  """
+  shared = {field.name for field in dataclasses.fields(section_class)} & {
+    field.name for field in dataclasses.fields(learning)
+  }
+  values = {name: getattr(learning, name) for name in shared}
+  return section_class(**(values | changes))
+
+
+def with_fire_reset(config: 'schema.Config') -> 'schema.Config':
+  """Resets games as the wrappers of OpenAI baselines do."""
+  environment = dataclasses.replace(config.environment, fire_reset=True)
+  return dataclasses.replace(config, environment=environment)
+
+
+def require_lock_step(learning: ActorCriticConfig) -> None:
+  """Of algorithms that do not correct for actions of older parameters."""
+  lag = learning.max_policy_lag
+  expected = '0: it learns from what its newest parameters played only'
+  require(lag == 0, 'max_policy_lag', lag, expected)
+
+
+def require(ok: bool, name: str, value: object, expected: str) -> None:
+  """`errors.require` for a field of `learning`."""
+  errors.require(ok, f'learning.{name}', value, expected)
+
+
+def require_not_negative(config: LearningConfig, names: Iterable[str]) -> None:
+  """Raises `errors.ConfigError` unless these fields are 0 or more."""
+  for name in names:
+    value = getattr(config, name)
+    require(value >= 0, name, value, 'a number of 0 or more')

@@ -1,0 +1,98 @@
+"""PPO: synchronous proximal policy optimisation, as baselines' `ppo2`."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from attn_agents.algorithms import base, proximal
+
+if TYPE_CHECKING:
+  import jax
+
+  from attn_agents.learning import train_state
+  from configs import schema
+
+
+@dataclasses.dataclass(frozen=True)
+class PPOConfig(proximal.ProximalConfig):
+  """PPO (Schulman et al. 2017); defaults of baselines' `ppo2` for Atari [R].
+
+  Attributes:
+    gae_lambda: of generalised advantage estimation.
+  """
+
+  unroll_length: int = 128
+  batch_size: int = 8
+  max_policy_lag: int | None = 0
+  gae_lambda: float = 0.95
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    base.require_lock_step(self)
+    value = self.gae_lambda
+    base.require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
+
+
+class PPO(proximal.Proximal[PPOConfig]):
+  """Synchronous proximal policy optimisation."""
+
+  name = 'ppo'
+  title = 'PPO'
+  section_class = PPOConfig
+  quick_settings = (
+    'learning.unroll_length=32',
+    'learning.batch_size=16',
+    'runtime.num_actors=2',
+    'optimizer.learning_rate=1e-3',
+    'optimizer.anneal_frames=0',
+  )
+
+  def configure(self, preset: 'schema.Config') -> 'schema.Config':
+    """Learns as `ppo2.defaults.atari` of baselines does.
+
+    `small` keeps its optimiser, its unrolls and its batches [C].
+    """
+    config = base.with_fire_reset(preset)
+    if preset.preset == 'small':
+      own = preset.learning
+      learning = PPOConfig(
+        unroll_length=own.unroll_length,
+        batch_size=own.batch_size,
+        num_epochs=3,
+      )
+      return dataclasses.replace(config, learning=learning)
+    from configs import schema
+
+    return dataclasses.replace(
+      config,
+      learning=PPOConfig(),
+      optimizer=schema.OptimizerConfig(
+        name='adam',
+        learning_rate=2.5e-4,
+        anneal_frames=base.BASELINES_FRAMES,
+        epsilon=1e-5,
+        clip_threshold=0.5,
+      ),
+    )
+
+  def why_actors_wait(self, config: 'schema.Config') -> str | None:
+    """The algorithm itself."""
+    return self.name
+
+  def make_update(
+    self,
+    agent: 'train_state.Agent',
+    config: 'schema.Config',
+    devices: 'Sequence[jax.Device]',
+  ) -> 'train_state.Update':
+    """See `Algorithm.make_update`."""
+    from attn_agents.learning import proximal_update
+    from attn_agents.losses import ppo
+
+    return proximal_update.make_update(
+      agent, config, self.section(config), devices, ppo.targets
+    )
+
+
+ALGORITHM = PPO()

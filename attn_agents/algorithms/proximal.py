@@ -1,0 +1,82 @@
+"""What PPO and APPO share: several steps on a batch, bounded by PPO's clip."""
+
+import abc
+import dataclasses
+from typing import TYPE_CHECKING, TypeVar
+
+from attn_agents.algorithms import base
+from configs import divisors
+
+if TYPE_CHECKING:
+  from configs import schema
+
+
+@dataclasses.dataclass(frozen=True)
+class ProximalConfig(base.ActorCriticConfig):
+  """What algorithms with PPO's clip have.
+
+  Attributes:
+    num_epochs: passes over each batch.
+    num_minibatches: parts of a batch per pass, each one step.
+    clip_epsilon: the ratio to the policy before the update is clipped to
+      [1 - x, 1 + x], the value to x around the one before; falls with the
+      learning rate if that falls to 0.
+    normalize_advantages: to mean 0 and deviation 1 in each minibatch.
+  """
+
+  loss_reduction: str = 'mean'
+  num_epochs: int = 4
+  num_minibatches: int = 4
+  clip_epsilon: float = 0.1
+  normalize_advantages: bool = True
+
+  def validate(self, num_devices: int, recurrent: bool) -> None:
+    """See `LearningConfig.validate`."""
+    super().validate(num_devices, recurrent)
+    value = self.clip_epsilon
+    base.require(
+      0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1'
+    )
+    for name in ('num_epochs', 'num_minibatches'):
+      value = getattr(self, name)
+      base.require(value >= 1, name, value, 'at least 1')
+    per_device = self.batch_size // num_devices
+    if recurrent:
+      self._validate_parts(
+        per_device, 'environments', ', which a recurrent network keeps whole'
+      )
+    else:
+      self._validate_parts(per_device * self.unroll_length, 'transitions', '')
+
+  def _validate_parts(self, parts: int, whole: str, why: str) -> None:
+    """Checks that minibatches are of one size on each device."""
+    number = self.num_minibatches
+    base.require(
+      parts % number == 0,
+      'num_minibatches',
+      number,
+      f'a divisor of the {parts} {whole} on each device{why}; the nearest is '
+      + str(divisors.nearest_divisor(parts, number)),
+    )
+    steps = self.batch_size * self.unroll_length // number
+    base.require(
+      steps >= 2 or not self.normalize_advantages,
+      'num_minibatches',
+      number,
+      'few enough to leave at least 2 transitions in each, since the '
+      'advantage of a single one is normalised to 0',
+    )
+
+
+Section = TypeVar('Section', bound=ProximalConfig)
+
+
+class Proximal(base.ActorCritic[Section], abc.ABC):
+  """What algorithms with PPO's clip have in common."""
+
+  def network_rows(self, config: 'schema.Config') -> base.NetworkRows:
+    """One pass forward for the targets, then all epochs."""
+    learning = self.section(config)
+    return base.NetworkRows(
+      base.rows_of_unroll(learning) + learning.num_epochs, learning.num_epochs
+    )
