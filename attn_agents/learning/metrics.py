@@ -61,7 +61,7 @@ Row = metrics_table.Row
 def columns() -> tuple[str, ...]:
   """The columns of metrics.csv, in their order, the same for all algorithms.
 
-  Every one is explained in README.md, "What a run leaves".
+  docs/metrics.md explains every one.
   """
   return (*_FIRST_COLUMNS, *registry.metrics(), *_LAST_COLUMNS)
 

@@ -78,7 +78,7 @@ def test_the_documents_name_every_agent():
 def test_every_column_of_metrics_is_explained():
   from attn_agents.learning import metrics
 
-  assert _names('docs/metrics.md') == set(metrics.COLUMNS)
+  assert _names('docs/metrics.md') == set(metrics.columns())
 
 
 def test_readme_is_short_and_moves():
