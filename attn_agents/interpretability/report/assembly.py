@@ -1,4 +1,4 @@
-"""From what was recorded and found to the report."""
+"""Puts a recording and the findings of its analyses into one report."""
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,10 +17,10 @@ _VERSIONS = ('attn_agents', 'jax', 'flax', 'envpool', 'numpy')
 
 
 class Done(NamedTuple):
-  """A study that was done.
+  """An analysis that was done.
 
   Attributes:
-    name: of `registry.STUDIES`.
+    name: its name in `registry.STUDIES`.
     found: its findings.
     drawn: its figures as PNGs, by name.
   """
@@ -36,45 +36,23 @@ def assemble(
   skipped: Mapping[str, str],
   command: str,
 ) -> report_data.ReportData:
-  """The report of a recording.
+  """Puts together the report of a recording.
 
   Args:
     given: the recording.
-    done: studies in the order of the report.
-    skipped: reasons, by name, for those that were not.
-    command: how this was called.
+    done: analyses in the order of the report.
+    skipped: why the other analyses were not done, by name.
+    command: the command line that makes the report.
   """
-  recorded, facts = given.recorded, given.recorded.facts
-  attention = None
-  if 'attention' in recorded:
-    attention = given.attention
-  plan = given.plan
+  recorded = given.recorded
+  has_attention = 'attention' in recorded
   return report_data.ReportData(
-    title=f'{given.agent} plays {_title(facts["game"])}',
-    subtitle=(
-      f'Checkpoint {facts["checkpoint"]:,}, after '
-      f'{facts["training_frames"]:,} frames of training on '
-      f'{_title(facts["trained_game"])}; '
-      f'{len(recorded) * given.step_seconds:.0f} seconds of play.'
-    ),
-    facts={
-      'Run': str(facts['run']),
-      'Agent': f'{facts["agent"]}, preset {facts["preset"]}, trained by '
-      f'{facts["algorithm"]} with seed {facts["training_seed"]}',
-      'Checkpoint': f'learner step {facts["checkpoint"]:,}',
-      'Game': f'{facts["game"]}, protocol {plan.protocol}, {plan.policy} '
-      f'actions, seed {plan.seed}',
-      'Command': command,
-      'Recording': f'{recorded.path}, {len(recorded)} rows; a row is an agent '
-      f'step of {facts["action_repeat"]} frames',
-      'Versions': ', '.join(
-        f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
-      ),
-      'Device': jax.devices()[0].device_kind,
-    },
+    title=f'{given.agent} plays {_title(recorded.facts["game"])}',
+    subtitle=_subtitle(given),
+    facts=_facts(given, command),
     frames=_frames(given),
-    attention=attention,
-    drawn_attention=None if attention is None else given.drawn_attention,
+    attention=given.attention if has_attention else None,
+    drawn_attention=given.drawn_attention if has_attention else None,
     layers=[layer for each in done for layer in each.found.layers],
     timelines=[
       *_timelines(given),
@@ -82,16 +60,40 @@ def assemble(
     ],
     action_names=_action_names(given),
     sections=[_section(each) for each in done],
-    notes=[
-      *_choices(given),
-      *(
-        f'{registry.STUDIES[name].title}: {reason}.'
-        for name, reason in skipped.items()
-      ),
-    ],
+    notes=[*_value_notes(given), *_skipped_notes(skipped)],
     starts=np.flatnonzero(recorded['row'] == 0).tolist(),
     rows_per_second=1 / given.step_seconds,
   )
+
+
+def _subtitle(given: context.Context) -> str:
+  facts = given.recorded.facts
+  seconds = len(given.recorded) * given.step_seconds
+  return (
+    f'Checkpoint {facts["checkpoint"]:,}, after {facts["training_frames"]:,} '
+    f'frames of training on {_title(facts["trained_game"])}. '
+    f'{seconds:.0f} seconds of play.'
+  )
+
+
+def _facts(given: context.Context, command: str) -> dict[str, str]:
+  """Everything that is needed to make the report again."""
+  recorded, facts, plan = given.recorded, given.recorded.facts, given.plan
+  return {
+    'Run': str(facts['run']),
+    'Agent': f'{facts["agent"]}, preset {facts["preset"]}, trained with '
+    f'{facts["algorithm"]}, seed {facts["training_seed"]}',
+    'Checkpoint': f'learner step {facts["checkpoint"]:,}',
+    'Game': f'{facts["game"]}, protocol {plan.protocol}, {plan.policy} '
+    f'actions, seed {plan.seed}',
+    'Command': command,
+    'Recording': f'{recorded.path}, {len(recorded)} rows. A row is one agent '
+    f'step of {facts["action_repeat"]} frames.',
+    'Versions': ', '.join(
+      f'{name} {importlib.metadata.version(name)}' for name in _VERSIONS
+    ),
+    'Device': jax.devices()[0].device_kind,
+  }
 
 
 def _frames(given: context.Context) -> Iterator[np.ndarray]:
@@ -103,7 +105,7 @@ def _timelines(given: context.Context) -> list[report_data.Timeline]:
   recorded = given.recorded
   logits = recorded['policy_logits'].astype(np.float64)
   entropy = special.entr(special.softmax(logits, axis=-1)).sum(axis=-1)
-  # At the last row of a game nothing was chosen.
+  # At the last row of a game no action is taken.
   over = recorded['step_type'] == types.StepType.LAST
   value, entropy, action = (
     np.where(over, np.nan, x)
@@ -123,14 +125,21 @@ def _policy(given: context.Context) -> str:
   return 'softmax(Q)'
 
 
-def _choices(given: context.Context) -> list[str]:
-  """What is to be known of agents without a policy of their own."""
+def _value_notes(given: context.Context) -> list[str]:
+  """How to read agents that have action values instead of a policy."""
   if given.played.epsilon is None:
     return []
   return [
-    f'{given.agent} knows what actions are worth and has no policy: it takes '
-    f'the best, or any with probability {given.played.epsilon:g}. Where '
-    'analyses speak of the policy, they take the softmax of the values.'
+    f'{given.agent} learns action values and has no policy. It takes the best '
+    f'action, or a random one with probability {given.played.epsilon:g}. Where '
+    'an analysis needs a policy, it uses the softmax of the action values.'
+  ]
+
+
+def _skipped_notes(skipped: Mapping[str, str]) -> list[str]:
+  return [
+    f'{registry.STUDIES[name].title}: {reason}.'
+    for name, reason in skipped.items()
   ]
 
 

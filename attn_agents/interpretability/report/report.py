@@ -1,7 +1,7 @@
-"""Writes one HTML file that shows everything, from disk and without a network.
+"""Writes the report as one HTML file, which needs no network.
 
-The page is `templates/report.html.j2` with its style and scripts inside. Its
-content security policy lets it load nothing and run only those scripts.
+The page is `templates/report.html.j2` with its styles and scripts inside. Its
+content security policy lets it load nothing and run only these scripts.
 """
 
 import base64
@@ -21,22 +21,22 @@ from attn_agents.interpretability.report import report_data
 
 _TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 _STYLES = ('page', 'player')
-# In the order in which they need each other.
+# In order: each needs those before it.
 _SCRIPTS = ('data', 'paint', 'timeline', 'player', 'main')
 
 
 def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
-  """Writes a report, whole or not at all.
+  """Writes a report atomically.
 
   Args:
-    data: all of it.
-    path: of the HTML file.
+    data: the content.
+    path: the HTML file.
 
   Returns:
-    Its size in bytes.
+    The file's size in bytes.
 
   Raises:
-    ValueError: the data do not fit together, see `report_data.encode`.
+    ValueError: the data are inconsistent, see `report_data.encode`.
   """
   path = pathlib.Path(path)
   page = render(data).encode()
@@ -47,7 +47,7 @@ def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
 
 
 def render(data: report_data.ReportData) -> str:
-  """The page.
+  """Returns the page's HTML.
 
   Raises:
     ValueError: see `write`.
@@ -82,7 +82,7 @@ def render(data: report_data.ReportData) -> str:
 
 
 def embedded_json(content: Any) -> markupsafe.Markup:
-  """JSON that may stand inside a script element: nothing in it can end that."""
+  """JSON that is safe inside a script element: nothing in it can end that."""
   text = json.dumps(content, separators=(',', ':'), allow_nan=False)
   for character in '<>&\u2028\u2029':
     text = text.replace(character, f'\\u{ord(character):04x}')
@@ -90,7 +90,7 @@ def embedded_json(content: Any) -> markupsafe.Markup:
 
 
 def _script() -> str:
-  """All scripts in one function, so that they share names with nothing else."""
+  """All scripts in one function, which keeps their names private."""
   parts = '\n'.join(_read(f'{name}.js') for name in _SCRIPTS)
   return f"(() => {{\n'use strict';\n{parts}}})();\n"
 
@@ -100,7 +100,7 @@ def _read(name: str) -> str:
 
 
 def _hash(content: str) -> str:
-  """How a content security policy names a script or style by its content."""
+  """The source expression of a script or style in a content security policy."""
   digest = hashlib.sha256(content.encode()).digest()
   return f'sha256-{base64.b64encode(digest).decode()}'
 

@@ -1,7 +1,7 @@
-"""What a report is made of, and how it travels inside the page.
+"""The content of a report, and its encoding in the page.
 
-Frames become PNGs without loss, maps bytes with a scale for each map; both are
-base64 in one JSON document. `templates/data.js` reads it.
+Frames become lossless PNGs, and maps become bytes with one scale for each map.
+Both are base64 in one JSON document, which `templates/data.js` reads.
 """
 
 import base64
@@ -17,7 +17,7 @@ from PIL import Image
 
 from attn_agents.interpretability.drawing import overlays, video
 
-# Bytes of a signed map are v = 128 + 127 x / scale.
+# Bytes of a signed map are 128 + 127 x / scale.
 ZERO = 128
 
 
@@ -27,14 +27,14 @@ class Layer:
 
   Attributes:
     name: short, for instance 'Saliency of the policy'.
-    description: one sentence on what is seen.
-    kind: 'heat', not negative and in one colour over grey, or 'signed', red
-      above zero and blue below.
-    maps: float [M, h, w], as coarse as they were computed: the browser spreads
-      them over the frame.
-    rows: int [M], ascending: the row of the recording each was computed at.
-      Between them nothing is drawn over the game.
-    colour: of heat.
+    description: one sentence on what the map shows.
+    kind: 'heat' for non-negative maps, drawn in one colour over grey; 'signed'
+      for red above zero and blue below.
+    maps: float [M, h, w], at the resolution at which they were computed. The
+      browser enlarges them to the frame.
+    rows: int [M], ascending: the row of the recording that each map belongs
+      to. At other rows nothing is drawn over the game.
+    colour: of a 'heat' map.
   """
 
   name: str
@@ -47,14 +47,14 @@ class Layer:
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-  """Numbers over the rows of the recording.
+  """Values over the rows of the recording.
 
   Attributes:
     name: with the unit, for instance 'Entropy (nats)'.
-    values: float [N], or [N, K] for K lines; NaN where there is none.
+    values: float [N], or [N, K] for K lines; NaN where there is no value.
     kind: 'line'; 'action', indices into `ReportData.action_names`; or 'reward',
       marked where it is not zero.
-    labels: of the K lines, which then have the colours of heads.
+    labels: names of the K lines, which then have the colours of heads.
   """
 
   name: str
@@ -68,7 +68,7 @@ class Figure:
   """A picture.
 
   Attributes:
-    caption: what is seen; stands in for it where it is not seen.
+    caption: what the picture shows; also its alternative text.
     image: a PNG, or its path.
   """
 
@@ -81,9 +81,9 @@ class Table:
   """A table.
 
   Attributes:
-    caption: what it says.
-    columns: their names, with units.
-    rows: a cell for each column; numbers are aligned to the right.
+    caption: what the table shows.
+    columns: names with units.
+    rows: one cell for each column; numbers are aligned to the right.
   """
 
   caption: str
@@ -96,10 +96,10 @@ class Section:
   """One analysis.
 
   Attributes:
-    title: its name.
-    how_to_read: paragraphs, with empty lines between them.
+    title: heading.
+    how_to_read: paragraphs, separated by empty lines.
     figures: shown one below the other.
-    tables: below the figures.
+    tables: shown below the figures.
   """
 
   title: str
@@ -110,22 +110,22 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class ReportData:
-  """All of a report.
+  """The content of a report.
 
   Attributes:
     title: of the page.
-    subtitle: below it: agent, game, checkpoint.
-    facts: how it was made: run, checkpoint, seed, command, versions.
-    frames: uint8 [210, 160, 3], N of them; read once, one after the other.
-    attention: float [N, heads, h, w], or None for an agent without; what is
-      said of heads in numbers comes from these weights.
-    drawn_attention: float [N, heads, h', w'], the same to be spread over the
-      frame; None for `attention` itself.
+    subtitle: checkpoint, training, length of play.
+    facts: how the report was made: run, checkpoint, seed, command, versions.
+    frames: N frames, uint8 [H, W, 3], all of one shape; read once, in order.
+    attention: float [N, heads, h, w], or None for an agent without attention.
+      The numbers on the page come from these weights.
+    drawn_attention: float [N, heads, h', w'], the maps that are drawn over the
+      frames; None draws `attention`.
     layers: in the order of their buttons.
     timelines: from top to bottom.
-    action_names: of the game's actions.
+    action_names: names of the actions, by index.
     sections: in the order of the page.
-    notes: what does not apply to this agent or was not asked for, and why.
+    notes: how to read this agent, and why analyses were left out.
     starts: rows at which games begin.
     rows_per_second: at normal speed.
   """
@@ -146,10 +146,10 @@ class ReportData:
 
 
 def encode(data: ReportData) -> dict[str, Any]:
-  """What the page's player needs, ready for JSON.
+  """Encodes what the page's player needs, ready for JSON.
 
   Raises:
-    ValueError: arrays do not fit together or are not finite.
+    ValueError: arrays have different lengths or are not finite.
   """
   frames, shape = _encode_frames(data.frames)
   for timeline in data.timelines:
@@ -178,7 +178,7 @@ def encode(data: ReportData) -> dict[str, Any]:
 
 
 def encode_png(frame: np.ndarray) -> bytes:
-  """A frame as a PNG from which exactly it is read, with a palette if it fits.
+  """Encodes a frame as a lossless PNG, with a palette of up to 256 colours.
 
   Args:
     frame: uint8 [H, W, 3].
@@ -200,16 +200,16 @@ def encode_png(frame: np.ndarray) -> bytes:
 
 
 def encode_maps(name: str, maps: np.ndarray, signed: bool) -> dict[str, Any]:
-  """Maps as bytes, each with its own scale.
+  """Encodes maps as bytes, each with its own scale.
 
   Args:
-    name: for errors.
+    name: for error messages.
     maps: float [M, h, w].
-    signed: whether they are. A byte is x 255 / scale, or `ZERO` + 127 x /
-      scale; the scale is the map's largest magnitude.
+    signed: whether maps may be negative. A byte is 255 x / scale, or for signed
+      maps `ZERO` + 127 x / scale; the scale is the map's largest magnitude.
 
   Raises:
-    ValueError: something is not finite, or negative where it must not be.
+    ValueError: a value is not finite, or negative without `signed`.
   """
   maps = np.asarray(maps, np.float32)
   if not np.isfinite(maps).all():
@@ -228,7 +228,7 @@ def encode_maps(name: str, maps: np.ndarray, signed: bool) -> dict[str, Any]:
 
 
 def image_text(image: bytes | pathlib.Path) -> str:
-  """A PNG in base64."""
+  """Encodes a PNG in base64."""
   return _text(image.read_bytes() if isinstance(image, pathlib.Path) else image)
 
 
@@ -287,7 +287,7 @@ def _encode_timeline(timeline: Timeline) -> dict[str, Any]:
 
 
 def _short(value: float) -> float | None:
-  """Six digits of a number; None for one that JSON does not have."""
+  """The number with six digits; None if it is not finite."""
   return float(f'{value:.6g}') if math.isfinite(value) else None
 
 

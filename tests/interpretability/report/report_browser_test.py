@@ -1,94 +1,11 @@
 """The report in a browser: what it draws, and what its controls do."""
 
-import shutil
-
 import numpy as np
 import pytest
-from playwright import sync_api
 
 from attn_agents.interpretability.drawing import overlays
 from attn_agents.interpretability.report import report
-from tests.interpretability.report import sample
-
-_CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
-pytestmark = pytest.mark.skipif(
-  _CHROMIUM is None, reason='neither chromium nor google-chrome is installed'
-)
-_TIMEOUT = 20_000
-# Read from a copy: the browser warns where a canvas on screen is read often.
-_COPY = """id => {
-  const canvas = document.getElementById(id);
-  const { width, height } = canvas;
-  const copy = new OffscreenCanvas(width, height);
-  const context = copy.getContext('2d', { willReadFrequently: true });
-  context.drawImage(canvas, 0, 0);
-  const { data } = context.getImageData(0, 0, width, height);
-"""
-_PIXELS = _COPY + 'return [height, width, ...data]; }'
-_HASH = _COPY + 'return data.reduce((h, x) => (31 * h + x) >>> 0, 7); }'
-
-
-class _Report:
-  """An open report; notes whatever the page says or asks for."""
-
-  def __init__(self, page, path):
-    self.page, self.path, self.said, self.asked = page, path, [], []
-    page.set_default_timeout(_TIMEOUT)
-    page.on('console', lambda message: self.said.append(message.text))
-    page.on('pageerror', lambda error: self.said.append(str(error)))
-    page.on('request', lambda request: self.asked.append(request.url))
-    page.goto(path.as_uri())
-    self.wait(row=0)
-
-  def wait(self, **state):
-    """Until this has been drawn."""
-    wanted = ''.join(f'[data-{k}="{v}"]' for k, v in state.items())
-    self.page.wait_for_selector(f'#player{wanted}', state='attached')
-
-  def go(self, row):
-    self.page.locator('#scrub').fill(str(row))
-    self.wait(row=row)
-
-  def pixels(self, name):
-    height, width, *values = self.page.evaluate(_PIXELS, name)
-    return np.array(values, int).reshape(height, width, 4)[..., :3]
-
-  def shows(self, expected, name='screen'):
-    """Whether a canvas shows this, but for maps in steps of a 255th."""
-    return np.abs(self.pixels(name) - expected).max() <= 3
-
-  def row(self):
-    return int(self.page.get_attribute('#player', 'data-row'))
-
-  def pressed(self, name):
-    return self.page.get_attribute(f'#{name}', 'aria-pressed')
-
-
-@pytest.fixture(scope='module')
-def browser():
-  with sync_api.sync_playwright() as playwright:
-    launched = playwright.chromium.launch(
-      executable_path=_CHROMIUM, args=['--no-sandbox']
-    )
-    yield launched
-    launched.close()
-
-
-@pytest.fixture(scope='module')
-def path(tmp_path_factory):
-  path = tmp_path_factory.mktemp('report') / 'report.html'
-  report.write(sample.data(), path)
-  return path
-
-
-@pytest.fixture
-def opened(browser, path):
-  page = browser.new_page(viewport={'width': 1280, 'height': 900})
-  shown = _Report(page, path)
-  yield shown
-  assert shown.said == []
-  assert shown.asked == [shown.path.as_uri()]
-  page.close()
+from tests.interpretability.report import in_browser, sample
 
 
 def _lit(row, heads):
@@ -143,7 +60,7 @@ def test_layers_are_drawn_at_the_rows_they_hold_for(opened):
   np.testing.assert_array_equal(opened.pixels('screen'), sample.frame(6))
   # The small picture keeps the frame that the map belongs to.
   assert opened.shows(drawn, 'layer-canvas-0')
-  assert opened.page.text_content('#layer-text-0') == 'of row 5'
+  assert opened.page.text_content('#layer-text-0') == 'of step 5'
   white = overlays.what_where(signed.maps[1], sample.SHAPE, limit=None)
   assert opened.shows(white, 'layer-canvas-1')
   opened.page.click('#layer-1')
@@ -174,9 +91,9 @@ def test_it_plays_pauses_and_ends(opened):
   opened.page.click('#play')
   opened.wait(playing='true')
   assert opened.page.get_attribute('#play', 'aria-label') == 'Pause'
-  before = opened.page.evaluate(_HASH, 'screen')
+  before = opened.hash('screen')
   _until(lambda: opened.row() >= 2, opened)
-  assert opened.page.evaluate(_HASH, 'screen') != before
+  assert opened.hash('screen') != before
   opened.page.locator('h1').click()
   opened.page.keyboard.press(' ')
   opened.wait(playing='false')
@@ -216,11 +133,11 @@ def test_keys_move_by_rows(opened):
 def test_the_timeline_leads_to_its_rows(opened):
   box = opened.page.locator('#timeline').bounding_box()
   left, right = box['x'] + 62, box['x'] + box['width'] - 14
-  before = opened.page.evaluate(_HASH, 'timeline')
+  before = opened.hash('timeline')
   y = box['y'] + 60
   opened.page.mouse.click(left + (right - left) * 6 / 11, y)
   opened.wait(row=6)
-  assert opened.page.evaluate(_HASH, 'timeline') != before
+  assert opened.hash('timeline') != before
   opened.page.mouse.move(left + (right - left) * 3 / 11, y)
   opened.page.mouse.down()
   opened.wait(row=3)
@@ -234,7 +151,7 @@ def test_the_timeline_leads_to_its_rows(opened):
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
 def test_text_is_legible_in_both_colour_schemes(browser, path, scheme):
   page = browser.new_page(color_scheme=scheme)
-  shown = _Report(page, path)
+  shown = in_browser.Report(page, path)
   for selector in ('body', '.subtitle', '.detail', 'a', '#play', 'dt'):
     text, ground = page.evaluate(
       """selector => {
@@ -258,7 +175,7 @@ def test_without_attention_what_applies_is_shown(browser, tmp_path):
   path = tmp_path / 'report.html'
   report.write(sample.data(attention=False), path)
   page = browser.new_page()
-  shown = _Report(page, path)
+  shown = in_browser.Report(page, path)
   shown.go(5)
   np.testing.assert_array_equal(shown.pixels('screen'), sample.frame(5))
   page.keyboard.press('1')
@@ -269,15 +186,6 @@ def test_without_attention_what_applies_is_shown(browser, tmp_path):
   assert shown.shows(drawn)
   assert shown.said == []
   page.close()
-
-
-def test_a_narrow_page_needs_no_scrolling_sideways(browser, path):
-  for width in (1000, 700, 420):
-    page = browser.new_page(viewport={'width': width, 'height': 800})
-    _Report(page, path)
-    wide = page.evaluate('document.documentElement.scrollWidth')
-    assert wide <= width
-    page.close()
 
 
 def _until(condition, shown):

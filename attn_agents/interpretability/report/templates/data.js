@@ -1,9 +1,9 @@
-/* Reads the recording in the page: see drawing/report_data.py. */
+/* Reads the recording in the page: see ../report_data.py. */
 
 const ZERO = 128;
 const CACHED_FRAMES = 128;
 
-/** The bytes from start of base64 text, decoding no more than is asked for. */
+/** Decodes length bytes of base64 text, from byte start. */
 function decodeBytes(text, start, length) {
   const from = Math.floor(start / 3) * 4;
   const to = Math.ceil((start + length) / 3) * 4;
@@ -38,13 +38,13 @@ class Maps {
     return shares;
   }
 
-  /** What to multiply shares with, where one scale is to hold for all maps. */
+  /** The factor that brings shares to the scale of the largest map. */
   relative(index) {
     return this.largest > 0 ? this.scales[index] / this.largest : 0;
   }
 }
 
-/** Frames as RGBA pixels; the last used stay decoded. */
+/** Frames as RGBA pixels; the most recently used stay decoded. */
 class Frames {
   constructor(data) {
     this.texts = data.frames;
@@ -56,7 +56,7 @@ class Frames {
   /** A promise of the pixels of a row, a Uint8ClampedArray. */
   get(row) {
     const found = this.cache.get(row) ?? this.decode(row);
-    // Written again, it is the newest: a Map keeps the order of insertion.
+    // A Map keeps the order of insertion: written again, it is the newest.
     this.cache.delete(row);
     this.cache.set(row, found);
     if (this.cache.size > CACHED_FRAMES) {
@@ -65,7 +65,7 @@ class Frames {
     return found;
   }
 
-  /** Decodes rows that will soon be asked for. */
+  /** Decodes the next rows ahead of time. */
   expect(row, count) {
     const end = Math.min(this.texts.length, row + count);
     for (let next = row; next < end; next += 1) {
@@ -83,7 +83,7 @@ class Frames {
   }
 }
 
-/** The place of the last of ascending rows that is not after row, or -1. */
+/** The index of the last of ascending rows that is not after row, or -1. */
 function lastNotAfter(rows, row) {
   let low = 0;
   let high = rows.length;

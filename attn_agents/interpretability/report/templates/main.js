@@ -9,7 +9,7 @@ const clock = (row) => {
   return `${Math.floor(seconds / 60)}:${rest}`;
 };
 
-/** The head's largest weight, and how many cells as even would be as mixed. */
+/** The head's largest weight and its effective number of cells. */
 function headText(player, head) {
   const index = player.row * player.headCount + head;
   const shares = player.attention.shares(index);
@@ -27,10 +27,10 @@ const player = new Player(element('player'), data, (row, layerRows) => {
   timeline.draw(row);
   element('scrub').value = row;
   element('scrub').setAttribute(
-    'aria-valuetext', `row ${row} of ${data.frames.length}, ${clock(row)}`,
+    'aria-valuetext', `step ${row} of ${data.frames.length - 1}, ${clock(row)}`,
   );
   element('clock').textContent = `${clock(row)} / ${
-    clock(data.frames.length - 1)} · row ${row}`;
+    clock(data.frames.length - 1)} · step ${row}`;
   element('play').setAttribute(
     'aria-label', player.playing ? 'Pause' : 'Play',
   );
@@ -45,9 +45,9 @@ const player = new Player(element('player'), data, (row, layerRows) => {
   all('[data-layer]').forEach((button, i) => {
     button.setAttribute('aria-pressed', player.shown.has(i));
     const at = layerRows[i];
-    let text = `of row ${at}`;
+    let text = `of step ${at}`;
     if (at === null) text = 'none so far';
-    else if (at === row) text = 'of this row';
+    else if (at === row) text = 'of this step';
     element(`layer-text-${i}`).textContent = text;
   });
 });
@@ -60,7 +60,7 @@ function togglePlay() {
   else player.play();
 }
 
-/** The rows of a layer before and after the one that is shown. */
+/** Goes to the previous or next row at which a layer has a map. */
 function goLayer(i, step) {
   const { rows } = player.layers[i];
   const at = lastNotAfter(rows, player.row);
@@ -73,6 +73,14 @@ function allHeads() {
   const full = player.heads.size === player.headCount;
   player.heads = new Set(full ? [] : Array(player.headCount).keys());
   player.refresh();
+}
+
+/** Of the pinned player of a narrow page: 'small', or this one. */
+function toggleSize(size) {
+  const { dataset } = element('player');
+  dataset.size = dataset.size === size ? 'small' : size;
+  element('fold').setAttribute('aria-expanded', dataset.size !== 'folded');
+  element('enlarge').setAttribute('aria-pressed', dataset.size === 'large');
 }
 
 const actions = {
@@ -95,7 +103,7 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (element('help').open) return;
   const { target } = event;
-  // A control that is in use keeps its own keys; the scrub bar's are ours.
+  // A focused control keeps its own keys, except the scrub bar.
   if (target.matches('select, input:not(#scrub)')) return;
   if (event.key === ' ' && target.matches('button, a, summary')) return;
   const action = actions[event.key];
@@ -111,6 +119,8 @@ const clicks = {
   forward: () => player.go(player.row + 1),
   last: () => player.go(player.count - 1),
   'help-button': () => element('help').showModal(),
+  fold: () => toggleSize('folded'),
+  enlarge: () => toggleSize('large'),
 };
 Object.entries(clicks).forEach(([id, action]) => {
   element(id).addEventListener('click', action);
@@ -143,4 +153,10 @@ all('[data-layer-step]').forEach((button) => {
   });
 });
 
+const root = document.documentElement;
+root.style.setProperty('--aspect', data.width / data.height);
+new ResizeObserver(() => {
+  const height = element('player').offsetHeight;
+  root.style.setProperty('--player-height', `${height}px`);
+}).observe(element('player'));
 player.refresh();

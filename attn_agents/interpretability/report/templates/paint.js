@@ -1,8 +1,8 @@
-/* Draws maps over frames: the formulas of drawing/overlays.py. */
+/* Draws maps over frames, with the formulas of drawing/overlays.py. */
 
 const LUMINANCE = [0.299, 0.587, 0.114];
 
-/** For each of size pixels: the two cells it lies between, and the share. */
+/** For each of size pixels: the cells around it, and the second one's share. */
 function interpolation(size, cells) {
   const low = new Uint16Array(size);
   const high = new Uint16Array(size);
@@ -26,7 +26,7 @@ class Painter {
     this.tables = new Map();
   }
 
-  /** A map [height, width] spread over the frame, times a factor. */
+  /** A map [height, width] enlarged to the frame, times a factor. */
   enlarge(values, height, width, factor) {
     const key = `${height}x${width}`;
     if (!this.tables.has(key)) {

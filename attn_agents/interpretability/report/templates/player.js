@@ -1,10 +1,10 @@
-/* The state of the player, and drawing one row of it. */
+/* The state of the player, and how one row is drawn. */
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const AHEAD = 16;
 
 class Player {
-  /** onDraw is called with a row when it has been drawn. */
+  /** onDraw is called with a row after it has been drawn. */
   constructor(root, data, onDraw) {
     this.root = root;
     this.data = data;
@@ -35,7 +35,7 @@ class Player {
     this.watch();
   }
 
-  /** While it plays, only what is on screen is drawn. */
+  /** While it plays, only visible pictures are drawn. */
   wants(context) {
     return !this.playing || this.seen.has(context.canvas);
   }
@@ -52,7 +52,7 @@ class Player {
     return canvas.getContext('2d', { alpha: false });
   }
 
-  /** Keeps account of which small pictures are on screen. */
+  /** Tracks which small pictures are visible. */
   watch() {
     const small = [...this.headContexts, ...this.layerContexts];
     const observer = new IntersectionObserver((entries) => {
@@ -64,7 +64,7 @@ class Player {
     small.forEach((context) => observer.observe(context.canvas));
   }
 
-  /** Goes to a row, as near as there is one. */
+  /** Goes to the nearest row that exists. */
   go(row) {
     this.row = Math.min(Math.max(Math.round(row), 0), this.count - 1);
     this.refresh();
@@ -78,7 +78,7 @@ class Player {
     let last = null;
     const tick = (now) => {
       if (!this.playing) return;
-      // Whoever went elsewhere meanwhile goes on from there.
+      // After a jump it continues from there.
       if (Math.floor(place) !== this.row) place = this.row;
       if (last !== null) {
         place += ((now - last) / 1000) * this.data.rowsPerSecond * this.speed;
@@ -111,7 +111,7 @@ class Player {
     this.refresh();
   }
 
-  /** Draws the newest state; what comes while it draws is drawn after. */
+  /** Draws the newest state; changes during a drawing cause another. */
   async refresh() {
     this.stale = true;
     if (this.drawing) return;
@@ -129,7 +129,7 @@ class Player {
     const rows = layers.map(
       (at, i) => (at < 0 ? row : this.layers[i].rows[at]),
     );
-    // Asked for at once, so that no two wait for each other.
+    // All at once, so that none waits for another.
     const [frame, ...others] = await Promise.all(
       [row, ...rows].map((each) => this.frames.get(each)),
     );
@@ -188,7 +188,7 @@ class Player {
     this.put(this.headContexts[head], pixels);
   }
 
-  /** A layer alone, over the frame at which it was computed. */
+  /** A layer alone, over the frame for which it was computed. */
   drawLayer(i, frame, level) {
     const pixels = new Uint8ClampedArray(frame);
     if (level && this.layers[i].kind === 'signed') this.painter.white(pixels);
@@ -215,7 +215,7 @@ class Player {
     return this.data.headColours[head % this.data.headColours.length];
   }
 
-  /** What is drawn, for the controls and for tests. */
+  /** Reports what was drawn to the controls and to tests. */
   report(row, layerRows, layerPlaces) {
     Object.assign(this.root.dataset, {
       row,

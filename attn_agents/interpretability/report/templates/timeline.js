@@ -1,9 +1,11 @@
-/* Draws numbers over the rows; a click or a drag goes to a row. */
+/* Draws values over the rows; a click or a drag goes to a row. */
 
 const LINE_HEIGHT = 46;
-const ACTION_HEIGHT = 86;
+const ACTION_HEIGHT = 14;
 const LANE_GAP = 24;
-const MARGIN = { left: 62, right: 14, top: 34, bottom: 22 };
+const MARGIN = { right: 14, top: 34, bottom: 22 };
+// Of the left margin, which fits the names of the actions.
+const LEFT = [62, 120];
 const FONT = '12px system-ui, sans-serif';
 
 class Timeline {
@@ -15,9 +17,10 @@ class Timeline {
     this.count = data.frames.length;
     this.row = 0;
     this.picture = document.createElement('canvas');
+    this.left = this.leftMargin();
     let top = MARGIN.top;
     this.lanes = data.timelines.map((lane) => {
-      const height = lane.kind === 'action' ? ACTION_HEIGHT : LINE_HEIGHT;
+      const height = this.laneHeight(lane);
       const placed = { ...lane, top, height, range: this.range(lane) };
       top += height + LANE_GAP;
       return placed;
@@ -28,6 +31,20 @@ class Timeline {
     matchMedia('(prefers-color-scheme: dark)')
       .addEventListener('change', () => this.resize());
     this.listen();
+  }
+
+  leftMargin() {
+    const context = this.picture.getContext('2d');
+    context.font = FONT;
+    const widths = this.data.actionNames.map(
+      (name) => context.measureText(name).width + 10,
+    );
+    return Math.min(Math.max(LEFT[0], ...widths), LEFT[1]);
+  }
+
+  laneHeight(lane) {
+    if (lane.kind !== 'action') return LINE_HEIGHT;
+    return Math.max(LINE_HEIGHT, this.data.actionNames.length * ACTION_HEIGHT);
   }
 
   listen() {
@@ -59,21 +76,21 @@ class Timeline {
   }
 
   x(row) {
-    const width = this.width - MARGIN.left - MARGIN.right;
-    return MARGIN.left + (row / Math.max(1, this.count - 1)) * width;
+    const width = this.width - this.left - MARGIN.right;
+    return this.left + (row / Math.max(1, this.count - 1)) * width;
   }
 
   y(lane, value) {
     const [low, high] = lane.range;
     const share = high > low ? (value - low) / (high - low) : 0.5;
-    // Marks of actions are as high as this on either side.
+    // Half the height of an action's mark.
     const inset = lane.kind === 'action' ? 4 : 0;
     return lane.top + inset + (lane.height - 2 * inset) * (1 - share);
   }
 
   rowAt(x) {
-    const width = this.width - MARGIN.left - MARGIN.right;
-    const row = Math.round(((x - MARGIN.left) / width) * (this.count - 1));
+    const width = this.width - this.left - MARGIN.right;
+    const row = Math.round(((x - this.left) / width) * (this.count - 1));
     return Math.min(Math.max(row, 0), this.count - 1);
   }
 
@@ -91,7 +108,7 @@ class Timeline {
     this.draw(this.row);
   }
 
-  /** All but the cursor. */
+  /** Everything except the cursor. */
   drawPicture() {
     const context = this.picture.getContext('2d');
     context.clearRect(0, 0, this.width, this.height);
@@ -101,7 +118,7 @@ class Timeline {
     for (const lane of this.lanes) {
       context.fillStyle = this.colour('text');
       context.textAlign = 'left';
-      context.fillText(lane.name, MARGIN.left, lane.top - 5);
+      context.fillText(lane.name, this.left, lane.top - 5);
       if (lane.kind === 'action') this.drawActions(context, lane);
       else this.drawFrame(context, lane);
       if (lane.kind === 'line') this.drawLines(context, lane);
@@ -109,7 +126,7 @@ class Timeline {
     }
   }
 
-  /** Seconds below, and where games begin. */
+  /** The seconds at the bottom, and the starts of games. */
   drawAxis(context) {
     const perSecond = this.data.rowsPerSecond;
     const seconds = (this.count - 1) / perSecond;
@@ -135,15 +152,15 @@ class Timeline {
     }
   }
 
-  /** The ends of the lane's range. */
+  /** The limits of the lane's range. */
   drawFrame(context, lane) {
     context.textAlign = 'right';
     context.fillStyle = this.colour('muted');
     lane.range.forEach((value, index) => {
       const y = this.y(lane, value);
       const text = fixed(value, lane.range);
-      context.fillText(text, MARGIN.left - 6, y + (index ? 9 : 0));
-      this.line(context, MARGIN.left, y, this.width - MARGIN.right, y, 'line');
+      context.fillText(text, this.left - 6, y + (index ? 9 : 0));
+      this.line(context, this.left, y, this.width - MARGIN.right, y, 'line');
     });
   }
 
@@ -164,11 +181,11 @@ class Timeline {
       });
       context.stroke();
     });
-    const room = this.width - MARGIN.left - MARGIN.right;
+    const room = this.width - this.left - MARGIN.right;
     const widths = [lane.name, ...lane.labels].map(
       (label) => context.measureText(label).width + 28,
     );
-    // Cards say which head has which colour where there is no room for it.
+    // Without room for a legend, the cards show the colours of the heads.
     if (widths.reduce((sum, width) => sum + width, 0) > room) return;
     let x = this.width - MARGIN.right;
     context.textAlign = 'right';
@@ -190,16 +207,12 @@ class Timeline {
 
   drawActions(context, lane) {
     const names = this.data.actionNames;
-    const pitch = lane.height / Math.max(1, names.length - 1);
     context.textAlign = 'right';
     context.fillStyle = this.colour('muted');
-    const every = Math.ceil(12 / pitch);
     names.forEach((name, action) => {
       const y = this.y(lane, action);
-      this.line(context, MARGIN.left, y, this.width - MARGIN.right, y, 'grid');
-      if (action % every === 0) {
-        context.fillText(name, MARGIN.left - 6, y + 4, MARGIN.left - 8);
-      }
+      this.line(context, this.left, y, this.width - MARGIN.right, y, 'grid');
+      context.fillText(name, this.left - 6, y + 4, this.left - 8);
     });
     context.fillStyle = this.colour('accent');
     const width = Math.max(1.5, this.x(1) - this.x(0));
@@ -213,7 +226,7 @@ class Timeline {
   drawRewards(context, lane) {
     const zero = this.y(lane, 0);
     this.line(
-      context, MARGIN.left, zero, this.width - MARGIN.right, zero, 'muted',
+      context, this.left, zero, this.width - MARGIN.right, zero, 'muted',
     );
     lane.lines[0].forEach((reward, row) => {
       if (!reward) return;
@@ -236,7 +249,7 @@ class Timeline {
     context.stroke();
   }
 
-  /** The picture with the cursor at a row. */
+  /** Draws the picture and the cursor at a row. */
   draw(row) {
     this.row = row;
     if (!this.width) return;
@@ -251,7 +264,7 @@ class Timeline {
     context.fill();
   }
 
-  /** What the lanes say at a row: pairs of name and text. */
+  /** The lanes' values at a row: pairs of name and text. */
   readings(row) {
     return this.lanes.map((lane) => {
       const texts = lane.lines.map((values) => {
@@ -267,7 +280,7 @@ class Timeline {
   }
 }
 
-/** A number with the digits that tell places in a range apart. */
+/** A number with enough digits for its range. */
 function fixed(value, [low, high]) {
   const needed = 2 - Math.floor(Math.log10(high - low));
   const digits = Math.min(Math.max(needed, 0), 6);
