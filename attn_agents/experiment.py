@@ -2,7 +2,7 @@
 
 Knows neither Launchpad nor Reverb: whoever runs the parts passes in where
 trajectories go and where parameters come from. So the same actor and learner
-work in processes (`distributed/roles.py`) and in one thread (the tests).
+work in processes (`distributed/roles/`) and in one thread (the tests).
 """
 
 import functools

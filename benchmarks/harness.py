@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import rich.console
 from absl import flags
 
-from attn_agents.distributed import memory
+from attn_agents.distributed import process_environment
 from benchmarks import host, report
 from configs import errors
 from launch import command_line
@@ -156,9 +156,9 @@ def run(
     make: called once the flags are parsed; compiles what has to be.
     argv: the command line, that of the process by default.
   """
-  if argv is None and memory.environment():
+  if argv is None and process_environment.large_pages():
     # As a run's processes have it. It is read when a process starts.
-    os.environ.update(memory.environment())
+    os.environ.update(process_environment.large_pages())
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   return command_line.run(lambda: execute(make), argv)
 

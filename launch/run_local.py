@@ -131,13 +131,13 @@ def main() -> int:
   print(f'network   {confinement}', flush=True)
 
   # Only now, since these start threads, which confinement forbids.
-  from attn_agents.distributed import display, supervisor
+  from attn_agents.distributed import console, supervisor
 
   title = (
     f'{config.agent} on {config.environment.game} '
     f'({config.algorithm}, {config.preset})'
   )
-  shown = display.make(run.path, title, config.max_frames)
+  shown = console.make(run.path, title, config.max_frames)
   ending = supervisor.Supervisor(place, shown).run()
   with contextlib.suppress(OSError):
     print(ending.cause, flush=True)

@@ -20,7 +20,7 @@ os.environ['XLA_FLAGS'] = ' '.join(
 
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [
-    'distributed/program_test.py',
+    'distributed/programs/launchpad_test.py',
     'docs/site_test.py',
     'in_process_test.py',
     'launch/faults_test.py',

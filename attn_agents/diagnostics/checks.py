@@ -114,9 +114,9 @@ def _reverb_round_trip() -> str:
 
 
 def _launchpad_program() -> str:
-  from attn_agents.distributed import program
+  from attn_agents.distributed.programs import launchpad
 
-  return program.self_check()
+  return launchpad.self_check()
 
 
 def _library(name: str, distribution: str, *modules: str) -> Check:

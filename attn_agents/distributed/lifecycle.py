@@ -1,11 +1,11 @@
-"""How a process of a run lives and dies: signals, status, logs, parentage.
+"""How a process of a run starts and ends: signals, status, logs, parentage.
 
-Every role writes `<logdir>/status/<role>-<i>.json` as it goes along. Who reads
-them (`supervisor.py`) knows a role that ended on purpose ('done', 'stopped',
-'failed') from one that was killed, which leaves its last word standing.
+Every role writes `<logdir>/status/<role>-<i>.json` as it goes along. A role
+that ends on purpose sets a final status ('done', 'stopped' or 'failed'); one
+that is killed leaves another, which is how `supervisor.py` tells them apart.
 
-It runs before any heavy import. What only Linux has (parent-death signals,
-subreapers) is replaced elsewhere by what psutil can see.
+Imports nothing heavy, since it runs first. What only Linux has (parent-death
+signals, subreapers) is replaced elsewhere by what psutil can see.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ ENDED = ('done', 'stopped', 'failed')
 
 @dataclasses.dataclass(frozen=True)
 class Status:
-  """The last word of one process.
+  """What one process last said of itself.
 
   Attributes:
     role: 'learner', 'reverb', 'actor', 'actor_supervisor' or 'evaluator'.
@@ -87,27 +87,37 @@ class StatusFile:
     """Replaces the status; `extra` facts stay until overwritten.
 
     Any thread may call this. After one of `ENDED` nothing is written any more:
-    a thread left behind must not take back the process's last word.
+    a thread left behind must not replace the process's final status.
     """
     with self._lock:
       if not self._ended:
         self._ended = state in ENDED
         self._write(state, detail, extra)
 
+  def set_failed(self, error: BaseException) -> None:
+    """The final status of a process that ends by an exception."""
+    self.set('failed', f'{type(error).__name__}: {error}')
+
   def _write(self, state: str, detail: str, extra: dict[str, Any]) -> None:
     self._extra.update(extra)
     one_line = ' '.join(str(detail).split())
     status = Status(
-      self._role, self._index, os.getpid(), state, one_line, time.time(),
-      dict(self._extra), self._shared_log,
-    )  # fmt: skip
+      self._role,
+      self._index,
+      os.getpid(),
+      state,
+      one_line,
+      time.time(),
+      dict(self._extra),
+      self._shared_log,
+    )
     partial = self._path.with_suffix(f'.{os.getpid()}.partial')
     partial.write_text(json.dumps(dataclasses.asdict(status)))
     os.replace(partial, self._path)
 
 
 def read_statuses(logdir: pathlib.Path | str) -> Iterator[Status]:
-  """Every process's last word, in the order of their names."""
+  """Every process's status, in the order of their names."""
   for path in sorted((pathlib.Path(logdir) / 'status').glob('*.json')):
     try:
       yield Status(**json.loads(path.read_text()))
@@ -190,6 +200,13 @@ def is_alive(pid: int) -> bool:
   with contextlib.suppress(psutil.NoSuchProcess):
     return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
   return False
+
+
+def describe_exit(code: int) -> str:
+  """An exit code in words."""
+  if code < 0:
+    return f'was killed by signal {-code}'
+  return f'ended with exit code {code}'
 
 
 def log_to_file(logdir: pathlib.Path | str, name: str) -> None:

@@ -1,9 +1,10 @@
 """Who runs where: plain data that describes the whole process graph."""
 
+import argparse
 import dataclasses
 import json
 
-from attn_agents.utils import ports
+from attn_agents.utils import machine
 from configs import schema
 
 _LOOPBACK = '127.0.0.1'
@@ -59,7 +60,7 @@ def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
 
 def _choose_addresses(queue: schema.QueueConfig) -> tuple[str, str]:
   chosen = [queue.queue_port, queue.variables_port]
-  free = ports.free_ports(chosen.count(0))
+  free = machine.free_ports(chosen.count(0))
   first, second = (port or free.pop() for port in chosen)
   return f'{_LOOPBACK}:{first}', f'{_LOOPBACK}:{second}'
 
@@ -81,6 +82,13 @@ def from_json(text: str) -> Topology:
   """Inverse of `to_json`."""
   values = json.loads(text)
   return Topology(**{**values, 'actors': tuple(values['actors'])})
+
+
+def from_command_line() -> Topology:
+  """Reads `--topology=JSON`, the one flag of the programs."""
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--topology', required=True, help='as JSON')
+  return from_json(parser.parse_args().topology)
 
 
 def port_of(address: str) -> int:

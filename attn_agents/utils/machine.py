@@ -1,4 +1,4 @@
-"""What this machine offers: cores, memory, and JAX devices.
+"""What this machine offers: cores, memory, free ports, and JAX devices.
 
 Imports no JAX, so that a launcher can ask and stay free of accelerator memory
 and threads.
@@ -101,6 +101,22 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
   # macOS has no affinities.
   return os.cpu_count() or 1
+
+
+def free_ports(count: int) -> list[int]:
+  """Distinct ports that nobody listens on at the moment.
+
+  They are bound all together, so that none is returned twice, and released
+  before this returns: another process may take one of them first.
+  """
+  sockets = [socket.socket() for _ in range(count)]
+  try:
+    for probe in sockets:
+      probe.bind(('', 0))
+    return [probe.getsockname()[1] for probe in sockets]
+  finally:
+    for probe in sockets:
+      probe.close()
 
 
 def missing_libraries() -> list[str]:

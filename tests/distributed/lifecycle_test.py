@@ -101,7 +101,7 @@ def test_logs_append_and_catch_native_output(tmp_path):
   assert text.count('native') == 2
 
 
-def test_nothing_is_written_after_the_last_word(tmp_path):
+def test_nothing_is_written_after_the_final_status(tmp_path):
   file = lifecycle.StatusFile(tmp_path, 'learner')
   file.set('stopped')
   file.set('running', 'training')

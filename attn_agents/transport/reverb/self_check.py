@@ -5,7 +5,7 @@ import time
 import numpy as np
 import reverb
 
-from attn_agents.utils import ports
+from attn_agents.utils import machine
 
 _TABLE = 'self_check'
 
@@ -19,7 +19,7 @@ def round_trip() -> str:
   Raises:
     RuntimeError: what came back is not what was sent.
   """
-  (port,) = ports.free_ports(1)
+  (port,) = machine.free_ports(1)
   server = reverb.Server([reverb.Table.queue(_TABLE, max_size=1)], port=port)
   try:
     client = reverb.Client(f'127.0.0.1:{port}')

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from attn_agents import types
 from attn_agents.transport.reverb import signature
-from attn_agents.utils import ports
+from attn_agents.utils import machine
 
 QUEUE_TABLE = 'trajectories'
 REPLAY_TABLE = 'replay'
@@ -158,7 +158,7 @@ def _serve(
           f'port {port} for {tables[0].name} is taken: {error.strerror}'
         ) from None
   return reverb.Server(
-    tables, port=port or ports.free_ports(1)[0], checkpointer=checkpointer
+    tables, port=port or machine.free_ports(1)[0], checkpointer=checkpointer
   )
 
 

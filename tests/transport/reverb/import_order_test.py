@@ -25,7 +25,7 @@ _SOURCES = sorted(
   for path in (_ROOT / package).rglob('*.py')
 )
 _REVERB = _ROOT / 'attn_agents' / 'transport' / 'reverb'
-_PROGRAM = _ROOT / 'attn_agents' / 'distributed' / 'program.py'
+_PROGRAM = _ROOT / 'attn_agents' / 'distributed' / 'programs' / 'launchpad.py'
 
 
 def _python(code: str) -> subprocess.CompletedProcess:

@@ -8,17 +8,12 @@ import threading
 import time
 import types
 
-from attn_agents.distributed import (
-  lifecycle,
-  playing,
-  restarts,
-  supervisor,
-  threads,
-  topology,
-)
+from attn_agents.distributed import lifecycle, outcome, supervisor, topology
+from attn_agents.distributed.programs import threads
+from attn_agents.distributed.roles import actor, actor_supervisor
 from configs import resolution
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_ROOT = pathlib.Path(__file__).parents[3]
 
 
 class _Stop:
@@ -49,8 +44,8 @@ class _Run:
     config = _config(most, algorithm)
     self.logdir, self.played = logdir, []
     self._lives, self._stop = lives, _Stop()
-    monkeypatch.setattr(playing, 'play', self._play)
-    monkeypatch.setattr(restarts, '_BACKOFF_SECONDS', (0.01,))
+    monkeypatch.setattr(actor, 'play', self._play)
+    monkeypatch.setattr(actor_supervisor, '_BACKOFF_SECONDS', (0.01,))
     self.role = threads.OneProcess(topology.local(config, str(logdir)))
     self.role._stop = self._stop
     parts = types.SimpleNamespace(
@@ -111,7 +106,7 @@ def test_without_one_actor_the_others_go_on_but_not_without_any(
   )
   assert not run.stopped
   assert run.statuses()['actor_supervisor-1'].state == 'running'
-  assert not supervisor._is_over(list(run.statuses().values()))
+  assert not outcome.is_over(list(run.statuses().values()))
   run.role._disconnect()
   # What an actor said before the end is not taken back by it.
   assert run.statuses()['actor_supervisor-0'].state == 'failed'
@@ -119,7 +114,7 @@ def test_without_one_actor_the_others_go_on_but_not_without_any(
   run = _Run(tmp_path, monkeypatch, lives={0: 9, 1: 9})
   for index in range(2):
     run.wait_for(f'actor_supervisor-{index}', 'failed')
-  assert supervisor._is_over(list(run.statuses().values()))
+  assert outcome.is_over(list(run.statuses().values()))
 
 
 def test_a_synchronous_run_ends_without_one_actor_and_names_it(
@@ -134,10 +129,13 @@ def test_a_synchronous_run_ends_without_one_actor_and_names_it(
   run.role._disconnect()
   learner = run.role._status_file('learner', 0)
   learner.set('stopped', saved=8)
-  ending = supervisor.diagnose(
+  ending = outcome.diagnose(
     list(run.statuses().values()),
-    launcher_code=0, stop_signal=0, missing='', has_checkpoint=True,
-  )  # fmt: skip
+    launcher_code=0,
+    stop_signal=0,
+    missing='',
+    has_checkpoint=True,
+  )
   assert ending.code == 1
   assert ending.cause.startswith('failed: actor-1: ')
   assert 'emulator 1 broke' in ending.cause
@@ -168,10 +166,11 @@ def test_there_are_no_addresses(tmp_path):
 
 _PARTS = """
 import sys
-from attn_agents.distributed import threads
+from attn_agents.distributed.programs import threads
 threads.hide_tensorflow()
 from attn_agents import experiment
-from attn_agents.distributed import lifecycle, playing, supervisor
+from attn_agents.distributed import lifecycle, supervisor
+from attn_agents.distributed.roles import actor, actor_supervisor
 from attn_agents.transport.threads import queue, variables
 from attn_agents.learning import metrics, publisher, training
 from attn_agents.runs import checkpoints
@@ -186,14 +185,18 @@ print(sorted(n for n in heavy if sys.modules.get(n) is not None))
 def test_nothing_of_the_process_imports_launchpad_reverb_or_tensorflow():
   done = subprocess.run(
     [sys.executable, '-c', _PARTS],
-    cwd=_ROOT, capture_output=True, text=True, timeout=120, check=False,
-  )  # fmt: skip
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    timeout=120,
+    check=False,
+  )
   assert done.stdout == '[]\n', done.stderr
 
 
 _COUNT_THREADS = """
 import os
-from attn_agents.distributed import threads
+from attn_agents.distributed.programs import threads
 import numpy
 print(len(os.listdir('/proc/self/task')), os.environ['TF_CPP_MIN_LOG_LEVEL'])
 """
@@ -206,6 +209,6 @@ def test_numpy_gets_no_threads_of_its_own(tmp_path, monkeypatch):
   # for each core when NumPy loads.
   monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ['-c', _COUNT_THREADS])
   place = topology.local(_config(1, 'vtrace'), str(tmp_path))
-  run = supervisor.Supervisor(place, supervisor._Nobody())
+  run = supervisor.Supervisor(place, supervisor._NoConsole())
   assert run._start().wait(timeout=60) == 0
   assert (tmp_path / 'logs' / 'launcher.log').read_text() == '1 2\n'

@@ -1,8 +1,9 @@
-"""The evaluator beside training, whichever thread or process it is in."""
+"""The evaluator beside training, a process or a thread of its own."""
 
 from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle, topology
+from attn_agents.distributed.roles import base
 from attn_agents.runs import run_directory
 
 if TYPE_CHECKING:
@@ -10,6 +11,18 @@ if TYPE_CHECKING:
 
 # Checkpoints are minutes apart.
 _POLL_SECONDS = 1.0
+
+
+class EvaluatorRole(base.Role):
+  """Scores checkpoints while the learner goes on."""
+
+  name = 'evaluator'
+
+  def work(
+    self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
+  ) -> None:
+    """Evaluates until told to stop."""
+    evaluate(self.place, self._experiment().config, status, stop)
 
 
 def evaluate(
@@ -36,10 +49,10 @@ def evaluate(
     ),
     seed=config.seed,
   )
+  run = run_directory.RunDirectory(place.logdir)
   follower = following.Follower(
-    run_directory.RunDirectory(place.logdir), config, plan,
-    runtime.evaluate_every_frames,
-  )  # fmt: skip
+    run, config, plan, runtime.evaluate_every_frames
+  )
   status.set('running', 'waiting for a checkpoint to evaluate')
   while not stop():
     try:

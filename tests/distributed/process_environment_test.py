@@ -2,18 +2,20 @@
 
 import pytest
 
-from attn_agents.distributed import memory, supervisor, topology
+from attn_agents.distributed import process_environment, supervisor, topology
 from configs import resolution
 
 
 def test_large_pages_by_default(monkeypatch):
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
-  assert memory.environment() == {'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'}
+  assert process_environment.large_pages() == {
+    'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'
+  }
 
 
 def test_the_users_tunables_stay(monkeypatch):
   monkeypatch.setenv('GLIBC_TUNABLES', 'glibc.malloc.check=0')
-  assert memory.environment() == {}
+  assert process_environment.large_pages() == {}
 
 
 @pytest.mark.parametrize('users', [None, 'glibc.malloc.check=0'])
@@ -28,7 +30,7 @@ def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
   request = resolution.Request(game='catch', preset='small', runtime='threads')
   config = resolution.resolve(request, 'cpu', 1, cores=2)
   place = topology.local(config, str(tmp_path))
-  process = supervisor.Supervisor(place, supervisor._Nobody())._start()
+  process = supervisor.Supervisor(place, supervisor._NoConsole())._start()
   assert process.wait(timeout=20) == 0
   said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from attn_agents.distributed import display, lifecycle
+from attn_agents.distributed import console, lifecycle
 from attn_agents.learning import metrics
 
 ROW = dict.fromkeys(metrics.columns(), 0.0) | {
@@ -28,22 +28,22 @@ def test_the_bottleneck_is_named(learner, actors, env, inference, words):
     'actor_env_share': env,
     'actor_inference_share': inference,
   }
-  assert words in display.bottleneck(row)
+  assert words in console.bottleneck(row)
 
 
 def test_facts_tell_progress_and_time_left():
-  facts = dict(display.facts(ROW, max_frames=11_000))
+  facts = dict(console.facts(ROW, max_frames=11_000))
   assert facts['frames'] == '5,000 of 11,000'
   assert facts['ETA'] == '0:01:00'
   assert facts['return'] == '12.5'
-  assert 'ETA' not in dict(display.facts(ROW, max_frames=0))
+  assert 'ETA' not in dict(console.facts(ROW, max_frames=0))
 
 
 def test_what_lies_between_actors_and_learner_is_shown():
   row = ROW | {'queue_depth': 3.0, 'replay_size': math.nan}
-  assert dict(display.facts(row, 0))['queue'] == '3'
+  assert dict(console.facts(row, 0))['queue'] == '3'
   row = ROW | {'replay_size': 5000.0, 'epsilon': 0.75}
-  facts = dict(display.facts(row, 0))
+  facts = dict(console.facts(row, 0))
   assert facts['replay'] == '5,000, epsilon 0.75' and 'queue' not in facts
 
 
@@ -53,13 +53,13 @@ def _write(path, frames):
   writer.close()
 
 
-def test_plain_display_prints_news_once_and_no_old_numbers(
+def test_plain_console_prints_news_once_and_no_old_numbers(
   tmp_path, capsys, monkeypatch
 ):
-  monkeypatch.setattr(display, '_PLAIN_SECONDS', 0.0)
-  monkeypatch.setattr(display, '_READ_SECONDS', -1.0)
+  monkeypatch.setattr(console, '_PLAIN_SECONDS', 0.0)
+  monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
   _write(tmp_path, 400)
-  shown = display.PlainDisplay(tmp_path, 11_000)
+  shown = console.PlainConsole(tmp_path, 11_000)
   status = lifecycle.Status('learner', 0, 1, 'running', 'compiling')
   for _ in range(3):
     shown.update([status])
@@ -73,9 +73,9 @@ def test_plain_display_prints_news_once_and_no_old_numbers(
   shown.close()
 
 
-def test_live_display_draws_everything(tmp_path, capsys, monkeypatch):
-  monkeypatch.setattr(display, '_READ_SECONDS', -1.0)
-  shown = display.LiveDisplay(tmp_path, 's3ta on pong', 11_000)
+def test_live_console_draws_everything(tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
+  shown = console.LiveConsole(tmp_path, 's3ta on pong', 11_000)
   _write(tmp_path, 800)
   shown.update([lifecycle.Status('queue', 0, 1, 'running', 'port 5')])
   shown.close()

@@ -1,7 +1,8 @@
 import launchpad as lp
 import pytest
 
-from attn_agents.distributed import program, topology
+from attn_agents.distributed import process_environment, topology
+from attn_agents.distributed.programs import launchpad
 from configs import resolution
 
 
@@ -13,7 +14,7 @@ def _place(**settings):
 
 
 def test_the_graph_has_every_role_and_no_courier():
-  graph = program.build(_place())
+  graph = launchpad.build(_place())
   assert {k: len(v) for k, v in graph.groups.items()} == {
     'reverb': 1,
     'learner': 1,
@@ -25,7 +26,7 @@ def test_the_graph_has_every_role_and_no_courier():
 
 
 def test_an_evaluator_is_one_more_node():
-  graph = program.build(_place(evaluate_every=1000))
+  graph = launchpad.build(_place(evaluate_every=1000))
   assert len(graph.groups['evaluator']) == 1
   assert len(graph.get_all_nodes()) == 7
 
@@ -39,7 +40,7 @@ def test_a_host_that_only_plays_has_actors_only():
     envs_per_actor=8,
     serve=False,
   )
-  assert {k: len(v) for k, v in program.build(place).groups.items()} == {
+  assert {k: len(v) for k, v in launchpad.build(place).groups.items()} == {
     'actor': 2
   }
 
@@ -61,10 +62,10 @@ def test_ports_are_free_and_distinct_or_as_the_config_says():
 
 @pytest.mark.parametrize('role', ['actor', 'reverb', 'evaluator'])
 def test_only_the_learner_may_use_an_accelerator(role):
-  env = program.environment_of(role)
+  env = process_environment.of_role(role)
   assert env['CUDA_VISIBLE_DEVICES'] == ''
   assert env['JAX_PLATFORMS'] == 'cpu'
-  learner = program.environment_of('learner')
+  learner = process_environment.of_role('learner')
   assert not {'CUDA_VISIBLE_DEVICES', 'JAX_PLATFORMS'} & set(learner)
 
 
@@ -72,7 +73,7 @@ def test_an_actor_computes_in_one_thread(monkeypatch):
   monkeypatch.setenv(
     'XLA_FLAGS', '--xla_force_host_platform_device_count=2 --xla_x=1'
   )
-  env = program.environment_of('actor')
+  env = process_environment.of_role('actor')
   assert env['OMP_NUM_THREADS'] == env['OPENBLAS_NUM_THREADS'] == '1'
   assert env['NPROC'] == '1'
   assert env['XLA_FLAGS'] == '--xla_x=1 --xla_cpu_multi_thread_eigen=false'

@@ -17,7 +17,7 @@ from attn_agents.utils import metrics_table
 
 _PLAIN_SECONDS = 10.0
 _READ_SECONDS = 1.0
-# Below these shares nobody waits enough to be called held up.
+# Below this share, waiting is not worth a mention.
 _NOTABLE_WAIT = 0.2
 
 Row = metrics_table.Row
@@ -25,11 +25,11 @@ Row = metrics_table.Row
 
 def make(
   logdir: pathlib.Path | str, title: str, max_frames: int
-) -> 'LiveDisplay | PlainDisplay':
-  """A live display on a terminal, plain lines anywhere else."""
+) -> 'LiveConsole | PlainConsole':
+  """A live table on a terminal, plain lines anywhere else."""
   if sys.stdout.isatty():
-    return LiveDisplay(logdir, title, max_frames)
-  return PlainDisplay(logdir, max_frames)
+    return LiveConsole(logdir, title, max_frames)
+  return PlainConsole(logdir, max_frames)
 
 
 class _LastRow:
@@ -52,7 +52,7 @@ class _LastRow:
     return self._row
 
 
-class PlainDisplay:
+class PlainConsole:
   """A line every ten seconds, and one whenever a process has news."""
 
   def __init__(self, logdir: pathlib.Path | str, max_frames: int):
@@ -82,7 +82,7 @@ class PlainDisplay:
     """Nothing is left open."""
 
 
-class LiveDisplay:
+class LiveConsole:
   """A table that stays in place, with a bar if the run has an end."""
 
   def __init__(self, logdir: pathlib.Path | str, title: str, max_frames: int):
@@ -145,7 +145,7 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
 
 
 def bottleneck(row: Row) -> str:
-  """Names what holds the run up, from the shares of time spent waiting."""
+  """Names the bottleneck, from the shares of time spent waiting."""
   learner, actors = row['learner_wait_share'], row['actor_wait_share']
   if learner >= max(_NOTABLE_WAIT, actors):
     part = (

@@ -1,28 +1,26 @@
-"""A whole run in one process: `python -m attn_agents.distributed.threads`.
+"""A whole run in one process, for `--runtime=threads`.
 
     main thread: signals, the last save
     learner      <--batches-- threads.queue   <--trajectories-- actor 0..n-1
         |                                                            ^
         +---parameters--> threads.variables   -----------------------+
 
-The counterpart of `program.py` for `--runtime=threads`, started by the same
-`supervisor.py`. Needs neither Launchpad, Reverb nor TensorFlow, opens no port.
+The counterpart of `programs/launchpad.py`. It needs neither Launchpad, Reverb
+nor TensorFlow, and opens no port.
 """
 
-import argparse
 import contextlib
 import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING
 
-from attn_agents.distributed import (
-  evaluating,
-  lifecycle,
-  playing,
-  restarts,
-  roles,
-  topology,
+from attn_agents.distributed import lifecycle, topology
+from attn_agents.distributed.roles import (
+  actor,
+  actor_supervisor,
+  evaluator,
+  learner,
 )
 from attn_agents.runs import run_directory, saved_runs
 
@@ -42,8 +40,8 @@ def hide_tensorflow() -> None:
   sys.modules['tensorflow'] = None  # type: ignore[assignment]
 
 
-class OneProcess(roles.LearnerRole):
-  """The learner's role, with its actors as threads beside it."""
+class OneProcess(learner.LearnerRole):
+  """The learner's role, with its actors and evaluator as threads beside it."""
 
   shared_log = 'threads'
 
@@ -65,7 +63,8 @@ class OneProcess(roles.LearnerRole):
     store = variables.VariableStore()
     for index in self.place.actors:
       status = self._status_file('actor_supervisor', index)
-      # Before any actor runs: that all of them have failed is told by files.
+      # Before any actor runs: the supervisor of the run reads in these files
+      # that all actors have failed.
       status.set('starting')
       self._other_statuses.append(status)
       threading.Thread(
@@ -91,20 +90,20 @@ class OneProcess(roles.LearnerRole):
     self._other_statuses.append(status)
     config = self._experiment().config
     try:
-      evaluating.evaluate(self.place, config, status, self._stop)
+      evaluator.evaluate(self.place, config, status, self._stop)
     except Exception as error:
       traceback.print_exc()
       self._end_run(status, error)
 
   def _end_run(self, status: lifecycle.StatusFile, error: Exception) -> None:
-    # A full disk may be why, and keep it from being told.
+    # A full disk may be the reason, and then cannot be reported.
     with contextlib.suppress(OSError):
-      status.set('failed', f'{type(error).__name__}: {error}')
+      status.set_failed(error)
     self._stop.event.set()
 
   def _disconnect(self) -> None:
     self._stop.event.set()
-    # Said for actors in the middle of a step too: the process is about to end.
+    # Also of actors in the middle of a step: the process is about to end.
     for status in self._other_statuses:
       status.set('stopped')
 
@@ -116,44 +115,49 @@ class OneProcess(roles.LearnerRole):
     source: 'sources.Source',
     store: 'variables.VariableStore',
   ) -> None:
-    """An actor's thread: its lives, one after another."""
+    """An actor's thread: runs the actor again when it fails."""
 
-    def live(incarnation: int) -> str | None:
-      return self._live(index, incarnation, parts, source, store)
+    def run_actor(restart: int) -> str | None:
+      return self._run_actor(index, restart, parts, source, store)
 
     try:
-      restarts.keep_alive(
-        live, f'actor-{index}', parts.config, status, self._stop
+      actor_supervisor.keep_alive(
+        run_actor, f'actor-{index}', parts.config, status, self._stop
       )
     except Exception as error:
       # Whatever it is, a learner without data must not wait for it.
       self._end_run(status, error)
 
-  def _live(
+  def _run_actor(
     self,
     index: int,
-    incarnation: int,
+    restart: int,
     parts: 'experiment.Experiment',
     source: 'sources.Source',
     store: 'variables.VariableStore',
   ) -> str | None:
-    """One life; see `restarts.keep_alive`."""
+    """Runs an actor once; see `actor_supervisor.keep_alive`."""
     import jax
 
     status = self._status_file('actor', index)
-    status.set('starting', restarts=incarnation)
+    status.set('starting', restarts=restart)
+    # A replay is larger than a device's memory.
+    keep_on_device = jax.default_backend() != 'cpu' and parts.replay is None
     try:
-      playing.play(
-        self.place, parts, index, incarnation, status, store.reader(),
-        source.sink(), should_stop=self._stop,
-        # A replay is larger than a device's memory.
-        keep_on_device=(
-          jax.default_backend() != 'cpu' and parts.replay is None
-        ),
-      )  # fmt: skip
+      actor.play(
+        self.place,
+        parts,
+        index,
+        restart,
+        status,
+        store.reader(),
+        source.sink(),
+        should_stop=self._stop,
+        keep_on_device=keep_on_device,
+      )
     except Exception as error:
       traceback.print_exc()
-      status.set('failed', f'{type(error).__name__}: {error}')
+      status.set_failed(error)
       return f'failed: {type(error).__name__}: {error}'
     status.set('stopped')
     return None
@@ -161,9 +165,7 @@ class OneProcess(roles.LearnerRole):
 
 def main() -> int:
   """Entry point of the process."""
-  parser = argparse.ArgumentParser()
-  parser.add_argument('--topology', required=True, help='as JSON')
-  place = topology.from_json(parser.parse_args().topology)
+  place = topology.from_command_line()
   hide_tensorflow()
   OneProcess(place).run()
   return 0

@@ -7,19 +7,23 @@
     evaluator  <--checkpoints--  the run's directory  <--checkpoints--  learner
 
 Nodes are plain Python classes without Courier: data travels through Reverb
-only (`transport/reverb/servers.py` says why). `supervisor.py` runs this module
-as a child: `python -m attn_agents.distributed.program --topology=...`.
+only (`transport/reverb/servers.py` says why).
 """
 
-import argparse
-import os
 import pathlib
 import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING
 
-from attn_agents.distributed import lifecycle, roles, thread_limits, topology
+from attn_agents.distributed import lifecycle, process_environment, topology
+from attn_agents.distributed.roles import (
+  actor_supervisor,
+  base,
+  evaluator,
+  learner,
+  reverb_servers,
+)
 
 if TYPE_CHECKING:
   import launchpad as lp
@@ -27,31 +31,6 @@ if TYPE_CHECKING:
 
 # Seconds Launchpad waits for its workers before it kills them, and itself.
 _TERMINATION_SECONDS = 10
-
-# Actors compute on CPUs whatever the learner has, with one thread each: their
-# parallelism is processes.
-_NO_ACCELERATOR = {
-  'CUDA_VISIBLE_DEVICES': '',
-  'JAX_PLATFORMS': 'cpu',
-  'TF_CPP_MIN_LOG_LEVEL': '2',
-}
-
-
-def environment_of(role: str) -> dict[str, str]:
-  """Environment variables of a role's process, on top of the inherited."""
-  if role == 'learner':
-    return {'TF_CPP_MIN_LOG_LEVEL': '2'}
-  if role not in ('actor', 'evaluator'):
-    return {**_NO_ACCELERATOR, **thread_limits.ONE_THREAD}
-  flags = os.environ.get('XLA_FLAGS', '').split()
-  # Simulated devices are meant for the learner.
-  flags = [f for f in flags if 'host_platform_device_count' not in f]
-  return {
-    **_NO_ACCELERATOR,
-    **thread_limits.ONE_THREAD,
-    'NPROC': '1',
-    'XLA_FLAGS': ' '.join([*flags, '--xla_cpu_multi_thread_eigen=false']),
-  }
 
 
 def build(place: topology.Topology) -> 'lp.Program':
@@ -63,17 +42,17 @@ def build(place: topology.Topology) -> 'lp.Program':
   import launchpad as lp
 
   program = lp.Program('attn_agents')
-  groups: list[tuple[str, type[roles.Role], tuple[int, ...]]] = [
-    ('actor', roles.ActorSupervisor, place.actors)
+  groups: list[tuple[str, type[base.Role], tuple[int, ...]]] = [
+    ('actor', actor_supervisor.ActorSupervisor, place.actors)
   ]
   if place.serve:
     groups = [
-      ('reverb', roles.ReverbServers, (0,)),
-      ('learner', roles.LearnerRole, (0,)),
+      ('reverb', reverb_servers.ReverbServers, (0,)),
+      ('learner', learner.LearnerRole, (0,)),
       *groups,
     ]
     if place.evaluate:
-      groups.append(('evaluator', roles.EvaluatorRole, (0,)))
+      groups.append(('evaluator', evaluator.EvaluatorRole, (0,)))
   for name, role, indices in groups:
     if indices:
       with program.group(name):
@@ -148,14 +127,14 @@ def _parse_launchpad_flags() -> None:
 def _process(role: str) -> 'local_multi_processing.PythonProcess':
   from launchpad.nodes.python import local_multi_processing
 
-  return local_multi_processing.PythonProcess(env=environment_of(role))
+  return local_multi_processing.PythonProcess(
+    env=process_environment.of_role(role)
+  )
 
 
 def main() -> int:
   """Entry point of the launching process."""
-  parser = argparse.ArgumentParser()
-  parser.add_argument('--topology', required=True, help='as JSON')
-  place = topology.from_json(parser.parse_args().topology)
+  place = topology.from_command_line()
   lifecycle.die_with_parent()
   lifecycle.log_to_file(place.logdir, 'launcher')
   launch(place)

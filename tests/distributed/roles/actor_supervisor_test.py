@@ -1,6 +1,7 @@
 import pytest
 
-from attn_agents.distributed import lifecycle, restarts
+from attn_agents.distributed import lifecycle
+from attn_agents.distributed.roles import actor_supervisor
 from configs import resolution
 
 
@@ -45,7 +46,7 @@ def test_every_life_is_another_and_pauses_grow(tmp_path):
     lives.append((incarnation, read().state, read().extra['restarts']))
     return 'broke' if incarnation < 6 else None
 
-  assert restarts.keep_alive(live, 'actor-3', _config(6), file, stop)
+  assert actor_supervisor.keep_alive(live, 'actor-3', _config(6), file, stop)
   assert lives == [(i, 'running', i) for i in range(7)]
   assert stop.waits == [1, 2, 4, 8, 8, 8]
   assert read().state == 'stopped'
@@ -57,7 +58,7 @@ def test_a_stop_ends_the_pause(tmp_path):
   lives = []
   live = lambda n: lives.append(n) or 'broke'  # noqa: E731
   stop = _Stop(stop_at=2)
-  assert restarts.keep_alive(live, 'actor-3', _config(6), file, stop)
+  assert actor_supervisor.keep_alive(live, 'actor-3', _config(6), file, stop)
   assert lives == [0, 1]
   assert read().state == 'stopped'
 
@@ -65,7 +66,9 @@ def test_a_stop_ends_the_pause(tmp_path):
 def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
   file, read = _status(tmp_path)
   live = lambda n: 'broke'  # noqa: E731
-  assert not restarts.keep_alive(live, 'actor-3', _config(2), file, _Stop())
+  assert not actor_supervisor.keep_alive(
+    live, 'actor-3', _config(2), file, _Stop()
+  )
   # All actors' lines may go to one log.
   assert capsys.readouterr().out.splitlines() == [
     'actor-3 broke; restart 1 of 2 in 1 s',
@@ -81,18 +84,18 @@ def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
     (_config(0, 'vtrace', 'learning.max_policy_lag=2'), 'max_policy_lag=2'),
   ):
     with pytest.raises(RuntimeError, match=f'0 restarts.*{name} needs every a'):
-      restarts.keep_alive(live, 'actor-3', config, file, _Stop())
+      actor_supervisor.keep_alive(live, 'actor-3', config, file, _Stop())
 
 
 def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):
   file, _ = _status(tmp_path)
   clock = iter(range(0, 10**6, 1000))
-  monkeypatch.setattr(restarts.time, 'monotonic', lambda: next(clock))
+  monkeypatch.setattr(actor_supervisor.time, 'monotonic', lambda: next(clock))
   lives = []
 
   def live(incarnation):
     lives.append(incarnation)
     return 'broke' if incarnation < 5 else None
 
-  assert restarts.keep_alive(live, 'actor-3', _config(1), file, _Stop())
+  assert actor_supervisor.keep_alive(live, 'actor-3', _config(1), file, _Stop())
   assert lives == [0, 1, 2, 3, 4, 5]

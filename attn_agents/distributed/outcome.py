@@ -1,0 +1,123 @@
+"""How a run ended, from the final statuses of its processes.
+
+Launchpad's own exit codes cannot be relied on: it may kill itself together with
+its workers.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+from attn_agents.distributed import lifecycle
+
+# The run ends when one of these dies; an actor alone does not end it.
+_ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+  """How a run ended.
+
+  Attributes:
+    code: exit code for the shell.
+    cause: one line for the user.
+  """
+
+  code: int
+  cause: str
+
+
+def diagnose(
+  statuses: Sequence[lifecycle.Status],
+  *,
+  launcher_code: int,
+  stop_signal: int,
+  missing: str,
+  has_checkpoint: bool,
+) -> Ending:
+  """Says how a run ended.
+
+  Args:
+    statuses: every process's final status.
+    launcher_code: exit code of the launching process, negative for a signal.
+    stop_signal: that the user sent, or 0.
+    missing: a process that was found dead while nobody had asked to stop.
+    has_checkpoint: whether the run has any checkpoint.
+  """
+  learner = next((s for s in statuses if s.role == 'learner'), None)
+  saved = _saved(learner, has_checkpoint)
+  failed = _failed(statuses)
+  if learner is not None and learner.state == 'done' and not missing:
+    return Ending(0, f'done; {saved}')
+  if stop_signal and not missing and not _any_fatal(failed):
+    if learner is not None and learner.state == 'stopped' and has_checkpoint:
+      return Ending(0, f'stopped; {saved}')
+    return Ending(128 + stop_signal, f'stopped in a hurry; {saved}')
+  if missing:
+    return Ending(1, f'failed: {missing}; {saved}')
+  if failed:
+    first = min(failed, key=lambda s: s.time)
+    name = _log_name(first)
+    log = first.shared_log or name
+    cause = f'{name}: {first.detail} (logs/{log}.log)'
+  elif lost := first_dead(statuses):
+    cause = lost
+  elif launcher_code:
+    exit_ = lifecycle.describe_exit(launcher_code)
+    cause = f'the launcher {exit_} (logs/launcher.log)'
+  else:
+    cause = 'the program ended by itself'
+  return Ending(1, f'failed: {cause}; {saved}')
+
+
+def is_over(statuses: Sequence[lifecycle.Status]) -> bool:
+  """Whether the program has nothing left to do, well or badly."""
+  actors = [s for s in statuses if s.role == 'actor_supervisor']
+  return (
+    (bool(actors) and all(s.state == 'failed' for s in actors))
+    or any(s.role == 'learner' and s.state in lifecycle.ENDED for s in statuses)
+    or _any_fatal(_failed(statuses))
+  )
+
+
+def first_dead(statuses: Sequence[lifecycle.Status]) -> str:
+  """The first process that is gone without a final status, or ''."""
+  for status in statuses:
+    if (
+      status.role in _ESSENTIAL
+      and status.state not in lifecycle.ENDED
+      and not lifecycle.is_alive(status.pid)
+    ):
+      if status.shared_log:
+        return (
+          f'the process (pid {status.pid}) was killed or crashed '
+          f'(logs/{status.shared_log}.log)'
+        )
+      name = _log_name(status)
+      what = 'its supervisor' if name != status.name else 'it'
+      return (
+        f'{name}: {what} (pid {status.pid}) was killed or crashed '
+        f'(logs/{name}.log)'
+      )
+  return ''
+
+
+def _failed(statuses: Sequence[lifecycle.Status]) -> list[lifecycle.Status]:
+  return [s for s in statuses if s.state == 'failed' and s.role in _ESSENTIAL]
+
+
+def _any_fatal(failed: Sequence[lifecycle.Status]) -> bool:
+  """Whether more than actors failed; the others go on without those."""
+  return any(s.role != 'actor_supervisor' for s in failed)
+
+
+def _log_name(status: lifecycle.Status) -> str:
+  """An actor and its supervisor write to one log."""
+  return status.name.replace('_supervisor', '')
+
+
+def _saved(learner: lifecycle.Status | None, has_checkpoint: bool) -> str:
+  if learner is not None and 'saved' in learner.extra:
+    return f'checkpoint saved at {learner.extra["saved"]:,} frames'
+  if has_checkpoint:
+    return 'the last checkpoint stands'
+  return 'there is no checkpoint yet'

@@ -1,0 +1,79 @@
+"""Environment variables of a run's processes.
+
+Libraries read them as they load, so a process must have them when it starts.
+"""
+
+import os
+import types
+from collections.abc import Mapping
+
+# Thread pools of libraries would fight over the same cores: a run's parallelism
+# is its actors, environments and XLA's own threads.
+ONE_THREAD: Mapping[str, str] = types.MappingProxyType(
+  {
+    'OMP_NUM_THREADS': '1',
+    'OPENBLAS_NUM_THREADS': '1',
+    'MKL_NUM_THREADS': '1',
+    'TF_NUM_INTRAOP_THREADS': '1',
+    'TF_NUM_INTEROP_THREADS': '1',
+  }
+)
+_QUIET_TENSORFLOW: Mapping[str, str] = types.MappingProxyType(
+  {'TF_CPP_MIN_LOG_LEVEL': '2'}
+)
+# All roles but the learner compute on CPUs, whatever the learner has.
+_NO_ACCELERATOR: Mapping[str, str] = types.MappingProxyType(
+  {'CUDA_VISIBLE_DEVICES': '', 'JAX_PLATFORMS': 'cpu', **_QUIET_TENSORFLOW}
+)
+
+_TUNABLES = 'GLIBC_TUNABLES'
+# Asks for transparent huge pages where the system's setting is 'madvise'. Known
+# to glibc from 2.35 on; older ones ignore what they do not know.
+_LARGE_PAGES = 'glibc.malloc.hugetlb=1'
+
+
+def large_pages() -> dict[str, str]:
+  """What makes glibc take memory in pages of 2 MiB.
+
+  A learner touches gigabytes anew in each update, and in pages of 4 KiB the
+  kernel spends much of the update handing them out.
+
+  Returns:
+    Nothing where the user has set glibc's tunables.
+  """
+  return {} if _TUNABLES in os.environ else {_TUNABLES: _LARGE_PAGES}
+
+
+def of_launcher(runtime: str) -> dict[str, str]:
+  """Of the process that `supervisor` starts, on top of its own.
+
+  Args:
+    runtime: 'launchpad', whose processes get more by `of_role`; or 'threads',
+      where learner and actors share XLA's threads.
+  """
+  if runtime == 'threads':
+    return {**large_pages(), **ONE_THREAD, **_QUIET_TENSORFLOW}
+  return large_pages()
+
+
+def of_role(role: str) -> dict[str, str]:
+  """Of a role's own process, on top of the launcher's.
+
+  Actors compute in one thread each: their parallelism is processes.
+
+  Args:
+    role: 'learner', 'actor', 'evaluator' or 'reverb'.
+  """
+  if role == 'learner':
+    return dict(_QUIET_TENSORFLOW)
+  if role not in ('actor', 'evaluator'):
+    return {**_NO_ACCELERATOR, **ONE_THREAD}
+  flags = os.environ.get('XLA_FLAGS', '').split()
+  # Simulated devices are meant for the learner.
+  flags = [f for f in flags if 'host_platform_device_count' not in f]
+  return {
+    **_NO_ACCELERATOR,
+    **ONE_THREAD,
+    'NPROC': '1',
+    'XLA_FLAGS': ' '.join([*flags, '--xla_cpu_multi_thread_eigen=false']),
+  }

@@ -1,0 +1,118 @@
+import os
+
+import pytest
+
+from attn_agents.distributed import lifecycle, outcome
+
+ALIVE = os.getpid()
+GONE = 2**22 - 3
+
+
+def _status(role, state, pid=ALIVE, time=1.0, detail='', **extra):
+  return lifecycle.Status(role, 0, pid, state, detail, time, extra)
+
+
+def _diagnose(*statuses, code=0, signal=0, missing='', checkpoint=True):
+  return outcome.diagnose(
+    statuses,
+    launcher_code=code,
+    stop_signal=signal,
+    missing=missing,
+    has_checkpoint=checkpoint,
+  )
+
+
+def test_done_is_0_whatever_launchpad_says():
+  ending = _diagnose(_status('learner', 'done', saved=1234), code=-9)
+  assert ending.code == 0
+  assert ending.cause == 'done; checkpoint saved at 1,234 frames'
+
+
+def test_a_stop_is_0_once_saved():
+  ending = _diagnose(_status('learner', 'stopped', saved=8), signal=15)
+  assert (ending.code, ending.cause) == (
+    0,
+    'stopped; checkpoint saved at 8 frames',
+  )
+
+
+@pytest.mark.parametrize(('signal', 'code'), [(2, 130), (15, 143)])
+def test_a_stop_with_nothing_saved_has_the_signals_code(signal, code):
+  ending = _diagnose(
+    _status('learner', 'starting', GONE), signal=signal, checkpoint=False
+  )
+  assert ending.code == code
+  assert 'no checkpoint' in ending.cause
+
+
+@pytest.mark.parametrize('role', ['reverb', 'learner'])
+def test_a_killed_process_is_named(role):
+  others = [_status(r, 'stopped') for r in ('reverb', 'learner') if r != role]
+  ending = _diagnose(_status(role, 'running', GONE), *others, code=1)
+  assert ending.code == 1
+  assert ending.cause.startswith(f'failed: {role}-0: it (pid {GONE}) was')
+
+
+def test_the_first_failure_is_the_cause():
+  ending = _diagnose(
+    _status('learner', 'failed', time=2.0, detail='queue went away'),
+    _status('reverb', 'failed', time=1.0, detail='PortInUseError: port 5'),
+    code=1,
+  )
+  assert ending.code == 1
+  assert 'reverb-0: PortInUseError: port 5' in ending.cause
+
+
+def test_a_killed_launcher_is_named():
+  ending = _diagnose(_status('learner', 'stopped', saved=8), code=-9)
+  assert ending.code == 1
+  assert 'launcher was killed by signal 9' in ending.cause
+  assert 'saved at 8 frames' in ending.cause
+
+
+def test_running_out_of_actors_is_a_failure():
+  ending = _diagnose(
+    _status('actor_supervisor', 'failed', detail='5 restarts used up'),
+    _status('learner', 'stopped', saved=8),
+  )
+  assert ending.code == 1
+  assert 'actor-0: 5 restarts used up (logs/actor-0.log)' in ending.cause
+
+
+def test_one_lost_actor_of_two_does_not_spoil_the_end():
+  ending = _diagnose(
+    _status('actor_supervisor', 'failed', detail='5 restarts used up'),
+    _status('learner', 'stopped', saved=8),
+    signal=15,
+  )
+  assert ending.code == 0
+
+
+def _thread(role, state, pid=ALIVE, **fields):
+  return lifecycle.Status(role, 0, pid, state, shared_log='threads', **fields)
+
+
+def test_of_a_killed_process_with_every_role_the_process_is_named():
+  ending = _diagnose(
+    _thread('actor_supervisor', 'running', GONE),
+    _thread('learner', 'running', GONE),
+    code=-9,
+  )
+  assert ending.code == 1
+  assert ending.cause == (
+    f'failed: the process (pid {GONE}) was killed or crashed '
+    '(logs/threads.log); the last checkpoint stands'
+  )
+
+
+def test_a_fault_in_a_thread_is_found_in_the_shared_log():
+  ending = _diagnose(
+    _thread('actor_supervisor', 'stopped'),
+    _thread('learner', 'failed', detail='DivergedError: x', extra={'saved': 8}),
+    code=1,
+  )
+  assert ending.code == 1
+  assert ending.cause == (
+    'failed: learner-0: DivergedError: x (logs/threads.log); '
+    'checkpoint saved at 8 frames'
+  )
