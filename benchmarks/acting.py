@@ -26,6 +26,7 @@ from benchmarks import (
   harness,
   peak,
   queues,
+  runner,
   settings,
 )
 from configs import errors, schema
@@ -121,7 +122,7 @@ def make() -> harness.Benchmark:
     errors.choice('--parts', part, _PARTS)
   sizes = _numbers('--batches', _BATCHES.value)
   threads = _numbers('--env_threads', _THREADS.value)
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     sizes, threads = sizes[:1], threads[:1]
   config = settings.config()
   ceiling = peak.ceiling(config.network.dtype)
@@ -202,4 +203,4 @@ def _numbers(flag: str, texts: list[str]) -> list[int]:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

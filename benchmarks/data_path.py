@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from benchmarks import data_hops, frame_sizes, harness, queues, settings
+from benchmarks import data_hops, frame_sizes, harness, queues, runner, settings
 
 _ITEMS = flags.DEFINE_integer('items', 8, 'Unrolls in the queue per batch.', 1)
 _ENVS = flags.DEFINE_integer(
@@ -30,7 +30,7 @@ def make() -> harness.Benchmark:
     f'runtime.envs_per_actor={_ENVS.value}',
     *frame_sizes.settings(),
   ]
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     sizes = ['runtime.envs_per_actor=1']
   config = settings.config(*sizes)
   env = config.environment
@@ -60,4 +60,4 @@ def make() -> harness.Benchmark:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

@@ -16,7 +16,7 @@ import numpy as np
 from absl import flags
 
 from attn_agents.environments import factory
-from benchmarks import frame_sizes, harness, packing, settings
+from benchmarks import frame_sizes, harness, packing, runner, settings
 from configs import resolution, schema
 
 _GAMES = flags.DEFINE_list(
@@ -49,7 +49,7 @@ def make() -> harness.Benchmark:
   games, unrolls = _GAMES.value, _UNROLLS.value
   length = settings.UNROLL_LENGTH.value or _LENGTH
   between, seconds = _BETWEEN.value, _SECONDS
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     games, unrolls, length, between, seconds = _SMOKE_GAMES, 1, 4, 0, 0.0
   configs = [_environment(game) for game in games]
   stacked = configs[0].frame_stack == 4
@@ -187,4 +187,4 @@ def _count_kinds(sample: list[np.ndarray]) -> dict[str, int]:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

@@ -7,32 +7,13 @@ says what it is worth.
 """
 
 import dataclasses
-import json
 import math
-import os
-import pathlib
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import rich.console
-from absl import flags
-
-from attn_agents.distributed import process_environment
-from benchmarks import host, report
-from configs import errors
-from launch import command_line
-
-ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds of A B A B ...', 1)
-JSON = flags.DEFINE_string('json', None, 'Write the figures to this file.')
-SMOKE = flags.DEFINE_bool(
-  'smoke', False, 'Smallest sizes and one round: only see that it runs.'
-)
-
-FAILED = 1
-
-_TABLE_WIDTH = 150
+# The name of the ceiling among the alternatives' rates.
+CEILING = 'ceiling'
 
 
 class Measurement(NamedTuple):
@@ -126,7 +107,7 @@ def measure(
 
   Returns:
     Units per second of each alternative in each round; those of the ceiling,
-    in units of cost, under `report.CEILING`.
+    in units of cost, under `CEILING`.
 
   Raises:
     FailedError: an alternative failed, or did nothing.
@@ -135,7 +116,7 @@ def measure(
   arms = [(x.name, x, 1.0) for x in benchmark.alternatives]
   if benchmark.ceiling:
     ceiling = benchmark.ceiling
-    arms.insert(0, (report.CEILING, ceiling, ceiling.cost))
+    arms.insert(0, (CEILING, ceiling, ceiling.cost))
   for index in range(rounds):
     for name, alternative, factor in arms:
       done = alternative.run()
@@ -145,65 +126,3 @@ def measure(
       rates.setdefault(name, []).append(rate)
       tell(f'round {index + 1} of {rounds}: {name} {rate:,.4g}/s')
   return rates
-
-
-def run(
-  make: Callable[[], Benchmark], argv: Sequence[str] | None = None
-) -> int:
-  """A benchmark's command: flags, rounds, table, JSON; returns the exit code.
-
-  Args:
-    make: called once the flags are parsed; compiles what has to be.
-    argv: the command line, that of the process by default.
-  """
-  if argv is None and process_environment.large_pages():
-    # As a run's processes have it. It is read when a process starts.
-    os.environ.update(process_environment.large_pages())
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
-  return command_line.run(lambda: execute(make), argv)
-
-
-def execute(make: Callable[[], Benchmark]) -> int:
-  """Does what the flags, parsed by now, say; returns the exit code."""
-  console = rich.console.Console(highlight=False, soft_wrap=True)
-  # A table cut to 80 columns, as into a file, would be torn.
-  console.width = max(console.width, _TABLE_WIDTH)
-  target = _target()
-  before = host.load()
-  try:
-    benchmark = make()
-    rates = measure(
-      benchmark,
-      1 if SMOKE.value else ROUNDS.value,
-      lambda line: console.print(line, style='dim'),
-    )
-  except FailedError as error:
-    print(f'failed: {" ".join(str(error).split())}', file=sys.stderr)
-    return FAILED
-  machine = host.describe(before)
-  figures = report.summarise(benchmark, rates)
-  console.print(report.table(benchmark, figures))
-  for name, reason in benchmark.skipped.items():
-    console.print(f'skipped {name}: {reason}')
-  console.print(host.line(machine))
-  if target:
-    target.write_text(
-      json.dumps(report.as_json(benchmark, figures, machine), indent=2) + '\n'
-    )
-    console.print(f'wrote {target}')
-  return 0
-
-
-def _target() -> pathlib.Path | None:
-  """Where the JSON goes, refused before minutes have been spent."""
-  if not JSON.value:
-    return None
-  path = pathlib.Path(JSON.value)
-  if not path.parent.is_dir():
-    raise errors.ConfigError(
-      f'--json={path}: expected a file in a folder that exists; '
-      f'{path.parent} does not'
-    )
-  if path.is_dir():
-    raise errors.ConfigError(f'--json={path}: expected a file, not a folder')
-  return path

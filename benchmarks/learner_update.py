@@ -31,6 +31,7 @@ from benchmarks import (
   harness,
   peak,
   plain,
+  runner,
   settings,
 )
 from configs import errors, schema
@@ -230,4 +231,4 @@ def _parse_variant(text: str) -> tuple[str, list[str]]:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from attn_agents.networks.layers import convolution
-from benchmarks import children, harness, host
+from benchmarks import children, harness, host, runner
 
 # Large enough for full speed, small enough for a fraction of a second.
 _SIZES = {'cpu': 2048}
@@ -71,7 +71,7 @@ def make() -> harness.Benchmark:
     alternatives.append(
       harness.Alternative(f'{dtype}, all cores', run, baseline=first)
     )
-    if on_cpu and len(cores) > 1 and not harness.SMOKE.value:
+    if on_cpu and len(cores) > 1 and not runner.SMOKE.value:
       child = children.Child(
         matmul, (size, dtype, None, seconds), cores=cores[:1]
       )
@@ -91,14 +91,14 @@ def make() -> harness.Benchmark:
 
 
 def _size() -> int:
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     return _SMOKE_SIZE
   return _SIZES.get(jax.default_backend(), _ACCELERATOR_SIZE)
 
 
 def _seconds() -> float:
-  return 0.0 if harness.SMOKE.value else _SECONDS
+  return 0.0 if runner.SMOKE.value else _SECONDS
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

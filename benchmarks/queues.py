@@ -10,7 +10,7 @@ import jax
 from attn_agents import types
 from attn_agents.acting import actor
 from attn_agents.utils import machine
-from benchmarks import harness
+from benchmarks import runner
 
 
 class Queue(NamedTuple):
@@ -70,7 +70,7 @@ def _serve_reverb(
 def available() -> tuple[dict[str, Make], dict[str, str]]:
   """The queues that can run here by name, and why others cannot."""
   why = ''
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     # Its processes take longer to start than a smoke test may last.
     why = 'left out of --smoke'
   elif 'Reverb' in machine.missing_libraries():

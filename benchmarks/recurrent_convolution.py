@@ -20,7 +20,7 @@ from attn_agents.networks.layers import (
   recurrent,
   torsos,
 )
-from benchmarks import children, harness, settings
+from benchmarks import children, harness, runner, settings
 from configs import errors, schema
 
 _BATCH_SIZE = flags.DEFINE_integer(
@@ -38,7 +38,7 @@ def make() -> harness.Benchmark:
     raise errors.ConfigError(
       f'--agent={config.agent} has no ConvLSTM; expected s3ta or a variant'
     )
-  batch = 1 if harness.SMOKE.value else _BATCH_SIZE.value
+  batch = 1 if runner.SMOKE.value else _BATCH_SIZE.value
   return harness.Benchmark(
     title=f'ConvLSTM of {config.agent}, {config.preset}, {batch} environments',
     unit='agent steps',
@@ -89,4 +89,4 @@ def _make_run(config: schema.Config, batch: int, method: str) -> children.Run:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

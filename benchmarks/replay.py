@@ -20,7 +20,7 @@ from attn_agents import experiment, types
 from attn_agents.algorithms import registry
 from attn_agents.environments import base
 from attn_agents.learning import batching, placement, train_state
-from benchmarks import harness, replay_stores, settings
+from benchmarks import harness, replay_stores, runner, settings
 from configs import errors, schema
 
 _TRANSITIONS = flags.DEFINE_integer(
@@ -41,7 +41,7 @@ def make() -> harness.Benchmark:
       f'--agent={config.agent}: expected one that learns from a replay'
     )
   transitions = _TRANSITIONS.value
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     transitions = _SMOKE_TRANSITIONS
   stores = replay_stores.Stores(config, _play(config, transitions), replay)
   step = _make_step(config)
@@ -133,4 +133,4 @@ def _trajectory(
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

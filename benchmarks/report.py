@@ -1,19 +1,14 @@
 """What the rates of some rounds say: medians, spreads, a table and JSON."""
 
-from __future__ import annotations
-
 import dataclasses
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import rich.box
 import rich.table
 
-if TYPE_CHECKING:
-  from benchmarks import harness
-
-CEILING = 'ceiling'
+from benchmarks import harness
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +20,7 @@ class Summary:
   maximum: float
 
   @classmethod
-  def of(cls, values: Iterable[float]) -> Summary:
+  def of(cls, values: Iterable[float]) -> 'Summary':
     """Summarises one value or more."""
     values = list(values)
     return cls(statistics.median(values), min(values), max(values))
@@ -62,12 +57,12 @@ def summarise(
     rates: from `harness.measure`.
 
   Returns:
-    Figures per name; the ceiling's, in units of cost, under `CEILING`.
+    Figures per name; the ceiling's, in units of cost, under `harness.CEILING`.
   """
   figures = {}
-  if CEILING in rates:
-    found = rates[CEILING]
-    figures[CEILING] = Figures(
+  if harness.CEILING in rates:
+    found = rates[harness.CEILING]
+    figures[harness.CEILING] = Figures(
       found, Summary.of(found), cost_rate=Summary.of(found)
     )
   for alternative in benchmark.alternatives:
@@ -78,8 +73,8 @@ def summarise(
     if alternative.cost:
       costs = [alternative.cost * rate for rate in found]
       cost_rate = Summary.of(costs)
-      if CEILING in rates:
-        share = _divide(costs, rates[CEILING])
+      if harness.CEILING in rates:
+        share = _divide(costs, rates[harness.CEILING])
     figures[alternative.name] = Figures(
       found,
       Summary.of(found),
@@ -113,7 +108,7 @@ def table(
     result.add_column(header, justify='right', no_wrap=True)
   for name, found in figures.items():
     label, rate = name, _cell(found.rate)
-    if name == CEILING and benchmark.ceiling:
+    if name == harness.CEILING and benchmark.ceiling:
       label = benchmark.ceiling.name
       rate = rate if in_costs else ''
     cells = {

@@ -10,7 +10,7 @@ import sys
 
 from absl import flags
 
-from benchmarks import harness, local_runs, settings, system_flags
+from benchmarks import harness, local_runs, runner, settings, system_flags
 from configs import errors
 
 _RUNTIME = flags.DEFINE_string(
@@ -41,7 +41,7 @@ def make() -> harness.Benchmark:
   alternatives = []
   for dimension, flag in _DIMENSIONS.items():
     values = _numbers(dimension)
-    if harness.SMOKE.value:
+    if runner.SMOKE.value:
       values = values[:1]
     for value in values:
       name = f'{dimension} {value}'
@@ -76,4 +76,4 @@ def _numbers(dimension: str) -> list[int]:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

@@ -4,7 +4,7 @@ import jax
 from absl import flags
 
 from attn_agents.utils import machine
-from benchmarks import harness
+from benchmarks import runner
 from configs import resolution, schema
 
 AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to measure.')
@@ -66,12 +66,12 @@ def config(*settings: str) -> schema.Config:
 
 def game() -> str:
   """The game: Catch for `--smoke`, which needs no emulator."""
-  return 'catch' if harness.SMOKE.value else GAME.value
+  return 'catch' if runner.SMOKE.value else GAME.value
 
 
 def seconds(value: float) -> float:
   """Least length of one measurement: `value`, or nothing for `--smoke`."""
-  return 0.0 if harness.SMOKE.value else value
+  return 0.0 if runner.SMOKE.value else value
 
 
 def chosen() -> list[str]:
@@ -85,7 +85,7 @@ def chosen() -> list[str]:
 
 
 def _smoke_settings() -> tuple[str, ...]:
-  if not harness.SMOKE.value:
+  if not runner.SMOKE.value:
     return ()
   plain = resolution.Request(agent=AGENT.value, preset=PRESET.value)
   resolution.check_names(plain)

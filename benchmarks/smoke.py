@@ -17,11 +17,11 @@ from benchmarks import (
   acting,
   data_path,
   frame_packing,
-  harness,
   learner_update,
   peak,
   recurrent_convolution,
   replay,
+  runner,
   scaling,
   whole_system,
 )
@@ -51,12 +51,12 @@ def main() -> int:
     for flag, value in {'agent': _AGENT, **changes}.items():
       flags.FLAGS[flag].value = value
     start = time.perf_counter()
-    if harness.execute(module.make):
+    if runner.execute(module.make):
       failed.append(name)
     print(f'{name}: {time.perf_counter() - start:.1f} s', flush=True)
   if failed:
     print(f'failed: {", ".join(failed)}', file=sys.stderr)
-    return harness.FAILED
+    return runner.FAILED
   return 0
 
 

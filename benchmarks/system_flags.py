@@ -3,7 +3,7 @@
 from absl import flags
 
 from attn_agents.utils import machine
-from benchmarks import harness, settings
+from benchmarks import runner, settings
 from configs import errors, resolution
 
 SECONDS = flags.DEFINE_float(
@@ -57,6 +57,6 @@ def run_local(runtime: str) -> list[str]:
 
 def lengths() -> tuple[float, float]:
   """Seconds of the steady part, and between two rows."""
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     return 0.1, 0.1
   return SECONDS.value, ROW_SECONDS.value

@@ -14,7 +14,14 @@ import sys
 
 from absl import flags
 
-from benchmarks import commands, harness, local_runs, settings, system_flags
+from benchmarks import (
+  harness,
+  local_runs,
+  other_systems,
+  runner,
+  settings,
+  system_flags,
+)
 from configs import errors
 
 _RUNTIMES = flags.DEFINE_list(
@@ -36,7 +43,7 @@ _SMOKE_COMMAND = """fixed: echo '{"agent_steps_per_second": 100}'"""
 
 
 def make() -> harness.Benchmark:
-  """All runtimes that can run here, then arms and commands."""
+  """All runtimes that can run here, then arms and other systems."""
   skipped: dict[str, str] = {}
   arms: dict[str, list[str]] = {}
   shares: dict[str, list[local_runs.Shares]] = {}
@@ -44,7 +51,7 @@ def make() -> harness.Benchmark:
     flags_of_run = system_flags.run_local(runtime)
     reason = system_flags.missing(runtime)
     # Its processes take longer to start than a smoke test may last.
-    if harness.SMOKE.value and runtime == 'launchpad':
+    if runner.SMOKE.value and runtime == 'launchpad':
       reason = 'left out of --smoke'
     if reason:
       skipped[runtime] = reason
@@ -57,7 +64,7 @@ def make() -> harness.Benchmark:
       raise errors.ConfigError(f'--arm={text}: expected one of --runtimes too')
     arms[name] = [*base, *more.split()]
   programs = dict(_parse('--command', text) for text in _COMMAND.value)
-  if harness.SMOKE.value:
+  if runner.SMOKE.value:
     programs.update([_parse('--command', _SMOKE_COMMAND)])
   first = next(iter([*arms, *programs]), '')
   if not first:
@@ -70,7 +77,7 @@ def make() -> harness.Benchmark:
     )
     alternatives.append(harness.Alternative(name, run, baseline=first))
   for name, command in programs.items():
-    run = commands.arm(command, _TIMEOUT.value)
+    run = other_systems.arm(command, _TIMEOUT.value)
     alternatives.append(harness.Alternative(name, run, baseline=first))
   return harness.Benchmark(
     title=f'Whole system: {settings.AGENT.value} on {settings.game()}, '
@@ -90,4 +97,4 @@ def _parse(flag: str, text: str) -> tuple[str, str]:
 
 
 if __name__ == '__main__':
-  sys.exit(harness.run(make))
+  sys.exit(runner.run(make))

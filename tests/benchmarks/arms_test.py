@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from benchmarks import children, commands, harness, local_runs
+from benchmarks import children, harness, local_runs, other_systems
 
 # Writes a row each 0.05 s: 10 s and 1000 agent steps apart, but for the first
 # two, which took long and hold what had been made by then.
@@ -57,7 +57,7 @@ def test_a_run_that_ends_early_says_why(monkeypatch, tmp_path):
 def test_a_command_tells_its_rate_last():
   line = '{"agent_steps_per_second": %s, "window_seconds": 4}'
   command = f"echo '{line % 1}'; echo '{line % 50}'; echo done"
-  assert commands.arm(command, 10)() == harness.Measurement(200.0, 4.0)
+  assert other_systems.arm(command, 10)() == harness.Measurement(200.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_command_tells_its_rate_last():
 )
 def test_a_command_that_fails_says_so(command, expected):
   with pytest.raises(harness.FailedError, match=expected):
-    commands.arm(command, timeout=0.2 if 'sleep' in command else 10)()
+    other_systems.arm(command, timeout=0.2 if 'sleep' in command else 10)()
 
 
 def _make(variable, scale):

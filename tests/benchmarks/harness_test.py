@@ -51,7 +51,7 @@ def test_alternates_and_compares_within_rounds():
   # Costs of 1, 2 and 0.5 GFLOP/s under ceilings of 20, 40 and 10.
   assert figures['slow'].cost_rate == report.Summary(1.0, 0.5, 2.0)
   assert figures['slow'].share == report.Summary(0.05, 0.05, 0.05)
-  assert figures[report.CEILING].rate == report.Summary(20.0, 10.0, 40.0)
+  assert figures[harness.CEILING].rate == report.Summary(20.0, 10.0, 40.0)
   assert figures['fast'].share is None
   # What goes to the file is all of that, and survives it.
   written = json.loads(json.dumps(report.as_json(benchmark, figures, {})))
@@ -76,12 +76,12 @@ def test_repeats_until_the_time_is_over(monkeypatch):
 
 _PROGRAM = """
 import sys
-from benchmarks import harness
+from benchmarks import harness, runner
 def make():
   run = lambda: harness.repeat(lambda: None, 1.0, 0.0)
   if '--fail' in sys.orig_argv[-1]: raise harness.FailedError('no such luck')
   return harness.Benchmark('t', 'steps', [harness.Alternative('a', run)])
-sys.exit(harness.run(make, ['x', *sys.argv[1:]]))
+sys.exit(runner.run(make, ['x', *sys.argv[1:]]))
 """
 
 
