@@ -15,6 +15,7 @@ from absl import flags
 
 from attn_agents import types
 from attn_agents.networks.layers import (
+  conv_functions,
   conv_lstm,
   convolution,
   recurrent,
@@ -48,7 +49,7 @@ def make() -> harness.Benchmark:
         _make_run(config, batch, method),
         baseline=_BASELINE,
       )
-      for method in convolution.METHODS
+      for method in conv_functions.METHODS
       if method != 'auto'
     ],
   )

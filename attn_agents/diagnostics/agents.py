@@ -1,6 +1,6 @@
 """What an agent costs at its paper's sizes: parameters, work and memory.
 
-JAX is imported where it is needed, which is in a child of the doctor only.
+JAX is imported inside functions, since only the doctor's child needs it.
 """
 
 import dataclasses
@@ -36,7 +36,7 @@ class Cost:
 
 
 def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
-  """Takes an agent's measure, without running it."""
+  """Measures an agent without running it."""
   import jax
   import numpy as np
 
@@ -44,7 +44,7 @@ def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
   from attn_agents import types
   from attn_agents.networks import factory
 
-  # The form for CPU multiplies with zeros, which are no work of the agent's.
+  # The form for CPU multiplies with zeros, which would count as work.
   network = dataclasses.replace(config.network, convolution='lax')
   config = dataclasses.replace(config, network=network)
   env = config.environment

@@ -1,7 +1,7 @@
-"""The questions of `launch/doctor.py`; each names what to do about a no.
+"""The checks of `launch/doctor.py`; each says what to do if it fails.
 
-A check takes nothing, returns one line of detail, and raises if the answer is
-no. It imports what it needs itself, since it runs in a process of its own.
+A check takes nothing, returns one line of detail, and raises if it fails. It
+imports what it needs itself, since it runs in a process of its own.
 """
 
 import dataclasses
@@ -20,19 +20,21 @@ _INSTALL = 'run `make setup` (BUILD_NOTES.md lists its variants)'
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-  """One question.
+  """One check.
 
   Attributes:
-    name: of the line on the screen.
+    name: what its line begins with.
     ask: returns the detail, or raises.
     remedy: what to do if it raises.
     timeout: seconds after which it counts as hanging.
+    only_launchpad: only runs of `--runtime=launchpad` depend on it.
   """
 
   name: str
   ask: Callable[[], str]
   remedy: str
   timeout: float = 60.0
+  only_launchpad: bool = False
 
 
 def _platform() -> str:
@@ -43,7 +45,7 @@ def _platform() -> str:
     f'Python {found.python}, {found.platform}, {found.cores} cores, '
     f'{found.memory_bytes / 2**30:.0f} GiB'
   )
-  # Without Launchpad whatever could be installed will do.
+  # Without Launchpad, any platform that the packages install on will do.
   if locks.has_launchpad() and (
     sys.version_info[:2] != (3, 10)
     or sys.platform != 'linux'
@@ -119,26 +121,37 @@ def _launchpad_program() -> str:
   return launchpad.self_check()
 
 
-def _library(name: str, distribution: str, *modules: str) -> Check:
+def _library(
+  name: str, distribution: str, *modules: str, only_launchpad: bool = False
+) -> Check:
   ask = functools.partial(_import, distribution, *modules)
-  return Check(f'import {name}', ask, _INSTALL)
+  return Check(f'import {name}', ask, _INSTALL, only_launchpad=only_launchpad)
 
 
 CHECKS = (
   Check(
     'platform',
     _platform,
-    'Linux on x86-64 with Python 3.10 is needed; BUILD_NOTES.md says how to '
-    'get it on other systems',
+    'Launchpad needs Linux on x86-64 with Python 3.10; BUILD_NOTES.md says how '
+    'to get it on other systems',
   ),
   Check('versions', _versions, _INSTALL),
   _library('jaxlib', 'jaxlib', 'jaxlib.xla_client'),
   _library('envpool', 'envpool', 'envpool'),
   _library('orbax', 'orbax-checkpoint', 'tensorstore', 'orbax.checkpoint'),
   # The one order that works; see `attn_agents/transport/reverb/__init__.py`.
-  _library('tensorflow', 'tensorflow-cpu', 'rlax', 'tensorflow'),
-  _library('reverb', 'dm-reverb', 'rlax', 'reverb'),
-  _library('launchpad', 'dm-launchpad', 'rlax', 'courier', 'launchpad'),
+  _library(
+    'tensorflow', 'tensorflow-cpu', 'rlax', 'tensorflow', only_launchpad=True
+  ),
+  _library('reverb', 'dm-reverb', 'rlax', 'reverb', only_launchpad=True),
+  _library(
+    'launchpad',
+    'dm-launchpad',
+    'rlax',
+    'courier',
+    'launchpad',
+    only_launchpad=True,
+  ),
   Check(
     'devices',
     _devices,
@@ -149,36 +162,32 @@ CHECKS = (
     'loopback',
     _loopback,
     'bring `lo` up (ip link set lo up), and let localhost mean 127.0.0.1',
+    only_launchpad=True,
   ),
   Check(
     'isolation',
     _isolation,
     'allow user namespaces (BUILD_NOTES.md, "Isolation"), or accept ports '
     'that other hosts can reach with --allow_open_ports',
+    only_launchpad=True,
   ),
   Check('EnvPool step', _environment, _INSTALL),
-  Check('Reverb round trip', _reverb_round_trip, _INSTALL),
+  Check('Reverb round trip', _reverb_round_trip, _INSTALL, only_launchpad=True),
   Check(
     'Launchpad program',
     _launchpad_program,
-    'look at what is listed above first; BUILD_NOTES.md, "Launchpad"',
+    'mend what failed above first; BUILD_NOTES.md, "Launchpad"',
     timeout=120.0,
+    only_launchpad=True,
   ),
 )
-
-
-# What only runs with several processes need.
-_LAUNCHPAD_ONLY = frozenset({
-  'import tensorflow', 'import reverb', 'import launchpad', 'loopback',
-  'isolation', 'Reverb round trip', 'Launchpad program',
-})  # fmt: skip
 
 
 def applicable() -> tuple[Check, ...]:
   """The checks that this environment's runs depend on."""
   if locks.has_launchpad():
     return CHECKS
-  return tuple(check for check in CHECKS if check.name not in _LAUNCHPAD_ONLY)
+  return tuple(check for check in CHECKS if not check.only_launchpad)
 
 
 def by_name(name: str) -> Check:

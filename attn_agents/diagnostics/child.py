@@ -1,8 +1,8 @@
 """Answers the questions of `runner.ask`; not started by hand.
 
 `python -m attn_agents.diagnostics.child FD KIND NAME...` writes one JSON line
-`[ok, detail]` per name to the file descriptor FD, which leaves stdout and
-stderr to whatever the libraries have to say.
+`[ok, detail]` per name to the file descriptor FD. Stdout and stderr are left to
+the libraries.
 """
 
 import json
@@ -28,7 +28,7 @@ def _question(kind: str, name: str) -> Callable[[], str]:
 def main(argv: list[str]) -> None:
   """Answers every name of `argv` = [FD, KIND, NAME...] in order."""
   with os.fdopen(int(argv[0]), 'w') as answers:
-    # What a check starts shall not keep the pipe open after the child's death.
+    # A process that a check starts must not keep the pipe open.
     os.set_inheritable(answers.fileno(), False)
     for name in argv[2:]:
       try:

@@ -9,11 +9,11 @@ import numpy as np
 from attn_agents.environments import factory
 from configs import schema
 
-# From one game's answer to the next, or from start to the first.
+# For each game; the first includes the start of the process.
 TIMEOUT_SECONDS = 60.0
 _STEPS = 8
-# Height and width S3TA takes unresized (spec A3); EnvPool would silently scale
-# a ROM that draws other screens.
+# Height and width that S3TA takes unresized; EnvPool would silently scale a ROM
+# that draws other screens.
 _SCREEN = (210, 160)
 
 
@@ -54,7 +54,7 @@ def play(game: str) -> str:
 
 
 def _rom_screen(game: str) -> str:
-  """Says how large the ROM itself draws, where ale-py (a dev tool) can."""
+  """The size that the ROM itself draws, if ale-py (a dev tool) is installed."""
   if importlib.util.find_spec('ale_py') is None:
     return 'ROM not measured: no ale-py'
   ale_py = importlib.import_module('ale_py')

@@ -7,9 +7,9 @@ from packaging import requirements
 
 REQUIREMENTS = pathlib.Path(__file__).parents[2] / 'requirements'
 VARIANTS = ('cpu', 'cuda12', 'tpu', 'core', 'core-cuda')
-# The package that only this variant installs beside Launchpad.
+# Packages that only one of the variants with Launchpad installs.
 _MARKS = {'jax-cuda12-plugin': 'cuda12', 'libtpu': 'tpu'}
-# Of `core-cuda`, on Python 3.11 and newer, and on 3.10.
+# Packages of `core-cuda`: on Python 3.11 and newer, and on 3.10.
 _CORE_MARKS = ('jax-cuda13-plugin', 'jax-cuda12-plugin')
 
 
@@ -19,7 +19,7 @@ def has_launchpad() -> bool:
 
 
 def installed_variant() -> str:
-  """Returns which of `VARIANTS` this environment was installed as."""
+  """The one of `VARIANTS` that this environment was installed as."""
   if not has_launchpad():
     return 'core-cuda' if any(map(_installed, _CORE_MARKS)) else 'core'
   for package, variant in _MARKS.items():

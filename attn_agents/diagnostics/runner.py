@@ -22,7 +22,7 @@ _CHILD = 'attn_agents.diagnostics.child'
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-  """What came of one question.
+  """The answer to one question.
 
   Attributes:
     name: of the check or game.
@@ -40,8 +40,8 @@ def ask(
 ) -> Iterator[Answer]:
   """Puts questions to a child process, one after the other.
 
-  A child that dies or hangs has answered the question it was at with no; a new
-  one goes on with the rest.
+  If the child dies or hangs, the answer to its current question is no, and a
+  new child gets the rest.
 
   Args:
     kind: 'check', 'game' or 'agent'.

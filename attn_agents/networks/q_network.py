@@ -27,9 +27,9 @@ class QNetwork(nn.Module):
   1,693,362, as printed. For DRQN the paper prints DQN's number again, which no
   recurrent network we tried has; the released one has 1,405,874.
 
-  Hard attention draws from the stream 'glimpse', and from 'soft_share' which
-  rows see the mean of all locations instead; without the first it looks at the
-  likeliest location, without the second no row sees the mean.
+  Hard attention draws locations from the random stream 'glimpse'; without it,
+  it looks at the likeliest. From the stream 'soft_share' it draws which rows
+  see the mean of all locations instead; without it, no row does.
 
   Sows into 'intermediates', where the caller makes that collection mutable
   (Flax wraps each in a 1-tuple), if there is attention:
@@ -38,9 +38,9 @@ class QNetwork(nn.Module):
 
   Attributes:
     config: sizes and options.
-    num_actions: how many have a value.
-    attention_threshold: plays with weak attention cut off (`attention.harden`);
-      agents are trained with 0.
+    num_actions: number of action values.
+    attention_threshold: drops weak attention while playing, see
+      `attention.harden`; training uses 0.
   """
 
   config: darqn_soft.QNetworkConfig

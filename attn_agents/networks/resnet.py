@@ -93,7 +93,7 @@ class ResNet(nn.Module):
         conv,
         name=f'section_{index}',
       )(outputs)
-    if not self.is_initializing():  # It would become one of the variables.
+    if not self.is_initializing():  # Or it would become a variable.
       outputs = self.perturb('last_map', outputs)
     if self.is_mutable_collection('intermediates'):
       self.sow('intermediates', 'last_map', outputs)
@@ -102,7 +102,7 @@ class ResNet(nn.Module):
     return nn.relu(hidden(flat)).astype(jnp.float32)
 
   def _join_pixels(self, observation: jax.Array) -> jax.Array:
-    """Blocks of pixels as pixels of more channels, `pixel_block` each way."""
+    """Joins blocks of `pixel_block` pixels each way into one pixel."""
     size = self.config.pixel_block
     if size == 1:
       return observation
@@ -132,7 +132,7 @@ class ResNet(nn.Module):
 
 
 class _LSTMStep(nn.Module):
-  """One row of the LSTM and what it sees besides the frame."""
+  """One row of the LSTM, which also sees the last action and reward."""
 
   features: int
 

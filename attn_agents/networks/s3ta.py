@@ -1,8 +1,8 @@
 """S3TA, Mott et al. 2019 ("Towards Interpretable RL Using Attention..."), A.1.
 
-Convolutions and heads run over all T * B rows at once; only what depends on
-recurrent state is scanned: the ConvLSTM's recurrent half, then, its outputs
-known, the loop from query to policy LSTM.
+Convolutions and heads run over all T * B rows at once. Only what depends on
+recurrent state is scanned: first the ConvLSTM's recurrent half, then, on its
+outputs, the loop from query to policy LSTM.
 """
 
 from typing import NamedTuple
@@ -52,8 +52,8 @@ class S3TA(nn.Module):
     num_actions: size of the policy.
     observation_size: height and width of observations in pixels.
     max_abs_reward: the previous reward is clipped to [-x, x]; 0 leaves it.
-    attention_threshold: plays with hard attention (`attention.harden`); agents
-      are trained with 0.
+    attention_threshold: drops weak attention while playing, see
+      `attention.harden`; training uses 0.
   """
 
   config: s3ta_config.S3TAConfig

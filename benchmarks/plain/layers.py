@@ -11,7 +11,7 @@ from attn_agents.networks.layers import recurrent
 
 
 class MLP(nn.Module):
-  """`perceptron.MLP`."""
+  """`torsos.MLP`."""
 
   sizes: tuple[int, ...]
 

@@ -25,10 +25,14 @@ def test_other_dtypes_than_the_ceilings_have_no_share(
   monkeypatch, dtype, other, with_share
 ):
   flag_values.set_flags(
-    monkeypatch, agent='impala_ff', smoke=True, phases=['forward', 'update'],
-    set=[f'network.dtype={dtype}'], algorithm='vtrace',
+    monkeypatch,
+    agent='impala_ff',
+    smoke=True,
+    phases=['forward', 'update'],
+    set=[f'network.dtype={dtype}'],
+    algorithm='vtrace',
     variant=[f'other: network.dtype={other}'],
-  )  # fmt: skip
+  )
   benchmark = learner_update.make()
   assert benchmark.ceiling.name == f'matmul peak, {dtype}'
   found = {x.name: x.cost for x in benchmark.alternatives}
@@ -42,7 +46,10 @@ def test_other_dtypes_than_the_ceilings_have_no_share(
 
 def test_acting_is_compared_with_the_peak_of_its_dtype(monkeypatch):
   flag_values.set_flags(
-    monkeypatch, agent='impala_ff', smoke=True, parts=[],
+    monkeypatch,
+    agent='impala_ff',
+    smoke=True,
+    parts=[],
     set=['network.dtype=bfloat16'],
-  )  # fmt: skip
+  )
   assert acting.make().ceiling.name == 'matmul peak, bfloat16'

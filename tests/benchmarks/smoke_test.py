@@ -4,9 +4,16 @@ import sys
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _BENCHMARKS = (
-  'acting', 'data_path', 'frame_packing', 'learner_update', 'peak',
-  'recurrent_convolution', 'replay', 'scaling', 'whole_system',
-)  # fmt: skip
+  'acting',
+  'data_path',
+  'frame_packing',
+  'learner_update',
+  'peak',
+  'recurrent_convolution',
+  'replay',
+  'scaling',
+  'whole_system',
+)
 
 
 def test_every_benchmark_runs():

@@ -36,10 +36,15 @@ def test_s3ta():
     + _conv(27, 20, 64, 512)
     + _conv(27, 20, 128, 512)
     + 4 * 540 * (72 + 184)
-    + 256 * 256 + 256 * 128 + 128 * 288
-    + (1025 + 18) * 512 + 512 * 256
-    + 512 * 1024 + 256 * 128 + 128 * 19
-  )  # fmt: skip
+    + 256 * 256
+    + 256 * 128
+    + 128 * 288
+    + (1025 + 18) * 512
+    + 512 * 256
+    + 512 * 1024
+    + 256 * 128
+    + 128 * 19
+  )
   assert 0.93 < 2 * adds / (2 * 510.4e6) < 0.97
   # Biases, activations and the softmax come on top.
   assert found.flops_per_step == pytest.approx(2 * adds, rel=0.01)

@@ -15,15 +15,19 @@ _SIZES = {
   # With patches of 6, on frames this small, rounding changes the gradient of
   # the first layer's bias by 20 %.
   's3ta': {
-    'conv_channels': (8, 8), 'conv_kernels': (8, 4), 'conv_strides': (4, 3),
+    'conv_channels': (8, 8),
+    'conv_kernels': (8, 4),
+    'conv_strides': (4, 3),
     'vision_channels': 16,
   },
   'impala_lstm': {
-    'channels': (8, 8), 'blocks_per_section': 1, 'lstm_size': 16,
+    'channels': (8, 8),
+    'blocks_per_section': 1,
+    'lstm_size': 16,
   },
   'impala_shallow': {'conv_channels': (8, 8), 'hidden_size': 16},
   'drarl': {'channels': (8, 8), 'blocks_per_section': 1},
-}  # fmt: skip
+}
 
 
 def _network(agent, dtype):

@@ -20,9 +20,11 @@ _AGENTS = ('dqn', 'drqn', 'darqn_soft', 'darqn_hard')
 def _tiny(name, **options):
   config = agents.make(name, 'small')
   sizes = {
-    'conv_channels': (3, 4), 'conv_kernels': (4, 3), 'conv_strides': (2, 1),
+    'conv_channels': (3, 4),
+    'conv_kernels': (4, 3),
+    'conv_strides': (2, 1),
     'attention_size': 5,
-  }  # fmt: skip
+  }
   if config.network.recurrent:
     sizes['lstm_size'] = 6
   config = dataclasses.replace(
@@ -41,9 +43,12 @@ def _run(network, params, rows=6, batch=4, rngs=None, first=()):
   for place in first:
     inputs.is_first[place] = True
   (outputs, state), sown = network.apply(
-    {'params': params}, inputs, network.initial_state(batch),
-    rngs=rngs, mutable=['intermediates'],
-  )  # fmt: skip
+    {'params': params},
+    inputs,
+    network.initial_state(batch),
+    rngs=rngs,
+    mutable=['intermediates'],
+  )
   return outputs, state, sown.get('intermediates', {})
 
 
@@ -57,17 +62,23 @@ def _run(network, params, rows=6, batch=4, rngs=None, first=()):
     # three convolutions, a layer, an LSTM of two biases, 18 values.
     (
       'drqn',
-      (64 * 32 + 32) + (16 * 32 * 64 + 64) + (9 * 64 * 64 + 64)
-      + (49 * 64 * 256 + 256) + 2 * (256 * 1024 + 1024) + (256 * 18 + 18),
+      (64 * 32 + 32)
+      + (16 * 32 * 64 + 64)
+      + (9 * 64 * 64 + 64)
+      + (49 * 64 * 256 + 256)
+      + 2 * (256 * 1024 + 1024)
+      + (256 * 18 + 18),
     ),
   ],
-)  # fmt: skip
+)
 def test_parameters_are_the_published_ones(name, count):
   config = agents.make(name, 'paper')
   env = config.environment
   assert (env.height, env.width, env.channels) == (
-    84, 84, 4 if name == 'dqn' else 1,
-  )  # fmt: skip
+    84,
+    84,
+    4 if name == 'dqn' else 1,
+  )
   agent = agent_lib.Agent(
     factory.make_network(config, 18), (env.height, env.width, env.channels)
   )
@@ -105,9 +116,10 @@ def test_maps_sum_to_one_and_nothing_is_sown_unasked(name):
   assert np.all(maps.std((-1, -2)) > 1e-4), 'all locations weigh the same'
   assert np.abs(maps[0] - maps[-1]).max() > 1e-3
   outputs, _ = network.apply(
-    {'params': params}, tiny.random_inputs(1, 1, _FRAMES),
+    {'params': params},
+    tiny.random_inputs(1, 1, _FRAMES),
     network.initial_state(1),
-  )  # fmt: skip
+  )
   assert isinstance(outputs, types.NetworkOutput)
 
 
@@ -131,9 +143,10 @@ def test_an_unroll_is_single_steps_with_resets(name):
     rows.append(output)
   alone = jax.tree.map(lambda *x: jnp.concatenate(x), *rows)
   for a, b in zip(
-    jax.tree.leaves((together, last)), jax.tree.leaves((alone, state)),
+    jax.tree.leaves((together, last)),
+    jax.tree.leaves((alone, state)),
     strict=True,
-  ):  # fmt: skip
+  ):
     np.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -169,9 +182,12 @@ def test_a_location_is_drawn_by_its_weight():
   one = tiny.random_inputs(1, 1, _FRAMES)
   inputs = jax.tree.map(lambda x: np.repeat(x, draws, axis=1), one)
   (outputs, _), sown = network.apply(
-    {'params': params}, inputs, network.initial_state(draws),
-    rngs={'glimpse': jax.random.key(0)}, mutable=['intermediates'],
-  )  # fmt: skip
+    {'params': params},
+    inputs,
+    network.initial_state(draws),
+    rngs={'glimpse': jax.random.key(0)},
+    mutable=['intermediates'],
+  )
   weights = sown['intermediates']['attention'][0][0, 0, 0]
   location = sown['intermediates']['location'][0][0, :, 0]
   np.testing.assert_array_equal(location.sum((-1, -2)), 1.0)
@@ -192,8 +208,9 @@ def test_half_of_the_rows_see_the_mean_in_training_only():
   hard, params = _tiny('darqn_hard')
   soft, _ = _tiny('darqn_soft')
   keys = {
-    'glimpse': jax.random.key(0), 'soft_share': jax.random.key(1),
-  }  # fmt: skip
+    'glimpse': jax.random.key(0),
+    'soft_share': jax.random.key(1),
+  }
   outputs, _, _ = _run(hard, params, rows=1, batch=400, rngs=keys)
   shares = outputs.extras.drawn
   assert abs(float(shares.mean()) - 0.5) < 0.1

@@ -1,1 +1,1 @@
-"""Cpu kernels."""
+"""Convolutions and max-poolings in forms that XLA runs fast on CPU."""

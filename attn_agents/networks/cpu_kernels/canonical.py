@@ -1,13 +1,15 @@
 """The one form of convolution that XLA runs fast on CPU, gradients included.
 
 That form has stride 1, no dilation and channels last. XLA rewrites others to it
-only outside of loops; a gradient inside `lax.scan`, or one of a strided
-convolution with respect to its inputs, runs 8 to 30 times slower. Here
-everything is written in that form to begin with: the gradient of the inputs as
-a convolution with the flipped kernel; that of the kernel as a convolution in
-which channels take the place of the batch, which is the product of patches and
-output gradients without building the patches; and strides as stride 1 over
-blocks of pixels.
+only outside of loops: a gradient inside `lax.scan`, and one of a strided
+convolution with respect to its inputs, is many times slower. So everything here
+is written in that form:
+
+- The gradient of the inputs is a convolution with the flipped kernel.
+- The gradient of the kernel is a convolution in which channels take the place
+  of the batch. It is the product of patches and output gradients, without
+  building the patches.
+- A stride is stride 1 over blocks of pixels.
 """
 
 import functools
@@ -21,9 +23,8 @@ import jax.numpy as jnp
 Padding = tuple[tuple[int, int], tuple[int, int]]
 NO_PADDING: Padding = ((0, 0), (0, 0))
 
-# Images whose gradient of the kernel is computed at a time. XLA transposes them
-# one float at a time, in strides of an image: all at once, most of the time of
-# a deep network's update goes into that.
+# How many images the kernel's gradient takes at a time. XLA transposes them one
+# float at a time, in strides of an image, which is slow for many of them.
 _CHUNK = 16
 
 
@@ -83,7 +84,7 @@ convolve.defvjp(_forward, _backward)
 def inputs_gradient(
   gradient: jax.Array, kernel: jax.Array, padding: Padding
 ) -> jax.Array:
-  """The gradient of `convolve` with respect to its inputs, from outputs'."""
+  """The gradient of the inputs of `convolve`, from that of its outputs."""
   flipped = jnp.swapaxes(jnp.flip(kernel, (0, 1)), 2, 3)
   (top, bottom), (left, right) = padding
   rows, columns = kernel.shape[0] - 1, kernel.shape[1] - 1
@@ -97,7 +98,7 @@ def inputs_gradient(
 def kernel_gradient(
   inputs: jax.Array, gradient: jax.Array, padding: Padding
 ) -> jax.Array:
-  """The gradient of `convolve` with respect to its kernel, from outputs'."""
+  """The gradient of the kernel of `convolve`, from that of its outputs."""
 
   def add(
     total: jax.Array, images: tuple[jax.Array, jax.Array]
@@ -117,7 +118,7 @@ def kernel_gradient(
 def kernel_gradient_of_few(
   inputs: jax.Array, gradient: jax.Array, padding: Padding
 ) -> jax.Array:
-  """`kernel_gradient` of so few images that they fit in the caches at once."""
+  """`kernel_gradient` of a few images, which fit into the caches."""
   kernel = plain(
     jnp.transpose(inputs.astype(gradient.dtype), (3, 1, 2, 0)),
     jnp.transpose(gradient, (1, 2, 0, 3)),
@@ -134,7 +135,7 @@ def over_chunks(
   Args:
     function: takes carry and arrays [n, ...]; returns carry and arrays [n, ...]
       (or None).
-    carry: what it begins with.
+    carry: the first one.
     arrays: any number of arrays [B, ...].
 
   Returns:
@@ -170,7 +171,7 @@ def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
   """
   batch, height, width, channels = inputs.shape
   height, width = height // size, width // size
-  # What stays together is one axis: the fewer there are, the faster XLA is.
+  # What stays together is one axis: XLA is faster with fewer axes.
   blocks = jnp.reshape(
     inputs[:, : height * size, : width * size],
     (batch, height, size, width, size * channels),
@@ -182,7 +183,7 @@ def space_to_depth(inputs: jax.Array, size: int) -> jax.Array:
 
 
 def kernel_over_blocks(kernel: jax.Array, stride: int) -> jax.Array:
-  """The kernel of stride 1 over blocks that equals one with a stride."""
+  """The kernel over blocks with stride 1 that equals `kernel` with `stride`."""
   height, width, channels, features = kernel.shape
   height, width = height // stride, width // stride
   blocks = jnp.reshape(

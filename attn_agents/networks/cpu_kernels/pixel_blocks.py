@@ -1,10 +1,10 @@
 """A 3 x 3 convolution of pixels and its max-pooling, in blocks of two by two.
 
-Pixels have few channels, too few to fill a processor's vectors, and the
-outputs before pooling are the largest arrays of a deep network. So four outputs
-that neighbour each other are computed at once, and for the gradient only which
-of them each maximum was is kept; their own gradients exist for a few images at
-a time, within the caches.
+Pixels have too few channels to fill a processor's vectors, and the outputs
+before pooling are the largest arrays of a deep network. So four neighbouring
+outputs are computed at once. Of the outputs before pooling only the place of
+each maximum is kept for the gradient, and their own gradients exist for a few
+images at a time, within the caches.
 """
 
 import itertools
@@ -93,7 +93,7 @@ def _kernel_of_blocks(kernel: jax.Array) -> jax.Array:
   """The kernel that makes blocks of outputs from blocks of pixels.
 
   A block of outputs depends on 4 x 4 pixels, which are 2 x 2 blocks. 7 of 16
-  products are with zeros, and yet it is several times as fast.
+  products are with zeros, and it is faster all the same.
   """
   by_row = [
     jnp.stack(
@@ -105,7 +105,7 @@ def _kernel_of_blocks(kernel: jax.Array) -> jax.Array:
     )
     for row in range(_SIZE)
   ]
-  # [4, 4, channels, 2, 2, features], for each output what it takes of each.
+  # [4, 4, channels, 2, 2, features]: the kernel of each output in a block.
   kernels = jnp.stack(by_row, axis=3)
   kernels = jnp.reshape(kernels, (4, 4, kernel.shape[2], -1))
   return canonical.kernel_over_blocks(kernels, _SIZE)
@@ -138,7 +138,7 @@ def _unpool(winner: jax.Array, gradient: jax.Array) -> jax.Array:
   """The gradient with respect to the blocks, [B, h, w, 4 * features]."""
 
   def given(row: int, column: int) -> jax.Array:
-    """What windows give to their cell at (row, column), where it is."""
+    """The gradient of each window's cell at (row, column), at its block."""
     part = jnp.where(winner == _CELLS.index((row, column)), gradient, 0.0)
     return _shift(part, -(row // _SIZE), -(column // _SIZE), 0.0)
 
@@ -148,7 +148,7 @@ def _unpool(winner: jax.Array, gradient: jax.Array) -> jax.Array:
     given(1, 0) + given(1, 2),
     given(1, 1),
   )
-  # Or XLA computes each element of the whole on its own, not in vectors.
+  # Without this XLA computes each element of the whole on its own.
   parts = jax.lax.optimization_barrier(parts)
   return jnp.concatenate(parts, axis=-1).astype(gradient.dtype)
 

@@ -1,1 +1,1 @@
-"""Layers."""
+"""Parts that the agents' networks share."""

@@ -3,8 +3,7 @@
 Keys are K = [O_K, S] and values V = [O_V, S], where O = [O_K, O_V] is the
 vision core's output and S the spatial basis (S3TA section 2). S is the same
 for all times and environments, so the sums over its channels are taken with S
-itself and the concatenations are never built: they would be six times as large
-as O.
+itself. The concatenations, which would be much larger than O, are never built.
 """
 
 import jax

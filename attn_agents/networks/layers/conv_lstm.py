@@ -1,8 +1,8 @@
-"""A convolutional LSTM over time that does little inside the loop.
+"""A convolutional LSTM over time that does little inside its loop.
 
-What depends on the inputs alone is computed for all rows at once before the
-loop. Of the gradient, the loop computes only what the row before needs, and the
-kernel's gradient is one convolution over all rows afterwards.
+What depends on the inputs alone is computed for all rows before the loop. The
+gradient's loop computes only what the row before needs; the kernel's gradient
+is one convolution over all rows after it.
 """
 
 import functools
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from attn_agents.networks.layers import convolution, recurrent
+from attn_agents.networks.layers import conv_functions, convolution, recurrent
 
 _KERNEL_SIZE = (3, 3)
 
@@ -22,11 +22,11 @@ class ConvLSTM(nn.Module):
 
   Attributes:
     features: channels of the state.
-    method: one of `convolution.METHODS`.
+    method: one of `conv_functions.METHODS`.
     dtype: of convolutions and gates; state and nonlinearities are float32.
     remat: keep only inputs and states for the backward pass and compute the
-      gates again there, which is a third more work. Gates have 4 * features
-      channels in every row and are by far the largest arrays of the agent.
+      gates again there, which is more work. Gates have 4 * features channels in
+      every row and are by far the largest arrays of the agent.
     gain: the inputs' kernel starts this many times as large as Flax's.
   """
 
@@ -51,7 +51,7 @@ class ConvLSTM(nn.Module):
       The hidden states float32 [T, B, height, width, features] and the last
       state.
     """
-    method = convolution.resolve_method(self.method)
+    method = conv_functions.resolve_method(self.method)
     sizes = (4 * self.features, _KERNEL_SIZE, self.dtype)
     kernel_init = convolution.scaled_init(self.gain)
     kernel_x, bias_x = convolution.Weights(*sizes, kernel_init, name='conv_x')(
@@ -61,8 +61,8 @@ class ConvLSTM(nn.Module):
 
     def gates_of(rows: jax.Array) -> jax.Array:
       rows = rows.astype(self.dtype)
-      gates = convolution.convolve(rows, kernel_x, method)
-      return convolution.add_bias(gates, bias_x + bias_h)
+      gates = conv_functions.convolve(rows, kernel_x, method)
+      return conv_functions.add_bias(gates, bias_x + bias_h)
 
     if self.remat and inputs.shape[0] > 1:
 
@@ -99,7 +99,7 @@ def scan(
     state: float32 [B, height, width, features] before row 0.
     kernel: float [3, 3, features, 4 * features], of the state's contribution,
       of the dtype of `gates`.
-    method: 'lax' or 'canonical', see `convolution.convolve`.
+    method: 'lax' or 'canonical', see `conv_functions.convolve`.
 
   Returns:
     The hidden states float32 [T, B, height, width, features] and the last
@@ -118,7 +118,7 @@ def _step(
   """The state after one row; the state before it, zeroed, and all gates."""
   before = recurrent.reset(is_first, state)
   hidden = before.hidden.astype(gates.dtype)
-  gates += convolution.convolve(hidden, kernel, method)
+  gates += conv_functions.convolve(hidden, kernel, method)
   return _update(gates, before.cell), (before, gates)
 
 
@@ -137,7 +137,7 @@ def _forward(
   method: str,
 ) -> tuple[tuple[jax.Array, recurrent.LSTMState], _Residuals]:
   if gates.shape[0] == 1:
-    # Acting has one row, and no loop is faster than one of a single turn.
+    # Acting has one row, and needs no loop.
     state, kept = _step(state, gates[0], is_first[0], kernel, method)
     before, gates = jax.tree.map(lambda x: x[None], kept)
     return (state.hidden[None], state), (before, gates, is_first, kernel)
@@ -169,7 +169,7 @@ def _backward(
     gates_gradient, cell_gradient = pull_back(
       recurrent.LSTMState(after.hidden + hidden_gradient, after.cell)
     )
-    into_hidden = convolution.inputs_gradient(gates_gradient, kernel, method)
+    into_hidden = conv_functions.inputs_gradient(gates_gradient, kernel, method)
     into = recurrent.LSTMState(into_hidden.astype(jnp.float32), cell_gradient)
     return recurrent.reset(is_first, into), gates_gradient
 
@@ -180,7 +180,7 @@ def _backward(
   def flatten(x: jax.Array) -> jax.Array:
     return jnp.reshape(x, (-1, *x.shape[2:])).astype(kernel.dtype)
 
-  kernel_gradient = convolution.kernel_gradient(
+  kernel_gradient = conv_functions.kernel_gradient(
     flatten(before.hidden), flatten(gates_gradients), _KERNEL_SIZE, method
   )
   return gates_gradients, None, first, kernel_gradient

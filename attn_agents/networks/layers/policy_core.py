@@ -1,7 +1,7 @@
-"""S3TA's top-down loop: the policy's state asks, attention answers.
+"""S3TA's top-down loop: the policy's state makes queries, attention answers.
 
-And its two ablations (S3TA section 4.4): queries that are learned once and ask
-the same everywhere, and attention by the L2 norm of the keys, without queries.
+And its two ablations (S3TA section 4.4): learned queries that are the same in
+every row, and attention by the L2 norm of the keys, without queries.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from flax import linen as nn
 
 from attn_agents.networks.layers import (
   attention,
-  perceptron,
   recurrent,
   spatial_basis,
+  torsos,
 )
 
 
@@ -95,7 +95,7 @@ class PolicyCore(nn.Module):
     basis = spatial_basis.spatial_basis(height, width, self.basis)
     flat_basis = jnp.asarray(basis.reshape(cells, -1))
     features = jnp.reshape(row.features, (batch, cells, channels))
-    queries = self._ask(state.hidden)
+    queries = self._make_queries(state.hidden)
     if queries is None:
       answers, maps = attention.attend_by_norm(
         features,
@@ -104,40 +104,40 @@ class PolicyCore(nn.Module):
         self.norm_includes_basis,
         self.threshold,
       )
-      asked = []
+      flat_queries = []
     else:
       answers, maps = attention.attend(
         queries, features, flat_basis, self.threshold
       )
-      asked = [jnp.reshape(queries, (batch, -1))]
+      flat_queries = [jnp.reshape(queries, (batch, -1))]
     joined = jnp.concatenate(
       [
-        *asked,
+        *flat_queries,
         jnp.reshape(answers, (batch, -1)),
         prev_action,
         prev_reward[:, None],
       ],
       axis=-1,
     )
-    processed = perceptron.MLP(self.answer_sizes, name='answer')(joined)
+    processed = torsos.MLP(self.answer_sizes, name='answer')(joined)
     state = recurrent.LSTM(self.lstm_features, name='lstm')(processed, state)
     if not self.record:
       return state, PolicyCoreOutput(state.hidden, None, None, None)
     maps = jnp.reshape(maps, (batch, self.num_queries, height, width))
     return state, PolicyCoreOutput(state.hidden, queries, maps, answers)
 
-  def _ask(self, hidden: jax.Array) -> jax.Array | None:
+  def _make_queries(self, hidden: jax.Array) -> jax.Array | None:
     """The queries [B, heads, size], made from hidden [B, lstm_features]."""
     size = self.key_channels + spatial_basis.CHANNELS
     shape = (self.num_queries, size)
     if self.queries == 'l2_norm':
       return None
     if self.queries == 'fixed':
-      # As large as a unit vector on average, whatever its size.
+      # As long as a unit vector on average, whatever its size.
       initializer = nn.initializers.normal(size**-0.5)
       queries = self.param('query', initializer, shape)
       return jnp.broadcast_to(queries, (hidden.shape[0], *shape))
-    flat = perceptron.MLP(
+    flat = torsos.MLP(
       (*self.query_hidden, self.num_queries * size),
       nn.initializers.normal(self.query_spread),
       name='query',

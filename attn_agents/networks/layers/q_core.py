@@ -1,4 +1,4 @@
-"""What DRQN and DARQN carry from row to row: an LSTM, and where it looks.
+"""The recurrent core of DRQN and DARQN: attention and an LSTM.
 
 Sorokin et al. 2015, section 2, as the code it releases has it:
 
@@ -32,8 +32,8 @@ class CoreInput(NamedTuple):
     projected: float32 [..., cells, attention_size], W v + b; None likewise.
     noise: float32 [..., cells], Gumbel's, whose maximum with the logarithms of
       the weights draws a location; zeros take the likeliest.
-    see_all: bool [...], rows of hard attention that see the mean; both are None
-      but for hard.
+    see_all: bool [...], rows of hard attention that see the mean of all cells.
+      Noise and this are None unless attention is hard.
     is_first: bool [...]; the state is zeroed at these rows before all else.
   """
 
@@ -50,7 +50,8 @@ class CoreOutput(NamedTuple):
   Attributes:
     hidden: float32 [..., lstm_size].
     attention: float32 [..., cells], g; None if nothing attends.
-    location: float32 [..., cells], 1 at the location drawn; None but for hard.
+    location: float32 [..., cells], 1 at the location drawn; None unless
+      attention is hard.
     log_prob: float32 [...], of that location; None likewise.
   """
 

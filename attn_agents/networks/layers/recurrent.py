@@ -93,10 +93,11 @@ def over_time(
 def scan(
   step: Step, params: types.Nest, state: types.Nest, inputs: types.Nest
 ) -> tuple[types.Nest, types.Nest]:
-  """`jax.lax.scan` whose gradient adds up no parameters' gradients in its loop.
+  """`jax.lax.scan` that computes its parameters' gradients after its loop.
 
-  Those are as large as the parameters, whatever the batch. Here they come after
-  the loop, from one pass through `step` over all T * B rows at once.
+  Adding them up in each step of the loop would cost as much memory traffic as
+  there are parameters. Here they come from one pass through `step` over all
+  T * B rows at once.
 
   Args:
     step: maps (params, state, inputs of one row) to (state, outputs).
@@ -188,9 +189,11 @@ class TwoBiasLSTM(nn.Module):
 
     def dense(name: str) -> nn.Dense:
       return nn.Dense(
-        4 * self.features, kernel_init=self._init, bias_init=self._init,
+        4 * self.features,
+        kernel_init=self._init,
+        bias_init=self._init,
         name=name,
-      )  # fmt: skip
+      )
 
     gates = dense('input')(inputs) + dense('state')(state.hidden)
     return update(gates, state.cell, forget_bias=0.0)

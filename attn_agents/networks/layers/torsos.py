@@ -1,5 +1,6 @@
-"""Convolutional torsos: uint8 pixels to features, frame by frame."""
+"""Stacks of layers that carry no state: convolutional torsos and MLPs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ class ConvTorso(nn.Module):
 
   Attributes:
     channels, kernels, strides: one entry per layer, square kernels.
-    method: one of `convolution.METHODS`.
+    method: one of `conv_functions.METHODS`.
     dtype: of the computation and its result.
     padding: 'SAME' or 'VALID'.
     gain: kernels start this many times as large as Flax's.
@@ -45,13 +46,35 @@ class ConvTorso(nn.Module):
     outputs = observation
     layers = zip(self.channels, self.kernels, self.strides, strict=True)
     for index, (channels, kernel, stride) in enumerate(layers):
+      centred = self.centred and index == 0
       layer = convolution.Convolution(
-        channels, (kernel, kernel), self.method, stride, self.dtype,
+        channels,
+        (kernel, kernel),
+        self.method,
+        stride,
+        self.dtype,
         padding=self.padding,
-        kernel_init=convolution.scaled_init(
-          self.gain, self.centred and index == 0
-        ),
+        kernel_init=convolution.scaled_init(self.gain, centred),
         name=f'conv_{index}',
-      )  # fmt: skip
+      )
       outputs = nn.relu(layer(outputs))
     return outputs
+
+
+class MLP(nn.Module):
+  """Dense layers with ReLU between them and a linear end.
+
+  Attributes:
+    sizes: units of each layer.
+    last_bias_init: of the last layer's bias.
+  """
+
+  sizes: tuple[int, ...]
+  last_bias_init: Callable[..., jax.Array] = nn.initializers.zeros_init()
+
+  @nn.compact
+  def __call__(self, inputs: jax.Array) -> jax.Array:
+    """Maps float32 [..., channels] to [..., sizes[-1]]."""
+    for size in self.sizes[:-1]:
+      inputs = nn.relu(nn.Dense(size)(inputs))
+    return nn.Dense(self.sizes[-1], bias_init=self.last_bias_init)(inputs)

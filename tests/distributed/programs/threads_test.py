@@ -30,11 +30,17 @@ def _config(most, algorithm):
   lag = ['learning.max_policy_lag=none'] if algorithm == 'vtrace' else []
   return resolution.resolve(
     resolution.Request(
-      game='catch', preset='small', algorithm=algorithm, runtime='threads',
-      num_actors=2, settings=[f'runtime.max_actor_restarts={most}', *lag],
+      game='catch',
+      preset='small',
+      algorithm=algorithm,
+      runtime='threads',
+      num_actors=2,
+      settings=[f'runtime.max_actor_restarts={most}', *lag],
     ),
-    'cpu', 1, cores=2,
-  )  # fmt: skip
+    'cpu',
+    1,
+    cores=2,
+  )
 
 
 class _Run:
@@ -49,9 +55,12 @@ class _Run:
     self.role = threads.OneProcess(topology.local(config, str(logdir)))
     self.role._stop = self._stop
     parts = types.SimpleNamespace(
-      config=config, items_per_batch=2, items_per_read=2,
-      trajectory_spec=lambda: (), replay=None,
-    )  # fmt: skip
+      config=config,
+      items_per_batch=2,
+      items_per_read=2,
+      trajectory_spec=lambda: (),
+      replay=None,
+    )
     self.role._connect(parts)
 
   def _play(self, place, parts, index, restart, *args, should_stop, **kwargs):

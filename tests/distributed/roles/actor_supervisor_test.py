@@ -22,9 +22,10 @@ def _config(most, algorithm='vtrace', *settings):
   if algorithm == 'vtrace':
     settings = ['learning.max_policy_lag=none', *settings]
   request = resolution.Request(
-    game='catch', algorithm=algorithm,
+    game='catch',
+    algorithm=algorithm,
     settings=[f'runtime.max_actor_restarts={most}', *settings],
-  )  # fmt: skip
+  )
   return resolution.resolve(request, 'cpu', 1, cores=2)
 
 
@@ -76,8 +77,9 @@ def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
     'actor-3 broke, 2 restarts used up',
   ]
   assert (read().state, read().detail) == (
-    'failed', 'actor broke, 2 restarts used up',
-  )  # fmt: skip
+    'failed',
+    'actor broke, 2 restarts used up',
+  )
   file, _ = _status(tmp_path / 'other')
   for config, name in (
     (_config(0, 'a2c'), 'a2c'),

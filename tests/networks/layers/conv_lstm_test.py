@@ -34,8 +34,11 @@ def _problem(rows=_ROWS):
   zeros = recurrent.zero_state((_BATCH, 5, 4, _FEATURES))
   params = jax.eval_shape(
     conv_lstm.ConvLSTM(_FEATURES).init,
-    jax.random.key(0), inputs, is_first, zeros,
-  )  # fmt: skip
+    jax.random.key(0),
+    inputs,
+    is_first,
+    zeros,
+  )
   return _random_like(params, 2), inputs, is_first, _random_like(zeros, 1)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from attn_agents.networks.layers import convolution
+from attn_agents.networks.layers import conv_functions, convolution
 
 
 def _slow_convolution(inputs, kernel):
@@ -28,7 +28,7 @@ def test_equals_loops(method, size):
   inputs = rng.normal(size=(2, 6, 5, 3)).astype(np.float32)
   kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
   with jax.numpy_rank_promotion('raise'):
-    outputs = convolution.convolve(inputs, kernel, method)
+    outputs = conv_functions.convolve(inputs, kernel, method)
   np.testing.assert_allclose(
     outputs, _slow_convolution(inputs, kernel), atol=1e-5
   )
@@ -36,11 +36,16 @@ def test_equals_loops(method, size):
 
 # (height, width), kernel, stride: SAME padding with and without a remainder.
 _SHAPES = [
-  ((6, 5), (3, 3), 1), ((8, 6), (3, 3), 1), ((6, 5), (4, 2), 1),
+  ((6, 5), (3, 3), 1),
+  ((8, 6), (3, 3), 1),
+  ((6, 5), (4, 2), 1),
   ((7, 7), (1, 1), 1),
-  ((21, 16), (8, 8), 4), ((20, 22), (8, 8), 4), ((9, 6), (4, 4), 2),
-  ((9, 6), (2, 4), 2), ((9, 6), (3, 3), 2),
-]  # fmt: skip
+  ((21, 16), (8, 8), 4),
+  ((20, 22), (8, 8), 4),
+  ((9, 6), (4, 4), 2),
+  ((9, 6), (2, 4), 2),
+  ((9, 6), (3, 3), 2),
+]
 
 
 @pytest.mark.parametrize(('image', 'size', 'stride'), _SHAPES)
@@ -57,7 +62,7 @@ def test_canonical_equals_lax_in_values_and_gradients(
   weights = rng.normal(size=outputs.shape).astype(np.float32)
 
   def loss(inputs, kernel, method):
-    outputs = convolution.convolve(inputs, kernel, method, stride, padding)
+    outputs = conv_functions.convolve(inputs, kernel, method, stride, padding)
     return jnp.sum(weights * jnp.sin(outputs)), outputs
 
   grad = jax.grad(loss, argnums=(0, 1), has_aux=True)
@@ -82,11 +87,13 @@ def test_gradients_by_themselves(method, size, dtype):
     for shape in shapes
   )
   exact = [x.astype(jnp.float32) for x in (inputs, kernel, gradient)]
-  _, pull_back = jax.vjp(lambda *x: convolution.convolve(*x, 'lax'), *exact[:2])
+  _, pull_back = jax.vjp(
+    lambda *x: conv_functions.convolve(*x, 'lax'), *exact[:2]
+  )
   expected = pull_back(exact[2])
   actual = (
-    convolution.inputs_gradient(gradient, kernel, method),
-    convolution.kernel_gradient(inputs, gradient, size, method),
+    conv_functions.inputs_gradient(gradient, kernel, method),
+    conv_functions.kernel_gradient(inputs, gradient, size, method),
   )
   # The results, and those of each few images, are rounded to the dtype.
   tolerance = {'float32': 1e-6, 'bfloat16': 0.005}[dtype]
@@ -107,16 +114,17 @@ def test_convolution_and_pool_equals_one_after_the_other(
   kernel = rng.normal(size=(3, 3, channels, 4)).astype(np.float32)
 
   def plain(inputs, kernel):
-    outputs = convolution.convolve(inputs, kernel, 'lax')
+    outputs = conv_functions.convolve(inputs, kernel, 'lax')
     return nn.max_pool(outputs, (3, 3), (2, 2), 'SAME')
 
   expected, pull_back = jax.vjp(plain, inputs, kernel)
   gradient = rng.normal(size=expected.shape).astype(np.float32)
   for method in ('lax', 'canonical'):
     outputs, ours = jax.vjp(
-      lambda x, k, m=method: convolution.convolve_and_pool(x, k, m),
-      inputs, kernel,
-    )  # fmt: skip
+      lambda x, k, m=method: conv_functions.convolve_and_pool(x, k, m),
+      inputs,
+      kernel,
+    )
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     gradients = zip(ours(gradient), pull_back(gradient), strict=True)
     for actual, wanted in list(gradients)[dtype == 'uint8' :]:
@@ -128,7 +136,7 @@ def test_canonical_convolutions_have_no_stride_and_no_dilation():
   inputs, kernel = jnp.ones((2, 9, 6, 3)), jnp.ones((4, 4, 3, 4))
 
   def loss(inputs, kernel):
-    return jnp.sum(convolution.convolve(inputs, kernel, 'canonical', 2) ** 2)
+    return jnp.sum(conv_functions.convolve(inputs, kernel, 'canonical', 2) ** 2)
 
   jaxpr = str(jax.make_jaxpr(jax.grad(loss, argnums=(0, 1)))(inputs, kernel))
   assert jaxpr.count('conv_general_dilated[') == 3
@@ -172,7 +180,7 @@ def test_module_reads_the_parameters_of_flax_conv(method):
 
 def test_a_bias_gradient_is_summed_in_float32_on_every_backend():
   def pull_back(gradient):
-    add = lambda bias: convolution.add_bias(gradient, bias)  # noqa: E731
+    add = lambda bias: conv_functions.add_bias(gradient, bias)  # noqa: E731
     return jax.vjp(add, jnp.zeros(2))[1](gradient)[0]
 
   # Ones, of which bfloat16 can count no more than 256.
@@ -187,19 +195,19 @@ def test_a_bias_gradient_is_summed_in_float32_on_every_backend():
 )
 def test_pooling_refuses_stride_and_padding(options):
   module = convolution.Convolution(4, (3, 3), pool=True, **options)
-  with pytest.raises(ValueError, match='stride 1 and SAME padding only'):
+  with pytest.raises(ValueError, match='needs stride 1 and SAME padding'):
     module.init(jax.random.key(0), jnp.ones((1, 6, 6, 2)))
 
 
 def test_auto_follows_the_backend(monkeypatch):
   monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
-  assert convolution.resolve_method('auto') == 'canonical'
-  assert convolution.resolve_method('lax') == 'lax'
+  assert conv_functions.resolve_method('auto') == 'canonical'
+  assert conv_functions.resolve_method('lax') == 'lax'
   monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
-  assert convolution.resolve_method('auto') == 'lax'
-  assert convolution.resolve_method('canonical') == 'canonical'
+  assert conv_functions.resolve_method('auto') == 'lax'
+  assert conv_functions.resolve_method('canonical') == 'canonical'
 
 
 def test_refuses_unknown_method():
   with pytest.raises(ValueError, match='canonical'):
-    convolution.resolve_method('winograd')
+    conv_functions.resolve_method('winograd')

@@ -116,5 +116,6 @@ def test_gradients_gathered_after_the_loop_are_those_of_a_plain_one():
   )
   jax.tree_util.tree_map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
-    found, wanted,
-  )  # fmt: skip
+    found,
+    wanted,
+  )

@@ -51,3 +51,20 @@ def test_equals_loops_on_scaled_pixels():
     expected = _slow_layer(expected, layer['kernel'], layer['bias'], stride)
   np.testing.assert_allclose(outputs, expected, atol=1e-5)
   assert np.max(expected) > 0.1
+
+
+def test_mlp_equals_numpy():
+  inputs = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+  module = torsos.MLP((6, 4, 3))
+  with jax.numpy_rank_promotion('raise'):
+    outputs, variables = module.init_with_output(jax.random.key(0), inputs)
+  expected = inputs
+  for index in range(3):
+    layer = variables['params'][f'Dense_{index}']
+    expected = expected @ np.asarray(layer['kernel']) + np.asarray(
+      layer['bias']
+    )
+    if index < 2:
+      expected = np.maximum(expected, 0.0)
+  np.testing.assert_allclose(outputs, expected, atol=1e-5)
+  assert np.min(expected) < 0.0
