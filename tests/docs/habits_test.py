@@ -3,6 +3,7 @@
 import pathlib
 import re
 
+from attn_agents.algorithms import registry
 from configs import agents
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -71,6 +72,17 @@ def test_the_documents_name_every_agent():
     if presets['paper'].__module__.startswith('configs.')
   }
   assert len(ours) > 10
+  for document in ('README.md', 'docs/agents.md'):
+    assert ours <= _names(document), document
+
+
+def test_the_documents_name_every_algorithm():
+  ours = {
+    name
+    for name, found in registry.ALGORITHMS.items()
+    if type(found).__module__.startswith('attn_agents.')
+  }
+  assert len(ours) > 4
   for document in ('README.md', 'docs/agents.md'):
     assert ours <= _names(document), document
 
