@@ -23,13 +23,14 @@ import rich.progress
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.interpretability import names
+from attn_agents.interpretability import registry
 from attn_agents.runs import saved_runs
 from attn_agents.utils import interrupt, machine
 from configs import errors, games, schema
 from launch import command_line
 
 _LARGE = 40e6
+_NAMES = tuple(registry.ANALYSES)
 # A thing, its colour, and where it can be.
 _THING = r'(\w+)=([0-9a-fA-F]{6})(?:@(\d+),(\d+),(\d+),(\d+))?'
 
@@ -45,7 +46,7 @@ _MAX_STEPS = flags.DEFINE_integer(
   'max_steps', 900, 'Agent steps, at most; 15 are a second of play.'
 )
 _ANALYSES = flags.DEFINE_list(
-  'analyses', ['all'], f'all, or some of {", ".join(names.NAMES)}.'
+  'analyses', ['all'], f'all, or some of {", ".join(_NAMES)}.'
 )
 _BASELINE = flags.DEFINE_string(
   'baseline',
@@ -170,13 +171,13 @@ def _options(plan: Any, injected: Any, tracked: list[Any]) -> Any:
 
 def _study(given: Any, wanted: tuple[str, ...]) -> int:
   """Does the studies and writes the report."""
-  from attn_agents.interpretability import context, registry
+  from attn_agents.interpretability import context
   from attn_agents.interpretability.report import assembly, report
 
   command = shlex.join(['launch/analyze.py', *sys.argv[1:]])
   done, skipped = (
     [],
-    {name: 'not asked for' for name in registry.STUDIES if name not in wanted},
+    {name: 'not asked for' for name in registry.ANALYSES if name not in wanted},
   )
   with _progress() as progress:
     task = progress.add_task('', total=len(wanted))
@@ -186,7 +187,7 @@ def _study(given: Any, wanted: tuple[str, ...]) -> int:
       given.say(name)
       start = time.monotonic()
       try:
-        found = registry.STUDIES[name].run(given)
+        found = registry.ANALYSES[name].run(given)
       except context.DoesNotApplyError as error:
         skipped[name] = str(error)
         progress.console.print(f'{name}: does not apply, {error}')
@@ -197,7 +198,7 @@ def _study(given: Any, wanted: tuple[str, ...]) -> int:
         progress.console.print(f'{name}: {time.monotonic() - start:.1f} s')
       progress.advance(task)
   data = assembly.assemble(given, done, skipped, command)
-  some = '' if wanted == names.NAMES else '_' + '_'.join(wanted)
+  some = '' if wanted == _NAMES else '_' + '_'.join(wanted)
   path = given.directory / f'report{some}.html'
   size = report.write(data, path)
   print(f'written   {path} ({size / 1e6:.1f} MB)')
@@ -228,11 +229,11 @@ def _check_flags() -> tuple[str, ...]:
   for text in _THRESHOLDS.value:
     errors.require(_is_share(text), '--thresholds', text, 'numbers from 0 to 1')
   for name in _ANALYSES.value or ['']:
-    if name not in ('all', *names.NAMES):
-      raise errors.unknown('analysis', name, ('all', *names.NAMES))
+    if name not in ('all', *_NAMES):
+      raise errors.unknown('analysis', name, ('all', *_NAMES))
   if 'all' in _ANALYSES.value:
-    return names.NAMES
-  return tuple(name for name in names.NAMES if name in _ANALYSES.value)
+    return _NAMES
+  return tuple(name for name in _NAMES if name in _ANALYSES.value)
 
 
 def _tracked(text: str) -> tuple[str, Any, Any]:

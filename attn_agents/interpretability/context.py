@@ -14,8 +14,11 @@ from attn_agents.interpretability.hard_attention import (
   compute as hard_attention,
 )
 from attn_agents.interpretability.injection import compute as injection_lib
-from attn_agents.interpretability.recordings import record, recording
-from attn_agents.interpretability.recordings import trained_agent as subject_lib
+from attn_agents.interpretability.recordings import (
+  record,
+  recording,
+  trained_agent,
+)
 from attn_agents.interpretability.screen import cells, grids
 from configs import schema
 
@@ -84,14 +87,14 @@ class Context:
     say: called with a line on what is being done.
   """
 
-  played: subject_lib.Subject
+  played: trained_agent.TrainedAgent
   recorded: recording.Recording
   plan: record.Plan
   directory: pathlib.Path
   trained: schema.Config
   checkpoints: pathlib.Path
   options: Options = dataclasses.field(default_factory=Options)
-  other: subject_lib.Subject | None = None
+  other: trained_agent.TrainedAgent | None = None
   say: Callable[[str], None] = lambda line: None
 
   @property
@@ -201,7 +204,9 @@ class Context:
     return named[0], named[1]
 
   @functools.cached_property
-  def shown_to_other(self) -> tuple[subject_lib.Subject, recording.Recording]:
+  def shown_to_other(
+    self,
+  ) -> tuple[trained_agent.TrainedAgent, recording.Recording]:
     """The other agent, and the same game as it sees it.
 
     Raises:

@@ -1,44 +1,46 @@
-"""Which studies there are, in the order of the report."""
+"""Which analyses there are, in the order of the report.
 
-from collections.abc import Callable
-from typing import NamedTuple
+A new analysis is a folder and a line here. Nothing is imported before it is
+run, so that a command that only looks up names starts at once.
+"""
 
-from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.behaviour import section as behaviour
-from attn_agents.interpretability.grad_cam import section as grad_cam
-from attn_agents.interpretability.gradients import section as gradients
-from attn_agents.interpretability.hard_attention import (
-  section as hard_attention,
-)
-from attn_agents.interpretability.heads import section as heads
-from attn_agents.interpretability.injection import section as injection
-from attn_agents.interpretability.saliency import section as saliency
-from attn_agents.interpretability.trust import section as trust
-from attn_agents.interpretability.weights import section as weights
-from attn_agents.interpretability.what_where import section as what_where
+import importlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+  from attn_agents.interpretability import context, findings
 
 
-class Study(NamedTuple):
-  """One analysis.
+class Analysis(NamedTuple):
+  """One analysis, a section of the report.
 
   Attributes:
-    title: of its section.
-    run: does it; raises `context.DoesNotApplyError` where it cannot.
+    title: of the section.
+    module: has `run(given)`; a name that starts with a dot is relative to this
+      package.
   """
 
   title: str
-  run: Callable[[context.Context], findings.Findings]
+  module: str
+
+  def run(self, given: 'context.Context') -> 'findings.Findings':
+    """Analyses a recording.
+
+    Raises:
+      DoesNotApplyError: it says nothing about this agent.
+    """
+    return importlib.import_module(self.module, __package__).run(given)
 
 
-STUDIES = {
-  'heads': Study('What each head attends to', heads.study),
-  'what_where': Study('What or where', what_where.study),
-  'weights': Study('How attention is spread', weights.study),
-  'behaviour': Study('What each head does', behaviour.study),
-  'saliency': Study('Perturbation saliency', saliency.study),
-  'grad_cam': Study('Grad-CAM', grad_cam.study),
-  'gradients': Study('Gradients on pixels', gradients.study),
-  'injection': Study('A novel object', injection.study),
-  'trust': Study('How far to trust the pictures', trust.study),
-  'hard_attention': Study('Hard attention', hard_attention.study),
+ANALYSES = {
+  'heads': Analysis('What each head attends to', '.heads.section'),
+  'what_where': Analysis('What or where', '.what_where.section'),
+  'weights': Analysis('How attention is spread', '.weights.section'),
+  'behaviour': Analysis('What each head does', '.behaviour.section'),
+  'saliency': Analysis('Perturbation saliency', '.saliency.section'),
+  'grad_cam': Analysis('Grad-CAM', '.grad_cam.section'),
+  'gradients': Analysis('Gradients on pixels', '.gradients.section'),
+  'injection': Analysis('A novel object', '.injection.section'),
+  'trust': Analysis('How far to trust the pictures', '.trust.section'),
+  'hard_attention': Analysis('Hard attention', '.hard_attention.section'),
 }

@@ -32,12 +32,12 @@ class Follower:
     self._run, self._trained, self._played = run, trained, played
     self._tell = tell
     self._looked_at: int | None = None
-    self._subject: trained_agent.Subject | None = None
+    self._agent: trained_agent.TrainedAgent | None = None
 
   @property
-  def newest(self) -> trained_agent.Subject | None:
+  def newest(self) -> trained_agent.TrainedAgent | None:
     """The newest agent that has been read, None before the first."""
-    return self._subject
+    return self._agent
 
   def look(self) -> None:
     """Reads the newest checkpoint if it is another than at the last look."""
@@ -48,7 +48,7 @@ class Follower:
     step = steps[-1]
     self._tell({'newest': step})
     try:
-      self._subject = self._read(directory, step)
+      self._agent = self._read(directory, step)
     except (OSError, KeyError, ValueError) as error:
       if step not in saved_runs.steps(directory):
         # Training has removed it meanwhile; there are newer ones.
@@ -68,14 +68,16 @@ class Follower:
     """
     self.look()
     while not stop.wait(every):
-      if self._subject is None or wanted.is_set():
+      if self._agent is None or wanted.is_set():
         self.look()
 
-  def _read(self, directory: pathlib.Path, step: int) -> trained_agent.Subject:
-    if self._subject is None:
+  def _read(
+    self, directory: pathlib.Path, step: int
+  ) -> trained_agent.TrainedAgent:
+    if self._agent is None:
       return trained_agent.restore(self._trained, self._played, directory, step)
     restored = parameters.restore(self._trained, directory, step)
-    return self._subject.with_params(
+    return self._agent.with_params(
       restored.params,
       checkpoint=step,
       training_frames=restored.counters.frames,

@@ -41,7 +41,7 @@ class Plan:
 def play(
   environment: schema.EnvironmentConfig,
   plan: Plan,
-  newest: Callable[[], trained_agent.Subject],
+  newest: Callable[[], trained_agent.TrainedAgent],
 ) -> Generator[shots.Shot, None, None]:
   """Plays without end.
 

@@ -8,12 +8,12 @@ from tests.networks import tiny
 OBSERVATION_SHAPE = (33, 26, 3)
 
 
-def make_subject(resnet=False, **network):
+def make_agent(resnet=False, **network):
   """S3TA with two heads on maps of 5 x 4 cells, or a residual network."""
   make = tiny.make_resnet_config if resnet else tiny.make_config
   config = make(**network)
   environment = dataclasses.replace(config.environment, game='catch')
   config = dataclasses.replace(config, environment=environment)
-  made = trained_agent.Subject(config, {}, {'agent': config.agent})
+  made = trained_agent.TrainedAgent(config, {}, {'agent': config.agent})
   params = tiny.random_params(made.network, OBSERVATION_SHAPE)
   return made.with_params(params)

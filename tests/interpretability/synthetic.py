@@ -69,11 +69,11 @@ class PatchNetwork(nn.Module):
     return types.NetworkOutput(logits, found[1]), core_state
 
 
-def make_subject(network=None, size=SIZE):
+def make_agent(network=None, size=SIZE):
   """A network that needs no game, with random parameters or at a scale of 1."""
   environment = schema.EnvironmentConfig(height=size[0], width=size[1])
   config = dataclasses.replace(tiny.make_config(), environment=environment)
-  made = trained_agent.Subject(config, {}, {})
+  made = trained_agent.TrainedAgent(config, {}, {})
   made.__dict__.update(
     num_actions=NUM_ACTIONS, network=network or PatchNetwork()
   )

@@ -17,7 +17,7 @@ _NOTEBOOK = pathlib.Path(__file__).parents[2] / 'notebooks' / 'recording.ipynb'
 def test_notebook_draws_three_figures_of_a_recording(tmp_path, monkeypatch):
   path = tmp_path / 'recording'
   plan = record.Plan(num_episodes=4)
-  record.record(playing.make_subject(), plan, path)
+  record.record(playing.make_agent(), plan, path)
   monkeypatch.setenv('RECORDING', str(path))
   notebook = nbformat.read(_NOTEBOOK, as_version=4)
   assert not any(cell.get('outputs') for cell in notebook.cells)

@@ -21,11 +21,11 @@ def _follower(run, told):
 
 
 def _assert_plays(follower, params, step):
-  subject = follower.newest
-  assert (subject.facts['checkpoint'], subject.facts['training_frames']) == (
+  agent = follower.newest
+  assert (agent.facts['checkpoint'], agent.facts['training_frames']) == (
     step, 40 * step,
   )  # fmt: skip
-  jax.tree.map(np.testing.assert_array_equal, subject.params, params)
+  jax.tree.map(np.testing.assert_array_equal, agent.params, params)
 
 
 def test_the_newest_checkpoint_is_picked_up(run):

@@ -17,7 +17,7 @@ _ROWS = 35
 
 @pytest.fixture(scope='module')
 def played():
-  made = playing.make_subject()
+  made = playing.make_agent()
   return made.with_params(made.params, checkpoint=3, training_frames=120)
 
 
@@ -119,6 +119,6 @@ def test_what_is_not_finite_is_none(played):
 
 
 def test_an_agent_without_attention_is_played_too():
-  plain = playing.make_subject(resnet=True)
+  plain = playing.make_agent(resnet=True)
   plain = plain.with_params(plain.params, checkpoint=1, training_frames=4)
   assert {shot.maps for shot in _play(plain, 3)} == {()}

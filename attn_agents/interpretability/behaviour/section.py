@@ -1,11 +1,9 @@
 """What each head does, in numbers: it tracks, looks ahead, scans or stays."""
 
 import numpy as np
-from matplotlib import figure as figure_lib
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.behaviour import compute as behaviour
-from attn_agents.interpretability.drawing import measure_figures
+from attn_agents.interpretability.behaviour import compute, figure
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.screen import targets
 
@@ -14,7 +12,7 @@ _FOLLOWS = ('lift', 'look-ahead (steps)', 'correlation there', 'by chance')
 _OWN = ('speed (pixels/step)', 'focus', 'coverage', 'persistence (steps)')
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Measures the heads against all that moves, and what the caller tracks."""
   attention = given.attention
   followed = {_MOVING: targets.moving(given.recorded, given.grid)}
@@ -23,7 +21,7 @@ def study(given: context.Context) -> findings.Findings:
       given.recorded, given.grid, [thing.colour], thing.region
     )
   found = {
-    name: behaviour.measure(attention, target, given.grid)
+    name: compute.measure(attention, target, given.grid)
     for name, target in followed.items()
   }
   return findings.Findings(
@@ -37,7 +35,9 @@ def study(given: context.Context) -> findings.Findings:
       'latter. Persistence is how long a map overlaps itself by half.'
     ),
     figures={
-      f'lags_{index}': _lags(each, name, given.step_seconds)
+      f'lags_{index}': figure.lags(
+        each.lags * given.step_seconds, each.correlation, each.lift, name
+      )
       for index, (name, each) in enumerate(found.items())
     },
     captions={
@@ -57,23 +57,7 @@ def study(given: context.Context) -> findings.Findings:
   )
 
 
-def _lags(
-  found: behaviour.Behaviour, name: str, step_seconds: float
-) -> figure_lib.Figure:
-  return measure_figures.divergence(
-    found.lags * step_seconds,
-    {
-      measure: {f'head {head + 1}': line for head, line in enumerate(lines)}
-      for measure, lines in (
-        ('Correlation of centres', found.correlation),
-        (f'Lift on {name}', found.lift),
-      )
-    },
-    over='lead of attention (s)',
-  )
-
-
-def _follows(found: behaviour.Behaviour, name: str) -> report_data.Table:
+def _follows(found: compute.Behaviour, name: str) -> report_data.Table:
   present = len(found.lags) // 2
   return _table(
     f'Against {name}, which covers {found.area:.2%} of the screen on average.',
@@ -83,7 +67,7 @@ def _follows(found: behaviour.Behaviour, name: str) -> report_data.Table:
   )  # fmt: skip
 
 
-def _own(found: behaviour.Behaviour) -> report_data.Table:
+def _own(found: compute.Behaviour) -> report_data.Table:
   return _table(
     'By itself.',
     _OWN,
@@ -106,5 +90,5 @@ def _table(
 
 def _cell(value: float) -> float | str:
   if np.isposinf(value):
-    return f'> {behaviour.MAX_LAG}'
+    return f'> {compute.MAX_LAG}'
   return float(value) if np.isfinite(value) else '-'

@@ -1,8 +1,8 @@
 """What all figures share: sizes, fonts, colours, and how they are saved.
 
-The figures are in `head_figures`, `saliency_figures` and `measure_figures`.
-Each takes plain arrays, so that a notebook can call it, and gives a Matplotlib
-`Figure`, which a notebook shows and `png` makes into bytes.
+The figures of an analysis are in its `figure.py`. They take plain arrays, so
+that a notebook can call them, and return a Matplotlib `Figure`, which a
+notebook shows and `png` turns into bytes.
 
 Sizes are those of the printed page: no text is below 9 points on one whose text
 is 17 cm wide. Colours are told apart with any kind of colour vision, and lines
@@ -99,6 +99,32 @@ def grid_height(
 ) -> float:
   """The height at which pictures [H, W, ...] fill the width, inches."""
   return extra + rows * (WIDTH / columns) * shape[0] / shape[1] * 1.02
+
+
+@styled
+def strip(
+  pictures: Sequence[Sequence[np.ndarray]],
+  names: Sequence[str],
+  times: Sequence[float] | None = None,
+) -> figure_lib.Figure:
+  """Rows of pictures, time from left to right.
+
+  Args:
+    pictures: uint8 [H, W, 3], for each row one for each moment.
+    names: of the rows.
+    times: of the moments, seconds; None writes none.
+  """
+  rows, columns = len(pictures), len(pictures[0])
+  shape = pictures[0][0].shape
+  figure, axes = new(rows, columns, grid_height(rows, columns + 0.6, shape))
+  for row, (row_pictures, name) in enumerate(zip(pictures, names, strict=True)):
+    for column, picture in enumerate(row_pictures):
+      show(axes[row, column], picture)
+    axes[row, 0].set_ylabel(name)
+  if times is not None:
+    for panel, time in zip(axes[0], times, strict=True):
+      panel.set_title(f'{time:.1f} s')
+  return figure
 
 
 def lines(

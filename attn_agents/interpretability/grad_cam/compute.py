@@ -45,7 +45,7 @@ class GradCamMap:
 class GradCam:
   """Makes Grad-CAM maps of one network."""
 
-  def __init__(self, played: trained_agent.Subject):
+  def __init__(self, played: trained_agent.TrainedAgent):
     """Compiles nothing yet; the first map does.
 
     Args:
@@ -62,7 +62,7 @@ class GradCam:
   def at(
     self, params: types.Nest, moment: moments.Moment, action: int | None = None
   ) -> GradCamMap:
-    """The map of a moment from `replay.moments` with the same parameters.
+    """The map of a moment from `moments.restore` with the same parameters.
 
     Args:
       params: of the network.
@@ -96,7 +96,7 @@ class GradCam:
     return weights, jax.nn.relu(cells)
 
 
-def _last_maps(played: trained_agent.Subject) -> jax.ShapeDtypeStruct:
+def _last_maps(played: trained_agent.TrainedAgent) -> jax.ShapeDtypeStruct:
   """Shape [1, h, w, channels] and dtype of A."""
   environment = played.config.environment
   timestep = types.TimeStep(

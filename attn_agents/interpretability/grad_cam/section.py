@@ -3,9 +3,11 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import saliency_figures
-from attn_agents.interpretability.grad_cam import compute as grad_cam
-from attn_agents.interpretability.grad_cam import training_stages
+from attn_agents.interpretability.grad_cam import (
+  compute,
+  figure,
+  training_stages,
+)
 from attn_agents.interpretability.recordings import moments
 from attn_agents.interpretability.report import report_data
 from attn_agents.runs import saved_runs
@@ -13,17 +15,17 @@ from attn_agents.runs import saved_runs
 _COLOUR = (213, 94, 0)
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """One moment at several stages, and many moments of this checkpoint."""
   try:
-    maker = grad_cam.GradCam(given.played)
+    maker = compute.GradCam(given.played)
   except ValueError as error:
     raise context.DoesNotApplyError(str(error)) from error
   rows = given.rows(given.options.saliency_rows)
   maps = np.stack(
     [
       maker.at(given.played.params, moment).cells
-      for moment in moments.moments(given.played, given.recorded, rows)
+      for moment in moments.restore(given.played, given.recorded, rows)
     ]
   )
   row = rows[int(maps.max(axis=(1, 2)).argmax())]
@@ -36,10 +38,10 @@ def study(given: context.Context) -> findings.Findings:
   # One checkpoint may be the nearest to several shares.
   stages = list({stage.step: stage for stage in stages}.values())
   names, over_training = [], []
-  for stage, agent in training_stages.subjects(
+  for stage, agent in training_stages.agents(
     given.played, given.trained, given.checkpoints, stages
   ):
-    (moment,) = moments.moments(agent, given.recorded, [row])
+    (moment,) = moments.restore(agent, given.recorded, [row])
     over_training.append(maker.at(agent.params, moment).cells)
     names.append(f'{stage.fraction:.0%}')
   frame = given.recorded.rows('frame', [row])[0]
@@ -50,7 +52,7 @@ def study(given: context.Context) -> findings.Findings:
       'checkpoint, the nearest there are to 0, 36, 72 and 100 %.'
     ),
     figures={
-      'grad_cam': saliency_figures.grad_cam(
+      'grad_cam': figure.draw(
         np.stack([frame] * len(names)),
         {given.agent: np.stack(over_training)},
         names,

@@ -53,12 +53,12 @@ def choose(
   return stages
 
 
-def subjects(
-  played: trained_agent.Subject,
+def agents(
+  played: trained_agent.TrainedAgent,
   trained: schema.Config,
   directory: pathlib.Path,
   stages: Sequence[Stage],
-) -> Iterator[tuple[Stage, trained_agent.Subject]]:
+) -> Iterator[tuple[Stage, trained_agent.TrainedAgent]]:
   """The agent at each stage; functions compiled for `played` are kept.
 
   Args:

@@ -52,7 +52,7 @@ class PixelGradients:
   """Differentiates one network with respect to its observation."""
 
   def __init__(
-    self, played: trained_agent.Subject, output: str = 'probability'
+    self, played: trained_agent.TrainedAgent, output: str = 'probability'
   ):
     """Compiles nothing yet.
 
@@ -74,7 +74,7 @@ class PixelGradients:
 
     Args:
       params: of the network.
-      moment: from `replay.moments` with the same parameters.
+      moment: from `moments.restore` with the same parameters.
 
     Returns:
       float32 [height, width, channels], per unit of a pixel in [0, 1]; the
@@ -104,7 +104,7 @@ class PixelGradients:
 
 
 def histogram(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   first_row: int = 0,
   num_rows: int = 100,
@@ -127,7 +127,7 @@ def histogram(
   counts = np.zeros(len(EDGES) - 1, np.int64)
   rows = []
   there = range(first_row, min(first_row + num_rows, len(recorded)))
-  for moment in moments.moments(played, recorded, there):
+  for moment in moments.restore(played, recorded, there):
     if moment.timestep.step_type[0] == types.StepType.LAST:
       continue
     sizes = np.abs(gradients.at(played.params, moment))

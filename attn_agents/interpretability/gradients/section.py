@@ -3,11 +3,10 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import saliency_figures
-from attn_agents.interpretability.gradients import compute as gradients
+from attn_agents.interpretability.gradients import compute, figure
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """A histogram for the agent, and for the other one where there is one."""
   options = given.options
   start = given.rows(1)[0]
@@ -16,7 +15,7 @@ def study(given: context.Context) -> findings.Findings:
   if given.other is not None:
     agents = {theirs: given.shown_to_other, **agents}
   found = {
-    name: gradients.histogram(
+    name: compute.histogram(
       agent, recorded, first_row=start, num_rows=options.gradient_rows
     )
     for name, (agent, recorded) in agents.items()
@@ -30,7 +29,7 @@ def study(given: context.Context) -> findings.Findings:
       'pixels.'
     ),
     figures={
-      'gradients': saliency_figures.gradient_histogram(
+      'gradients': figure.draw(
         edges.tolist(),
         {name: each.percent / 100 for name, each in found.items()},
       )

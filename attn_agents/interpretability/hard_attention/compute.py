@@ -14,7 +14,7 @@ from flax import linen as nn
 
 from attn_agents.evaluation import episodes, evaluator
 from attn_agents.evaluation.reporting import published
-from attn_agents.interpretability.recordings import plain, trained_agent
+from attn_agents.interpretability.recordings import recording, trained_agent
 
 THRESHOLDS = tuple(step / 10 for step in range(11))
 # The paper's number of games.
@@ -66,12 +66,14 @@ class HardAttention:
         self.game, threshold, self.means[index], *(100 * x for x in ours),
         *theirs,
       ]  # fmt: skip
-      rows.append(dict(zip(COLUMNS, plain.plain(values), strict=True)))
+      rows.append(dict(zip(COLUMNS, recording.json_ready(values), strict=True)))
     return rows
 
   def summary(self) -> dict[str, Any]:
     """All of it in plain Python, fit for JSON."""
-    return plain.plain({**dataclasses.asdict(self), 'table': self.rows()})
+    return recording.json_ready(
+      {**dataclasses.asdict(self), 'table': self.rows()}
+    )
 
 
 def ratio(
@@ -125,7 +127,7 @@ def with_threshold(
 
 
 def measure(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   plan: evaluator.Plan = PLAN,
   thresholds: Sequence[float] = THRESHOLDS,
   *,

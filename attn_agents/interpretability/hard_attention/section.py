@@ -2,22 +2,19 @@
 
 from attn_agents.evaluation.reporting import published
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import measure_figures
-from attn_agents.interpretability.hard_attention import (
-  compute as hard_attention,
-)
+from attn_agents.interpretability.hard_attention import compute, figure
 from attn_agents.interpretability.report import report_data
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Scores whole games at each threshold."""
   options = given.options
   given.need_attention()
   try:
-    hard_attention.with_threshold(given.played.network, 0.0, given.agent)
+    compute.with_threshold(given.played.network, 0.0, given.agent)
   except ValueError as error:
     raise context.DoesNotApplyError(str(error)) from error
-  found = hard_attention.measure(
+  found = compute.measure(
     given.played,
     options.hard_plan,
     options.thresholds,
@@ -55,7 +52,7 @@ def study(given: context.Context) -> findings.Findings:
       'says nothing where the score at t = 0 is not above 0.'
     ),
     figures={
-      'hard_attention': measure_figures.hard_attention(
+      'hard_attention': figure.draw(
         found.thresholds,
         {game: (found.ratios, found.uncertainties)},
         published.hard_attention(game),

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import head_figures, video
+from attn_agents.interpretability.drawing import video
+from attn_agents.interpretability.heads import figure
 
 _MOMENTS = 6
 _GIF_SECONDS = 6
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Panels of a few moments, and the whole recording as a video.
 
   Agents without attention get the video only.
@@ -38,7 +39,7 @@ def study(given: context.Context) -> findings.Findings:
       'bright as one that does not: the effective number of cells tells them '
       'apart.'
     ),
-    figures={'heads': head_figures.heads(frames, maps, given.seconds(rows))},
+    figures={'heads': figure.draw(frames, maps, given.seconds(rows))},
     captions={'heads': 'Attention of each head at moments of the recording.'},
   )
 

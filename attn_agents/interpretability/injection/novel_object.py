@@ -29,7 +29,7 @@ _NO_HEADS = np.zeros((2, 0, 1, 1), np.float32)
 
 
 def record_pair(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   plan: record.Plan,
   injected: injection.Injection,
   directory: pathlib.Path,
@@ -78,7 +78,7 @@ def paired(
 
 
 def teacher_forced(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   without: recording.Recording,
   injected: injection.Injection,
   grid: cells.Grid | None = None,
@@ -123,7 +123,7 @@ def teacher_forced(
 
 
 def _seen_both_ways(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   without: recording.Recording,
   injected: injection.Injection,
 ) -> Iterator[tuple[types.TimeStep, np.ndarray]]:

@@ -5,20 +5,18 @@ import dataclasses
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import (
-  measure_figures,
-  saliency_figures,
+from attn_agents.interpretability.injection import (
+  compute,
+  figure,
+  novel_object,
 )
-from attn_agents.interpretability.injection import compute as injection
-from attn_agents.interpretability.injection import divergence, novel_object
 
 _MOMENTS = 6
-_SHARE = 'its share of the screen'
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Plays from the recording's seed with the object and without it."""
-  injected = given.options.injected or injection.load(injection.DEFAULT)
+  injected = given.options.injected or compute.load(compute.DEFAULT)
   directory = given.directory / 'injection' / injected.digest
   plan = dataclasses.replace(
     given.plan, num_episodes=1, max_steps=given.options.injection_steps
@@ -52,18 +50,13 @@ def study(given: context.Context) -> findings.Findings:
       f'{differ}; then these are two games.'
     ),
     figures={
-      'frames': saliency_figures.injection_frames(
+      'frames': figure.frames(
         hidden.rows('frame', rows),
         shown.rows('frame', rows),
         seen,
         times[rows].tolist(),
       ),
-      'divergence': measure_figures.divergence(
-        times,
-        _curves(forced),
-        (times[visible[0]], times[visible[-1]]),
-        baselines=[_SHARE],
-      ),
+      'divergence': figure.divergence(times, forced),
     },
     captions={
       'frames': 'The game without the object and with it, each played on.',
@@ -83,19 +76,3 @@ def _moments(visible: np.ndarray, common: int) -> np.ndarray:
   both = visible[visible < common]
   places = np.linspace(0, len(both) - 1, min(_MOMENTS, len(both)))
   return both[np.unique(np.rint(places).astype(int))]
-
-
-def _curves(found: divergence.Divergence) -> dict[str, dict[str, np.ndarray]]:
-  curves: dict[str, dict[str, np.ndarray]] = {}
-  heads = range(found.mass.shape[1])
-  if heads:
-    curves['Attention (total variation)'] = {
-      f'head {head + 1}': found.total_variation[:, head] for head in heads
-    }
-    curves['Attention on the object'] = {
-      **{f'head {head + 1}': found.mass[:, head] for head in heads},
-      _SHARE: found.area,
-    }
-  curves['Policy (KL, nats)'] = {'policy': found.policy_kl}
-  curves['Value (difference)'] = {'value': found.value_difference}
-  return curves

@@ -35,8 +35,8 @@ class Moment(NamedTuple):
   seen: agent_lib.Inspection
 
 
-def moments(
-  played: trained_agent.Subject,
+def restore(
+  played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   rows: Sequence[int] | None = None,
 ) -> Iterator[Moment]:

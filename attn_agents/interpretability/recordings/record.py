@@ -50,7 +50,7 @@ class Plan:
 
 
 def record(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   plan: Plan,
   path: pathlib.Path,
   *,
@@ -133,7 +133,7 @@ class _Row(NamedTuple):
 
 def _play(
   both: views.Views,
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   policy: str,
   key: jax.Array,
   actions: np.ndarray | None,

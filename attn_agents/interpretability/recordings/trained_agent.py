@@ -15,7 +15,7 @@ from attn_agents.runs import parameters
 from configs import schema
 
 
-class Subject:
+class TrainedAgent:
   """Parameters, and compiled functions of them.
 
   Attributes:
@@ -118,9 +118,9 @@ class Subject:
       action = action_selection.sampled(key, self.log_policy(logits))
     return seen, types.AgentState(seen.core_state, action)
 
-  def with_params(self, params: types.Nest, **facts: Any) -> 'Subject':
+  def with_params(self, params: types.Nest, **facts: Any) -> 'TrainedAgent':
     """The same agent with other parameters; nothing is compiled again."""
-    other = Subject(self.config, params, {**self.facts, **facts})
+    other = TrainedAgent(self.config, params, {**self.facts, **facts})
     for name in ('num_actions', 'network', 'agent', 'inspect', '_act'):
       other.__dict__[name] = getattr(self, name)
     return other
@@ -131,7 +131,7 @@ def restore(
   played: schema.Config,
   directory: pathlib.Path,
   step: int,
-) -> Subject:
+) -> TrainedAgent:
   """Reads the agent of a checkpoint.
 
   Args:
@@ -144,7 +144,7 @@ def restore(
     ConfigError: its arrays are not those of the config's agent.
   """
   restored = parameters.restore(trained, directory, step)
-  return Subject(
+  return TrainedAgent(
     played,
     restored.params,
     {

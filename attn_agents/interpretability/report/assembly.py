@@ -20,7 +20,7 @@ class Done(NamedTuple):
   """An analysis that was done.
 
   Attributes:
-    name: its name in `registry.STUDIES`.
+    name: its name in `registry.ANALYSES`.
     found: its findings.
     drawn: its figures as PNGs, by name.
   """
@@ -138,7 +138,7 @@ def _value_notes(given: context.Context) -> list[str]:
 
 def _skipped_notes(skipped: Mapping[str, str]) -> list[str]:
   return [
-    f'{registry.STUDIES[name].title}: {reason}.'
+    f'{registry.ANALYSES[name].title}: {reason}.'
     for name, reason in skipped.items()
   ]
 
@@ -150,7 +150,7 @@ def _action_names(given: context.Context) -> Sequence[str]:
 def _section(each: Done) -> report_data.Section:
   found = each.found
   return report_data.Section(
-    title=registry.STUDIES[each.name].title,
+    title=registry.ANALYSES[each.name].title,
     how_to_read=found.how_to_read,
     figures=[
       report_data.Figure(found.captions[name], png)

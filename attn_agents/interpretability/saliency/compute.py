@@ -88,7 +88,7 @@ class Saliency:
   """Makes saliency maps of one network."""
 
   def __init__(
-    self, played: trained_agent.Subject, options: Options | None = None
+    self, played: trained_agent.TrainedAgent, options: Options | None = None
   ):
     """Compiles nothing yet; the first map does.
 
@@ -107,7 +107,7 @@ class Saliency:
     )
 
   def at(self, params: types.Nest, moment: moments.Moment) -> SaliencyMap:
-    """The maps of a moment from `replay.moments` with the same parameters."""
+    """The maps of a moment from `moments.restore` with the same parameters."""
     before, after = self._perturber.responses(params, moment, self._masks())
     policy = 0.5 * np.sum(np.square(after.policy - before.policy), axis=-1)
     value = 0.5 * np.square(after.value - before.value)
@@ -141,7 +141,7 @@ class Saliency:
 
 
 def saliency_maps(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   rows: Sequence[int],
   options: Options | None = None,
@@ -157,5 +157,5 @@ def saliency_maps(
     options: see `Saliency`.
   """
   maker = Saliency(played, options)
-  for moment in moments.moments(played, recorded, rows):
+  for moment in moments.restore(played, recorded, rows):
     yield maker.at(played.params, moment)

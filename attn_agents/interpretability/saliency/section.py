@@ -3,21 +3,21 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import overlays, saliency_figures
+from attn_agents.interpretability.drawing import overlays
 from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.report import report_data
-from attn_agents.interpretability.saliency import compute as saliency
+from attn_agents.interpretability.saliency import compute, figure
 from attn_agents.interpretability.screen import grids
 
 # About the stride of the perturbation at full size.
 _CELLS = (42, 32)
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Maps of many moments for the player, and one beside another agent's."""
   rows = given.rows(given.options.saliency_rows)
   maps = []
-  for found in saliency.saliency_maps(given.played, given.recorded, rows):
+  for found in compute.saliency_maps(given.played, given.recorded, rows):
     maps.append(found)
     given.say(f'saliency: {len(maps)} of {len(rows)} maps')
   images = np.stack([_on_cells(found) for found in maps])
@@ -29,7 +29,7 @@ def study(given: context.Context) -> findings.Findings:
   agents = {ours: _pair(maps[chosen])}
   if given.other is not None:
     other, shown = given.shown_to_other
-    (found,) = saliency.saliency_maps(other, shown, [row])
+    (found,) = compute.saliency_maps(other, shown, [row])
     agents = {theirs: _pair(found), **agents}
   return findings.Findings(
     how_to_read=(
@@ -39,7 +39,7 @@ def study(given: context.Context) -> findings.Findings:
       'map; a map of tiny values looks as bright as one of large ones.'
     ),
     figures={
-      'saliency': saliency_figures.saliency(
+      'saliency': figure.draw(
         frame, agents, _heads(given, row, ours, images[chosen, 0])
       )
     },
@@ -69,12 +69,12 @@ def study(given: context.Context) -> findings.Findings:
   )  # fmt: skip
 
 
-def _on_cells(found: saliency.SaliencyMap) -> np.ndarray:
+def _on_cells(found: compute.SaliencyMap) -> np.ndarray:
   """S_pi and S_V, float64 [2, *_CELLS], cells of the whole screen."""
   return grids.cell_means(found.images(views.FRAME_SHAPE[:2]), _CELLS)
 
 
-def _pair(found: saliency.SaliencyMap) -> tuple[np.ndarray, np.ndarray]:
+def _pair(found: compute.SaliencyMap) -> tuple[np.ndarray, np.ndarray]:
   """S_pi and S_V of every pixel of the screen."""
   policy, value = found.images(views.FRAME_SHAPE[:2])
   return policy, value

@@ -38,7 +38,7 @@ class Perturber:
   """Shows a network perturbed observations; compiled once."""
 
   def __init__(
-    self, played: trained_agent.Subject, blur_sigma: float, num_masks: int
+    self, played: trained_agent.TrainedAgent, blur_sigma: float, num_masks: int
   ):
     """Compiles nothing yet.
 
@@ -65,7 +65,7 @@ class Perturber:
 
     Args:
       params: of the network.
-      moment: from `replay.moments` with the same parameters.
+      moment: from `moments.restore` with the same parameters.
       masks: N times M, [height, width]; no more of them are held than go into
         one call.
 

@@ -62,7 +62,7 @@ class Deletion:
 
   def __init__(
     self,
-    played: trained_agent.Subject,
+    played: trained_agent.TrainedAgent,
     cells: tuple[int, int],
     num_maps: int,
     *,
@@ -104,7 +104,7 @@ class Deletion:
 
     Args:
       params: of the network.
-      moment: from `replay.moments` with the same parameters.
+      moment: from `moments.restore` with the same parameters.
       maps: float [h, w] by name; of equal cells the first in row-major order
         goes first.
 

@@ -36,7 +36,7 @@ _STREAM = 1
 
 # Makes pictures [h, w] by name, of the agent at a moment.
 Pictures = Callable[
-  [trained_agent.Subject, moments.Moment], Mapping[str, np.ndarray]
+  [trained_agent.TrainedAgent, moments.Moment], Mapping[str, np.ndarray]
 ]
 
 
@@ -79,7 +79,7 @@ def cascade(trained: types.Nest, fresh: types.Nest) -> list[types.Nest]:
 
 
 def check(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   rows: Sequence[int],
   pictures: Pictures,
@@ -122,7 +122,7 @@ def check(
 
 
 def _picture(
-  played: trained_agent.Subject,
+  played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   rows: Sequence[int],
   pictures: Pictures,
@@ -130,6 +130,6 @@ def _picture(
   """Pictures [N, h, w] by name."""
   found = [
     pictures(played, moment)
-    for moment in moments.moments(played, recorded, rows)
+    for moment in moments.restore(played, recorded, rows)
   ]
   return {name: np.stack([maps[name] for maps in found]) for name in found[0]}

@@ -3,18 +3,18 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import measure_figures
 from attn_agents.interpretability.recordings import moments, trained_agent
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.saliency import compute as saliency
 from attn_agents.interpretability.trust import (
   agreement,
   deletion,
+  figure,
   randomised_weights,
 )
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Agreement with saliency, deletion and insertion, and random weights."""
   rows = given.rows(given.options.trust_rows)
   attention = given.attention[rows]
@@ -62,7 +62,7 @@ def study(given: context.Context) -> findings.Findings:
       'learned.'
     ),
     figures={
-      'trust': measure_figures.trust(
+      'trust': figure.draw(
         curves[0].fractions, panel('deletion'), panel('insertion'), compared,
         ('random', 'other rows'),
       )
@@ -95,7 +95,7 @@ def _curves(
   cells: tuple[int, int],
 ) -> list[deletion.Curves]:
   tester = deletion.Deletion(given.played, cells, num_maps=2)
-  shown = moments.moments(given.played, given.recorded, rows)
+  shown = moments.restore(given.played, given.recorded, rows)
   return [
     tester.at(
       given.played.params,
@@ -110,7 +110,7 @@ def _curves(
 
 
 def _pictures(
-  played: trained_agent.Subject, moment: moments.Moment
+  played: trained_agent.TrainedAgent, moment: moments.Moment
 ) -> dict[str, np.ndarray]:
   """Attention of each head, and of all."""
   del played  # The moment has what it sows.

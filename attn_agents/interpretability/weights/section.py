@@ -3,15 +3,15 @@
 import math
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import figures, head_figures
+from attn_agents.interpretability.drawing import figures
 from attn_agents.interpretability.report import report_data
-from attn_agents.interpretability.weights import compute as attention_maps
+from attn_agents.interpretability.weights import compute, figure
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Weights with their sums at one moment and on average, and entropies."""
   attention = given.attention
-  found = attention_maps.distribution(attention)
+  found = compute.distribution(attention)
   summary = found.summary()
   cells = summary['cells']
   row = given.rows(3)[-1]
@@ -24,8 +24,8 @@ def study(given: context.Context) -> findings.Findings:
       'at different cells at different times.'
     ),
     figures={
-      'moment': head_figures.weights(frame, attention[row]),
-      'mean': head_figures.weights(frame, found.mean_map),
+      'moment': figure.draw(frame, attention[row]),
+      'mean': figure.draw(frame, found.mean_map),
     },
     captions={
       'moment': f'Weights at row {row}.',

@@ -3,14 +3,13 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.drawing import head_figures
 from attn_agents.interpretability.report import report_data
-from attn_agents.interpretability.what_where import compute as what_where
+from attn_agents.interpretability.what_where import compute, figure
 
 _MOMENTS = 6
 
 
-def study(given: context.Context) -> findings.Findings:
+def run(given: context.Context) -> findings.Findings:
   """Maps of a few moments, one for every row in the player, and balances."""
   given.need_attention()
   if 'queries' not in given.recorded:
@@ -18,7 +17,7 @@ def study(given: context.Context) -> findings.Findings:
       f'the heads of {given.agent} attend without queries, whose parts these '
       'maps compare'
     )
-  found = what_where.of_recording(given.recorded)
+  found = compute.of_recording(given.recorded)
   rows = given.rows(_MOMENTS)
   summary = found.summary()
   heads = len(summary['balance_mean'])
@@ -30,7 +29,7 @@ def study(given: context.Context) -> findings.Findings:
       'goes by content alone and -1 for one that goes by place alone.'
     ),
     figures={
-      'what_where': head_figures.what_where(
+      'what_where': figure.draw(
         given.recorded.rows('frame', rows),
         given.to_draw(found.contribution[rows]),
         given.seconds(rows),

@@ -29,7 +29,7 @@ class _Linear(nn.Module):
 
 
 def test_is_the_paper_s_formula_where_gradients_are_the_weights():
-  played = synthetic.make_subject(_Linear(), size=(3, 4))
+  played = synthetic.make_agent(_Linear(), size=(3, 4))
   rng = np.random.default_rng(0)
   observation = rng.integers(0, 256, (3, 4, 3), dtype=np.uint8)
   maker = grad_cam.GradCam(played)
@@ -62,7 +62,7 @@ def test_image_shows_a_hand_built_map_where_it_is():
 
 @pytest.mark.parametrize('attention', ['none', 'residual'])
 def test_weights_are_finite_differences_of_the_logit(attention):
-  played = playing.make_subject(resnet=True, attention=attention)
+  played = playing.make_agent(resnet=True, attention=attention)
   rng = np.random.default_rng(0)
   seen = synthetic.moment(
     rng.integers(0, 256, playing.OBSERVATION_SHAPE, dtype=np.uint8), action=2
@@ -93,4 +93,4 @@ def test_weights_are_finite_differences_of_the_logit(attention):
 
 def test_does_not_apply_to_other_networks():
   with pytest.raises(ValueError, match='does not apply'):
-    grad_cam.GradCam(playing.make_subject())
+    grad_cam.GradCam(playing.make_agent())

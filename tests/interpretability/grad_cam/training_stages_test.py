@@ -26,7 +26,7 @@ def test_the_nearest_checkpoint_stands_for_a_stage():
     training_stages.choose([], end=100)
 
 
-def test_subjects_have_the_parameters_of_start_and_checkpoints(tmp_path):
+def test_agents_have_the_parameters_of_start_and_checkpoints(tmp_path):
   config = in_process.catch_config(agent='impala_shallow')
   start = experiment.Experiment(config).initial_snapshot()
   checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
@@ -40,11 +40,13 @@ def test_subjects_have_the_parameters_of_start_and_checkpoints(tmp_path):
       )
     )
   checkpointer.close()
-  played = trained_agent.Subject(config, start.state.params, {'agent': 'a'})
+  played = trained_agent.TrainedAgent(
+    config, start.state.params, {'agent': 'a'}
+  )
   there = saved_runs.steps(tmp_path / 'checkpoints')
   stages = training_stages.choose(there, 10, (0.0, 0.4, 1.0))
   found = list(
-    training_stages.subjects(played, config, tmp_path / 'checkpoints', stages)
+    training_stages.agents(played, config, tmp_path / 'checkpoints', stages)
   )
   assert [stage.step for stage, _ in found] == [0, 5, 10]
   for (stage, at), factor in zip(found, (1, 5, 10), strict=True):

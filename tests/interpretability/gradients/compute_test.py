@@ -12,7 +12,7 @@ _PATCH = 8 * 8 * 3
 
 @pytest.mark.parametrize('output', gradients.OUTPUTS)
 def test_gradients_are_those_of_the_closed_form(output):
-  played = synthetic.make_subject()
+  played = synthetic.make_agent()
   params = {'policy': np.float32(0.5)}
   observation = synthetic.observations(1)[0]
   maker = gradients.PixelGradients(played, output)
@@ -35,7 +35,7 @@ def test_gradients_are_those_of_the_closed_form(output):
 
 
 def test_histogram_counts_all_gradients_of_the_rows_with_an_action(tmp_path):
-  played = synthetic.make_subject().with_params({'policy': np.float32(0.5)})
+  played = synthetic.make_agent().with_params({'policy': np.float32(0.5)})
   seen = synthetic.observations(6)
   # An even screen has no contrast.
   seen[3] = 100

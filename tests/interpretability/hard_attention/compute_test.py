@@ -20,7 +20,7 @@ PLAN = evaluator.Plan(num_episodes=12, num_envs=6)
 
 @pytest.fixture(scope='module')
 def played():
-  return playing.make_subject()
+  return playing.make_agent()
 
 
 @pytest.fixture(scope='module')
@@ -30,7 +30,7 @@ def recorded(played, tmp_path_factory):
 
 
 def _hardened(played, threshold):
-  other = trained_agent.Subject(played.config, played.params, played.facts)
+  other = trained_agent.TrainedAgent(played.config, played.params, played.facts)
   other.__dict__['network'] = hard_attention.with_threshold(
     played.network, threshold, 's3ta'
   )
@@ -85,7 +85,7 @@ def test_threshold_0_is_the_unmodified_agent(played, actions):
 def test_a_threshold_that_drops_nothing_leaves_maps_as_they_are(
   played, recorded
 ):
-  for moment in moments.moments(_hardened(played, 1e-30), recorded):
+  for moment in moments.restore(_hardened(played, 1e-30), recorded):
     maps = np.asarray(moment.seen.intermediates['attention'])[0]
     np.testing.assert_allclose(maps, recorded['attention'][moment.row], 1e-5)
 
@@ -94,7 +94,7 @@ def test_a_threshold_of_1_leaves_the_largest_weight_only(played, recorded):
   maps = np.concatenate(
     [
       moment.seen.intermediates['attention']
-      for moment in moments.moments(_hardened(played, 1.0), recorded)
+      for moment in moments.restore(_hardened(played, 1.0), recorded)
     ]
   )
   np.testing.assert_allclose(maps.max(axis=(2, 3)), 1)
@@ -164,7 +164,7 @@ def test_table_5_has_ours_beside_the_published():
 
 def test_agents_without_attention_are_named():
   with pytest.raises(ValueError, match='impala_ff cannot play with hard'):
-    hard_attention.measure(playing.make_subject(resnet=True), PLAN)
+    hard_attention.measure(playing.make_agent(resnet=True), PLAN)
 
 
 def test_thresholds_are_shares(played):

@@ -28,7 +28,7 @@ GRID = cells.even((5, 4))
 
 @pytest.fixture(scope='module')
 def played():
-  return playing.make_subject()
+  return playing.make_agent()
 
 
 @pytest.fixture(scope='module')
@@ -175,7 +175,7 @@ def test_forced_rows_are_an_unroll_of_edited_rows(played, pair):
 def test_agents_without_attention_have_policy_and_value_only(pair):
   _, without = pair
   found = novel_object.teacher_forced(
-    playing.make_subject(resnet=True), without, BLOCK
+    playing.make_agent(resnet=True), without, BLOCK
   )
   assert found.mass.shape == found.total_variation.shape == (20, 0)
   np.testing.assert_array_equal(found.policy_kl > 1e-9, found.visible)

@@ -19,7 +19,7 @@ PLAN = record.Plan(num_episodes=3, max_steps=100, with_states=True)
 
 @pytest.fixture(scope='module')
 def played():
-  return playing.make_subject()
+  return playing.make_agent()
 
 
 @pytest.fixture(scope='module')
@@ -159,7 +159,7 @@ def test_what_is_no_recording_is_refused(tmp_path):
 
 def test_replay_puts_the_network_into_the_recorded_moments(played, recorded):
   rows = [3, 12, 25]
-  found = list(moments.moments(played, recorded, rows))
+  found = list(moments.restore(played, recorded, rows))
   assert [moment.row for moment in found] == rows
   for moment in found:
     np.testing.assert_allclose(
@@ -191,7 +191,7 @@ def test_agent_sees_the_edited_screen(played, recorded, tmp_path):
 
 
 def test_views_that_come_apart_are_noticed(monkeypatch):
-  config = playing.make_subject().config.environment
+  config = playing.make_agent().config.environment
   both = views.Views(config, seed=1)
   both.reset()
   both._drawn.step(np.array([1], np.int32))

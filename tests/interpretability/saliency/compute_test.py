@@ -83,7 +83,7 @@ def test_is_the_one_at_a_time_form_with_recurrent_state_held(
 ):
   # 3 x 3 places and the unperturbed one: calls of 4, 4 and 2 observations.
   monkeypatch.setattr(perturbation, 'MAX_BATCH', 4)
-  played = playing.make_subject(resnet=True, lstm_size=8, convolution='lax')
+  played = playing.make_agent(resnet=True, lstm_size=8, convolution='lax')
   rng = np.random.default_rng(0)
   seen = rng.integers(0, 256, (4, *playing.OBSERVATION_SHAPE), dtype=np.uint8)
   recorded = synthetic.record(tmp_path / 'r', seen)
@@ -100,7 +100,7 @@ def test_is_the_one_at_a_time_form_with_recurrent_state_held(
 
 
 def test_finds_the_patches_that_policy_and_value_depend_on():
-  played = synthetic.make_subject()
+  played = synthetic.make_agent()
   seen = synthetic.moment(synthetic.observations(1)[0])
   maker = saliency.Saliency(played)
   # 16 x 14 places and one, in two calls.

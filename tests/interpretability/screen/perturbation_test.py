@@ -12,7 +12,7 @@ from tests.networks import tiny
 def test_networks_say_the_same_to_floats_as_to_bytes(agent):
   settings = ('network.channels=4,4',) if agent == 'impala_ff' else ()
   config = in_process.catch_config(*settings, agent=agent)
-  played = trained_agent.Subject(config, {}, {})
+  played = trained_agent.TrainedAgent(config, {}, {})
   shape = (config.environment.height, config.environment.width, 1)
   params = tiny.random_params(played.network, shape)
   rng = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def test_networks_say_the_same_to_floats_as_to_bytes(agent):
 
 def test_one_compilation_of_equal_batches_serves_all(monkeypatch):
   monkeypatch.setattr(perturbation, 'MAX_BATCH', 16)
-  played = synthetic.make_subject()
+  played = synthetic.make_agent()
   shapes = []
   inspect = played.agent.inspect
 

@@ -12,7 +12,7 @@ _NAMES = ('policy head', 'value head')
 
 @pytest.fixture(scope='module')
 def played():
-  return synthetic.make_subject()
+  return synthetic.make_agent()
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ from tests.interpretability import playing, synthetic
 
 
 def test_weights_are_drawn_anew_from_the_top_down():
-  played = playing.make_subject()
+  played = playing.make_agent()
   trained = jax.tree.map(lambda x: np.zeros(x.shape), played.params)
   fresh = jax.tree.map(lambda x: np.ones(x.shape), played.params)
   stages = randomised_weights.cascade(trained, fresh)
@@ -26,7 +26,7 @@ def test_weights_are_drawn_anew_from_the_top_down():
 
 
 def test_residual_networks_have_the_same_stages():
-  params = playing.make_subject(resnet=True, lstm_size=8).params
+  params = playing.make_agent(resnet=True, lstm_size=8).params
   stages = randomised_weights.cascade(
     dict.fromkeys(params, 0), dict.fromkeys(params, 1)
   )
@@ -37,7 +37,7 @@ def test_residual_networks_have_the_same_stages():
 
 
 def test_attention_changes_with_what_is_below_it_only(tmp_path, monkeypatch):
-  played = playing.make_subject()
+  played = playing.make_agent()
 
   # Compiling the real initialisers takes long.
   weights = np.random.default_rng(1)
@@ -71,7 +71,7 @@ def test_attention_changes_with_what_is_below_it_only(tmp_path, monkeypatch):
   new = played.with_params(fresh)
   pair = [
     np.asarray(
-      next(moments.moments(each, recorded, [3])).seen.intermediates['attention']
+      next(moments.restore(each, recorded, [3])).seen.intermediates['attention']
     )
     for each in (played, new)
   ]
@@ -89,7 +89,7 @@ def test_attention_changes_with_what_is_below_it_only(tmp_path, monkeypatch):
 def test_random_weights_are_not_what_a_run_of_the_seed_starts_from(
   tmp_path, monkeypatch
 ):
-  played = synthetic.make_subject()
+  played = synthetic.make_agent()
   monkeypatch.setattr(
     played.agent,
     'initial_params',

@@ -75,7 +75,7 @@ def test_a_query_for_content_is_red_and_one_for_a_place_is_blue(problem):
 
 
 def test_parts_add_up_to_the_recorded_attention(tmp_path):
-  played = playing.make_subject(basis='even_zero')
+  played = playing.make_agent(basis='even_zero')
   recorded = record.record(
     played, record.Plan(num_episodes=2, max_steps=100), tmp_path / 'r'
   )

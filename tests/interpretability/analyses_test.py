@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents.evaluation import evaluator
-from attn_agents.interpretability import context, names, registry
+from attn_agents.interpretability import context, registry
 from attn_agents.interpretability.recordings import record
 from attn_agents.interpretability.report import assembly, report
 from tests.interpretability import playing
@@ -43,7 +43,7 @@ def _given(directory, played, other=None):
 
 def _study(given):
   done, skipped = [], {}
-  for name, study in registry.STUDIES.items():
+  for name, study in registry.ANALYSES.items():
     try:
       found = study.run(given)
     except context.DoesNotApplyError as error:
@@ -58,18 +58,14 @@ def _study(given):
 @pytest.fixture(scope='module')
 def of_s3ta(tmp_path_factory):
   directory = tmp_path_factory.mktemp('s3ta')
-  given = _given(directory, playing.make_subject(), playing.make_subject(True))
+  given = _given(directory, playing.make_agent(), playing.make_agent(True))
   return given, *_study(given)
-
-
-def test_names_are_those_of_the_studies_there_are():
-  assert tuple(registry.STUDIES) == names.NAMES
 
 
 def test_s3ta_gets_all_but_what_needs_a_residual_network(of_s3ta):
   _, done, skipped = of_s3ta
   assert set(skipped) == {'grad_cam'}
-  assert {each.name for each in done} == set(registry.STUDIES) - {'grad_cam'}
+  assert {each.name for each in done} == set(registry.ANALYSES) - {'grad_cam'}
 
 
 def test_what_was_found_is_on_disk(of_s3ta):
@@ -112,7 +108,7 @@ def test_report_is_one_page_without_links(of_s3ta):
   given, done, skipped = of_s3ta
   data = assembly.assemble(given, done, skipped, 'launch/analyze.py --run=x')
   page = report.render(data)
-  for study in registry.STUDIES.values():
+  for study in registry.ANALYSES.values():
     assert study.title in page
   assert 'launch/analyze.py --run=x' in page
   assert 'Grad-CAM does not apply' in page
@@ -121,18 +117,18 @@ def test_report_is_one_page_without_links(of_s3ta):
 
 
 def test_agent_without_attention_gets_what_applies(tmp_path):
-  played = playing.make_subject(resnet=True)
+  played = playing.make_agent(resnet=True)
   given = _given(tmp_path, played)
   # Stages of training are read from checkpoints, of which there are none.
-  names = [name for name in registry.STUDIES if name != 'grad_cam']
+  names = [name for name in registry.ANALYSES if name != 'grad_cam']
   skipped = {}
   for name in names:
     if name in _NEED_ATTENTION:
       with pytest.raises(context.DoesNotApplyError) as error:
-        registry.STUDIES[name].run(given)
+        registry.ANALYSES[name].run(given)
       skipped[name] = str(error.value)
   assert set(skipped) == _NEED_ATTENTION
-  found = registry.STUDIES['saliency'].run(given)
+  found = registry.ANALYSES['saliency'].run(given)
   data = assembly.assemble(
     given, [assembly.Done('saliency', found, found.save(tmp_path / 's'))],
     skipped, 'c',
