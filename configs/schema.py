@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attn_agents.algorithms import base
-from configs import errors, games
+from configs import errors, games, sizes
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -92,8 +92,8 @@ class NetworkConfig:
     convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
       their gradients in the one form that is fast on CPU; 'auto' chooses by
       backend.
-    dtype: of the convolutions, and of what each agent says besides, 'float32'
-      or 'bfloat16'; parameters, states and losses are float32.
+    dtype: of the convolutions, and of what each agent adds, 'float32' or
+      'bfloat16'; parameters, states and losses are float32.
   """
 
   head: ClassVar[str] = 'policy'
@@ -125,9 +125,17 @@ class NetworkConfig:
     raise TypeError(f'{type(self).__name__} names no network')
 
   @property
-  def taken_over(self) -> tuple[str, ...]:
-    """The first names of parameters that `runtime.init_from` gives; () all."""
+  def transferred(self) -> tuple[str, ...]:
+    """Parts whose parameters `runtime.init_from` copies; () for all of them."""
     return ()
+
+  @property
+  def attention_layers(self) -> sizes.Convolutions | None:
+    """The convolutions from a frame to the cells of attention maps.
+
+    None: cells cover the frame evenly, or there are no such maps.
+    """
+    return None
 
   @property
   def recurrent(self) -> bool:

@@ -1,6 +1,23 @@
 """Checks of layers' sizes that the networks of several agents share."""
 
+from typing import NamedTuple
+
 from configs import errors
+
+
+class Convolutions(NamedTuple):
+  """Convolutions one after another, as far as they decide what a cell sees.
+
+  Attributes:
+    kernels, strides: one entry per layer, of both axes.
+    padding: 'SAME' or 'VALID', of all layers.
+    border: rows and columns of zeros put around the frame before the first.
+  """
+
+  kernels: tuple[int, ...]
+  strides: tuple[int, ...]
+  padding: str = 'SAME'
+  border: int = 0
 
 
 def require_convolutions(

@@ -12,10 +12,6 @@ from attn_agents import types
 from attn_agents.networks.layers import convolution, q_core, recurrent, torsos
 from configs.agents import darqn_soft
 
-# Pixels around the frame, as in the code of DQN and of DARQN.
-BORDER = 1
-_PADDING = ((0, 0), (BORDER, BORDER), (BORDER, BORDER), (0, 0))
-
 CoreState = recurrent.LSTMState | tuple[()]
 
 
@@ -107,6 +103,7 @@ class QNetwork(nn.Module):
     """Features float32 [T, B, h, w, channels] of observations [T, B, ...]."""
     config = self.config
     frames = jnp.reshape(observation, (-1, *observation.shape[2:]))
+    border = (config.BORDER, config.BORDER)
     seen = torsos.ConvTorso(
       config.conv_channels,
       config.conv_kernels,
@@ -115,7 +112,7 @@ class QNetwork(nn.Module):
       convolution.DTYPES[config.dtype],
       'VALID',
       name='torso',
-    )(jnp.pad(frames, _PADDING))
+    )(jnp.pad(frames, ((0, 0), border, border, (0, 0))))
     seen = jnp.reshape(seen, (*observation.shape[:2], *seen.shape[1:]))
     return seen.astype(jnp.float32)
 

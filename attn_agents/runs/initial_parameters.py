@@ -51,7 +51,7 @@ def refuse_misfit(config: schema.Config) -> None:
                              f'ended with {done.returncode}')  # fmt: skip
 
 
-def take_over(
+def load_into(
   config: schema.Config, start: 'checkpoints.Snapshot'
 ) -> 'checkpoints.Snapshot':
   """The snapshot of a new run with parameters of `runtime.init_from` in it.
@@ -82,7 +82,7 @@ def take_over(
 def _merge(
   config: schema.Config, ours: 'types.Nest', theirs: 'types.Nest'
 ) -> 'types.Nest':
-  """Our tree with the arrays, or shapes, of theirs where these are taken over.
+  """Our tree with the arrays, or shapes, of theirs in the parts that transfer.
 
   Raises:
     ConfigError: one of these is missing or has another shape.
@@ -91,7 +91,7 @@ def _merge(
 
   mine = traverse_util.flatten_dict(ours)
   source = traverse_util.flatten_dict(theirs)
-  parts = config.network.taken_over or tuple({path[0] for path in mine})
+  parts = config.network.transferred or tuple({path[0] for path in mine})
   misfits = []
   for path, leaf in mine.items():
     if path[0] not in parts:

@@ -48,6 +48,9 @@ class QNetworkConfig(schema.NetworkConfig):
     'network.attention_size=16',
   )
 
+  # Pixels around the frame, as in the code of DQN and of DARQN.
+  BORDER: ClassVar[int] = 1
+
   conv_channels: tuple[int, ...] = (32, 64, 256)
   conv_kernels: tuple[int, ...] = (8, 4, 3)
   conv_strides: tuple[int, ...] = (4, 2, 1)
@@ -63,9 +66,16 @@ class QNetworkConfig(schema.NetworkConfig):
     return self.lstm_size > 0
 
   @property
-  def taken_over(self) -> tuple[str, ...]:
-    """Hard attention takes the convolutions of the soft agent only [P]."""
+  def transferred(self) -> tuple[str, ...]:
+    """Hard attention starts from the soft agent's convolutions only [P]."""
     return ('torso',) if self.attention == 'hard' else ()
+
+  @property
+  def attention_layers(self) -> sizes.Convolutions:
+    """See `schema.NetworkConfig.attention_layers`."""
+    return sizes.Convolutions(
+      self.conv_kernels, self.conv_strides, 'VALID', self.BORDER
+    )
 
   def make(
     self,
@@ -116,7 +126,11 @@ class QNetworkConfig(schema.NetworkConfig):
   def validate_frames(self, height: int, width: int) -> None:
     """Raises `errors.ConfigError` if a kernel is larger than its inputs."""
     sizes.require_kernels_fit(
-      self.conv_kernels, self.conv_strides, height, width, padding=1
+      self.conv_kernels,
+      self.conv_strides,
+      height,
+      width,
+      padding=self.BORDER,
     )
 
 

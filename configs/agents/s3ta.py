@@ -91,6 +91,11 @@ class S3TAConfig(schema.NetworkConfig):
       max_abs_reward=max_abs_reward,
     )
 
+  @property
+  def attention_layers(self) -> sizes.Convolutions:
+    """See `schema.NetworkConfig.attention_layers`."""
+    return sizes.Convolutions(self.conv_kernels, self.conv_strides)
+
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
     super().validate()

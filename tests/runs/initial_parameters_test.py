@@ -50,7 +50,7 @@ def test_hard_attention_takes_the_convolutions_only(source):
   config = _from(path, _config('darqn_hard'))
   initial_parameters.refuse_misfit(config)
   start = experiment.Experiment(config).initial_snapshot()
-  made = initial_parameters.take_over(config, start)
+  made = initial_parameters.load_into(config, start)
   assert _same(made.state.params['torso'], theirs['torso'])
   assert not _same(start.state.params['torso'], theirs['torso'])
   for name in start.state.params:
@@ -64,7 +64,7 @@ def test_the_same_agent_takes_everything(source):
   path, theirs = source
   config = _from(path, _config('darqn_soft'))
   start = experiment.Experiment(config).initial_snapshot()
-  made = initial_parameters.take_over(config, start)
+  made = initial_parameters.load_into(config, start)
   assert _same(made.state.params, theirs)
   assert not _same(start.state.params, theirs)
 
@@ -80,7 +80,7 @@ def test_other_shapes_are_refused_by_name(source):
   assert '\n' not in words
   with pytest.raises(errors.ConfigError, match='torso/conv_1/bias'):
     parts = experiment.Experiment(config)
-    initial_parameters.take_over(config, parts.initial_snapshot())
+    initial_parameters.load_into(config, parts.initial_snapshot())
 
 
 def test_a_run_that_is_none_is_refused(tmp_path):

@@ -65,7 +65,7 @@ class LearnerRole(base.Role):
     if checkpointer.newest() is None:
       start = parts.initial_snapshot()
       if parts.config.runtime.init_from:
-        start = initial_parameters.take_over(parts.config, start)
+        start = initial_parameters.load_into(parts.config, start)
     else:
       start = checkpointer.restore(parts.state_spec())
     self._status.set(

@@ -13,9 +13,7 @@ import numpy as np
 
 from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.screen import grids
-from attn_agents.networks import q_network
 from configs import errors, schema
-from configs.agents import darqn_soft, s3ta
 
 METHODS = ('nearest', 'bilinear')
 
@@ -85,16 +83,15 @@ def of_agent(
       cells cover the frame evenly.
     frame: H and W.
   """
-  network = config.network
-  if not isinstance(network, s3ta.S3TAConfig | darqn_soft.QNetworkConfig):
+  layers = config.network.attention_layers
+  if layers is None:
     return even(map_size, frame)
-  valid = isinstance(network, darqn_soft.QNetworkConfig)
   return of_convolutions(
     (config.environment.height, config.environment.width),
-    network.conv_kernels,
-    network.conv_strides,
-    'VALID' if valid else 'SAME',
-    border=q_network.BORDER if valid else 0,
+    layers.kernels,
+    layers.strides,
+    layers.padding,
+    border=layers.border,
     frame=frame,
   )
 
