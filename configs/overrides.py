@@ -93,21 +93,6 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
   return dataclasses.replace(template, **changes)  # type: ignore[type-var]
 
 
-def complete(values: Mapping[str, Any]) -> dict[str, Any]:
-  """The config of a run from before some fields, with what it did then.
-
-  Not the template's: a preset may have changed when the field was new.
-  """
-  environment = {'zero_discount_on_life_loss': False}
-  is_residual = 'blocks_per_section' in values['network']
-  network = {'pixel_block': 1} if is_residual else {}
-  return {
-    **values,
-    'environment': environment | values['environment'],
-    'network': network | values['network'],
-  }
-
-
 def differences(
   old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> list[tuple[str, Any, Any]]:

@@ -122,7 +122,7 @@ def main() -> int:
   )
   continued = run.check(config)
   if config.runtime.init_from and not continued:
-    initial_parameters.refuse_misfit(config)
+    initial_parameters.check(config)
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
   run.open(config, devices)

@@ -1,14 +1,21 @@
-"""Saves and restores a run with Orbax; a checkpoint is whole or absent."""
+"""Writes and reads checkpoints with Orbax; each is whole or absent.
+
+<directory>/<learner step>/state/   arrays by name (`named_trees`)
+meta/    JSON: format, counters, the latest
+returns, and each array's dtype and
+shape
+"""
 
 import dataclasses
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from attn_agents import types
+from attn_agents.runs import named_trees, run_directory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +56,17 @@ class Snapshot:
 class Checkpointer:
   """The checkpoints of one run, named by learner step."""
 
-  def __init__(self, directory: pathlib.Path | str, keep: int = 3):
-    """Opens `directory`, making it if need be; keeps the newest `keep`."""
-    path = pathlib.Path(directory).absolute()
-    path.mkdir(parents=True, exist_ok=True)
+  def __init__(self, directory: pathlib.Path | str, keep: int | None = 3):
+    """Opens a directory, which is made if it does not exist.
+
+    Args:
+      directory: the run's `checkpoints` or `best`.
+      keep: number of newest checkpoints that are kept; None keeps all.
+    """
+    self._path = pathlib.Path(directory).absolute()
+    self._path.mkdir(parents=True, exist_ok=True)
     self._manager = ocp.CheckpointManager(
-      path,
+      self._path,
       item_names=('state', 'meta'),
       options=ocp.CheckpointManagerOptions(
         max_to_keep=keep, enable_async_checkpointing=False
@@ -74,16 +86,21 @@ class Checkpointer:
     step = snapshot.counters.learner_steps
     if step in self._manager.all_steps():
       return False
+    arrays = {
+      name: np.asarray(x)
+      for name, x in named_trees.flatten(snapshot.state).items()
+    }
     meta = {
+      'format': run_directory.FORMAT,
       'counters': dataclasses.asdict(snapshot.counters),
       'recent_returns': [float(x) for x in snapshot.recent_returns],
       'recent_lengths': [float(x) for x in snapshot.recent_lengths],
+      'arrays': named_trees.specs(arrays),
     }
-    leaves = jax.tree.leaves(snapshot.state)
     self._manager.save(
       step,
       args=ocp.args.Composite(
-        state=ocp.args.StandardSave([np.asarray(x) for x in leaves]),
+        state=ocp.args.StandardSave(named_trees.nest(arrays)),
         meta=ocp.args.JsonSave(meta),
       ),
     )
@@ -100,37 +117,51 @@ class Checkpointer:
 
     Raises:
       FileNotFoundError: there is none.
-      ValueError: its arrays are not those of `template`.
+      ConfigError: it is of another format.
+      ValueError: its arrays have other names, shapes or dtypes than those of
+        `template`; the message lists them.
     """
     step = self._manager.latest_step() if step is None else step
     if step is None:
       raise FileNotFoundError('the run has no checkpoint yet')
-    leaves, structure = jax.tree.flatten(template)
-    restored: Any = self._manager.restore(
+    meta = self._meta(step)
+    expected = named_trees.specs(template)
+    misfits = named_trees.misfits(meta['arrays'], expected)
+    if misfits:
+      raise ValueError(
+        f'checkpoint {step} has arrays of other names or shapes '
+        f'({named_trees.listed(misfits)})'
+      )
+    empty = {
+      name: np.zeros(shape, dtype) for name, (dtype, shape) in expected.items()
+    }
+    restored = self._manager.restore(
       step,
       args=ocp.args.Composite(
-        state=ocp.args.StandardRestore(
-          [np.zeros(x.shape, x.dtype) for x in leaves]
-        ),
-        meta=ocp.args.JsonRestore(),
+        state=ocp.args.StandardRestore(named_trees.nest(empty))
       ),
     )
-    for i, (want, have) in enumerate(
-      zip(leaves, restored['state'], strict=True)
-    ):
-      if np.shape(want) != np.shape(have):
-        raise ValueError(
-          f'checkpoint {step}: array {i} has shape {np.shape(have)}, expected '
-          f'{np.shape(want)}'
-        )
-    meta = restored['meta']
     return Snapshot(
-      state=jax.tree.unflatten(structure, restored['state']),
+      state=named_trees.fill(template, named_trees.flatten(restored['state'])),
       counters=Counters(**meta['counters']),
       recent_returns=tuple(meta['recent_returns']),
       recent_lengths=tuple(meta['recent_lengths']),
     )
 
+  def arrays(self, step: int) -> Mapping[str, named_trees.Spec]:
+    """Dtype and shape of each array of a checkpoint, by name.
+
+    Raises:
+      ConfigError: it is of another format.
+    """
+    return self._meta(step)['arrays']
+
   def close(self) -> None:
     """Frees the manager's threads."""
     self._manager.close()
+
+  def _meta(self, step: int) -> dict[str, Any]:
+    args = ocp.args.Composite(meta=ocp.args.JsonRestore())
+    meta = self._manager.restore(step, args=args)['meta']
+    run_directory.require_format(meta, self._path.parent)
+    return meta

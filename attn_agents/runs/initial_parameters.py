@@ -1,62 +1,65 @@
-"""Starting a run from another run's parameters: `--init_from`.
+"""The first parameters of a run, from another run: `--init_from`.
 
 `launch/run_local.py` runs `python -m attn_agents.runs.initial_parameters` to
 check it before anything starts, in a process of its own since it needs JAX.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from attn_agents.algorithms import registry
-from attn_agents.runs import saved_runs
-from configs import agents, errors, overrides, schema
+from attn_agents.runs import run_directory, saved_runs
+from configs import errors, overrides, schema
 
 if TYPE_CHECKING:
-  from attn_agents import types
-  from attn_agents.runs import checkpoints
+  from attn_agents.runs import checkpoints, named_trees
 
 _CHECK_SECONDS = 300
-# Those named in a refusal.
-_MOST_NAMES = 6
 
 
-def refuse_misfit(config: schema.Config) -> None:
-  """Raises unless `runtime.init_from` can give this run its parameters.
+def check(config: schema.Config) -> None:
+  """Raises unless a run of this config can copy from `runtime.init_from`.
 
   Args:
     config: of the run to be started.
 
   Raises:
-    ConfigError: there is no such run or checkpoint, or its arrays are others,
-      which are named.
+    ConfigError: there is no such run or checkpoint, or its arrays have other
+      names or shapes, which are listed.
   """
-  run, _ = saved_runs.open_run(config.runtime.init_from)
-  saved_runs.find(run, 'newest')
+  _source(config)
   done = subprocess.run(
-    [sys.executable, '-m', 'attn_agents.runs.initial_parameters',
-     json.dumps(overrides.to_dict(config))],
+    [
+      *(sys.executable, '-m', 'attn_agents.runs.initial_parameters'),
+      json.dumps(overrides.to_dict(config)),
+    ],
     env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
     cwd=pathlib.Path(__file__).parents[2],
     stdin=subprocess.DEVNULL,
-    capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False,
-  )  # fmt: skip
+    capture_output=True,
+    text=True,
+    timeout=_CHECK_SECONDS,
+    check=False,
+  )
   if done.returncode:
     lines = (done.stdout or done.stderr).strip().splitlines()
-    raise errors.ConfigError(lines[-1] if lines else 'the check of --init_from '
-                             f'ended with {done.returncode}')  # fmt: skip
+    failed = f'the check of --init_from ended with {done.returncode}'
+    raise errors.ConfigError(lines[-1] if lines else failed)
 
 
 def load_into(
   config: schema.Config, start: 'checkpoints.Snapshot'
 ) -> 'checkpoints.Snapshot':
-  """The snapshot of a new run with parameters of `runtime.init_from` in it.
+  """Copies parameters of `runtime.init_from` into a new run's snapshot.
 
-  Optimiser and counters stay those of a new run; a target network starts from
+  Optimiser and counters stay those of a new run; a target network starts with
   the same parameters.
 
   Args:
@@ -64,15 +67,18 @@ def load_into(
     start: its initial snapshot.
 
   Raises:
-    ConfigError: see `refuse_misfit`.
+    ConfigError: see `check`.
   """
-  import dataclasses
+  from attn_agents.runs import named_trees, parameters
 
-  from attn_agents.runs import parameters
-
-  run, theirs = saved_runs.open_run(config.runtime.init_from)
-  source = parameters.restore(theirs, *saved_runs.find(run, 'newest')).params
-  params = _merge(config, start.state.params, source)
+  run, directory, step = _source(config)
+  restored = parameters.restore(run.config(), directory, step)
+  theirs = named_trees.flatten(restored.params)
+  ours = named_trees.flatten(start.state.params)
+  copied = _copied(config, named_trees.specs(ours), named_trees.specs(theirs))
+  params = named_trees.fill(
+    start.state.params, {**ours, **{name: theirs[name] for name in copied}}
+  )
   state = start.state._replace(params=params)
   if registry.get(config.algorithm).has_target_network:
     state = state._replace(target_params=params)
@@ -85,9 +91,9 @@ def _merge(
   """Our tree with the arrays, or shapes, of theirs in the parts that transfer.
 
   Raises:
-    ConfigError: one of these is missing or has another shape.
+    ConfigError: one of them is missing there or has another shape.
   """
-  from flax import traverse_util
+  from attn_agents.runs import named_trees
 
   mine = traverse_util.flatten_dict(ours)
   source = traverse_util.flatten_dict(theirs)
@@ -102,32 +108,38 @@ def _merge(
       misfits.append(f'{"/".join(path)}: {there} there, {list(leaf.shape)} now')
     mine[path] = found
   if misfits:
-    rest = len(misfits) - _MOST_NAMES
-    listed = '; '.join(misfits[:_MOST_NAMES])
     raise errors.ConfigError(
-      f'--init_from={config.runtime.init_from}: its network has other arrays '
-      f'({listed}' + (f'; and {rest} more)' if rest > 0 else ')')
+      f'--init_from={config.runtime.init_from}: its network has arrays of '
+      f'other names or shapes ({named_trees.listed(misfits)})'
     )
-  return traverse_util.unflatten_dict(mine)
+  return names
+
+
+def _check_here(values: Mapping[str, Any]) -> None:
+  """`check` in a process that may load JAX."""
+  from attn_agents import experiment
+  from attn_agents.runs import checkpoints, named_trees
+
+  config = run_directory.to_config(values)
+  _, directory, step = _source(config)
+  checkpointer = checkpoints.Checkpointer(directory)
+  prefix = 'params/'
+  theirs = {
+    name.removeprefix(prefix): spec
+    for name, spec in checkpointer.arrays(step).items()
+    if name.startswith(prefix)
+  }
+  checkpointer.close()
+  params = experiment.Experiment(config).params_spec
+  _copied(config, named_trees.specs(params), theirs)
 
 
 def main() -> int:
   """Checks the config given as JSON; prints why it is refused."""
   parser = argparse.ArgumentParser()
   parser.add_argument('config', help='as JSON')
-  values = json.loads(parser.parse_args().config)
-  template = agents.make(values['agent'], values['preset'], values['algorithm'])
-  config = overrides.from_dict(template, values)
-
-  from attn_agents import experiment
-
-  _, theirs = saved_runs.open_run(config.runtime.init_from)
   try:
-    _merge(
-      config,
-      experiment.Experiment(config).params_spec,
-      experiment.Experiment(theirs).params_spec,
-    )
+    _check_here(json.loads(parser.parse_args().config))
   except errors.ConfigError as error:
     print(error)
     return 2

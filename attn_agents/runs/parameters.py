@@ -1,4 +1,4 @@
-"""Parameters of a run's checkpoint, for playing with them."""
+"""The parameters of a checkpoint, to play with them."""
 
 import pathlib
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from configs import errors, schema
 
 
 class Restored(NamedTuple):
-  """A checkpoint for playing with.
+  """What playing needs of a checkpoint.
 
   Attributes:
     params: of the agent.
-    counters: what had been learned from.
+    counters: of the training before it.
   """
 
   params: types.Nest
@@ -31,16 +31,19 @@ def restore(
     step: from `saved_runs.find`.
 
   Raises:
-    ConfigError: its arrays are not those of the config's agent.
+    ConfigError: it is of another format, or its arrays have other names or
+      shapes than those of the config's agent.
   """
   checkpointer = checkpoints.Checkpointer(directory)
   try:
     snapshot = checkpointer.restore(
       experiment.Experiment(config).state_spec(), step
     )
+  except errors.ConfigError:
+    raise
   except ValueError as error:
     raise errors.ConfigError(
-      f'--checkpoint={step}: not of the agent that config.json says: {error}'
+      f'--checkpoint={step} is not of the agent in config.json: {error}'
     ) from error
   finally:
     checkpointer.close()

@@ -1,17 +1,21 @@
-"""What a run leaves on disk, and whether it may be continued there.
+"""The directory of a run: its files, its config, and whether it is in use.
 
     <logdir>/
-      config.json     the full config, seeds, versions, hardware, git commit,
-                    and when and by which command it was started
-      metrics.csv     one row every few seconds
-      seeds.csv       of each actor at each of its starts
-      tensorboard/    the same as event files
-      checkpoints/    Orbax, named by learner step
-      replay/         what Q-learning samples from, by the same step
-      logs/           one file per process
-      status/         the last word of each process
+      config.json           config, seed, versions, hardware, git commit, and
+                            the time and command of each start
+      metrics.csv           one row every few seconds
+      tensorboard/          the same as event files
+      seeds.csv             the seeds of each actor at each of its starts
+      checkpoints/          named by learner step
+      replay/               what Q-learning samples from, by the same step
+      evaluation_curve.csv  scores of checkpoints beside training
+      best/                 the checkpoint with the best of these scores
+      evaluations/          scores of `launch/evaluate.py`
+      logs/                 one file per process
+      status/               the status of each process
+      lock                  held by the launching process
 
-Imports no JAX: the launching process only looks.
+Imports no JAX: the launching process only reads configs.
 """
 
 import datetime
@@ -23,49 +27,80 @@ import pathlib
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import IO, Any
 
 from attn_agents.utils import machine
 from configs import agents, errors, overrides, schema
 
-# Those whose version can change what a run computes or how it ends.
+# Of config.json and of checkpoints, which both say it. Those of commit 02cacd7
+# and before say none, which counts as 1: `conversion` makes 2 of them.
+FORMAT = 2
+
+# Their versions can change what a run computes or how it ends.
 _PACKAGES = (
-  'jax', 'jaxlib', 'flax', 'optax', 'chex', 'rlax', 'envpool', 'dm-launchpad',
-  'dm-reverb', 'tensorflow-cpu', 'orbax-checkpoint', 'numpy',
-)  # fmt: skip
+  *('jax', 'jaxlib', 'flax', 'optax', 'chex', 'rlax', 'orbax-checkpoint'),
+  *('envpool', 'dm-launchpad', 'dm-reverb', 'tensorflow-cpu', 'numpy'),
+)
+# Left by a start that was cut short before it wrote config.json.
+_CUT_SHORT = ('lock', 'config.partial')
+
+
+def require_format(content: Mapping[str, Any], logdir: pathlib.Path) -> None:
+  """Refuses what another version of this program has written.
+
+  Args:
+    content: of config.json, or of a checkpoint's meta part.
+    logdir: of the run, for the message.
+
+  Raises:
+    ConfigError: it is of an earlier format, with the command that converts it,
+      or of a later one.
+  """
+  found = content.get('format', 1)
+  if found < FORMAT:
+    raise errors.ConfigError(
+      f'{logdir} is a run of an earlier version; convert it with '
+      f'launch/convert.py --run={shlex.quote(str(logdir))}'
+    )
+  if found > FORMAT:
+    raise errors.ConfigError(
+      f'{logdir} is a run of a later version (format {found}, this version '
+      f'reads {FORMAT}); update this program'
+    )
 
 
 class RunDirectory:
   """One run's directory."""
 
   def __init__(self, path: pathlib.Path | str):
-    """Only remembers the path."""
+    """Stores the path; reads and writes nothing."""
     self.path = pathlib.Path(path).absolute()
     self._lock: IO[str] | None = None
 
   @property
   def checkpoints(self) -> pathlib.Path:
-    """Where the checkpoints are."""
+    """The directory of checkpoints."""
     return self.path / 'checkpoints'
 
   @property
   def replay(self) -> pathlib.Path:
-    """Where the replay is kept, for algorithms that have one."""
+    """The directory of replays, for algorithms that have one."""
     return self.path / 'replay'
 
   @property
   def best(self) -> pathlib.Path:
-    """Where the checkpoint with the best evaluation is."""
+    """The directory of the checkpoint with the best evaluation."""
     return self.path / 'best'
 
   @property
   def evaluation_curve(self) -> pathlib.Path:
-    """The table of scores beside training."""
+    """The table of scores of checkpoints beside training."""
     return self.path / 'evaluation_curve.csv'
 
   @property
   def evaluations(self) -> pathlib.Path:
-    """Where scores go, a directory for each evaluation."""
+    """The directory of evaluations, one directory for each."""
     return self.path / 'evaluations'
 
   @property
@@ -75,7 +110,7 @@ class RunDirectory:
 
   @property
   def logs(self) -> pathlib.Path:
-    """One file per process."""
+    """The directory of log files, one for each process."""
     return self.path / 'logs'
 
   def check(self, config: schema.Config) -> bool:
@@ -85,8 +120,8 @@ class RunDirectory:
       True for a run to continue, False for a new one.
 
     Raises:
-      ConfigError: it belongs to a different config (the differing fields are
-        named), or to something that is no run at all.
+      ConfigError: it holds a run with a different config (the differing fields
+        are named) or of another format, or files that are not of a run.
     """
     if not self.path.exists():
       return False
@@ -94,15 +129,14 @@ class RunDirectory:
       raise errors.ConfigError(f'--logdir={self.path}: expected a directory')
     path = self.path / 'config.json'
     if not path.exists():
-      ours = ('lock', 'config.partial')
-      left = sorted(p.name for p in self.path.iterdir() if p.name not in ours)
-      if left:
+      there = {p.name for p in self.path.iterdir()} - {*_CUT_SHORT}
+      if there:
         raise errors.ConfigError(
           f'--logdir={self.path} holds no run, but other files '
-          f'({", ".join(left[:3])}); choose an empty or new directory'
+          f'({", ".join(sorted(there)[:3])}); choose an empty or new directory'
         )
       return False
-    old = self._values()
+    old = self.content()['config']
     rows = overrides.differences(old, overrides.to_dict(config))
     if rows:
       listed = '; '.join(f'{name}: {a} there, {b} now' for name, a, b in rows)
@@ -113,13 +147,42 @@ class RunDirectory:
     return True
 
   def open(self, config: schema.Config, devices: machine.Devices) -> None:
-    """Takes the directory for this process and writes config.json.
+    """Locks the directory for this process and writes config.json.
 
     Raises:
-      ConfigError: another process is running there.
+      ConfigError: another process has locked it.
     """
     self.path.mkdir(parents=True, exist_ok=True)
-    # Held for as long as this object lives.
+    self.lock()
+    before = self.content() if (self.path / 'config.json').exists() else {}
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+    self.write(
+      {
+        **{name: before[name] for name in ('converted',) if name in before},
+        'config': overrides.to_dict(config),
+        'seed': config.seed,
+        'git_commit': _git_commit(),
+        'versions': _versions(),
+        'hardware': {
+          **vars(machine.describe()),
+          'device_platform': devices.platform,
+          'device_count': devices.count,
+          'device_kind': devices.kind,
+        },
+        'started': [*before.get('started', []), now],
+        'commands': [*before.get('commands', []), shlex.join(sys.argv)],
+      }
+    )
+    # Not before: a directory without config.json is not taken for a run's.
+    for directory in (self.checkpoints, self.logs):
+      directory.mkdir(exist_ok=True)
+
+  def lock(self) -> None:
+    """Locks the directory for as long as this object lives.
+
+    Raises:
+      ConfigError: another process has locked it.
+    """
     self._lock = open(self.path / 'lock', 'w')  # noqa: SIM115
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,45 +190,36 @@ class RunDirectory:
       raise errors.ConfigError(
         f'--logdir={self.path}: another run is using it at this moment'
       ) from None
-    path = self.path / 'config.json'
-    before = self._read() if path.exists() else {}
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    content = {
-      'config': overrides.to_dict(config),
-      'seed': config.seed,
-      'git_commit': _git_commit(),
-      'versions': _versions(),
-      'hardware': {
-        **vars(machine.describe()),
-        'device_platform': devices.platform,
-        'device_count': devices.count,
-        'device_kind': devices.kind,
-      },
-      'started': [*before.get('started', []), now],
-      'commands': [*before.get('commands', []), shlex.join(sys.argv)],
-    }
-    partial = self.path / 'config.partial'
-    partial.write_text(json.dumps(content, indent=2) + '\n')
-    os.replace(partial, path)
-    # Only now: a directory without config.json would count as no run's.
-    for directory in (self.checkpoints, self.logs):
-      directory.mkdir(exist_ok=True)
 
-  def config(self) -> schema.Config:
-    """The run's config, as its processes read it.
+  def write(self, content: Mapping[str, Any]) -> None:
+    """Writes config.json in one step; the format is added."""
+    partial = self.path / 'config.partial'
+    text = json.dumps({'format': FORMAT, **content}, indent=2)
+    partial.write_text(text + '\n')
+    os.replace(partial, self.path / 'config.json')
+
+  def content(self) -> dict[str, Any]:
+    """What config.json says.
 
     Raises:
-      ConfigError: config.json is not of this version of the program.
+      ConfigError: it is of another format.
     """
-    values = self._values()
-    template = agents.make(
-      values['agent'], values['preset'], values['algorithm']
-    )
-    return overrides.from_dict(template, values)
+    content = json.loads((self.path / 'config.json').read_text())
+    require_format(content, self.path)
+    return content
+
+  def config(self) -> schema.Config:
+    """The run's config, as config.json says it.
+
+    Raises:
+      ConfigError: config.json is of another format, or has other fields than
+        the configs of this version.
+    """
+    return to_config(self.content()['config'])
 
   def starts(self) -> int:
-    """How often the run has been started, the present time included."""
-    return len(self._read()['started'])
+    """How often the run has been started, this time included."""
+    return len(self.content()['started'])
 
   def record_seeds(self, **row: int) -> None:
     """Adds a line to seeds.csv; actors of several processes may do so."""
@@ -176,11 +230,20 @@ class RunDirectory:
         file.write(','.join(row) + '\n')
       file.write(','.join(str(value) for value in row.values()) + '\n')
 
-  def _values(self) -> dict[str, Any]:
-    return overrides.complete(self._read()['config'])
 
-  def _read(self) -> dict[str, Any]:
-    return json.loads((self.path / 'config.json').read_text())
+def to_config(values: Mapping[str, Any]) -> schema.Config:
+  """The config of which `overrides.to_dict` made these values.
+
+  Raises:
+    ConfigError: this version has no such agent, preset, algorithm or field.
+  """
+  agent, preset = values['agent'], values['preset']
+  if agent not in agents.AGENTS:
+    raise errors.unknown('agent', agent, agents.AGENTS)
+  if preset not in agents.AGENTS[agent]:
+    raise errors.unknown(f'preset of {agent}', preset, agents.AGENTS[agent])
+  template = agents.make(agent, preset, values['algorithm'])
+  return overrides.from_dict(template, values)
 
 
 def _versions() -> dict[str, str]:
@@ -200,8 +263,10 @@ def _git_commit() -> str:
   def git(*args: str) -> str:
     return subprocess.run(
       ['git', '-C', str(root), *args],
-      capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout.strip()
 
   try:
     return git('rev-parse', 'HEAD') + ('+' if git('status', '-s') else '')

@@ -1,4 +1,4 @@
-"""Finds runs and checkpoints on disk, for commands that take one.
+"""Finds the runs and checkpoints that a command names.
 
 Imports no JAX, so that a wrong name is refused at once.
 """
@@ -14,18 +14,33 @@ def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
   """A run on disk and its config.
 
   Raises:
-    ConfigError: there is no run, with the name of the nearest beside it.
+    ConfigError: there is no run, with the name of the nearest beside it; or it
+      is of an earlier format, with the command that converts it.
   """
   run = run_directory.RunDirectory(path)
-  if not (run.path / 'config.json').is_file():
-    there = sorted(p.parent.name for p in run.path.parent.glob('*/config.json'))
-    if not there:
-      raise errors.ConfigError(
-        f'--run={path} is no run: it has no config.json; expected the --logdir '
-        'of a training run'
-      )
-    raise errors.unknown('run', run.path.name, there)
+  require_run(run, path)
   return run, run.config()
+
+
+def require_run(run: run_directory.RunDirectory, path: str) -> None:
+  """Raises unless the directory holds a run, of whatever format.
+
+  Args:
+    run: its directory.
+    path: as the user gave it.
+
+  Raises:
+    ConfigError: there is none, with the name of the nearest beside it.
+  """
+  if (run.path / 'config.json').is_file():
+    return
+  there = sorted(p.parent.name for p in run.path.parent.glob('*/config.json'))
+  if not there:
+    raise errors.ConfigError(
+      f'--run={path} is no run: it has no config.json; expected the --logdir '
+      'of a training run'
+    )
+  raise errors.unknown('run', run.path.name, there)
 
 
 def with_game(config: schema.Config, game: str | None) -> schema.Config:

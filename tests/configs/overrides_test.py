@@ -74,29 +74,6 @@ def test_json_round_trip_gives_the_same_config(config, lag):
   assert overrides.from_dict(template, json.loads(text)) == config
 
 
-def test_a_run_from_before_a_field_does_what_it_did_then():
-  small = agents.make('s3ta', 'small')
-  assert small.environment.zero_discount_on_life_loss
-  values = json.loads(json.dumps(overrides.to_dict(small)))
-  del values['environment']['zero_discount_on_life_loss']
-  values['environment']['episodic_life'] = True
-  completed = overrides.complete(values)
-  assert 'zero_discount_on_life_loss' not in values['environment']
-  environment = overrides.from_dict(small, completed).environment
-  assert environment.episodic_life
-  assert not environment.zero_discount_on_life_loss
-  now = overrides.to_dict(small)
-  assert overrides.complete(now) == now
-
-
-def test_a_residual_network_from_before_pixel_blocks_has_none():
-  small = agents.make('impala_ff', 'small')
-  values = overrides.to_dict(small)
-  assert values['network'].pop('pixel_block') == 2
-  completed = overrides.complete(values)
-  assert overrides.from_dict(small, completed).network.pixel_block == 1
-
-
 def test_json_with_a_strange_or_missing_field_is_refused(config):
   values = overrides.to_dict(config)
   with pytest.raises(errors.ConfigError, match="did you mean 'learning'"):

@@ -4,12 +4,17 @@ import signal
 import subprocess
 import sys
 import time
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from flax import linen as nn
 
-from attn_agents.runs import checkpoints
+from attn_agents.runs import checkpoints, run_directory
+from configs import errors
 
 
 def _snapshot(step, value=0.0):
@@ -69,6 +74,112 @@ def test_arrays_of_another_shape_are_refused(tmp_path):
   template = {**_snapshot(0).state, 'w': np.zeros((3, 5), np.float32)}
   with pytest.raises(ValueError, match='shape'):
     manager.restore(template)
+
+
+class _TwoLayers(nn.Module):
+  """Two layers of equal shapes, applied in this order."""
+
+  names: tuple[str, str]
+
+  @nn.compact
+  def __call__(self, x):
+    for name in self.names:
+      x = nn.Dense(4, name=name)(x)
+    return x
+
+
+class _State(NamedTuple):
+  params: object
+  opt_state: object
+
+
+class _OtherState(NamedTuple):
+  opt_state: object
+  params: object
+
+
+def _train_state(*names, seed=0):
+  """Parameters of such a network, and an optimiser's state that has them."""
+  params = _TwoLayers(names).init(jax.random.key(seed), np.ones((1, 4)))
+  params = jax.tree.map(lambda x: x + 0.1 * seed, params['params'])
+  return _State(params, optax.adam(0.1).init(params))
+
+
+def _save(path, state):
+  manager = checkpoints.Checkpointer(path)
+  manager.save(checkpoints.Snapshot(state, checkpoints.Counters()))
+  return manager
+
+
+def test_a_renamed_layer_is_refused_with_its_names(tmp_path):
+  # In a list of arrays the second layer would become the first.
+  manager = _save(tmp_path, _train_state('first', 'second'))
+  with pytest.raises(ValueError, match='names') as caught:
+    manager.restore(_train_state('second', 'third'))
+  line = str(caught.value)
+  for words in (
+    'params/first/bias: not expected',
+    'params/first/kernel: not expected',
+    'params/third/bias: missing',
+    'params/third/kernel: missing',
+    'and 6 more',
+  ):
+    assert words in line
+  assert 'params/second' not in line
+  assert '\n' not in line
+
+
+def test_a_layer_that_moved_keeps_its_parameters(tmp_path):
+  saved = _train_state('first', 'second', seed=3)
+  manager = _save(tmp_path, saved)
+  # Applied in another order, and the fields of the state in another order.
+  template = _OtherState(**_train_state('second', 'first')._asdict())
+  got = manager.restore(template).state
+  for name in ('first', 'second'):
+    for array in ('kernel', 'bias'):
+      np.testing.assert_array_equal(
+        got.params[name][array], saved.params[name][array]
+      )
+  assert not np.array_equal(
+    got.params['first']['kernel'], got.params['second']['kernel']
+  )
+  assert type(got.opt_state[0]) is type(saved.opt_state[0])
+
+
+def test_another_dtype_is_refused(tmp_path):
+  manager = checkpoints.Checkpointer(tmp_path)
+  manager.save(_snapshot(1))
+  template = {**_snapshot(0).state, 'steps': np.float32(0)}
+  with pytest.raises(
+    ValueError, match=r'steps: int32 \[\] there, float32 \[\] now'
+  ):
+    manager.restore(template)
+
+
+def test_names_and_shapes_can_be_listed_without_reading_arrays(tmp_path):
+  manager = _save(tmp_path, _train_state('first', 'second'))
+  arrays = manager.arrays(0)
+  assert arrays['params/first/kernel'] == ['float32', [4, 4]]
+  assert arrays['opt_state/0/mu/second/bias'] == ['float32', [4]]
+  assert arrays['opt_state/0/count'] == ['int32', []]
+
+
+def test_a_checkpoint_of_another_version_is_refused_in_one_line(
+  tmp_path, monkeypatch
+):
+  for version, words in (
+    (1, f'launch/convert.py --run={tmp_path}'),
+    (99, f'format 99, this version reads {run_directory.FORMAT}'),
+  ):
+    path = tmp_path / 'checkpoints'
+    with monkeypatch.context() as patch:
+      patch.setattr(run_directory, 'FORMAT', version)
+      manager = checkpoints.Checkpointer(path)
+      manager.save(_snapshot(version))
+    with pytest.raises(errors.ConfigError) as caught:
+      manager.restore(_snapshot(0).state)
+    assert words in str(caught.value)
+    assert '\n' not in str(caught.value)
 
 
 _SAVER = """

@@ -1,4 +1,4 @@
-"""Parameters of another run: what is taken over, and what is refused."""
+"""Parameters of another run: what is copied, and what is refused."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ def _same(a, b):
 def test_hard_attention_takes_the_convolutions_only(source):
   path, theirs = source
   config = _from(path, _config('darqn_hard'))
-  initial_parameters.refuse_misfit(config)
+  initial_parameters.check(config)
   start = experiment.Experiment(config).initial_snapshot()
   made = initial_parameters.load_into(config, start)
   assert _same(made.state.params['torso'], theirs['torso'])
@@ -73,7 +73,7 @@ def test_other_shapes_are_refused_by_name(source):
   path, _ = source
   config = _from(path, _config('darqn_hard', 'network.conv_channels=2,6'))
   with pytest.raises(errors.ConfigError) as caught:
-    initial_parameters.refuse_misfit(config)
+    initial_parameters.check(config)
   words = str(caught.value)
   assert 'torso/conv_1/kernel: [3, 3, 2, 4] there, [3, 3, 2, 6] now' in words
   assert 'torso/conv_0' not in words and 'core' not in words
@@ -89,4 +89,4 @@ def test_a_run_that_is_none_is_refused(tmp_path):
   path.mkdir()
   config = _from(path, _config('darqn_hard'))
   with pytest.raises(errors.ConfigError, match='is no run'):
-    initial_parameters.refuse_misfit(config)
+    initial_parameters.check(config)

@@ -91,8 +91,8 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     protocol: of the evaluation to take, as summary.json has it.
     policy: likewise.
   """
-  config = json.loads((path / 'config.json').read_text())['config']
   run = run_directory.RunDirectory(path)
+  config = run.content()['config']
   rows = metrics_table.read(run.metrics)
   game = config['environment']['game']
   return RunResult(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from attn_agents.evaluation.reporting import curves, published, runs, tables
+from attn_agents.runs import run_directory
 from tests.launch import commands
 
 
@@ -18,7 +19,7 @@ def _run(root, agent, game, seed, mean, algorithm='vtrace', episodes=10):
     'agent': agent, 'algorithm': algorithm, 'preset': 'small', 'seed': seed,
     'environment': {'game': game},
   }  # fmt: skip
-  (path / 'config.json').write_text(json.dumps({'config': config}))
+  run_directory.RunDirectory(path).write({'config': config})
   (path / 'metrics.csv').write_text(
     'wall_time,frames,episode_return_mean\n10,1000,\n60,4000,2\n120,8000,4\n'
   )
