@@ -68,6 +68,7 @@ def main() -> int:
     ],
     _EPISODES.value,
   )  # fmt: skip
+  suite.require_readable(runs)
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():

@@ -122,6 +122,18 @@ def plan(
   ]  # fmt: skip
 
 
+def require_readable(runs: Sequence[Run]) -> None:
+  """Refuses directories that another version of this program has left.
+
+  Raises:
+    ConfigError: there is one, with the command that converts it.
+  """
+  for run in runs:
+    directory = run_directory.RunDirectory(run.logdir)
+    if (directory.path / 'config.json').is_file():
+      directory.content()
+
+
 def _games(names: str) -> list[str]:
   """The games of 'pong,sweep6', each once, in this order."""
   found: dict[str, None] = {}

@@ -72,21 +72,15 @@ def convert(logdir: pathlib.Path, out: pathlib.Path | None = None) -> str:
     raise errors.ConfigError(f'--out={out} exists; expected a new directory')
   run.lock()
   shutil.rmtree(beside, ignore_errors=True)
-  _copy_files(run.path, beside, linked=out is None)
-  count = _convert_checkpoints(run, run_directory.RunDirectory(beside), config)
-  content = {
-    **_content(run),
-    'converted': old_configs.NOTE,
-    'config': overrides.to_dict(config),
-  }
-  run_directory.RunDirectory(beside).write(content)
-  # What is about to be deleted should be on the disk in its new form.
-  os.sync()
-  if out is None:
-    _exchange(beside, run.path)
-    shutil.rmtree(beside)
-  else:
-    os.rename(beside, out)
+  try:
+    count = _write(run, run_directory.RunDirectory(beside), config, out is None)
+    if out is None:
+      _exchange(beside, run.path)
+    else:
+      os.rename(beside, out)
+  finally:
+    # What was half written, or the old form.
+    shutil.rmtree(beside, ignore_errors=True)
   return (
     f'converted {run.path if out is None else out}: {config.agent} by '
     f'{config.algorithm}, {count} checkpoints'
@@ -110,6 +104,22 @@ def converted_config(run: run_directory.RunDirectory) -> schema.Config | None:
     raise errors.ConfigError(
       f'{run.path} cannot be converted: {error}'
     ) from error
+
+
+def _write(
+  old: run_directory.RunDirectory,
+  new: run_directory.RunDirectory,
+  config: schema.Config,
+  in_place: bool,
+) -> int:
+  """Writes all of the new form; returns the number of checkpoints."""
+  _copy_files(old.path, new.path, linked=in_place)
+  count = _convert_checkpoints(old, new, config)
+  content = {'converted': old_configs.NOTE, 'config': overrides.to_dict(config)}
+  new.write({**_content(old), **content})
+  # All of it reaches the disk before anything of the old form is deleted.
+  os.sync()
+  return count
 
 
 def _content(run: run_directory.RunDirectory) -> dict[str, Any]:
@@ -261,7 +271,6 @@ def _exchange(a: pathlib.Path, b: pathlib.Path) -> None:
     ):
       return
     reason = os.strerror(ctypes.get_errno())
-  shutil.rmtree(a)
   raise errors.ConfigError(
     f'{b} cannot be converted in place ({reason}); convert it into a new '
     f'directory: launch/convert.py --run={shlex.quote(str(b))} --out=...'

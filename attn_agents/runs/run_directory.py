@@ -194,7 +194,7 @@ class RunDirectory:
   def write(self, content: Mapping[str, Any]) -> None:
     """Writes config.json in one step; the format is added."""
     partial = self.path / 'config.partial'
-    text = json.dumps({'format': FORMAT, **content}, indent=2)
+    text = json.dumps({**content, 'format': FORMAT}, indent=2)
     partial.write_text(text + '\n')
     os.replace(partial, self.path / 'config.json')
 

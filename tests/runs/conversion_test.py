@@ -1,0 +1,225 @@
+"""Whole runs of the old form: converted whole, or left as they were."""
+
+import hashlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from attn_agents import experiment
+from attn_agents.runs import (
+  checkpoints,
+  conversion,
+  old_configs,
+  run_directory,
+  saved_runs,
+)
+from configs import errors
+from tests.runs import old_runs
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _files(path):
+  """A hash of each file below a directory, by its name there."""
+  return {
+    str(file.relative_to(path)): hashlib.md5(file.read_bytes()).hexdigest()
+    for file in sorted(path.rglob('*'))
+    if file.is_file()
+  }
+
+
+def _old_arrays(directory, step):
+  """The arrays of an old checkpoint as they stand there."""
+  manager = ocp.CheckpointManager(directory, item_names=('state', 'meta'))
+  args = ocp.args.Composite(
+    state=ocp.args.StandardRestore(), meta=ocp.args.JsonRestore()
+  )
+  restored = manager.restore(step, args=args)
+  manager.close()
+  return [np.asarray(x) for x in restored['state']], restored['meta']
+
+
+def _restore(run, directory, step):
+  parts = experiment.Experiment(run.config())
+  checkpointer = checkpoints.Checkpointer(directory)
+  snapshot = checkpointer.restore(parts.state_spec(), step)
+  checkpointer.close()
+  return snapshot
+
+
+@pytest.mark.parametrize('name', ['appo', 'dqn'])
+def test_every_checkpoint_is_the_same_bit_for_bit(tmp_path, name):
+  old = old_runs.copy(name, tmp_path)
+  out = tmp_path / 'out'
+  before = _files(old)
+  assert str(out) in conversion.convert(old, out)
+  assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
+  run = run_directory.RunDirectory(out)
+  for part in ('checkpoints', 'best'):
+    steps = saved_runs.steps(old / part)
+    assert saved_runs.steps(out / part) == steps
+    for step in steps:
+      arrays, meta = _old_arrays(old / part, step)
+      snapshot = _restore(run, out / part, step)
+      # The fields of the state are still in the old order.
+      new = jax.tree.leaves(snapshot.state)
+      assert len(new) == len(arrays) > 10
+      for x, y in zip(arrays, new, strict=True):
+        np.testing.assert_array_equal(x, y, strict=True)
+      assert vars(snapshot.counters) == meta['counters']
+      assert list(snapshot.recent_returns) == meta['recent_returns']
+
+
+@pytest.mark.parametrize('name', ['appo', 'dqn'])
+def test_everything_else_is_copied(tmp_path, name):
+  old = old_runs.copy(name, tmp_path)
+  conversion.convert(old, tmp_path / 'out')
+  content = run_directory.RunDirectory(tmp_path / 'out').content()
+  before = json.loads((old / 'config.json').read_text())
+  assert content.pop('converted') == old_configs.NOTE
+  assert content.pop('format') == run_directory.FORMAT
+  content.pop('config'), before.pop('config')
+  assert content == before
+
+  def others(path):
+    return {
+      file: digest
+      for file, digest in _files(path).items()
+      if not file.startswith(('checkpoints/', 'best/', 'config.json'))
+    }
+
+  assert others(tmp_path / 'out') == others(old)
+  assert any('evaluations' in file for file in others(old))
+  if name == 'dqn':
+    assert any('replay/threads-79' in file for file in others(old))
+
+
+def test_in_place_the_new_form_replaces_the_old_one(tmp_path):
+  old = old_runs.copy('appo', tmp_path)
+  assert 'by appo, 3 checkpoints' in conversion.convert(old)
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+  run = run_directory.RunDirectory(old)
+  assert run.config().algorithm == 'appo'
+  assert _restore(run, run.best, 55).counters.learner_steps == 55
+  files = _files(old)
+  assert 'form already' in conversion.convert(old)
+  assert 'form already' in conversion.convert(old, tmp_path / 'out')
+  assert _files(old) == files
+  assert not (tmp_path / 'out').exists()
+
+
+_KILLED = """
+import os, pathlib, signal, shutil
+from attn_agents.runs import checkpoints, conversion
+
+def die(*args, **kwargs):
+  os.kill(os.getpid(), signal.SIGKILL)
+
+def after(function, count):
+  calls = []
+  def called(*args, **kwargs):
+    result = function(*args, **kwargs)
+    calls.append(0)
+    if len(calls) == count:
+      die()
+    return result
+  return called
+
+WHERE
+conversion.convert(pathlib.Path(PATH))
+"""
+
+
+@pytest.mark.parametrize(
+  ('where', 'new'),
+  [
+    (
+      'checkpoints.Checkpointer.save = after(checkpoints.Checkpointer.save, 2)',
+      False,
+    ),
+    ('conversion._exchange = die', False),
+    ('conversion._exchange = after(conversion._exchange, 1)', True),
+  ],
+)
+def test_killed_at_any_time_a_run_is_whole_in_one_form(tmp_path, where, new):
+  old = old_runs.copy('appo', tmp_path)
+  before = _files(old)
+  code = _KILLED.replace('WHERE', where).replace('PATH', repr(str(old)))
+  done = subprocess.run(
+    [sys.executable, '-c', code],
+    cwd=_ROOT,
+    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
+    check=False,
+  )
+  assert done.returncode == -signal.SIGKILL
+  if new:
+    assert run_directory.RunDirectory(old).config().algorithm == 'appo'
+  else:
+    assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
+  # The same command finishes, and tidies up.
+  conversion.convert(old)
+  run = run_directory.RunDirectory(old)
+  for step in (109, 163):
+    assert _restore(run, run.checkpoints, step).counters.learner_steps == step
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+def test_a_run_in_use_is_left_alone(tmp_path):
+  old = old_runs.copy('appo', tmp_path)
+  user = run_directory.RunDirectory(old)
+  user.lock()
+  with pytest.raises(errors.ConfigError, match='another run is using it'):
+    conversion.convert(old)
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+def test_what_is_there_already_is_not_written_over(tmp_path):
+  old = old_runs.copy('appo', tmp_path)
+  with pytest.raises(errors.ConfigError, match='expected a new directory'):
+    conversion.convert(old, tmp_path)
+
+
+def test_a_file_system_that_cannot_exchange_is_told(tmp_path, monkeypatch):
+  old = old_runs.copy('appo', tmp_path)
+  before = _files(old)
+  monkeypatch.setattr(conversion, '_RENAME_EXCHANGE', 1 << 20)
+  with pytest.raises(errors.ConfigError, match='--out='):
+    conversion.convert(old)
+  assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+def _change_config(path, **sections):
+  content = json.loads((path / 'config.json').read_text())
+  for name, changes in sections.items():
+    content['config'][name].update(changes)
+  (path / 'config.json').write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+  ('sections', 'words'),
+  [
+    ({'network': {'hidden_size': 9}}, 'arrays of other shapes'),
+    ({'optimizer': {'name': 'centred_rmsprop'}}, 'arrays that config.json'),
+    ({'network': {'hiden_size': 9}}, "did you mean 'hidden_size'"),
+    ({'learning': {'clip_epsilon': 0.0}}, "without PPO's clip"),
+  ],
+)
+def test_what_cannot_be_converted_stays_as_it_was(tmp_path, sections, words):
+  old = old_runs.copy('appo', tmp_path)
+  _change_config(old, **sections)
+  before = _files(old)
+  with pytest.raises(errors.ConfigError) as caught:
+    conversion.convert(old)
+  assert words in str(caught.value)
+  assert '\n' not in str(caught.value)
+  assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
