@@ -1,13 +1,13 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
-"""Tables and figures of finished runs, beside the published scores.
+"""Makes tables and figures of finished runs, beside published scores.
 
     launch/report_scores.py --runs=runs/compare --out=reports/compare
 
-Leaves scores.csv and .md (a row per game and agent), aggregates.csv and .md
+Writes scores.csv and .md (a row per game and agent), aggregates.csv and .md
 (median, interquartile mean and mean over games, with 95 % intervals),
-curves.csv, and curves over frames and over wall time as PNG. Scores are those
-of `launch/evaluate.py`; runs without one appear in the curves only. Exit codes:
-0 done, 2 bad input.
+curves.csv, and curves over frames and over wall time as PNG. Scores come from
+`launch/evaluate.py`; runs that were not evaluated appear in the curves only.
+Exit codes: 0 done, 2 bad input.
 """
 
 import pathlib
@@ -20,26 +20,31 @@ from configs import errors
 from launch import command_line
 
 _RUNS = flags.DEFINE_list(
-  'runs', None, 'Logdirs of runs, or directories of logdirs.'
+  'runs', None, 'Directories of runs, or directories that hold runs.'
 )
 _OUT = flags.DEFINE_string('out', 'report', 'Directory for the files.')
-_PROTOCOL = flags.DEFINE_string('protocol', 'noop', 'Of the evaluations.')
-_POLICY = flags.DEFINE_string('policy', 'sampled', 'Of the evaluations.')
+_PROTOCOL = flags.DEFINE_string(
+  'protocol', 'noop', 'Protocol of the evaluations to report.'
+)
+_POLICY = flags.DEFINE_string(
+  'policy', 'sampled', 'Policy of the evaluations to report.'
+)
 
 
 def main() -> int:
-  """Reads, then writes; returns the exit code."""
+  """Reads the runs and writes the files; returns the exit code."""
   if not _RUNS.value:
     raise errors.ConfigError(
-      '--runs is missing: expected logdirs, or directories of logdirs'
+      '--runs is missing: expected directories of runs, or directories that '
+      'hold runs'
     )
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
-  # Only now: plotting takes a second to load.
-  from attn_agents.evaluation.reporting import curves, runs, tables
+  # Plotting takes a second to load.
+  from attn_agents.evaluation.reporting import curves, run_results, tables
 
   results = [
-    runs.read(path, _PROTOCOL.value, _POLICY.value)
-    for path in runs.find(_RUNS.value)
+    run_results.read(path, _PROTOCOL.value, _POLICY.value)
+    for path in run_results.find(_RUNS.value)
   ]
   out = pathlib.Path(_OUT.value)
   out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +56,7 @@ def main() -> int:
     text = tables.markdown(table)
     (out / f'{name}.md').write_text(text + '\n')
     print(text, end='\n\n')
-  runs.write_curves(out / 'curves.csv', results)
+  run_results.write_curves(out / 'curves.csv', results)
   curves.draw(out / 'curves_frames.png', results, 'frames')
   curves.draw(out / 'curves_seconds.png', results, 'seconds')
   without = [run.path.name for run in results if run.summary is None]

@@ -1,15 +1,16 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
-"""Trains agents on games with seeds, one run after another or some at a time.
+"""Trains several agents on several games with several seeds.
 
     launch/run_suite.py --agents=s3ta,impala_ff --games=pong,boxing --seeds=3 \
         --max_frames=2000000 --root=runs/compare
 
-The same command again goes on where it was stopped and skips what is finished.
+The same command again continues where it was stopped and skips finished runs.
 `launch/report_scores.py` makes tables and figures of the runs. Exit codes: 0
 all done or stopped, 1 some runs failed, 2 bad input.
 """
 
 import pathlib
+import shlex
 import sys
 
 from absl import flags
@@ -21,28 +22,30 @@ _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
 _GAMES = flags.DEFINE_string(
   'games',
   'sweep6',
-  f'Games, or sets of them: {", ".join(games.GAME_SETS)}; separated by commas.',
+  f'Games or sets of games ({", ".join(games.GAME_SETS)}), comma-separated.',
 )
-_SEEDS = flags.DEFINE_integer('seeds', 3, 'Seeds 0, 1, ... of each.')
+_SEEDS = flags.DEFINE_integer(
+  'seeds', 3, 'Number of seeds (0, 1, ...) of each agent and game.'
+)
 _MAX_FRAMES = flags.DEFINE_integer(
   'max_frames', None, 'Emulator frames of each run.'
 )
 _EPISODES = flags.DEFINE_integer(
-  'episodes', 200, 'Games of the evaluation after each run; 0 for none.'
+  'episodes', 200, 'Games to evaluate each run with at its end; 0 for none.'
 )
-_ROOT = flags.DEFINE_string('root', 'runs/suite', "Where the runs' logdirs go.")
-_JOBS = flags.DEFINE_integer('jobs', 1, 'Runs at a time.')
+_ROOT = flags.DEFINE_string('root', 'runs/suite', 'Directory for the runs.')
+_JOBS = flags.DEFINE_integer('jobs', 1, 'Number of runs at a time.')
 _PRESET = flags.DEFINE_string('preset', 'auto', 'See run_local.py.')
 _ALGORITHM = flags.DEFINE_string('algorithm', 'auto', 'See run_local.py.')
 _RUNTIME = flags.DEFINE_string('runtime', 'auto', 'See run_local.py.')
 _SET = flags.DEFINE_multi_string('set', [], 'See run_local.py.')
 _DRY_RUN = flags.DEFINE_bool(
-  'dry_run', False, 'Print the commands that are left, and run nothing.'
+  'dry_run', False, 'Print the remaining commands and run nothing.'
 )
 
 
 def main() -> int:
-  """Plans the suite and works it off; returns the exit code."""
+  """Plans and runs the suite; returns the exit code."""
   for flag, least in ((_SEEDS, 1), (_EPISODES, 0), (_JOBS, 1)):
     errors.require(
       flag.value >= least, f'--{flag.name}', flag.value, f'at least {least}'
@@ -55,27 +58,34 @@ def main() -> int:
   for agent in _AGENTS.value:
     resolution.check_names(
       resolution.Request(
-        agent=agent, preset=_PRESET.value, algorithm=_ALGORITHM.value,
+        agent=agent,
+        preset=_PRESET.value,
+        algorithm=_ALGORITHM.value,
         runtime=_RUNTIME.value,
       )
-    )  # fmt: skip
+    )
   runs = suite.plan(
-    _AGENTS.value, _GAMES.value, _SEEDS.value,
-    pathlib.Path(_ROOT.value).absolute(), _MAX_FRAMES.value,
+    _AGENTS.value,
+    _GAMES.value,
+    _SEEDS.value,
+    pathlib.Path(_ROOT.value).absolute(),
+    _MAX_FRAMES.value,
     [
-      f'--preset={_PRESET.value}', f'--algorithm={_ALGORITHM.value}',
-      f'--runtime={_RUNTIME.value}', *(f'--set={text}' for text in _SET.value),
+      f'--preset={_PRESET.value}',
+      f'--algorithm={_ALGORITHM.value}',
+      f'--runtime={_RUNTIME.value}',
+      *(f'--set={text}' for text in _SET.value),
     ],
     _EPISODES.value,
-  )  # fmt: skip
+  )
   suite.require_readable(runs)
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():
-        print(suite.in_words(command))
+        print(shlex.join(command))
     return 0
   worker = suite.Worker(_JOBS.value, lambda line: print(line, flush=True))
-  failed = worker.work(runs)
+  failed = worker.run(runs)
   if failed:
     listed = ', '.join(f'{name} ({code})' for name, code in failed.items())
     print(f'{len(failed)} of {len(runs)} failed, with exit code: {listed}')

@@ -1,7 +1,7 @@
-"""A set of training runs: which there are, and how they are worked off.
+"""A suite of training runs: which runs it has, and running them.
 
-Each run is the command a user would type, in a process of its own, so that a
-suite adds nothing to what a run does and any of them can be repeated alone.
+Each run is the command that a user would type, in a process of its own, so that
+a run of a suite can be repeated alone.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ class Run:
   Attributes:
     agent, game, seed: what distinguishes it from the others.
     logdir: its directory, named after them.
-    max_frames: where it ends.
+    max_frames: emulator frames of training.
     arguments: further flags of `run_local.py`, the same for all runs.
-    episodes: of the evaluation at its end; 0 for none.
+    episodes: games of the evaluation at its end; 0 for none.
   """
 
   agent: str
@@ -45,42 +45,42 @@ class Run:
 
   @property
   def name(self) -> str:
-    """The logdir's last part."""
+    """The name of its directory."""
     return self.logdir.name
 
   @property
   def commands(self) -> list[list[str]]:
     """Training, which continues what there is, and then the evaluation."""
-    train = [
-      sys.executable, str(_LAUNCH / 'run_local.py'), f'--agent={self.agent}',
-      f'--game={self.game}', f'--seed={self.seed}',
-      f'--max_frames={self.max_frames}', f'--logdir={self.logdir}',
+    train = _command(
+      'run_local',
       *self.arguments,
-    ]  # fmt: skip
+      agent=self.agent,
+      game=self.game,
+      seed=self.seed,
+      max_frames=self.max_frames,
+      logdir=self.logdir,
+    )
     if not self.episodes:
       return [train]
-    evaluate = [
-      sys.executable, str(_LAUNCH / 'evaluate.py'), f'--run={self.logdir}',
-      f'--episodes={self.episodes}',
-    ]  # fmt: skip
+    evaluate = _command('evaluate', run=self.logdir, episodes=self.episodes)
     return [train, evaluate]
 
   @property
   def frames(self) -> int:
-    """Frames trained so far, by metrics.csv."""
+    """Emulator frames of training so far, from metrics.csv."""
     row = metrics_table.last(run_directory.RunDirectory(self.logdir).metrics)
     return int(row['frames']) if row else 0
 
   @property
   def evaluated(self) -> bool:
-    """Whether an evaluation of the newest checkpoint is there."""
+    """Whether the newest checkpoint has been evaluated."""
     run = run_directory.RunDirectory(self.logdir)
     steps = saved_runs.steps(run.checkpoints)
     pattern = f'{self.game}_{max(steps, default=0)}_*_{self.episodes}_*'
     return any(run.evaluations.glob(f'{pattern}/summary.json'))
 
   def left(self) -> list[list[str]]:
-    """The commands that have not been done yet."""
+    """The remaining commands."""
     trained = self.frames >= self.max_frames
     if trained and self.evaluated:
       return []
@@ -96,38 +96,39 @@ def plan(
   arguments: Sequence[str] = (),
   episodes: int = 0,
 ) -> list[Run]:
-  """All runs, game by game, so that the first results can be compared.
+  """All runs, game by game, so that agents can be compared early.
 
   Args:
     agents: names of agents.
     game_names: games or sets of games (`configs.games.GAME_SETS`), separated
       by commas.
-    num_seeds: seeds 0, 1, ... of each.
+    num_seeds: number of seeds (0, 1, ...) of each agent and game.
     root: the directory of their directories.
-    max_frames: of each.
-    arguments: further flags of `run_local.py`.
-    episodes: of each evaluation; 0 for none.
+    max_frames: see `Run`.
+    arguments: see `Run`.
+    episodes: see `Run`.
 
   Raises:
     ConfigError: a game is unknown.
   """
   return [
     Run(
-      agent, game, seed, root / f'{agent}_{game}_seed{seed}', max_frames,
-      tuple(arguments), episodes,
+      agent,
+      game,
+      seed,
+      root / f'{agent}_{game}_seed{seed}',
+      max_frames,
+      tuple(arguments),
+      episodes,
     )
     for game, seed, agent in itertools.product(
       _games(game_names), range(num_seeds), agents
     )
-  ]  # fmt: skip
+  ]
 
 
 def require_readable(runs: Sequence[Run]) -> None:
-  """Refuses directories that another version of this program has left.
-
-  Raises:
-    ConfigError: there is one, with the command that converts it.
-  """
+  """Raises `ConfigError` if a run on disk is of an earlier format."""
   for run in runs:
     directory = run_directory.RunDirectory(run.logdir)
     if (directory.path / 'config.json').is_file():
@@ -147,38 +148,47 @@ def _games(names: str) -> list[str]:
   return list(found)
 
 
-def in_words(command: Sequence[str]) -> str:
-  """A command as one would type it."""
-  return shlex.join(command)
+def _command(script: str, *arguments: str, **flags: object) -> list[str]:
+  """A command of `launch/`."""
+  return [
+    sys.executable,
+    str(_LAUNCH / f'{script}.py'),
+    *(f'--{name}={value}' for name, value in flags.items()),
+    *arguments,
+  ]
 
 
 class Worker:
-  """Works a suite off, some runs at a time."""
+  """Runs a suite, several runs at a time.
+
+  Attributes:
+    stopped: whether a signal has asked it to stop.
+  """
 
   def __init__(self, jobs: int, say: Callable[[str], None]):
     """Starts nothing.
 
     Args:
-      jobs: runs at a time.
-      say: told one line whenever a run starts or ends.
+      jobs: number of runs at a time.
+      say: called with one line whenever a run starts or ends.
     """
     self._jobs = jobs
     self._say = say
-    self._stopping = False
+    self.stopped = False
     self._processes: dict[str, subprocess.Popen] = {}
 
-  def work(self, runs: Sequence[Run]) -> dict[str, int]:
-    """Does what is left of each run.
+  def run(self, runs: Sequence[Run]) -> dict[str, int]:
+    """Runs the remaining commands of each run.
 
     Returns:
-      The exit code of those that failed, by name. Other runs go on.
+      Exit codes of failed runs, by name. A failure does not stop other runs.
     """
     waiting = iter(runs)
     failed: dict[str, int] = {}
     active: dict[str, Generator[None, None, int]] = {}
     with self._signals():
       while True:
-        while len(active) < self._jobs and not self._stopping:
+        while len(active) < self._jobs and not self.stopped:
           run = next(waiting, None)
           if run is None:
             break
@@ -195,45 +205,36 @@ class Worker:
         time.sleep(_POLL_SECONDS)
 
   def _steps(self, run: Run) -> Generator[None, None, int]:
-    """Yields while the run's commands are under way; returns its exit code."""
+    """Yields until the run's commands have ended; returns its exit code."""
     left = run.left()
     if not left:
-      self._say(f'{run.name}: is done')
+      self._say(f'{run.name}: already done')
       return 0
+    run.logdir.parent.mkdir(parents=True, exist_ok=True)
+    log = run.logdir.with_name(f'{run.name}.log')
     for command in left:
-      if self._stopping:
+      if self.stopped:
         return 0
-      self._say(f'{run.name}: {in_words(command)}')
-      run.logdir.parent.mkdir(parents=True, exist_ok=True)
-      with open(run.logdir.parent / f'{run.name}.log', 'a') as log:
-        process = subprocess.Popen(
-          command,
-          stdin=subprocess.DEVNULL,
-          stdout=log,
-          stderr=log,
-          # Ctrl-C reaches this process only, which passes it on once.
-          start_new_session=True,
-        )
-      self._processes[run.name] = process
+      self._say(f'{run.name}: {shlex.join(command)}')
+      process = self._processes[run.name] = _start(command, log)
       while process.poll() is None:
         yield
       del self._processes[run.name]
       if process.returncode:
         self._say(
-          f'{run.name}: failed with exit code {process.returncode} '
-          f'({run.logdir.parent / run.name}.log)'
+          f'{run.name}: failed with exit code {process.returncode} ({log})'
         )
         return process.returncode
-    self._say(f'{run.name}: {"stopped" if self._stopping else "done"}')
+    self._say(f'{run.name}: {"stopped" if self.stopped else "done"}')
     return 0
 
   @contextlib.contextmanager
   def _signals(self) -> Iterator[None]:
-    """Passes the wish to stop on to the runs, which save and end."""
+    """Forwards signals to the runs, which save and end."""
 
     def stop(number: int, frame: object) -> None:
       del frame
-      self._stopping = True
+      self.stopped = True
       for process in self._processes.values():
         process.send_signal(number)
 
@@ -245,7 +246,15 @@ class Worker:
       for number, handler in before.items():
         signal.signal(number, handler)
 
-  @property
-  def stopped(self) -> bool:
-    """Whether the user wished it to stop."""
-    return self._stopping
+
+def _start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
+  """Starts a command that writes to the end of a log file."""
+  with open(log, 'a') as file:
+    return subprocess.Popen(
+      command,
+      stdin=subprocess.DEVNULL,
+      stdout=file,
+      stderr=file,
+      # Ctrl-C reaches only this process, which forwards it once.
+      start_new_session=True,
+    )

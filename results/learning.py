@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attn_agents.evaluation import scores
-from attn_agents.evaluation.reporting import curves, runs, tables
+from attn_agents.evaluation.reporting import curves, run_results, tables
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -131,7 +131,7 @@ def draw_earlier(path: pathlib.Path) -> None:
   curves.draw(path, _runs('earlier'), 'seconds')
 
 
-def _at(curve: runs.Curve, seconds: float) -> tuple[float, float]:
+def _at(curve: run_results.Curve, seconds: float) -> tuple[float, float]:
   """Frames and mean return last logged by then."""
   index = _index(curve.seconds, seconds)
   return curve.frames[index], curve.returns[index]
@@ -145,7 +145,7 @@ def _index(values: Sequence[float], limit: float) -> int:
   return index
 
 
-def _score(run: runs.RunResult) -> str:
+def _score(run: run_results.RunResult) -> str:
   """The mean return of an evaluation, with its error and games."""
   summary = _summary(run)
   mean, error = summary['mean'], summary['standard_error']
@@ -158,15 +158,15 @@ def _chance(game: str) -> str:
   return f'{json.loads(path.read_text())["mean"]:.1f}'
 
 
-def _summary(run: runs.RunResult) -> Mapping[str, Any]:
+def _summary(run: run_results.RunResult) -> Mapping[str, Any]:
   if run.summary is None:
     raise ValueError(f'{run.path} has no evaluation')
   return run.summary
 
 
-def _runs(folder: str) -> list[runs.RunResult]:
+def _runs(folder: str) -> list[run_results.RunResult]:
   found = [
-    runs.read(path, protocol='noop', policy='sampled')
-    for path in runs.find([str(_HERE / folder)])
+    run_results.read(path, protocol='noop', policy='sampled')
+    for path in run_results.find([str(_HERE / folder)])
   ]
   return sorted(found, key=lambda x: (x.game, x.agent, x.algorithm, x.seed))

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from attn_agents.evaluation.reporting import runs, tables
+from attn_agents.evaluation.reporting import run_results, tables
 from attn_agents.utils import metrics_table
 from configs import agents
 
@@ -43,7 +43,7 @@ def _runs(game: str) -> Iterator[pathlib.Path]:
     ('small', f's3ta_vtrace_{game}_*'), ('earlier', f's3ta_*_{game}_*'),
     ('tried', f'{game}_*'),
   ):  # fmt: skip
-    found = runs.find([str(_HERE / folder)])
+    found = run_results.find([str(_HERE / folder)])
     yield from (path for path in found if path.match(pattern))
 
 

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from attn_agents.evaluation.reporting import runs
+from attn_agents.evaluation.reporting import run_results
 from configs import agents
 from results import draw, learning, speed, tried
 
@@ -48,7 +48,7 @@ def test_every_speed_says_how_it_was_measured():
 
 
 def test_runs_of_small_have_the_settings_it_has_now():
-  found = runs.find([str(_RESULTS / 'small')])
+  found = run_results.find([str(_RESULTS / 'small')])
   assert len(found) > 1
   for path in found:
     content = json.loads((path / 'config.json').read_text())
@@ -60,13 +60,15 @@ def test_runs_of_small_have_the_settings_it_has_now():
 
 def test_every_run_that_was_tried_has_a_row():
   tables = [table() for table in draw.DOCUMENTS['docs/tried.md'].values()]
-  for path in runs.find([str(_RESULTS / 'tried')]):
+  for path in run_results.find([str(_RESULTS / 'tried')]):
     name = path.relative_to(_RESULTS).as_posix()
     assert sum(f'](../results/{name})' in table for table in tables) == 1, name
 
 
 def test_the_last_row_before_a_time_is_taken():
-  curve = runs.Curve((4.0, 8.0, 12.0), (30.0, 60.0, 90.0), (1.0, 2.0, 3.0))
+  curve = run_results.Curve(
+    (4.0, 8.0, 12.0), (30.0, 60.0, 90.0), (1.0, 2.0, 3.0)
+  )
   assert learning._at(curve, 60.0) == (8.0, 2.0)
   assert learning._at(curve, 89.9) == (8.0, 2.0)
   assert learning._at(curve, 900.0) == (12.0, 3.0)

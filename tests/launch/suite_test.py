@@ -1,4 +1,4 @@
-"""Suites of runs: the plan, and the working off with stand-in commands."""
+"""Suites of runs: the plan, and running it with stand-in commands."""
 
 import json
 import pathlib
@@ -98,7 +98,7 @@ def test_failures_are_named_and_others_go_on(tmp_path, monkeypatch):
   _stand_in(monkeypatch, [(0, 0.6), (3, 0.6), (0, 0.6), (0, 0.6)])
   runs = suite.plan(['s3ta'], 'pong', 4, tmp_path, 1000)
   said = []
-  failed = suite.Worker(2, said.append).work(runs)
+  failed = suite.Worker(2, said.append).run(runs)
   assert failed == {'s3ta_pong_seed1': 3}
   assert len(list(tmp_path.glob('*.times'))) == 4
   assert _most_at_a_time(tmp_path) == 2
@@ -111,7 +111,7 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(tmp_path, monkeypatch):
   worker = suite.Worker(2, print)
   threading.Timer(2.0, signal.raise_signal, [signal.SIGTERM]).start()
   start = time.monotonic()
-  assert worker.work(runs) == {}
+  assert worker.run(runs) == {}
   assert worker.stopped
   assert time.monotonic() - start < 15
   assert not list(tmp_path.glob('*seed2*'))

@@ -1,8 +1,8 @@
 """Scores over all games: median, mean and interquartile mean, with intervals.
 
-As Agarwal et al. 2021 recommend and their library rliable computes them: runs
-are drawn anew within each game (stratified bootstrap), so that the interval
-says what other seeds might have given.
+As Agarwal et al. 2021 recommend and their library rliable computes them. The
+bootstrap is stratified: it draws runs within each game, so that the interval
+estimates what other seeds would have given.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ class Estimate:
 
   Attributes:
     value: of the runs there are.
-    low, high: the interval; both NaN where every game has one run only, which
+    low, high: the interval; both NaN if every game has one run only, which
       says nothing about other seeds.
   """
 
@@ -39,8 +39,8 @@ def aggregate(
   """Aggregates of normalised scores.
 
   Args:
-    scores: of each game, those of its runs; at least one game. Of games with
-      more runs than others, the first ones count.
+    scores: of the runs of each game, at least one game. If games have different
+      numbers of runs, only the first ones of each count.
     reps: bootstrap samples.
     seed: of the bootstrap.
 

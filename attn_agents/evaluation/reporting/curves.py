@@ -1,4 +1,4 @@
-"""Learning curves, a panel a game: return over frames or over wall time."""
+"""Learning curves: return over frames or wall time, one panel per game."""
 
 import math
 import pathlib
@@ -9,7 +9,7 @@ import matplotlib
 import numpy as np
 from matplotlib import figure as figures
 
-from attn_agents.evaluation.reporting import runs
+from attn_agents.evaluation.reporting import run_results
 
 _POINTS = 200
 _PANEL = (4.2, 3.0)
@@ -18,13 +18,13 @@ _LABELS = {'frames': 'emulator frames', 'seconds': 'wall time (minutes)'}
 
 def draw(
   path: pathlib.Path,
-  results: Sequence[runs.RunResult],
+  results: Sequence[run_results.RunResult],
   over: Literal['frames', 'seconds'],
 ) -> None:
   """Draws all runs into one PNG.
 
-  Thin lines are runs, thick ones their mean where all of a label go on.
-  Evaluations beside training are drawn as dots.
+  Thin lines are runs; a thick line is the mean of all runs with one label, as
+  far as all of them go. Dots are evaluations beside training.
 
   Args:
     path: of the PNG.
@@ -76,13 +76,13 @@ def mean_curve(
 
 def _draw_group(
   panel: 'matplotlib.axes.Axes',
-  group: Sequence[runs.RunResult],
+  group: Sequence[run_results.RunResult],
   over: Literal['frames', 'seconds'],
   colour: object,
 ) -> None:
   scale = 1 / 60 if over == 'seconds' else 1.0
 
-  def points(curve: runs.Curve) -> tuple[list[float], tuple[float, ...]]:
+  def points(curve: run_results.Curve) -> tuple[list[float], tuple[float, ...]]:
     return [scale * x for x in getattr(curve, over)], curve.returns
 
   lines = [points(run.training) for run in group if run.training.returns]

@@ -1,8 +1,11 @@
-"""The papers' own scores, by the names of our agents and games."""
+"""Scores that papers print, by the names of our agents and games."""
 
 import functools
 
 from attn_agents.evaluation import scores
+
+# Algorithms whose runs are shown beside scores of V-trace.
+V_TRACE = ('vtrace', 'appo')
 
 # Columns of S3TA's Tables 3 and 4, in percent of human-normalised score.
 _TABLE_3 = {
@@ -16,14 +19,14 @@ _TABLE_4 = {
   's3ta': 'top_down_attention',
 }
 # Names of algorithms in DRARL's tables; its scores are raw.
-_DRARL = {'vtrace': 'IMPALA', 'a2c': 'A2C', 'ppo': 'PPO'}
+_DRARL = {**dict.fromkeys(V_TRACE, 'IMPALA'), 'a2c': 'A2C', 'ppo': 'PPO'}
 _DRARL_COLUMNS = {'impala_ff': 'baseline', 'drarl': 'drarl'}
 
 
 def normalised(agent: str, game: str) -> dict[str, float]:
-  """Human-normalised scores that S3TA prints, 1 is human, by table's name.
+  """Human-normalised scores that S3TA prints, by the name of their table.
 
-  'Table 3' and 'Table 4' come from other runs, and differ for `s3ta`.
+  1 is human. Tables 3 and 4 are of different runs, and differ for `s3ta`.
   """
   found = {}
   for table, name, columns in (
@@ -71,6 +74,5 @@ def _drarl() -> dict[tuple[str, str], dict[str, str]]:
 
 def _snake(name: str) -> str:
   """'BeamRider' becomes 'beam_rider'."""
-  return ''.join(f'_{c.lower()}' if c.isupper() else c for c in name).lstrip(
-    '_'
-  )
+  letters = (f'_{c.lower()}' if c.isupper() else c for c in name)
+  return ''.join(letters).lstrip('_')

@@ -7,55 +7,39 @@ import statistics
 from collections.abc import Sequence
 
 from attn_agents.evaluation import scores
-from attn_agents.evaluation.reporting import aggregates, published, runs
+from attn_agents.evaluation.reporting import (
+  aggregates,
+  published,
+  run_results,
+)
 
-_SCORE_COLUMNS = (
-  'game', 'agent', 'runs', 'frames', 'episodes', 'return_mean',
-  'return_deviation', 'human_normalised', 'published_normalised',
-  'published_return',
-)  # fmt: skip
-_AGGREGATE_COLUMNS = (
-  'agent', 'games', 'runs_per_game', 'convention', 'statistic', 'value',
-  'low_95', 'high_95',
-)  # fmt: skip
-_UNKNOWN = ''
-
+# Names of the columns, and the cells of each row.
 Table = tuple[Sequence[str], list[list[str]]]
 
+_SCORE_COLUMNS = (
+  *('game', 'agent', 'runs', 'frames', 'episodes'),
+  *('return_mean', 'return_deviation', 'human_normalised'),
+  *('published_normalised', 'published_return'),
+)
+_AGGREGATE_COLUMNS = (
+  *('agent', 'games', 'runs_per_game', 'convention'),
+  *('statistic', 'value', 'low_95', 'high_95'),
+)
+_UNKNOWN = ''
 
-def per_game(results: Sequence[runs.RunResult]) -> Table:
+
+def per_game(results: Sequence[run_results.RunResult]) -> Table:
   """A row for each game and agent, over its seeds.
 
   `return_deviation` is the standard deviation between runs, not of episodes;
   normalised scores are of the mean return, 1 is human.
   """
-  rows = []
-  for game, label, group in _grouped(results):
-    means = [_mean(run) for run in group]
-    first = group[0]
-    mean = statistics.fmean(means)
-    printed = published.raw(first.agent, first.algorithm, game)
-    rows.append([
-      game, label, str(len(group)),
-      f'{statistics.fmean(run.frames for run in group):.0f}',
-      str(sum((run.summary or {})['episodes'] for run in group)),
-      f'{mean:.2f}',
-      f'{statistics.stdev(means):.2f}' if len(means) > 1 else _UNKNOWN,
-      f'{scores.human_normalised(game, mean):.3f}'
-      if scores.has_references(game) else _UNKNOWN,
-      ', '.join(
-        f'{value:.3f} ({name})'
-        for name, value in published.normalised(first.agent, game).items()
-        if first.algorithm == 'vtrace'
-      ) or _UNKNOWN,
-      f'{printed[0]:.2f} ± {printed[1]:.2f} (DRARL)' if printed else _UNKNOWN,
-    ])  # fmt: skip
-  return _SCORE_COLUMNS, rows
+  return _SCORE_COLUMNS, [_score_row(*group) for group in _grouped(results)]
 
 
-def over_games(results: Sequence[runs.RunResult]) -> Table:
+def over_games(results: Sequence[run_results.RunResult]) -> Table:
   """Aggregates of each agent, over the games that all agents have."""
-  by_label: dict[str, dict[str, list[runs.RunResult]]] = {}
+  by_label: dict[str, dict[str, list[run_results.RunResult]]] = {}
   for game, label, group in _grouped(results):
     if scores.has_references(game):
       by_label.setdefault(label, {})[game] = group
@@ -65,21 +49,18 @@ def over_games(results: Sequence[runs.RunResult]) -> Table:
   rows = []
   for label, groups in by_label.items() if common else ():
     for convention in scores.CONVENTIONS:
-      found = aggregates.aggregate(
-        {
-          game: [
-            scores.human_normalised(game, _mean(run), convention)
-            for run in groups[game]
-          ]
-          for game in common
-        }
-      )
-      count = min(len(groups[game]) for game in common)
-      rows += [
-        [label, str(len(common)), str(count), convention, name,
-         *(_number(x) for x in (e.value, e.low, e.high))]
-        for name, e in found.items()
-      ]  # fmt: skip
+      normalised = {
+        game: [
+          scores.human_normalised(game, _mean(run), convention)
+          for run in groups[game]
+        ]
+        for game in common
+      }
+      count = min(map(len, normalised.values()))
+      for name, found in aggregates.aggregate(normalised).items():
+        numbers = map(_number, (found.value, found.low, found.high))
+        counts = (str(len(common)), str(count))
+        rows.append([label, *counts, convention, name, *numbers])
   return _AGGREGATE_COLUMNS, rows
 
 
@@ -97,18 +78,48 @@ def markdown(table: Table) -> str:
   return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
 
 
+def _score_row(
+  game: str, label: str, group: Sequence[run_results.RunResult]
+) -> list[str]:
+  means = [_mean(run) for run in group]
+  mean = statistics.fmean(means)
+  frames = statistics.fmean(run.frames for run in group)
+  episodes = sum((run.summary or {})['episodes'] for run in group)
+  deviation = f'{statistics.stdev(means):.2f}' if len(means) > 1 else _UNKNOWN
+  normalised = _UNKNOWN
+  if scores.has_references(game):
+    normalised = f'{scores.human_normalised(game, mean):.3f}'
+  return [
+    *(game, label, str(len(group)), f'{frames:.0f}', str(episodes)),
+    *(f'{mean:.2f}', deviation, normalised),
+    *(_published_normalised(group[0]), _published_return(group[0])),
+  ]
+
+
+def _published_normalised(run: run_results.RunResult) -> str:
+  if run.algorithm not in published.V_TRACE:
+    return _UNKNOWN
+  found = published.normalised(run.agent, run.game)
+  return ', '.join(f'{value:.3f} ({name})' for name, value in found.items())
+
+
+def _published_return(run: run_results.RunResult) -> str:
+  found = published.raw(run.agent, run.algorithm, run.game)
+  return f'{found[0]:.2f} ± {found[1]:.2f} (DRARL)' if found else _UNKNOWN
+
+
 def _grouped(
-  results: Sequence[runs.RunResult],
-) -> list[tuple[str, str, list[runs.RunResult]]]:
+  results: Sequence[run_results.RunResult],
+) -> list[tuple[str, str, list[run_results.RunResult]]]:
   """(game, label, runs) of the runs that were evaluated."""
-  groups: dict[tuple[str, str], list[runs.RunResult]] = {}
+  groups: dict[tuple[str, str], list[run_results.RunResult]] = {}
   for run in sorted(results, key=lambda r: r.seed):
     if run.summary is not None:
       groups.setdefault((run.game, run.label), []).append(run)
   return [(*key, group) for key, group in sorted(groups.items())]
 
 
-def _mean(run: runs.RunResult) -> float:
+def _mean(run: run_results.RunResult) -> float:
   assert run.summary is not None
   return float(run.summary['mean'])
 

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from matplotlib import figure as figures
 
-from attn_agents.evaluation.reporting import curves, runs
+from attn_agents.evaluation.reporting import curves, run_results
 
 
 def _run(game, returns):
   steps = tuple(60.0 * i for i in range(1, len(returns) + 1))
-  return runs.RunResult(
-    path=pathlib.Path(game), agent='s3ta', algorithm='vtrace', preset='small',
+  return run_results.RunResult(
+    path=pathlib.Path(game), agent='s3ta', algorithm='appo', preset='small',
     game=game, seed=1, frames=1000, seconds=steps[-1],
-    training=runs.Curve(steps, steps, returns), evaluation=runs.Curve(),
+    training=run_results.Curve(steps, steps, returns),
+    evaluation=run_results.Curve(),
     summary=None,
   )  # fmt: skip
 

@@ -7,12 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from attn_agents.evaluation.reporting import curves, published, runs, tables
+from attn_agents.evaluation.reporting import (
+  curves,
+  published,
+  run_results,
+  tables,
+)
 from attn_agents.runs import run_directory
 from tests.launch import commands
 
 
-def _run(root, agent, game, seed, mean, algorithm='vtrace', episodes=10):
+def _run(root, agent, game, seed, mean, algorithm='appo', episodes=10):
   path = root / f'{agent}_{game}_{seed}'
   (path / 'evaluations' / 'a').mkdir(parents=True)
   config = {
@@ -41,7 +46,7 @@ def _evaluate(path, name, frames, mean, protocol='noop', episodes=10):
 
 
 def _read(paths):
-  return [runs.read(path, 'noop', 'sampled') for path in paths]
+  return [run_results.read(path, 'noop', 'sampled') for path in paths]
 
 
 def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
@@ -52,12 +57,12 @@ def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
   (path / 'evaluation_curve.csv').write_text(
     'wall_time,frames,return_mean\n50,4000,1.5\n'
   )
-  (run,) = _read(runs.find([str(tmp_path)]))
+  (run,) = _read(run_results.find([str(tmp_path)]))
   assert (run.agent, run.game, run.seed) == ('s3ta', 'pong', 3)
   assert run.frames == 8000
   assert run.summary['mean'] == 6.0
-  assert run.training == runs.Curve((4000, 8000), (60, 120), (2, 4))
-  assert run.evaluation == runs.Curve((4000,), (50,), (1.5,))
+  assert run.training == run_results.Curve((4000, 8000), (60, 120), (2, 4))
+  assert run.evaluation == run_results.Curve((4000,), (50,), (1.5,))
 
 
 def test_scores_per_game(tmp_path):
@@ -108,6 +113,17 @@ def test_aggregates_take_the_games_that_all_have(tmp_path):
   assert found['s3ta', 'median'] == '1.000'
   assert found['impala_ff', 'mean'] == '0.000'
   assert {row[1] for row in rows} == {'1'}
+
+
+def test_another_algorithm_than_the_presets_is_another_agent(tmp_path):
+  results = _read(
+    [
+      _run(tmp_path, 's3ta', 'pong', 0, 1.0),
+      _run(tmp_path, 's3ta', 'pong', 1, 2.0, algorithm='vtrace'),
+      _run(tmp_path, 'dqn', 'pong', 2, 3.0, algorithm='q_learning'),
+    ]
+  )
+  assert [run.label for run in results] == ['s3ta', 's3ta vtrace', 'dqn']
 
 
 def test_published_scores_by_our_names():

@@ -1,4 +1,4 @@
-"""What runs left, read for reports."""
+"""Reads what runs have left: curves and scores."""
 
 import csv
 import dataclasses
@@ -9,10 +9,7 @@ from typing import Any
 
 from attn_agents.runs import run_directory
 from attn_agents.utils import metrics_table
-from configs import errors
-
-# What an agent learns by unless it is told otherwise.
-_USUAL = ('vtrace', 'appo', 'q_learning')
+from configs import agents, errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +34,12 @@ class RunResult:
   Attributes:
     path: its directory.
     agent, algorithm, preset, game, seed: of its config.
-    frames: trained so far.
-    seconds: of running.
-    training: the last 100 games of training, by time.
-    evaluation: scores of checkpoints beside training, by time; may be empty.
-    summary: of the evaluation of its newest checkpoint, as summary.json has
-      it; None if there is none.
+    frames: emulator frames of training.
+    seconds: wall time of training.
+    training: returns of the last 100 games of training.
+    evaluation: scores of checkpoints beside training; may be empty.
+    summary: summary.json of the evaluation of its newest checkpoint; None if
+      it was not evaluated.
   """
 
   path: pathlib.Path
@@ -59,16 +56,20 @@ class RunResult:
 
   @property
   def label(self) -> str:
-    """What it is compared as: the agent, and what else is not the default."""
-    usual = self.algorithm in _USUAL
-    return self.agent if usual else f'{self.agent} {self.algorithm}'
+    """Its name in comparisons: the agent, and an algorithm not the preset's."""
+    if agents.make(self.agent, self.preset).algorithm == self.algorithm:
+      return self.agent
+    return f'{self.agent} {self.algorithm}'
 
 
 def find(paths: Iterable[str]) -> list[pathlib.Path]:
-  """Directories of runs, given themselves or as the directory they are in.
+  """Directories of runs.
+
+  Args:
+    paths: of runs, or of directories that hold runs.
 
   Raises:
-    ConfigError: one of the paths is and holds no run.
+    ConfigError: one of the paths neither is nor holds a run.
   """
   found: dict[pathlib.Path, None] = {}
   for path in map(pathlib.Path, paths):
@@ -89,7 +90,10 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
   Args:
     path: its directory.
     protocol: of the evaluation to take, as summary.json has it.
-    policy: likewise.
+    policy: of that evaluation, too.
+
+  Raises:
+    ConfigError: it is of an earlier format.
   """
   run = run_directory.RunDirectory(path)
   config = run.content()['config']
@@ -107,14 +111,13 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     training=_curve(rows, 'episode_return_mean'),
     evaluation=_curve(metrics_table.read(run.evaluation_curve), 'return_mean'),
     summary=_newest_summary(
-      run.evaluations,
-      {'evaluated_game': game, 'protocol': protocol, 'policy': policy},
+      run.evaluations, evaluated_game=game, protocol=protocol, policy=policy
     ),
   )
 
 
 def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
-  """Rows before the first game ended are left out."""
+  """A curve from the first game that ended."""
   rows = [row for row in rows if row[column] == row[column]]
   return Curve(
     tuple(row['frames'] for row in rows),
@@ -124,9 +127,9 @@ def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
 
 
 def _newest_summary(
-  directory: pathlib.Path, wanted: dict[str, str]
+  directory: pathlib.Path, **wanted: str
 ) -> dict[str, Any] | None:
-  """Of the most trained checkpoint, and there of the most episodes."""
+  """That of the newest checkpoint; of several, that with most episodes."""
   summaries = [
     json.loads(p.read_text()) for p in sorted(directory.glob('*/summary.json'))
   ]
@@ -137,17 +140,15 @@ def _newest_summary(
 
 
 def write_curves(path: pathlib.Path, results: Iterable[RunResult]) -> None:
-  """All curves as one CSV, a row per point."""
+  """Writes all curves into one CSV, a row per point."""
   with path.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(
       ('agent', 'game', 'seed', 'kind', 'frames', 'wall_time', 'return')
     )
     for run in results:
-      for kind, curve in (
-        ('training', run.training), ('evaluation', run.evaluation),
-      ):  # fmt: skip
-        for point in zip(
-          curve.frames, curve.seconds, curve.returns, strict=True
-        ):
+      for kind in ('training', 'evaluation'):
+        curve = getattr(run, kind)
+        points = zip(curve.frames, curve.seconds, curve.returns, strict=True)
+        for point in points:
           writer.writerow((run.label, run.game, run.seed, kind, *point))
