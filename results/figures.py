@@ -12,9 +12,9 @@ _PLACES = ('memory', 'Reverb')
 
 
 def replays(path: pathlib.Path) -> None:
-  """Bytes of a transition and updates a second, by how a replay keeps frames.
+  """Bytes per transition and updates per second, by how frames are stored.
 
-  Each bar of ours has its ratio to the naive store beside it.
+  Each bar of ours shows its ratio to the naive store.
 
   Args:
     path: of the PNG.
@@ -25,8 +25,8 @@ def replays(path: pathlib.Path) -> None:
   drawing = figures.Figure(figsize=(9.0, 3.0), layout='constrained')
   panels = drawing.subplots(1, 3)
   for panel, kind, title in (
-    (panels[0], 'raw_bytes', 'kB put in, a transition'),
-    (panels[1], 'measured_bytes', 'kB the process grew by, a transition'),
+    (panels[0], 'raw_bytes', 'kB put in per transition'),
+    (panels[1], 'measured_bytes', 'kB the process grew per transition'),
   ):
     heights = {name: sizes[name][kind] / 1e3 for name in names}
     ratios = {x: heights[x] / heights[_naive(x)] for x in names}
@@ -67,7 +67,10 @@ def _bars(
         panel.vlines(at, *ranges[name], colors='black')
     if store != 'naive':
       panel.bar_label(
-        bars, [ratios[x] for x in names], padding=2, fontsize=9,
+        bars,
+        [ratios[x] for x in names],
+        padding=2,
+        fontsize=9,
         label_type='center' if ranges else 'edge',
-      )  # fmt: skip
+      )
   panel.margins(y=0.15)

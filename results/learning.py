@@ -20,20 +20,17 @@ _TARGETS = {'catch': 0.95, 'pong': 15.0, 'boxing': 50.0, 'breakout': 30.0}
 
 def chance() -> str:
   """The random policy beside the random scores that papers print."""
-  rows: dict[str, list[str]] = {}
+  rows: dict[str, dict[str, str]] = {}
   for path in sorted(_HERE.glob('chance/*/*/summary.json')):
     summary = json.loads(path.read_text())
     game = summary['evaluated_game']
     printed, _ = scores.references(game)
     mean, error = summary['mean'], summary['standard_error']
     away = f' ({(mean - printed) / error:+.1f})' if error else ''
-    rows.setdefault(game, [game, f'{printed:g}']).append(
-      f'{mean:.2f} ± {error:.2f}{away}'
-    )
-  columns = (
-    'game', 'printed', 'an action each 4 frames', 'an action each 6 frames'
-  )  # fmt: skip
-  return tables.markdown((columns, list(rows.values())))
+    row = rows.setdefault(game, {'game': game, 'printed': f'{printed:g}'})
+    frames = summary['action_repeat']
+    row[f'an action each {frames} frames'] = f'{mean:.2f} ± {error:.2f}{away}'
+  return tables.markdown(tables.from_rows(list(rows.values())))
 
 
 def catch() -> str:
@@ -49,7 +46,7 @@ def catch() -> str:
 
 
 def trained() -> str:
-  """S3TA on two cores: what it was scored, beside what was aimed at."""
+  """S3TA's scores on two cores, beside the targets."""
   rows = []
   for folder, settings in _SETTINGS.items():
     for run in _runs(folder):
@@ -57,16 +54,19 @@ def trained() -> str:
       if run.agent != 's3ta' or target is None:
         continue
       mean = _summary(run)['mean']
-      rows.append([
-        run.game, f'`{run.algorithm}`', settings, str(run.seed),
-        f'{run.seconds / 60:.0f}', f'{run.frames / 1e6:.1f}', _score(run),
-        f'{target:g}, {"met" if mean >= target else "missed"}',
-      ])  # fmt: skip
-  columns = (
-    'game', 'algorithm', 'settings', 'seed', 'minutes', 'frames, M',
-    'mean return ± its error (games)', 'target',
-  )  # fmt: skip
-  return tables.markdown((columns, rows))
+      rows.append(
+        {
+          'game': run.game,
+          'algorithm': f'`{run.algorithm}`',
+          'settings': settings,
+          'seed': str(run.seed),
+          'minutes': f'{run.seconds / 60:.0f}',
+          'frames, M': f'{run.frames / 1e6:.1f}',
+          'mean return ± its error (games)': _score(run),
+          'target': f'{target:g}, {"met" if mean >= target else "missed"}',
+        }
+      )
+  return tables.markdown(tables.from_rows(rows))
 
 
 def headline() -> str:
@@ -76,26 +76,20 @@ def headline() -> str:
     for run in _runs(folder):
       if run.agent == 's3ta' and run.game != 'catch':
         rows.append(
-          [
-            run.game,
-            f'`{run.algorithm}`, {settings} settings',
-            f'{run.seconds / 60:.0f}',
-            _score(run),
-            _chance(run.game),
-          ]
+          {
+            'game': run.game,
+            'trained by': f'`{run.algorithm}`, {settings} settings',
+            'minutes': f'{run.seconds / 60:.0f}',
+            'mean return ± its error (games)': _score(run),
+            'random play': _chance(run.game),
+          }
         )
-  columns = (
-    'game',
-    'trained by',
-    'minutes',
-    'mean return ± its error (games)',
-    'random play',
-  )
-  return tables.markdown((columns, sorted(rows)))
+  rows.sort(key=lambda row: list(row.values()))
+  return tables.markdown(tables.from_rows(rows))
 
 
 def side_by_side() -> str:
-  """Agents after the same wall time on the same cores, a game at a time."""
+  """Agents after the same wall time on the same cores, by game."""
   found = _runs('small')
   rows = []
   for game in sorted({run.game for run in found}):
@@ -103,22 +97,21 @@ def side_by_side() -> str:
     if len(group) == 1:
       continue
     last = int(min(run.seconds for run in group) // 60)
-    times = (last // 2, last)
     for run in group:
-      row = [game, f'`{run.agent}`', str(run.seed)]
-      for minutes in times:
-        frames, value = _at(run.training, minutes * 60)
-        row.append(
-          f'{value:.1f} after {minutes} minutes, {frames / 4e6:.2f} M steps'
-        )
-      frames = _summary(run)['frames']
-      seconds = run.training.seconds[_index(run.training.frames, frames)]
-      rows.append([*row, f'{_score(run)}, of {seconds / 60:.0f} minutes'])
-  columns = (
-    'game', 'agent', 'seed', 'last 100 games of training, halfway',
-    'at the end of the shortest run', 'whole games, last checkpoint',
-  )  # fmt: skip
-  return tables.markdown((columns, rows))
+      index = _index(run.training.frames, _summary(run)['frames'])
+      minutes = run.training.seconds[index] / 60
+      rows.append(
+        {
+          'game': game,
+          'agent': f'`{run.agent}`',
+          'seed': str(run.seed),
+          'last 100 games of training, halfway': _after(run, last // 2),
+          'at the end of the shortest run': _after(run, last),
+          'whole games, last checkpoint': f'{_score(run)}, '
+          f'of {minutes:.0f} minutes',
+        }
+      )
+  return tables.markdown(tables.from_rows(rows))
 
 
 def draw_small(path: pathlib.Path) -> None:
@@ -131,14 +124,20 @@ def draw_earlier(path: pathlib.Path) -> None:
   curves.draw(path, _runs('earlier'), 'seconds')
 
 
+def _after(run: run_results.RunResult, minutes: int) -> str:
+  """What training had reached by then."""
+  frames, value = _at(run.training, minutes * 60)
+  return f'{value:.1f} after {minutes} minutes, {frames / 4e6:.2f} M steps'
+
+
 def _at(curve: run_results.Curve, seconds: float) -> tuple[float, float]:
-  """Frames and mean return last logged by then."""
+  """The frames and the mean return that were logged last by then."""
   index = _index(curve.seconds, seconds)
   return curve.frames[index], curve.returns[index]
 
 
 def _index(values: Sequence[float], limit: float) -> int:
-  """Of the last of some ascending values that is at most the limit."""
+  """The index of the last value, of ascending ones, up to a limit."""
   index = bisect.bisect_right(values, limit) - 1
   if index < 0:
     raise ValueError(f'{limit:g} is before the first game that ended')

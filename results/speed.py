@@ -3,7 +3,7 @@
 import json
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from attn_agents.evaluation.reporting import tables
@@ -37,21 +37,21 @@ class _Figures:
     median, low, high = self.spread(peer, 'ratio')
     return 1 / median, 1 / high, 1 / low
 
-  def table(self, columns: Sequence[str], rows: list[list[str]]) -> str:
-    return f'{tables.markdown((columns, rows))}\n\n`{self.command}`'
+  def table(self, rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows by the names of columns, and the command that measured them."""
+    return f'{tables.markdown(tables.from_rows(rows))}\n\n`{self.command}`'
 
 
 class _Claim(NamedTuple):
   """A row of the overview.
 
   Attributes:
-    what: is fast, with the rate of which alternative; '' to go on with the
-      row above.
-    figures: where it is measured.
-    alternative: whose rate is shown.
-    words: of the comparison, with a place for its number.
+    what: was measured; '' for another comparison of the row above.
+    figures: of the benchmark that measured it.
+    alternative: the one whose rate is shown.
+    words: the comparison, with {} for its number.
     compared: that number.
-    target: that the project has set itself for it; None for none.
+    target: the project's own for that number, if it has one.
     percent: whether number and target are shares.
     how: it was measured; '' for the command in `figures`.
   """
@@ -65,12 +65,17 @@ class _Claim(NamedTuple):
   percent: bool = False
   how: str = ''
 
-  def row(self) -> list[str]:
+  def row(self) -> dict[str, str]:
+    """The cells by the names of their columns."""
     rate = _spread(self.figures.spread(self.alternative), 3)
-    first = [self.what, rate] if self.what else ['', '']
     how = self.how or (f'`{self.figures.command}`' if self.what else 'the same')
-    compared = self.words.format(_spread(self.compared, 2, self.percent))
-    return [*first, compared, self._verdict(), how]
+    return {
+      'what': self.what,
+      'agent steps/s': rate if self.what else '',
+      'compared': self.words.format(_spread(self.compared, 2, self.percent)),
+      'target': self._verdict(),
+      'command': how,
+    }
 
   def _verdict(self) -> str:
     if self.target is None:
@@ -80,41 +85,96 @@ class _Claim(NamedTuple):
 
 
 def overview() -> str:
-  """Each claim of speed beside what it is compared with and its target."""
+  """Each claim of speed, what it is compared with, and its target."""
   s3ta, policy = _Figures('s3ta_update'), _Figures('s3ta_policy')
   impala, small = _Figures('impala_ff_update'), _Figures('small')
   deep, shallow = _Figures('peers_deep'), _Figures('peers_shallow')
   ours = 'update, ours'
   median, low, high = small.spread('threads')
   claims = [
-    _Claim('update of `s3ta`, paper sizes, 16 unrolls of 50', s3ta, ours,
-           '{} times plain Flax and autodiff on one unroll of 50',
-           s3ta.spread(ours, 'ratio'), 40),
-    _Claim('', s3ta, ours, "{} of the matrix product's peak",
-           s3ta.spread(ours, 'share'), 0.70, percent=True),
-    _Claim('policy step of `s3ta`, paper sizes, 8 environments', policy,
-           'policy 8', '{} of the peak', policy.spread('policy 8', 'share'),
-           0.85, percent=True),
-    _Claim('update of `impala_ff`, 16 unrolls of 20', impala, ours,
-           '{} of the peak', impala.spread(ours, 'share'), 0.45, percent=True),
-    _Claim('', impala, ours, '{} times plain Flax',
-           impala.spread(ours, 'ratio')),
-    _Claim('whole system, `impala_ff` on Breakout, `--runtime=threads`', deep,
-           'threads', '{} times cleanba', deep.times('cleanba'), 2,
-           how=_PEERS),
-    _Claim('', deep, 'threads', '{} times TorchBeast',
-           deep.times('TorchBeast deep'), 2),
+    _Claim(
+      'update of `s3ta`, paper sizes, 16 unrolls of 50',
+      s3ta,
+      ours,
+      '{} times plain Flax and autodiff on one unroll of 50',
+      s3ta.spread(ours, 'ratio'),
+      40,
+    ),
+    _Claim(
+      '',
+      s3ta,
+      ours,
+      "{} of the matrix product's peak",
+      s3ta.spread(ours, 'share'),
+      0.70,
+      percent=True,
+    ),
+    _Claim(
+      'policy step of `s3ta`, paper sizes, 8 environments',
+      policy,
+      'policy 8',
+      '{} of the peak',
+      policy.spread('policy 8', 'share'),
+      0.85,
+      percent=True,
+    ),
+    _Claim(
+      'update of `impala_ff`, 16 unrolls of 20',
+      impala,
+      ours,
+      '{} of the peak',
+      impala.spread(ours, 'share'),
+      0.45,
+      percent=True,
+    ),
+    _Claim(
+      '', impala, ours, '{} times plain Flax', impala.spread(ours, 'ratio')
+    ),
+    _Claim(
+      'whole system, `impala_ff` on Breakout, `--runtime=threads`',
+      deep,
+      'threads',
+      '{} times cleanba',
+      deep.times('cleanba'),
+      2,
+      how=_PEERS,
+    ),
+    _Claim(
+      '',
+      deep,
+      'threads',
+      '{} times TorchBeast',
+      deep.times('TorchBeast deep'),
+      2,
+    ),
     _Claim('', deep, 'threads', '{} times Acme', deep.times('Acme'), 2.5),
-    _Claim("the same with a shallow network of TorchBeast's shape", shallow,
-           'threads', '{} times TorchBeast',
-           shallow.times('TorchBeast shallow'), 2, how=_PEERS),
-    _Claim('whole system, `s3ta`, `small`, `--runtime=threads`', small,
-           'threads', '{} frames/s', (4 * median, 4 * low, 4 * high), 5000),
-    _Claim('the same, `--runtime=launchpad`', small, 'launchpad',
-           '{} times `threads`', small.spread('launchpad', 'ratio'), 0.85),
-  ]  # fmt: skip
-  columns = ('what', 'agent steps/s', 'compared', 'target', 'command')
-  return tables.markdown((columns, [claim.row() for claim in claims]))
+    _Claim(
+      "the same with a shallow network of TorchBeast's shape",
+      shallow,
+      'threads',
+      '{} times TorchBeast',
+      shallow.times('TorchBeast shallow'),
+      2,
+      how=_PEERS,
+    ),
+    _Claim(
+      'whole system, `s3ta`, `small`, `--runtime=threads`',
+      small,
+      'threads',
+      '{} frames/s',
+      (4 * median, 4 * low, 4 * high),
+      5000,
+    ),
+    _Claim(
+      'the same, `--runtime=launchpad`',
+      small,
+      'launchpad',
+      '{} times `threads`',
+      small.spread('launchpad', 'ratio'),
+      0.85,
+    ),
+  ]
+  return tables.markdown(tables.from_rows([claim.row() for claim in claims]))
 
 
 def acting() -> str:
@@ -126,15 +186,15 @@ def acting() -> str:
     return ' / '.join(threads)
 
   rows = [
-    [str(envs), figures.median(f'policy {envs}'), both(f'environment {envs}'),
-     both(f'actor {envs}')]
+    {
+      'environments': str(envs),
+      'policy': figures.median(f'policy {envs}'),
+      'emulators, 1 / 2 threads': both(f'environment {envs}'),
+      'actor, 1 / 2 threads': both(f'actor {envs}'),
+    }
     for envs in (1, 16, 32)
-  ]  # fmt: skip
-  columns = (
-    'environments', 'policy', 'emulators, 1 / 2 threads',
-    'actor, 1 / 2 threads',
-  )  # fmt: skip
-  return figures.table(columns, rows)
+  ]
+  return figures.table(rows)
 
 
 def scaling() -> str:
@@ -144,23 +204,30 @@ def scaling() -> str:
   for name in figures.alternatives:
     what, _, value = name.rpartition(' ')
     groups.setdefault(what, []).append(value)
-  rows = [
-    [what.replace('_', ' '), ' / '.join(values),
-     ' / '.join(figures.median(f'{what} {value}') for value in values)]
-    for what, values in groups.items()
-  ]  # fmt: skip
-  return figures.table(('what', 'number', 'agent steps/s'), rows)
+  rows = []
+  for what, values in groups.items():
+    rates = (figures.median(f'{what} {value}') for value in values)
+    rows.append(
+      {
+        'what': what.replace('_', ' '),
+        'number': ' / '.join(values),
+        'agent steps/s': ' / '.join(rates),
+      }
+    )
+  return figures.table(rows)
 
 
 def moving() -> str:
   """How fast unrolls pass each part of the way to the learner."""
   figures = _Figures('data_path')
   rows = [
-    [name.replace('ceiling', 'copy from array to array'),
-     figures.median(name, 'cost_rate')]
+    {
+      'what': name.replace('ceiling', 'copy from array to array'),
+      'MB/s': figures.median(name, 'cost_rate'),
+    }
     for name in figures.alternatives
-  ]  # fmt: skip
-  return figures.table(('what', 'MB/s'), rows)
+  ]
+  return figures.table(rows)
 
 
 def replays() -> str:
@@ -170,18 +237,20 @@ def replays() -> str:
   rows = []
   for name in figures.alternatives:
     size, naive = sizes[name], sizes[name.replace('frames once', 'naive')]
-    rows.append([
-      name,
-      *(
-        f'{_number(size[kind], 3)} ({_number(naive[kind] / size[kind], 2)})'
-        for kind in ('raw_bytes', 'measured_bytes')
-      ),
-      f'{figures.median(name)} ({_spread(figures.spread(name, "ratio"), 2)})',
-    ])  # fmt: skip
-  columns = (
-    'replay', 'bytes put in', 'bytes the process grew by', 'updates/s',
-  )  # fmt: skip
-  return figures.table(columns, rows)
+    put_in, grew_by = (
+      f'{_number(size[kind], 3)} ({_number(naive[kind] / size[kind], 2)})'
+      for kind in ('raw_bytes', 'measured_bytes')
+    )
+    ratio = _spread(figures.spread(name, 'ratio'), 2)
+    rows.append(
+      {
+        'replay': name,
+        'bytes put in': put_in,
+        'bytes the process grew by': grew_by,
+        'updates/s': f'{figures.median(name)} ({ratio})',
+      }
+    )
+  return figures.table(rows)
 
 
 def packing() -> str:
@@ -192,13 +261,23 @@ def packing() -> str:
     what, _, way = name.partition(' ')
     if what == 'pack':
       kind, smaller = way.rsplit(', ', 1)
-      rows.append([
-        kind, smaller.replace('-', ' to '), figures.median(name),
-        figures.median(f'unpack {way}'),
-      ])  # fmt: skip
-  rows.append(['copy, for comparison', '1', figures.median('ceiling'), ''])
-  columns = ('how', 'times smaller', 'packs, MB/s', 'unpacks, MB/s')
-  return figures.table(columns, rows)
+      rows.append(
+        {
+          'how': kind,
+          'times smaller': smaller.replace('-', ' to '),
+          'packs, MB/s': figures.median(name),
+          'unpacks, MB/s': figures.median(f'unpack {way}'),
+        }
+      )
+  rows.append(
+    {
+      'how': 'copy, for comparison',
+      'times smaller': '1',
+      'packs, MB/s': figures.median('ceiling'),
+      'unpacks, MB/s': '',
+    }
+  )
+  return figures.table(rows)
 
 
 def _spread(numbers: _Spread, digits: int, percent: bool = False) -> str:

@@ -14,62 +14,60 @@ from configs import agents
 _HERE = pathlib.Path(__file__).parent
 
 _SECTIONS = ('environment', 'network', 'learning', 'optimizer')
+# The agent and the algorithm that rows do not name.
+_USUAL = ('s3ta', 'appo')
 _LIVES = ('episodic_life', 'zero_discount_on_life_loss', 'fire_reset')
-# Settings that change nothing in a game.
+# Settings without effect in a game.
 _IDLE = {'pong': _LIVES, 'boxing': _LIVES}
-# Millions of agent steps, a column each.
+# Millions of agent steps, one column each.
 _TIMES = (0.25, 0.5, 1.0, 2.0)
 
 
 def table(game: str) -> str:
-  """A row a run: what differs from its preset, and returns as it learned.
-
-  Args:
-    game: of which runs.
-  """
+  """A row per run of a game: its settings, and returns as it learned."""
   with (_HERE / 'tried' / 'notes.csv').open() as file:
     notes = {row['run']: row['note'] for row in csv.DictReader(file)}
   rows = [_row(path, game, notes) for path in _runs(game)]
-  columns = (
-    'run', 'settings other than those of `small`',
-    *(f'{time:g} M' for time in _TIMES), 'at its end',
-  )  # fmt: skip
-  return tables.markdown((columns, rows))
+  return tables.markdown(tables.from_rows(rows))
 
 
 def _runs(game: str) -> Iterator[pathlib.Path]:
-  """Those of today's S3TA, of earlier settings, and what was tried."""
-  for folder, pattern in (
-    ('small', f's3ta_vtrace_{game}_*'), ('earlier', f's3ta_*_{game}_*'),
-    ('tried', f'{game}_*'),
-  ):  # fmt: skip
+  """S3TA with today's and with earlier settings, then what was tried."""
+  patterns = {
+    'small': f's3ta_appo_{game}_*',
+    'earlier': f's3ta_*_{game}_*',
+    'tried': f'{game}_*',
+  }
+  for folder, pattern in patterns.items():
     found = run_results.find([str(_HERE / folder)])
     yield from (path for path in found if path.match(pattern))
 
 
-def _row(path: pathlib.Path, game: str, notes: dict[str, str]) -> list[str]:
+def _row(
+  path: pathlib.Path, game: str, notes: dict[str, str]
+) -> dict[str, str]:
   name = path.relative_to(_HERE).as_posix()
   config = json.loads((path / 'config.json').read_text())['config']
   logged = metrics_table.read(path / 'metrics.csv')
-  variant = [config['agent'], config['algorithm']]
-  settings = [
-    *(f'`{x}`' for x in variant if x not in ('s3ta', 'vtrace')),
-    *differences(config, _IDLE.get(game, ())),
-    *([notes[name]] if name in notes else []),
-  ]  # fmt: skip
+  variant = (config['agent'], config['algorithm'])
+  settings = [f'`{x}`' for x in variant if x not in _USUAL]
+  settings += differences(config, _IDLE.get(game, ()))
+  settings += [notes[name]] if name in notes else []
   last = logged[-1]
-  returns = [_return_at(logged, time * 1e6) for time in _TIMES]
-  return [
-    f'[{name}](../results/{name})', ', '.join(settings), *returns,
-    f'{last["episode_return_mean"]:.1f} at {last["agent_steps"] / 1e6:.2f} M, '
-    f'{last["wall_time"] / 60:.0f} minutes',
-  ]  # fmt: skip
+  millions, minutes = last['agent_steps'] / 1e6, last['wall_time'] / 60
+  return {
+    'run': f'[{name}](../results/{name})',
+    'settings other than those of `small`': ', '.join(settings),
+    **{f'{time:g} M': _return_at(logged, time * 1e6) for time in _TIMES},
+    'at its end': f'{last["episode_return_mean"]:.1f} at {millions:.2f} M, '
+    f'{minutes:.0f} minutes',
+  }
 
 
 def _return_at(logged: list[metrics_table.Row], steps: float) -> str:
-  """The mean of the last 100 games by then; nothing if it ended before.
+  """The mean return of the last 100 games by then.
 
-  Nothing either if no row is that early.
+  Empty if the run ended before, or has logged no row by then.
   """
   if logged[-1]['agent_steps'] < steps:
     return ''
@@ -78,19 +76,22 @@ def _return_at(logged: list[metrics_table.Row], steps: float) -> str:
 
 
 def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
-  """How a run's settings differ from those of its agent at `small` now.
+  """A run's settings that differ from those of its agent's `small` today.
+
+  Only fields that both have are compared.
 
   Args:
     ran: the config of its config.json.
-    idle: names of fields that do not count. Those that the file lacks, which
-      came later, or that are gone do not, either.
+    idle: names of fields that are left out.
 
   Returns:
-    What differs, as Markdown.
+    The settings as Markdown.
   """
   algorithm = ran['algorithm']
   if algorithm == 'vtrace' and 'num_epochs' in ran['learning']:
-    algorithm = 'appo'  # As it was called then.
+    # V-trace with several steps on a batch and no clip, which is gone. Of
+    # today's algorithms that of `small` has the fields that it had.
+    algorithm = agents.AUTO
   made = agents.make(ran['agent'], 'small', algorithm)
   now = json.loads(json.dumps(dataclasses.asdict(made)))
   found = []

@@ -8,7 +8,8 @@ import pathlib
 import pytest
 
 from attn_agents.evaluation.reporting import run_results
-from configs import agents
+from attn_agents.runs import old_configs
+from configs import agents, errors
 from results import draw, learning, speed, tried
 
 _RESULTS = pathlib.Path(draw.__file__).parent
@@ -99,6 +100,20 @@ def test_returns_are_those_logged_by_then():
   assert [tried._return_at(rows, steps) for steps in (9, 10, 19, 20, 21)] == [
     '', '1.0', '1.0', '2.0', '',
   ]  # fmt: skip
+
+
+def test_runs_are_in_the_form_of_today_but_those_it_cannot_say():
+  for path in sorted(_RESULTS.glob('*/*/config.json')):
+    content = json.loads(path.read_text())
+    old = 'format' not in content
+    assert old == path.match('tried/pong_vtrace_*/config.json'), path
+    if not old:
+      continue
+    with pytest.raises(errors.ConfigError, match='V-trace with several steps'):
+      old_configs.convert(content['config'])
+    # What its section says is compared with that of `small`.
+    found = tried.differences(content['config'], ())
+    assert any('baseline_cost' in x or 'vtrace_lambda' in x for x in found)
 
 
 def test_every_note_is_of_a_run():

@@ -4,7 +4,7 @@ import csv
 import math
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attn_agents.evaluation import scores
 from attn_agents.evaluation.reporting import (
@@ -70,6 +70,15 @@ def write_csv(path: pathlib.Path, table: Table) -> None:
     writer = csv.writer(file)
     writer.writerow(table[0])
     writer.writerows(table[1])
+
+
+def from_rows(rows: Sequence[Mapping[str, str]]) -> Table:
+  """A table of rows whose cells have the names of their columns.
+
+  Args:
+    rows: at least one; all have the same columns.
+  """
+  return list(rows[0]), [list(row.values()) for row in rows]
 
 
 def markdown(table: Table) -> str:
