@@ -83,7 +83,7 @@ def convert(logdir: pathlib.Path, out: pathlib.Path | None = None) -> str:
     shutil.rmtree(beside, ignore_errors=True)
   return (
     f'converted {run.path if out is None else out}: {config.agent} by '
-    f'{config.algorithm}, {count} checkpoints'
+    f'{config.algorithm}, {count} checkpoint{"" if count == 1 else "s"}'
   )
 
 

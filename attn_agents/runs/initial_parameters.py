@@ -85,28 +85,34 @@ def load_into(
   return dataclasses.replace(start, state=state)
 
 
-def _merge(
-  config: schema.Config, ours: 'types.Nest', theirs: 'types.Nest'
-) -> 'types.Nest':
-  """Our tree with the arrays, or shapes, of theirs in the parts that transfer.
+def _source(
+  config: schema.Config,
+) -> tuple[run_directory.RunDirectory, pathlib.Path, int]:
+  """The run to copy from, and its newest checkpoint's directory and step."""
+  run, _ = saved_runs.open_run(config.runtime.init_from)
+  return run, *saved_runs.find(run, 'newest')
+
+
+def _copied(
+  config: schema.Config,
+  ours: Mapping[str, 'named_trees.Spec'],
+  theirs: Mapping[str, 'named_trees.Spec'],
+) -> list[str]:
+  """Names of the parameters that are copied.
 
   Raises:
     ConfigError: one of them is missing there or has another shape.
   """
   from attn_agents.runs import named_trees
 
-  mine = traverse_util.flatten_dict(ours)
-  source = traverse_util.flatten_dict(theirs)
-  parts = config.network.transferred or tuple({path[0] for path in mine})
-  misfits = []
-  for path, leaf in mine.items():
-    if path[0] not in parts:
-      continue
-    found = source.get(path)
-    if found is None or found.shape != leaf.shape:
-      there = 'absent' if found is None else list(found.shape)
-      misfits.append(f'{"/".join(path)}: {there} there, {list(leaf.shape)} now')
-    mine[path] = found
+  parts = config.network.transferred
+  names = [
+    name for name in ours if not parts or name.partition('/')[0] in parts
+  ]
+  misfits = named_trees.misfits(
+    {name: theirs[name] for name in names if name in theirs},
+    {name: ours[name] for name in names},
+  )
   if misfits:
     raise errors.ConfigError(
       f'--init_from={config.runtime.init_from}: its network has arrays of '
