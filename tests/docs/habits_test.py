@@ -4,6 +4,7 @@ import pathlib
 import re
 
 from attn_agents.algorithms import registry
+from attn_agents.interpretability import registry as analyses
 from configs import agents
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -85,6 +86,16 @@ def test_the_documents_name_every_algorithm():
   assert len(ours) > 4
   for document in ('README.md', 'docs/agents.md'):
     assert ours <= _names(document), document
+
+
+def test_the_page_on_pictures_names_every_analysis():
+  ours = {
+    name
+    for name, analysis in analyses.ANALYSES.items()
+    if analysis.module.startswith('.')
+  }
+  assert len(ours) > 8
+  assert ours <= _names('docs/pictures.md')
 
 
 def test_every_column_of_metrics_is_explained():
