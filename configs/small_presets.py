@@ -8,8 +8,8 @@ from configs import schema
 def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
   """84 x 84 grey screens, and a state that runs on across lost lives [C].
 
-  For it does so in evaluation, too. Where training started it afresh, S3TA lost
-  a third of its points in Breakout: 13.4 to 8.9, one checkpoint.
+  Evaluation plays whole games, so the agent has to know such states
+  (docs/tried.md, "Breakout").
 
   Args:
     frame_stack: screens in an observation.
@@ -25,14 +25,13 @@ def environment(frame_stack: int = 1) -> schema.EnvironmentConfig:
 
 
 def learning() -> appo.APPOConfig:
-  """V-trace whose steps PPO's clip bounds, so that each may be taken again [C].
+  """V-trace whose steps PPO's clip bounds, so that a batch serves several [C].
 
-  On Pong, V-trace without it learned nothing from 1.2 M steps: a core takes
-  about a millisecond for a step of the emulator, so that few are seen, and more
-  passes let the policy leap. Many environments for few steps: the recurrent
-  part of a network computes a row of each sequence at a time, and more of them
-  cost it little. Lambda is 1, for V-trace's ratios, none above 1, shorten
-  returns as it is: by 3 to 6 % a step where actors are one update ahead.
+  A few cores emulate few steps, so each has to be used more than once.
+  docs/tried.md says what happens without the clip. Many environments play few
+  steps each: the recurrent part of a network computes one row of all sequences
+  at a time, so that more sequences cost little. Lambda is 1, because V-trace's
+  ratios, none above 1, already shorten returns where actors are ahead.
   """
   return appo.APPOConfig(
     unroll_length=32,
@@ -49,13 +48,11 @@ def learning() -> appo.APPOConfig:
 def optimizer() -> schema.OptimizerConfig:
   """Adam [C] and its own epsilon: larger ones hold small, early gradients back.
 
-  Those of S3TA's vision are of 1e-6 to 1e-5 until it sees something that pays.
-  With an epsilon of 1e-5, as in PPO's implementations, and with 1e-6 Breakout
-  gave 1.8 after 0.25 M agent steps, about chance; two runs of this one 2.4 and
-  3.1.
+  The epsilon of PPO's implementations, 1e-5, is as large as the gradients of
+  S3TA's vision early in training (docs/tried.md).
 
-  Large steps while little is known, smaller ones from there on: most of the
-  fall is within an hour of two cores, and runs of any length go on after it.
+  The learning rate is large while little is known, and smaller from there on.
+  Most of the fall is within an hour of two cores; longer runs go on after it.
   """
   return schema.OptimizerConfig(
     name='adam',
