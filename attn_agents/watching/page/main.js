@@ -1,6 +1,6 @@
 // Shows what launch/watch.py sends; see attn_agents/watching.
 
-import {Course} from './course.js';
+import {Curve} from './curve.js';
 import {decode} from './message.js';
 import {drawGame, drawHead} from './pictures.js';
 
@@ -10,9 +10,9 @@ const score = new Intl.NumberFormat('en-US', {maximumFractionDigits: 2});
 const STAGES = {
   connecting: 'connecting',
   waiting: 'waiting for a checkpoint',
-  preparing: 'preparing',
+  preparing: 'compiling',
   playing: 'playing',
-  gone: 'ended',
+  gone: 'disconnected',
 };
 
 let facts = null;
@@ -21,7 +21,7 @@ let pending = null;
 let shown = null;
 let number = null;
 let hidden = new Set();
-let courses = null;
+let curves = null;
 let times = [];
 let dropped = 0;
 
@@ -30,8 +30,8 @@ function connect() {
   socket = new WebSocket(`ws://${location.host}/ws`);
   socket.binaryType = 'arraybuffer';
   number = null;
-  courses = null;
-  // One after the other, so that no frame overtakes another.
+  curves = null;
+  // Messages are handled one by one, so that frames stay in order.
   let last = Promise.resolve();
   const from = socket;
   from.onmessage = ({data}) => {
@@ -39,11 +39,11 @@ function connect() {
       if (typeof data === 'string') tell(JSON.parse(data));
       else receive(from, await decode(data));
     });
-    // One picture that cannot be read must not stop those after it.
+    // A frame that cannot be decoded must not stop those after it.
     last = last.catch(() => { dropped += 1; });
   };
   from.onclose = () => {
-    // Not if this page has hung up, being out of sight.
+    // Ignored if this page closed the socket because it was hidden.
     if (socket !== from) return;
     socket = null;
     pending = null;
@@ -52,7 +52,7 @@ function connect() {
   };
 }
 
-// A page that nobody sees lets the game pause.
+// The game pauses while the page is hidden.
 document.addEventListener('visibilitychange', () => {
   if (document.hidden && socket !== null) {
     const former = socket;
@@ -78,9 +78,9 @@ function tell(news) {
   ].join(' · ');
   at('problem').textContent = facts.problem;
   at('problem').hidden = !facts.problem;
-  courses ??= [
-    new Course(at('value'), null),
-    new Course(at('entropy'), [0, Math.log(facts.actions.length)]),
+  curves ??= [
+    new Curve(at('value'), null),
+    new Curve(at('entropy'), [0, Math.log(facts.actions.length)]),
   ];
   setStage(facts.stage);
   if (shown !== null) showCheckpoint(shown.facts);
@@ -95,16 +95,16 @@ function setStage(stage) {
 
 function notice(stage) {
   if (stage === 'gone') {
-    return 'launch/watch.py has ended. This page goes on when it is started ' +
-      'again.';
+    return 'launch/watch.py has ended. Start it again, and this page ' +
+      'reconnects.';
   }
   if (stage === 'waiting' && facts.newest === null) {
     const every = count.format(facts.checkpoint_every_seconds);
-    return 'This run has not saved a checkpoint yet. Play begins with the ' +
-      `first; training saves one every ${every} s.`;
+    return 'This run has not saved a checkpoint yet. Play starts with the ' +
+      `first one. Training saves one every ${every} s.`;
   }
   if (stage === 'waiting') {
-    return `Reading checkpoint ${count.format(facts.newest)}.`;
+    return `Loading checkpoint ${count.format(facts.newest)}.`;
   }
   if (stage === 'preparing') return 'Compiling the agent.';
   return '';
@@ -129,7 +129,7 @@ function draw(now) {
   before?.frame.close();
   drawPictures();
   showNumbers(message.facts, now);
-  drawCourses(message.facts, now / 1000, before?.facts.game);
+  drawCurves(message.facts, now / 1000, before?.facts.game);
   showCheckpoint(message.facts);
   if (before !== null &&
       before.facts.checkpoint !== message.facts.checkpoint) {
@@ -143,6 +143,8 @@ function draw(now) {
 
 function drawPictures() {
   const {frame, facts: {maps}} = shown;
+  document.documentElement.style.setProperty(
+    '--aspect', frame.width / frame.height);
   const smooth = !at('cells').checked;
   if (Number(at('view').dataset.heads ?? -1) !== maps.length) makeHeads(maps);
   const chosen = [...maps.keys()].filter((i) => !hidden.has(i));
@@ -162,7 +164,7 @@ function makeHeads(maps) {
   hidden = new Set();
   at('no-attention').hidden = maps.length > 0;
   at('no-attention').textContent =
-    `${facts.agent} has no attention: the game is shown as it is.`;
+    `${facts.agent} has no attention. Only the game is shown.`;
   at('heads').replaceChildren(...maps.map((map, index) => {
     const head = document.createElement('button');
     head.type = 'button';
@@ -204,24 +206,24 @@ function showNumbers(row, now) {
   at('score').textContent = score.format(row.score);
   at('games').textContent = `game ${count.format(row.game)}` +
     (row.last_score === null ? '' :
-      `, the one before ${score.format(row.last_score)}`);
+      `, previous score ${score.format(row.last_score)}`);
   times = times.filter((time) => time > now - 2000);
   times.push(now);
   if (times.length > 1) {
     const fps = 1000 * (times.length - 1) / (now - times[0]);
-    at('fps').textContent = `${fps.toFixed(1)} /s`;
+    at('fps').textContent = `${fps.toFixed(1)}/s`;
   }
-  at('pace').textContent = `of ${score.format(facts.rows_per_second)} wanted` +
-    `, ${count.format(dropped)} dropped`;
+  at('pace').textContent = 'agent steps, target ' +
+    `${score.format(facts.rows_per_second)}, ${count.format(dropped)} dropped`;
 }
 
-function drawCourses(row, seconds, gameBefore) {
+function drawCurves(row, seconds, gameBefore) {
   at('action').textContent = facts.actions[row.action];
   const begins = gameBefore !== undefined && row.game !== gameBefore;
-  courses[0].add(seconds, row.value, begins);
-  courses[1].add(seconds, row.entropy, begins);
+  curves[0].add(seconds, row.value, begins);
+  curves[1].add(seconds, row.entropy, begins);
   ['value', 'entropy'].forEach((name, index) => {
-    const [low, high] = courses[index].scale.map((x) => x.toFixed(2));
+    const [low, high] = curves[index].scale.map((x) => x.toFixed(2));
     at(`${name}-now`).textContent = row[name]?.toFixed(2) ?? 'none';
     at(`${name}-range`).textContent = `${low} to ${high}`;
   });
@@ -229,15 +231,18 @@ function drawCourses(row, seconds, gameBefore) {
 
 function showCheckpoint(row) {
   at('checkpoint').textContent = count.format(row.checkpoint);
-  const newest = facts.newest === row.checkpoint ? 'the newest' :
-    `${facts.problem ? 'not' : 'reading'} ${count.format(facts.newest)}`;
+  const other = count.format(facts.newest);
+  let newest = 'the newest';
+  if (facts.newest !== row.checkpoint) {
+    newest = facts.problem ? `${other} failed` : `loading ${other}`;
+  }
   at('trained').textContent =
-    `${count.format(row.training_frames)} frames, ${newest}`;
+    `${count.format(row.training_frames)} training frames, ${newest}`;
 }
 
 function flash(element) {
   element.classList.remove('changed');
-  // Without this the animation would not start anew.
+  // Restarts the animation.
   void element.offsetWidth;
   element.classList.add('changed');
 }

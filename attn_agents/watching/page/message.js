@@ -1,5 +1,5 @@
-// Reads what the server sends: 4 bytes of the frame's number, then a message
-// as watching/shots.py states it.
+// Decodes what the server sends: the frame's number in 4 bytes, then a message
+// in the format of watching/shots.py.
 
 export async function decode(buffer) {
   const view = new DataView(buffer);

@@ -1,13 +1,13 @@
-// Draws frames, and where the heads attend in them.
+// Draws frames with the attention of the heads over them.
 
-// Of the small pictures.
+// Opacity of the small pictures.
 const OPACITY = 0.9;
-// How dark a frame is under maps of full opacity.
+// How far maps of full opacity darken the frame.
 const SHADE = 0.65;
 
-// A map, a pixel for each cell, of one colour: as opaque as the weight, in
-// parts of the largest, is above the mean, so that attention to everything
-// alike hides nothing. Beyond the outermost cells it goes on as it is there.
+// A map in one colour, one pixel for each cell. Its opacity is how far the
+// weight, in parts of the largest, is above the mean: uniform attention hides
+// nothing. The outermost cells are repeated once beyond the edge.
 function painted(map, colour, opacity) {
   const mean = map.weights.reduce((a, b) => a + b, 0) / map.weights.length;
   const [width, height] = [map.width + 2, map.height + 2];
@@ -27,8 +27,8 @@ function painted(map, colour, opacity) {
   return canvas;
 }
 
-// A frame, darkened for maps. Canvases have its pixels, which the style sheet
-// enlarges: drawing must leave the machine to whatever trains on it.
+// Draws a frame, darkened for maps. A canvas has as many pixels as the frame,
+// and the style sheet enlarges it: cheap, because training shares the machine.
 function start(canvas, frame, opacity) {
   if (canvas.width !== frame.width || canvas.height !== frame.height) {
     canvas.width = frame.width;
@@ -41,7 +41,7 @@ function start(canvas, frame, opacity) {
   return context;
 }
 
-// Draws a map over the frame, each cell where it belongs.
+// Draws a map over the frame, each cell at its place.
 function cover(context, map, colour, opacity, smooth) {
   const [top, left, height, width] = map.box;
   const [tall, wide] = [height / map.height, width / map.width];
@@ -51,7 +51,7 @@ function cover(context, map, colour, opacity, smooth) {
     left - wide, top - tall, width + 2 * wide, height + 2 * tall);
 }
 
-// The game, and over it the maps with their numbers in `chosen`.
+// Draws the game and over it the maps whose indices are in `chosen`.
 export function drawGame(
   canvas, frame, maps, chosen, colours, opacity, smooth) {
   const context = start(canvas, frame, chosen.length ? opacity : 0);
@@ -62,7 +62,7 @@ export function drawGame(
   });
 }
 
-// The frame, and over it one map.
+// Draws the frame and over it one map.
 export function drawHead(canvas, frame, map, colour, smooth) {
   const context = start(canvas, frame, OPACITY);
   cover(context, map, colour, OPACITY, smooth);

@@ -1,9 +1,9 @@
-// The course of a number over the last seconds, as a line.
+// A curve of a value over the last seconds.
 
 const SECONDS = 10;
 
-export class Course {
-  // With `range` [low, high] the scale stays; without, it fits what is shown.
+export class Curve {
+  // `range` [low, high] fixes the scale; null fits it to the values shown.
   constructor(canvas, range) {
     this.canvas = canvas;
     this.range = range;
@@ -16,7 +16,7 @@ export class Course {
     this.draw(seconds);
   }
 
-  // The numbers at the bottom and at the top, [low, high].
+  // The values at the bottom and at the top, [low, high].
   get scale() {
     return this.range ?? fitting(this.points);
   }
