@@ -1,12 +1,12 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
-"""Shows a run's newest agent playing, in a web page of this machine.
+"""Shows a run's newest agent playing, live in a web page of this machine.
 
-    launch/watch.py --run=runs/s3ta_vtrace_ms_pacman_small
+    launch/watch.py --run=runs/s3ta_appo_ms_pacman_small
 
-Draws where it attends, and goes on with newer checkpoints as training saves
-them. The page is for browsers on this machine; from another one, forward the
-port (ssh -L 8712:127.0.0.1:8712 ...). Ctrl-C ends it. Exit codes: 0 ended, 1
-failed, 2 bad input.
+The page draws the agent's attention over the game. While training goes on, it
+loads each new checkpoint. Only browsers on this machine can open the page. From
+another machine, forward the port: ssh -L 8712:127.0.0.1:8712 ... Ctrl-C ends
+it. Exit codes: 0 ended, 1 failed, 2 bad input.
 """
 
 import asyncio
@@ -23,23 +23,23 @@ from launch import command_line
 
 _RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
 _GAME = flags.DEFINE_string(
-  'game', None, 'Game to play; the one it was trained on if unset.'
+  'game', None, 'Game to play; if unset, the game of the run.'
 )
 _POLICY = flags.DEFINE_string(
-  'policy', 'sampled', 'sampled or greedy actions of the agent.'
+  'policy', 'sampled', 'How the agent selects actions: sampled or greedy.'
 )
 _PROTOCOL = flags.DEFINE_string(
   'protocol',
   'noop',
-  'noop (up to 30 no-ops at the start) or sticky (actions stick with '
-  'probability 0.25).',
+  'noop (up to 30 no-ops at the start of a game) or sticky (each frame repeats '
+  'the previous action with probability 0.25).',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
 _FPS = flags.DEFINE_float(
   'fps',
   15.0,
-  'Agent steps shown per second. With an action repeat of 4, 15 is the speed '
-  'of the console.',
+  'Agent steps shown per second. With an action repeat of 4, 15 is the normal '
+  'speed of an Atari game.',
 )
 _PORT = flags.DEFINE_integer(
   'port', 8712, 'Port of the page on 127.0.0.1; 0 takes a free one.'
@@ -49,7 +49,7 @@ _FASTEST = 60.0
 
 
 def main() -> int:
-  """Checks everything, then serves until it is ended; returns the exit code."""
+  """Checks all input and serves until the end; returns the exit code."""
   if _RUN.value is None:
     raise errors.ConfigError(
       '--run is missing: expected the --logdir of a training run'
@@ -80,21 +80,19 @@ def main() -> int:
 
 
 def _check_flags() -> None:
-  """Raises `errors.ConfigError` for what can be seen without a run."""
+  """Raises `errors.ConfigError` for flags that are wrong for any run."""
   errors.choice('--policy', _POLICY.value, ('sampled', 'greedy'))
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
-  errors.require(
-    0.0 < _FPS.value <= _FASTEST, '--fps', _FPS.value,
-    f'above 0, at most {_FASTEST:g}',
-  )  # fmt: skip
+  expected = f'above 0, at most {_FASTEST:g}'
+  errors.require(0.0 < _FPS.value <= _FASTEST, '--fps', _FPS.value, expected)
   errors.require(0 <= _PORT.value < 2**16, '--port', _PORT.value, '0 to 65535')
   if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
     raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
 
 
 if __name__ == '__main__':
-  # Before and after the page is served, too, this is how the command ends.
+  # Ends the command before the page is served, too, and after it.
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   with contextlib.suppress(KeyboardInterrupt):
     sys.exit(command_line.run(main))

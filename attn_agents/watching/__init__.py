@@ -1,1 +1,1 @@
-"""An agent that plays live in a web page of this machine, attention drawn."""
+"""Shows an agent playing live in a web page of this machine, with attention."""

@@ -1,8 +1,8 @@
-"""Who watches, and what each of them has yet to see.
+"""The viewers of the live page, and what each of them is sent.
 
-Of frames and of news only the newest is kept. A viewer is sent it when it has
-shown all but one of the frames it was sent before, so that none ever lags
-behind the game by more than two: a slow one sees fewer frames.
+Only the newest frame and the newest facts are kept. A viewer is sent the newest
+frame once it has shown all but one of the earlier ones. So no viewer is more
+than two frames behind the game, and a slow one sees fewer frames.
 """
 
 import asyncio
@@ -17,17 +17,17 @@ _UNSHOWN = 2
 
 
 class Audience:
-  """All viewers; its methods belong to the event loop's thread.
+  """All viewers. Call its methods in the event loop's thread.
 
   Attributes:
-    watched: set while there are viewers; for the player's thread.
+    watched: set while there are viewers; the player's thread reads it.
   """
 
   def __init__(self, facts: dict[str, Any]):
-    """Nobody watches yet.
+    """Starts without viewers.
 
     Args:
-      facts: what viewers are told when they come, fit for JSON.
+      facts: what a new viewer is told, fit for JSON.
     """
     self.watched = threading.Event()
     self._facts = facts
@@ -36,22 +36,22 @@ class Audience:
     self._viewers: set[_Viewer] = set()
 
   def show(self, frame: bytes) -> None:
-    """Shows all viewers a message of `shots.encode`."""
+    """Sends a message of `shots.encode` to all viewers."""
     self._frame = frame
     self._frames += 1
     self._wake()
 
   def tell(self, news: dict[str, Any]) -> None:
-    """Tells all viewers, and those to come, what has changed."""
+    """Sends changed facts to all viewers, present and future."""
     self._facts = {**self._facts, **news}
     self._news += 1
     self._wake()
 
   async def attend(self, socket: web.WebSocketResponse) -> None:
-    """Serves one viewer until it goes.
+    """Serves one viewer until it disconnects.
 
-    It sends the numbers of the frames it has shown, as text; each frame's
-    number goes before it, in 4 bytes.
+    Each frame is sent with its number in 4 bytes before it. The viewer answers
+    with the number, as text, once it has shown the frame.
     """
     viewer = _Viewer(self._frames)
     self._viewers.add(viewer)
@@ -83,7 +83,7 @@ class Audience:
         assert self._frame is not None
         number = self._frames.to_bytes(4, 'little')
         await socket.send_bytes(number + self._frame)
-      # Whatever comes while this sends leaves the event set.
+      # The event stays set if anything arrives while this sends.
       await viewer.wake.wait()
       viewer.wake.clear()
 
@@ -93,7 +93,7 @@ class Audience:
 
 
 class _Viewer:
-  """What one of them has been sent, and has shown."""
+  """What one viewer has been sent and has shown."""
 
   def __init__(self, newest: int):
     self.sent = newest

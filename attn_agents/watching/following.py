@@ -1,4 +1,4 @@
-"""The newest checkpoint of a run, read in a thread while a game goes on."""
+"""Loads the newest checkpoint of a run in a thread, while a game goes on."""
 
 import pathlib
 import threading
@@ -11,7 +11,7 @@ from configs import schema
 
 
 class Follower:
-  """Looks at a run's directory and keeps the agent of its newest checkpoint."""
+  """Watches a run's directory and keeps the agent of its newest checkpoint."""
 
   def __init__(
     self,
@@ -26,8 +26,8 @@ class Follower:
       run: the run, training or not.
       trained: its config.
       played: the same with the game to be played.
-      tell: is told `newest`, the learner step of the newest checkpoint on disk,
-        and `problem`, one line, if that cannot be read, '' once another can.
+      tell: called with `newest`, the learner step of the newest checkpoint on
+        disk, and with `problem`: one line if it cannot be read, else ''.
     """
     self._run, self._trained, self._played = run, trained, played
     self._tell = tell
@@ -36,11 +36,11 @@ class Follower:
 
   @property
   def newest(self) -> trained_agent.TrainedAgent | None:
-    """The newest agent that has been read, None before the first."""
+    """The newest agent that was loaded; None before the first."""
     return self._agent
 
   def look(self) -> None:
-    """Reads the newest checkpoint if it is another than at the last look."""
+    """Loads the newest checkpoint if it is not the one of the last look."""
     directory = self._run.checkpoints
     steps = saved_runs.steps(directory)
     if not steps or steps[-1] == self._looked_at:
@@ -51,7 +51,7 @@ class Follower:
       self._agent = self._read(directory, step)
     except (OSError, KeyError, ValueError) as error:
       if step not in saved_runs.steps(directory):
-        # Training has removed it meanwhile; there are newer ones.
+        # Training has removed it: there are newer ones.
         return
       line = ' '.join(str(error).split())[:200]
       self._tell({'problem': f'checkpoint {step:,} cannot be read: {line}'})
@@ -62,9 +62,9 @@ class Follower:
   def follow(
     self, wanted: threading.Event, stop: threading.Event, every: float = 1.0
   ) -> None:
-    """Looks every so many seconds, until `stop`.
+    """Looks every `every` seconds until `stop` is set.
 
-    With an agent in hand it looks only while it is `wanted`.
+    Once there is an agent, it looks only while `wanted` is set.
     """
     self.look()
     while not stop.wait(every):

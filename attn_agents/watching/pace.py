@@ -1,4 +1,4 @@
-"""Shows rows at a steady pace, while anybody watches."""
+"""Shows rows at a steady pace while there are viewers."""
 
 import threading
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from attn_agents.watching import shots
 
-# As much of a stall is caught up with; what is longer is lost.
+# A stall is caught up with up to this long; the rest of it is lost.
 _CATCH_UP_SECONDS = 0.25
 
 
@@ -18,15 +18,15 @@ def show_rows(
   stop: threading.Event,
   ready: Callable[[], None] = lambda: None,
 ) -> None:
-  """Shows one row after the other, encoded, until `stop`.
+  """Encodes and shows rows one by one until `stop` is set.
 
   Args:
     rows: from `games.play`.
-    rows_per_second: so many, or as many as there is time for.
-    show: called when a row is due.
+    rows_per_second: the pace; slower if the machine cannot keep it.
+    show: called with the message of a row when it is due.
     watched: the game pauses while this is not set.
     stop: ends it.
-    ready: called once, when the first row has been played.
+    ready: called once, after the first row has been played.
   """
   due: float | None = None
   for shot in rows:

@@ -1,8 +1,8 @@
-"""The page and its socket, for browsers on this machine and no others.
+"""The page and its socket, for browsers on this machine only.
 
-It listens on loopback. Since a page of any other site can still make a browser
-connect there, requests must name this machine as their host, so that no other
-name can be made to point here, and a socket must have been opened by our page.
+The server listens on loopback. A page of another site can still make a browser
+connect to loopback. Therefore a request must name this machine as its host, and
+a socket must come from our page.
 """
 
 import errno
@@ -34,17 +34,17 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def listen(port: int) -> sockets.socket:
-  """A socket on 127.0.0.1.
+  """Opens a listening socket on 127.0.0.1.
 
   Args:
-    port: 0 for a free one.
+    port: 0 takes a free one.
 
   Raises:
-    ConfigError: the port cannot be had.
+    ConfigError: the port is in use or refused.
   """
   ours = sockets.socket()
-  # As servers do, so that the port is free again at once; not for port 0, which
-  # could then be one that is about to be used.
+  # The port is free again at once after the server ends. Not for port 0, which
+  # could then be a port that is about to be used.
   ours.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, int(port != 0))
   try:
     ours.bind(('127.0.0.1', port))
@@ -54,13 +54,13 @@ def listen(port: int) -> sockets.socket:
     taken = error.errno == errno.EADDRINUSE
     why = 'in use' if taken else f'refused ({error.strerror})'
     raise errors.ConfigError(
-      f'--port={port} is {why}; expected a free one, or 0 to have one chosen'
+      f'--port={port} is {why}; expected a free port, or 0 to take one'
     ) from None
   return ours
 
 
 def make_app(audience: audience_lib.Audience) -> web.Application:
-  """The page at /, what it is made of, and the socket at /ws."""
+  """Serves the page at /, its files, and the socket at /ws."""
   app = web.Application(middlewares=[_from_this_machine])
   open_sockets: set[web.WebSocketResponse] = set()
 
@@ -109,7 +109,7 @@ async def _from_this_machine(
 
 
 def _check_origin(request: web.Request) -> None:
-  """Browsers always send it; programs that send none are no page of others."""
+  """Browsers always send an origin; a program without one is no page."""
   origin = request.headers.get('Origin')
   if origin and urllib.parse.urlsplit(origin).netloc != request.host:
     raise web.HTTPForbidden(text='only for the page at /\n')

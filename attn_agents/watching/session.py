@@ -1,4 +1,4 @@
-"""All of the live view: a follower, a player, and those who watch."""
+"""The live view as a whole: it loads checkpoints, plays, and serves viewers."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,7 @@ class Watched:
   plan: games.Plan
 
   def facts(self) -> dict[str, Any]:
-    """What the page says of it; `stage` and what follows it change."""
+    """What the page is told; `stage`, `newest` and `problem` change later."""
     return {
       'run': self.run.path.name,
       'path': str(self.run.path),
@@ -56,14 +56,14 @@ class Watched:
 
 
 async def serve(watched: Watched, listening: sockets.socket) -> None:
-  """Plays to whoever watches until SIGINT or SIGTERM.
+  """Plays to all viewers until SIGINT or SIGTERM.
 
   Args:
-    watched: what.
+    watched: what to play.
     listening: from `server.listen`.
 
   Raises:
-    Exception: whatever ended the player or the follower.
+    Exception: the error that ended the player or the follower.
   """
   loop = asyncio.get_running_loop()
   ended = asyncio.Event()
@@ -94,7 +94,7 @@ def _tasks(
   stop: threading.Event,
   loop: asyncio.AbstractEventLoop,
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-  """What follower and player do, each in its thread, until `stop`."""
+  """What the follower and the player do in their threads until `stop`."""
 
   def tell(news: dict[str, Any]) -> None:
     loop.call_soon_threadsafe(audience.tell, news)
@@ -118,9 +118,13 @@ def _tasks(
     )
     try:
       pace.show_rows(
-        rows, watched.plan.rows_per_second, show, audience.watched, stop,
+        rows,
+        watched.plan.rows_per_second,
+        show,
+        audience.watched,
+        stop,
         ready=lambda: tell({'stage': 'playing'}),
-      )  # fmt: skip
+      )
     finally:
       rows.close()
 

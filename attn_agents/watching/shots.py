@@ -1,13 +1,13 @@
-"""What the page is shown of one row, and the bytes that carry it.
+"""What the page shows of one row, and how it is encoded.
 
 A message is, in this order,
 
     4 bytes     n, little endian
-    n bytes     the header, JSON: `Shot.facts` and `maps`, of each its name,
-                height, width, the effective number of cells, and the box that
-                all cells fill: top, left, height, width in pixels of the frame
-    uint8       the maps one after the other, each [height, width], row by row,
-                in 255ths of its own largest weight
+    n bytes     the header, JSON: `Shot.facts`, and `maps` with each map's name,
+                height, width, effective number of cells, and the box of its
+                cells: top, left, height, width in pixels of the frame
+    uint8       the maps one by one, each [height, width] in row-major order, in
+                255ths of its own largest weight
     the rest    the frame, PNG
 """
 
@@ -25,12 +25,12 @@ from configs import schema
 
 
 class Map(NamedTuple):
-  """Where one head looks.
+  """The attention of one head.
 
   Attributes:
-    name: for people.
+    name: shown on the page.
     weights: float32 [h, w], not negative.
-    grid: where its cells are in the frame, evenly apart.
+    grid: where its evenly spaced cells are in the frame.
   """
 
   name: str
@@ -43,8 +43,8 @@ class Shot(NamedTuple):
 
   Attributes:
     frame: uint8 [H, W, 3].
-    maps: of the attention at that row; none if the agent has no attention.
-    facts: numbers of the row, fit for JSON; see `games.play`.
+    maps: the attention at that row; empty for an agent without attention.
+    facts: see `games.play`; fit for JSON.
   """
 
   frame: np.ndarray
@@ -55,10 +55,10 @@ class Shot(NamedTuple):
 def maps_of(
   intermediates: Mapping[str, Any], config: schema.Config
 ) -> tuple[Map, ...]:
-  """The attention among what a network sows at a row [1].
+  """Finds the attention among what a network sows at a row [1].
 
-  S3TA's heads as they are; of DRARL the mean over channels of each section's
-  mask.
+  For agents with heads these are the heads. For DRARL they are the masks of its
+  sections, averaged over channels.
 
   Args:
     intermediates: from `Agent.inspect`.
@@ -83,12 +83,12 @@ def maps_of(
 
 
 def encode(shot: Shot) -> bytes:
-  """The message; see the module."""
-  # Weights that are no numbers any more would be none in JSON, either.
+  """Encodes a row as the module describes."""
+  # JSON has no numbers that are not finite.
   maps = [m._replace(weights=np.nan_to_num(m.weights)) for m in shot.maps]
   header = json.dumps({**shot.facts, 'maps': [_described(m) for m in maps]})
   png = io.BytesIO()
-  # More takes longer than loopback would.
+  # More compression takes longer than loopback saves.
   Image.fromarray(shot.frame).save(png, 'png', compress_level=1)
   return b''.join(
     [
@@ -115,7 +115,7 @@ def _described(map_: Map) -> dict[str, Any]:
 
 
 def _span(centres: np.ndarray, size: int) -> tuple[float, float]:
-  """Where cells begin along an axis, and what they measure together."""
+  """The start of the cells along an axis, and their total length."""
   pitch = centres[1] - centres[0] if len(centres) > 1 else size
   return float(centres[0] - pitch / 2), float(pitch * len(centres))
 

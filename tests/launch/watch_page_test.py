@@ -84,6 +84,7 @@ def test_it_plays_what_training_saves(page, tmp_path):
       assert says == f'{int(shown):,}'
       assert _pixels(page, '#game') != before
       _toggle_heads(page)
+      _check_that_the_game_stays_in_view(page)
       assert said == []
       assert run.process.poll() is None, run.text()
       assert watching.end(process, signal.SIGTERM) == ''
@@ -92,6 +93,22 @@ def test_it_plays_what_training_saves(page, tmp_path):
   finally:
     run.process.send_signal(signal.SIGINT)
     run.end(timeout=60)
+
+
+def _check_that_the_game_stays_in_view(page):
+  for width, height in ((1280, 600), (390, 844)):
+    page.set_viewport_size({'width': width, 'height': height})
+    page.evaluate('window.scrollTo(0, 1e6)')
+    assert page.evaluate('window.scrollY') > 100
+    top, bottom = page.eval_on_selector(
+      '#game',
+      '''canvas => {
+        const {top, bottom} = canvas.getBoundingClientRect();
+        return [top, bottom];
+      }''',
+    )
+    assert 0 <= top < bottom <= height
+    assert page.evaluate('document.documentElement.scrollWidth') <= width
 
 
 def _toggle_heads(page):

@@ -213,8 +213,8 @@ function showNumbers(row, now) {
     const fps = 1000 * (times.length - 1) / (now - times[0]);
     at('fps').textContent = `${fps.toFixed(1)}/s`;
   }
-  at('pace').textContent = 'agent steps, target ' +
-    `${score.format(facts.rows_per_second)}, ${count.format(dropped)} dropped`;
+  at('pace').textContent = `of ${score.format(facts.rows_per_second)} steps/s` +
+    `, ${count.format(dropped)} dropped`;
 }
 
 function drawCurves(row, seconds, gameBefore) {
@@ -232,12 +232,12 @@ function drawCurves(row, seconds, gameBefore) {
 function showCheckpoint(row) {
   at('checkpoint').textContent = count.format(row.checkpoint);
   const other = count.format(facts.newest);
-  let newest = 'the newest';
+  let newest = 'newest';
   if (facts.newest !== row.checkpoint) {
     newest = facts.problem ? `${other} failed` : `loading ${other}`;
   }
   at('trained').textContent =
-    `${count.format(row.training_frames)} training frames, ${newest}`;
+    `${count.format(row.training_frames)} frames, ${newest}`;
 }
 
 function flash(element) {
