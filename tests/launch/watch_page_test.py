@@ -102,10 +102,10 @@ def _check_that_the_game_stays_in_view(page):
     assert page.evaluate('window.scrollY') > 100
     top, bottom = page.eval_on_selector(
       '#game',
-      '''canvas => {
+      """canvas => {
         const {top, bottom} = canvas.getBoundingClientRect();
         return [top, bottom];
-      }''',
+      }""",
     )
     assert 0 <= top < bottom <= height
     assert page.evaluate('document.documentElement.scrollWidth') <= width
