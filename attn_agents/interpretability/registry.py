@@ -34,13 +34,13 @@ class Analysis(NamedTuple):
 
 ANALYSES = {
   'heads': Analysis('What each head attends to', '.heads.section'),
-  'what_where': Analysis('What or where', '.what_where.section'),
+  'what_where': Analysis('What versus where', '.what_where.section'),
   'weights': Analysis('How attention is spread', '.weights.section'),
   'behaviour': Analysis('What each head does', '.behaviour.section'),
   'saliency': Analysis('Perturbation saliency', '.saliency.section'),
   'grad_cam': Analysis('Grad-CAM', '.grad_cam.section'),
-  'gradients': Analysis('Gradients on pixels', '.gradients.section'),
+  'gradients': Analysis('Pixel gradients', '.gradients.section'),
   'injection': Analysis('A novel object', '.injection.section'),
-  'trust': Analysis('How far to trust the pictures', '.trust.section'),
+  'trust': Analysis('Sanity checks of the maps', '.trust.section'),
   'hard_attention': Analysis('Hard attention', '.hard_attention.section'),
 }

@@ -50,7 +50,7 @@ def test_records_once_and_draws_often(run, tmp_path):
   after = (tmp_path / 'recording' / 'rows_0.npz').stat().st_mtime_ns
   assert after == before
   numbers = json.loads((tmp_path / 'behaviour' / 'numbers.json').read_text())
-  assert set(numbers) == {'what moves', 'ball'}
+  assert set(numbers) == {'moving objects', 'ball'}
   page = (tmp_path / 'report_behaviour.html').read_text()
   assert '--analyses=behaviour' in page
   # The report before is still there.

@@ -7,13 +7,23 @@ from attn_agents.interpretability.behaviour import compute, figure
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.screen import targets
 
-_MOVING = 'what moves'
-_FOLLOWS = ('lift', 'look-ahead (steps)', 'correlation there', 'by chance')
-_OWN = ('speed (pixels/step)', 'focus', 'coverage', 'persistence (steps)')
+_MOVING = 'moving objects'
+_OVERLAP = (
+  'lift',
+  'look-ahead (steps)',
+  'correlation at the look-ahead',
+  'chance level',
+)
+_STATISTICS = (
+  'speed (pixels/step)',
+  'focus',
+  'coverage',
+  'persistence (steps)',
+)
 
 
 def run(given: context.Context) -> findings.Findings:
-  """Measures the heads against all that moves, and what the caller tracks."""
+  """Measures the heads against moving objects, and what the caller tracks."""
   attention = given.attention
   followed = {_MOVING: targets.moving(given.recorded, given.grid)}
   for thing in given.options.tracked:
@@ -26,13 +36,17 @@ def run(given: context.Context) -> findings.Findings:
   }
   return findings.Findings(
     how_to_read=(
-      'Lift is the attention on what moves over its share of the screen; 1 is '
-      'chance. Look-ahead is the lag at which the centre of attention and that '
-      'of the motion go together best, positive where attention is there '
-      'first; it means nothing unless the correlation is above what chance '
-      'reaches. Focus and coverage are the shares of the cells that are '
-      'attended to at once and in all; a head that scans has far more of the '
-      'latter. Persistence is how long a map overlaps itself by half.'
+      'Lift is the attention on moving objects divided by their share of the '
+      'screen. Uniform attention has a lift of 1. Look-ahead is the lag at '
+      'which the centre of attention and the centre of motion correlate best. '
+      'It is positive if attention is there first. It means nothing unless '
+      'the correlation exceeds the chance level, which the same motion '
+      'shifted in time exceeds in 1 of 20 cases.\n\n'
+      'Speed is how far the centre of attention moves per step. Focus is the '
+      'share of the cells attended to at one step, coverage the share over '
+      'the whole recording. A head that scans the screen has far more '
+      'coverage than focus. Persistence is the number of steps after which a '
+      'map overlaps its former self by less than half.'
     ),
     figures={
       f'lags_{index}': figure.lags(
@@ -41,12 +55,13 @@ def run(given: context.Context) -> findings.Findings:
       for index, (name, each) in enumerate(found.items())
     },
     captions={
-      f'lags_{index}': f'By how many seconds attention is ahead of {name}.'
+      f'lags_{index}': f'Correlation with {name} and lift on {name}, by how '
+      'far attention is ahead.'
       for index, name in enumerate(found)
     },
     tables=[
-      _own(found[_MOVING]),
-      *(_follows(each, name) for name, each in found.items()),
+      _statistics(found[_MOVING]),
+      *(_overlap(each, name) for name, each in found.items()),
     ],
     numbers={name: each.summary() for name, each in found.items()},
     arrays={
@@ -57,20 +72,24 @@ def run(given: context.Context) -> findings.Findings:
   )
 
 
-def _follows(found: compute.Behaviour, name: str) -> report_data.Table:
+def _overlap(found: compute.Behaviour, name: str) -> report_data.Table:
   present = len(found.lags) // 2
   return _table(
-    f'Against {name}, which covers {found.area:.2%} of the screen on average.',
-    _FOLLOWS,
-    (found.lift[:, present], found.look_ahead, found.best_correlation,
-     found.chance),
-  )  # fmt: skip
+    f'Overlap with {name}. Share of the screen: {found.area:.2%} on average.',
+    _OVERLAP,
+    (
+      found.lift[:, present],
+      found.look_ahead,
+      found.best_correlation,
+      found.chance,
+    ),
+  )
 
 
-def _own(found: compute.Behaviour) -> report_data.Table:
+def _statistics(found: compute.Behaviour) -> report_data.Table:
   return _table(
-    'By itself.',
-    _OWN,
+    'Head statistics.',
+    _STATISTICS,
     (found.speed, found.focus, found.coverage, found.persistence),
   )
 

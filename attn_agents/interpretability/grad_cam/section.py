@@ -47,9 +47,10 @@ def run(given: context.Context) -> findings.Findings:
   frame = given.recorded.rows('frame', [row])[0]
   return findings.Findings(
     how_to_read=(
-      'Bright is where the last feature maps speak for the action taken '
-      '(Eqs. 13 and 14). Columns are shares of training until this '
-      'checkpoint, the nearest there are to 0, 36, 72 and 100 %.'
+      'Grad-CAM is bright where the last feature maps support the action that '
+      'was taken (Eqs. 13 and 14). Each column is one stage of training, as a '
+      'share of the training until this checkpoint. The stages are the saved '
+      'checkpoints nearest to 0, 36, 72 and 100 %.'
     ),
     figures={
       'grad_cam': figure.draw(
@@ -58,7 +59,7 @@ def run(given: context.Context) -> findings.Findings:
         names,
       )
     },
-    captions={'grad_cam': f'Grad-CAM at row {row} over training.'},
+    captions={'grad_cam': f'Grad-CAM at step {row}, at stages of training.'},
     numbers={
       'row': row,
       'stages': [
@@ -73,7 +74,7 @@ def run(given: context.Context) -> findings.Findings:
     },
     layers=[
       report_data.Layer(
-        'Grad-CAM', 'What speaks for the action taken.', 'heat', maps,
+        'Grad-CAM', 'Supports the action that was taken.', 'heat', maps,
         np.array(rows), _COLOUR,
       )
     ],

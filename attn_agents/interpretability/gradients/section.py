@@ -1,4 +1,4 @@
-"""On how many pixels the choice of an action hangs (DRARL Fig. 8)."""
+"""On how many pixels the action depends (DRARL Fig. 8)."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from attn_agents.interpretability.gradients import compute, figure
 
 
 def run(given: context.Context) -> findings.Findings:
-  """A histogram for the agent, and for the other one where there is one."""
+  """A histogram for the agent and for the other agent, if there is one."""
   options = given.options
   start = given.rows(1)[0]
   ours, theirs = given.labels
@@ -23,10 +23,11 @@ def run(given: context.Context) -> findings.Findings:
   edges = found[ours].edges
   return findings.Findings(
     how_to_read=(
-      "Shares of the absolute gradients of the taken action's probability "
-      'with respect to single pixels (0 black, 1 white), by their size. More '
-      'large and fewer middling ones mean that the choice hangs on fewer '
-      'pixels.'
+      'The histogram counts absolute gradients by size. Each is the gradient '
+      "of the taken action's probability with respect to one pixel, where 0 "
+      'is black and 1 is white. Bars are shares of all gradients. If more '
+      'gradients are large and fewer are of medium size, the action depends '
+      'on fewer pixels.'
     ),
     figures={
       'gradients': figure.draw(
@@ -35,8 +36,8 @@ def run(given: context.Context) -> findings.Findings:
       )
     },
     captions={
-      'gradients': f'Gradients over {len(found[ours].rows)} rows from '
-      f'row {start} on.'
+      'gradients': 'Pixel gradients by size, over '
+      f'{len(found[ours].rows)} steps from step {start}.'
     },
     numbers={
       name: {

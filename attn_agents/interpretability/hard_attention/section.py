@@ -24,9 +24,12 @@ def run(given: context.Context) -> findings.Findings:
   )
   game = found.game
   table = report_data.Table(
-    f'{game}: scores by threshold.',
+    f'Scores in {game} by threshold t.',
     (
-      't', 'mean return', 'standard error', 'relative to t = 0',
+      't',
+      'mean return',
+      'standard error',
+      'relative to t = 0',
       'published (t = 0.1)',
     ),
     [
@@ -45,11 +48,11 @@ def run(given: context.Context) -> findings.Findings:
   )  # fmt: skip
   return findings.Findings(
     how_to_read=(
-      'Weights below t times the largest are cut off and the rest rescaled '
-      '(Eqs. 12 and 13) while the agent plays '
-      f'{options.hard_plan.num_episodes} whole games at each t. Where the '
-      'score holds, the agent lives on what the maps show bright. The ratio '
-      'says nothing where the score at t = 0 is not above 0.'
+      f'The agent plays {options.hard_plan.num_episodes} whole games at each '
+      "threshold t. Weights below t times the head's largest weight are set "
+      'to 0, and the rest are rescaled to sum to 1 (Eqs. 12 and 13). If the '
+      'score does not drop, the agent uses only the bright parts of the maps. '
+      'The ratio is undefined if the score at t = 0 is not above 0.'
     ),
     figures={
       'hard_attention': figure.draw(
@@ -58,7 +61,10 @@ def run(given: context.Context) -> findings.Findings:
         published.hard_attention(game),
       )
     },
-    captions={'hard_attention': 'Score with hard attention over that without.'},
+    captions={
+      'hard_attention': 'Mean score with hard attention, divided by the '
+      'mean score at t = 0.'
+    },
     tables=[table],
     numbers=found.summary(),
     arrays={'thresholds': found.thresholds, 'returns': found.returns},

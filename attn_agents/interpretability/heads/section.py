@@ -33,14 +33,13 @@ def run(given: context.Context) -> findings.Findings:
   maps, frames = given.drawn_attention[rows], recorded.rows('frame', rows)
   return findings.Findings(
     how_to_read=(
-      'The frame is bright where a head attends and dark where it does not; '
-      'each head has a colour of its own. Every map is as bright as its own '
-      'largest weight allows, so a head that spreads its attention looks as '
-      'bright as one that does not: the effective number of cells tells them '
-      'apart.'
+      'The frame is bright where a head attends and dark where it does not. '
+      'Each head has its own colour. Each map is scaled to its own largest '
+      'weight, so a head that spreads its attention looks as bright as a head '
+      'that does not. The effective number of cells tells them apart.'
     ),
     figures={'heads': figure.draw(frames, maps, given.seconds(rows))},
-    captions={'heads': 'Attention of each head at moments of the recording.'},
+    captions={'heads': 'Attention of each head at evenly spaced steps.'},
   )
 
 

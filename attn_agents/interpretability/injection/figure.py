@@ -26,7 +26,10 @@ def frames(
     attention: [T, heads, h, w] with the object: adds a row with all heads.
     times: seconds into the game.
   """
-  pictures, names = [list(plain), list(injected)], ['as it is', 'with object']
+  pictures, names = (
+    [list(plain), list(injected)],
+    ['without object', 'with object'],
+  )
   if attention is not None:
     colours = [overlays.head_colour(x) for x in range(attention.shape[1])]
     pictures.append(

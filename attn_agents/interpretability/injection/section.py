@@ -39,15 +39,20 @@ def run(given: context.Context) -> findings.Findings:
   if 'attention' in shown:
     seen = given.to_draw(shown.rows('attention', rows))
   first = paired.first_difference
-  differ = 'never' if first is None else f'from row {first} on'
+  differ = (
+    'Its actions never differ.'
+    if first is None
+    else f'Its actions differ from step {first} on, and so do the games.'
+  )
   return findings.Findings(
     how_to_read=(
-      'The object is pasted into what the agent sees; the emulator knows '
-      'nothing of it. The curves come from showing the network the rows of '
-      'the game without the object, with the same actions, and the object '
-      'pasted into them: what differs is due to the object alone. Playing on '
-      'by itself, the agent acts differently with the object '
-      f'{differ}; then these are two games.'
+      'The object is pasted into the frames that the agent sees. The emulator '
+      'does not know it, so nothing in the game reacts to it.\n\n'
+      'Frames: the agent plays two games from the same seed, one with the '
+      f'object and one without. {differ}\n\n'
+      'Curves: the network is shown the game without the object, with the '
+      'same actions, once as it was and once with the object pasted in. Every '
+      'difference is due to the object alone.'
     ),
     figures={
       'frames': figure.frames(
@@ -59,8 +64,8 @@ def run(given: context.Context) -> findings.Findings:
       'divergence': figure.divergence(times, forced),
     },
     captions={
-      'frames': 'The game without the object and with it, each played on.',
-      'divergence': 'What the object changes, the game being the same.',
+      'frames': 'The game without and with the object.',
+      'divergence': 'Changes that the object causes in one and the same game.',
     },
     numbers={'same_rows': forced.summary(), 'played_on': paired.summary()},
     arrays={
@@ -72,7 +77,7 @@ def run(given: context.Context) -> findings.Findings:
 
 
 def _moments(visible: np.ndarray, common: int) -> np.ndarray:
-  """Rows that both games have and that show the object, evenly spread."""
+  """Evenly spaced rows that both games have and that show the object."""
   both = visible[visible < common]
   places = np.linspace(0, len(both) - 1, min(_MOMENTS, len(both)))
   return both[np.unique(np.rint(places).astype(int))]

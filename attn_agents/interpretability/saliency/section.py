@@ -21,7 +21,7 @@ def run(given: context.Context) -> findings.Findings:
     maps.append(found)
     given.say(f'saliency: {len(maps)} of {len(rows)} maps')
   images = np.stack([_on_cells(found) for found in maps])
-  # Where the policy hangs on the screen most there is something to be seen.
+  # The moment at which the policy depends most on the screen.
   chosen = int(images[:, 0].max(axis=(1, 2)).argmax())
   row = rows[chosen]
   frame = given.recorded.rows('frame', [row])[0]
@@ -33,10 +33,12 @@ def run(given: context.Context) -> findings.Findings:
     agents = {theirs: _pair(found), **agents}
   return findings.Findings(
     how_to_read=(
-      'A place is bright if the agent, its memory held, says something else '
-      'when that place is blurred: 1/2 |change of the policy|^2 and '
-      '1/2 (change of the value)^2. The largest value is written below each '
-      'map; a map of tiny values looks as bright as one of large ones.'
+      'A place is bright if blurring it changes the output of the agent, with '
+      'its memory kept fixed. Saliency of the policy is '
+      '1/2 |change of the policy|^2, that of the value is '
+      '1/2 (change of the value)^2. Each map is scaled to its largest value, '
+      'which is written below it: a map of tiny values looks as bright as a '
+      'map of large ones.'
     ),
     figures={
       'saliency': figure.draw(
@@ -44,7 +46,8 @@ def run(given: context.Context) -> findings.Findings:
       )
     },
     captions={
-      'saliency': f'Saliency at row {row}, where that of the policy is largest.'
+      'saliency': f'Saliency at step {row}, where saliency of the policy is '
+      'largest.'
     },
     numbers={
       'rows': rows,
@@ -56,8 +59,12 @@ def run(given: context.Context) -> findings.Findings:
     },
     layers=[
       report_data.Layer(
-        f'Saliency of the {name}', f'What the {name} depends on.', 'heat',
-        images[:, index], np.array(rows), colour,
+        f'Saliency of the {name}',
+        f'Blurring these places changes the {name}.',
+        'heat',
+        images[:, index],
+        np.array(rows),
+        colour,
       )
       for index, (name, colour) in enumerate(
         {
@@ -83,7 +90,7 @@ def _pair(found: compute.SaliencyMap) -> tuple[np.ndarray, np.ndarray]:
 def _heads(
   given: context.Context, row: int, name: str, saliency_map: np.ndarray
 ) -> dict[str, np.ndarray] | None:
-  """The head that is most like the policy's saliency, to be outlined."""
+  """The head that is most like the saliency of the policy, to be outlined."""
   if 'attention' not in given.recorded:
     return None
   maps = given.to_draw(given.attention[row])

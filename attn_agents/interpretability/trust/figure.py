@@ -16,7 +16,7 @@ def draw(
   agreement: Mapping[str, np.ndarray],
   baselines: Sequence[str] = (),
 ) -> figure_lib.Figure:
-  """How far the pictures can be trusted: three panels.
+  """Deletion, insertion and agreement with saliency, a panel each.
 
   Args:
     fractions: of the cells that were deleted or inserted, [K] from 0 to 1.

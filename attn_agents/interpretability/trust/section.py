@@ -1,4 +1,4 @@
-"""How far the pictures can be trusted: three tests, each with its baseline."""
+"""Sanity checks of the maps: three tests, each with its baseline."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from attn_agents.interpretability.trust import (
 
 
 def run(given: context.Context) -> findings.Findings:
-  """Agreement with saliency, deletion and insertion, and random weights."""
+  """Tests deletion and insertion, agreement with saliency, random weights."""
   rows = given.rows(given.options.trust_rows)
   attention = given.attention[rows]
   cells = (attention.shape[2], attention.shape[3])
@@ -35,7 +35,7 @@ def run(given: context.Context) -> findings.Findings:
       name: each.same
       for name, each in zip(names, agreed['policy'], strict=True)
     },
-    'other rows': np.concatenate([a.others for a in agreed['policy']]),
+    'other steps': np.concatenate([a.others for a in agreed['policy']]),
   }
   policy = deletion.OUTPUTS.index('policy')
   play = {name: index for index, name in enumerate(deletion.PLAYS)}
@@ -52,22 +52,29 @@ def run(given: context.Context) -> findings.Findings:
 
   return findings.Findings(
     how_to_read=(
-      'Left and middle: cells are blurred, or restored in a blurred frame, in '
-      'the order of a map, and the policy is compared with what it was. A map '
-      'that finds what matters changes it sooner, and restores it sooner, than '
-      'a random order. Right: rank correlation with perturbation saliency, '
-      'beside that with the attention of other rows. The table says how alike '
-      'maps of networks with random weights are to the trained one\'s: where '
-      'they stay alike, the picture shows the architecture and not what was '
+      'Deletion (left): cells are blurred in the order of a map, the largest '
+      'first. Insertion (middle): cells are restored in that order in a fully '
+      'blurred frame. The curves show the distance to the original policy. A '
+      'map that finds what matters changes the policy sooner, and restores it '
+      'sooner, than a random order.\n\n'
+      'Agreement (right): the rank correlation of attention with perturbation '
+      'saliency at the same step. Its baseline is the attention at other '
+      'steps.\n\n'
+      'Random weights (last table): the weights are drawn anew from the top '
+      'layers down, and the maps are compared with those of the trained '
+      'network. A map that stays alike shows the architecture, not what was '
       'learned.'
     ),
     figures={
       'trust': figure.draw(
         curves[0].fractions, panel('deletion'), panel('insertion'), compared,
-        ('random', 'other rows'),
+        ('random', 'other steps'),
       )
     },
-    captions={'trust': f'Mean over {len(rows)} rows.'},
+    captions={
+      'trust': 'Deletion, insertion and agreement with saliency, over '
+      f'{len(rows)} steps.'
+    },
     tables=[_areas(curves), _sanity(sanity)],
     numbers={
       'rows': rows,
@@ -132,7 +139,8 @@ def _areas(curves: list[deletion.Curves]) -> report_data.Table:
     for index, name in enumerate(curves[0].names)
   ]
   return report_data.Table(
-    'Areas under the curves: large is good in deletion, small in insertion.',
+    'Areas under the deletion and insertion curves. In deletion large is good, '
+    'in insertion small.',
     ('order of cells', *columns),
     [*rows, ('random', *map(float, chance.ravel()))],
   )
@@ -140,9 +148,10 @@ def _areas(curves: list[deletion.Curves]) -> report_data.Table:
 
 def _sanity(found: randomised_weights.Sanity) -> report_data.Table:
   return report_data.Table(
-    "Rank correlation with the trained network's maps, weights drawn anew "
-    'from the top down to:',
-    ('picture', *found.stages, '(trained, other rows)'),
+    "Rank correlation with the trained network's maps. Columns: down to which "
+    'layer the weights are random. Baseline: the trained network at other '
+    'steps.',
+    ('map', *found.stages, 'baseline'),
     [
       (
         name,

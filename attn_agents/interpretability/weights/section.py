@@ -9,7 +9,7 @@ from attn_agents.interpretability.weights import compute, figure
 
 
 def run(given: context.Context) -> findings.Findings:
-  """Weights with their sums at one moment and on average, and entropies."""
+  """Shows the weights at one moment and their mean, and the entropies."""
   attention = given.attention
   found = compute.distribution(attention)
   summary = found.summary()
@@ -18,24 +18,30 @@ def run(given: context.Context) -> findings.Findings:
   frame = given.recorded.rows('frame', [row])[0]
   return findings.Findings(
     how_to_read=(
-      'Bars are the sums of weights over rows and columns of cells. '
-      f'exp(entropy) counts the cells that a head spreads over, from 1 to '
-      f'{cells}. That of the mean map is far larger only for a head that looks '
-      'at different cells at different times.'
+      'Grey levels are the weights of the cells. The bars are their sums over '
+      'rows and columns of cells. The effective number of cells, '
+      f'exp(entropy), says how many cells a head spreads over: 1 to {cells}. '
+      'If it is far larger for the mean map, the head looks at different '
+      'cells at different times.'
     ),
     figures={
       'moment': figure.draw(frame, attention[row]),
       'mean': figure.draw(frame, found.mean_map),
     },
     captions={
-      'moment': f'Weights at row {row}.',
-      'mean': 'The mean of all rows; the frame is that of the other figure.',
+      'moment': f'Attention weights at step {row}.',
+      'mean': 'Mean attention weights over all steps. The frame is again that '
+      f'of step {row}.',
     },
     tables=[
       report_data.Table(
-        f'Means over all rows; entropy is at most {math.log(cells):.2f} nats.',
+        f'Means over all steps. The largest possible entropy is '
+        f'{math.log(cells):.2f} nats.',
         (
-          'head', 'entropy (nats)', 'effective cells', 'largest weight',
+          'head',
+          'entropy (nats)',
+          'effective cells',
+          'largest weight',
           'effective cells of the mean map',
         ),
         [

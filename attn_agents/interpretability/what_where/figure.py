@@ -39,8 +39,7 @@ def draw(
   ]
   figure = figures.strip(pictures, names, times)
   figure.supxlabel(
-    'red: what, the content asked for · blue: where, the place asked for · '
-    'white: neither',
+    'red: what (content) · blue: where (place) · white: neither, or both alike',
     fontsize=figures.FONT_SIZE,
   )
   return figure

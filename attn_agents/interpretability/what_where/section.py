@@ -1,4 +1,4 @@
-"""Whether heads ask what is there or where it is (S3TA A.5, Fig. 6)."""
+"""Whether heads attend by content or by place (S3TA A.5, Fig. 6)."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ def run(given: context.Context) -> findings.Findings:
   given.need_attention()
   if 'queries' not in given.recorded:
     raise context.DoesNotApplyError(
-      f'the heads of {given.agent} attend without queries, whose parts these '
-      'maps compare'
+      f'the heads of {given.agent} have no queries, whose content and place '
+      'parts these maps compare'
     )
   found = compute.of_recording(given.recorded)
   rows = given.rows(_MOMENTS)
@@ -24,9 +24,10 @@ def run(given: context.Context) -> findings.Findings:
   everywhere = np.arange(len(given.recorded))
   return findings.Findings(
     how_to_read=(
-      'Red cells are attended to for what is there, blue ones for where they '
-      'are, white ones for neither or both. The balance is 1 for a head that '
-      'goes by content alone and -1 for one that goes by place alone.'
+      'A head attends to a red cell for its content ("what") and to a blue '
+      'cell for its place ("where"). A white cell gets no attention, or both '
+      'parts weigh the same. The balance is 1 for a head that uses only '
+      'content, and -1 for a head that uses only place.'
     ),
     figures={
       'what_where': figure.draw(
@@ -35,11 +36,21 @@ def run(given: context.Context) -> findings.Findings:
         given.seconds(rows),
       )
     },
-    captions={'what_where': 'What (red) and where (blue), Eqs. 8 to 11.'},
+    captions={
+      'what_where': 'What (red) and where (blue) at evenly spaced steps '
+      '(Eqs. 8 to 11).'
+    },
     tables=[
       report_data.Table(
-        'By what each head goes, over all rows.',
-        ('head', 'balance', 'deviation', 'rows by what', 'rows by where'),
+        'Balance of each head over all steps. A step counts as "what" above '
+        '1/3, as "where" below -1/3.',
+        (
+          'head',
+          'mean balance',
+          'standard deviation',
+          'steps by what',
+          'steps by where',
+        ),
         [
           (
             head + 1,
