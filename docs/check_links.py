@@ -5,6 +5,7 @@
 - Links between documents, and from them into the repository, lead to a file,
   and to a heading where they name one. Links to other hosts are not followed.
 - Paths and modules of this project that a document names exist.
+- A module is shown once in the API, with its package or by itself.
 - Every page of docs/ is in the navigation of mkdocs.yml, and another page links
   to it.
 
@@ -46,6 +47,7 @@ _BARE_FILE = re.compile(r'`((?:\w+/)*\w+\.py)`')
 _MODULE = re.compile(
   r'(?<![\w./-])((?:attn_agents|benchmarks|configs|launch)(?:\.(?!md\b)\w+)+)'
 )
+_SHOWN = re.compile(r'^::: ([\w.]+)$', re.MULTILINE)
 _NAVIGATION = re.compile(r'^\s*- (?:[^:\n]+: )?(\S+\.md)\s*$', re.MULTILINE)
 
 
@@ -72,6 +74,7 @@ def problems(root: pathlib.Path) -> list[str]:
         found.append(f'{name}: link to {target}: {why}')
     if name.name not in _OTHER_FILES:
       found.extend(f'{name}: {each}' for each in _missing(text, root))
+  found.extend(_shown_twice(root))
   found.extend(_lost_pages(root, linked))
   return found
 
@@ -153,6 +156,19 @@ def _has_module(name: str, root: pathlib.Path) -> bool:
     return False
   text = source.read_text()
   return all(re.search(rf'\b{part}\b', text) for part in rest)
+
+
+def _shown_twice(root: pathlib.Path) -> Iterator[str]:
+  """Modules that the API has twice; a package brings all that it has."""
+  shown = [
+    (page.relative_to(root), name)
+    for page in sorted(root.glob('docs/**/*.md'))
+    for name in _SHOWN.findall(page.read_text())
+  ]
+  for index, (page, name) in enumerate(shown):
+    for _, other in shown[:index] + shown[index + 1 :]:
+      if f'{name}.'.startswith(f'{other}.'):
+        yield f'{page}: {name} is shown by {other} already'
 
 
 def _lost_pages(root: pathlib.Path, linked: set[pathlib.Path]) -> Iterator[str]:

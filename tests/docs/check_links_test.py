@@ -47,6 +47,11 @@ def tree(tmp_path):
     ('README.md', 'see `attn_agents.thing.play`', 'no attn_agents.thing.play'),
     ('docs/lost.md', '# Lost', 'docs/lost.md: no other document links to it'),
     ('docs/lost.md', '# Lost', 'docs/lost.md: is not in the navigation'),
+    (
+      'docs/page.md',
+      '::: attn_agents\n::: attn_agents.thing',
+      'attn_agents.thing is shown by attn_agents already',
+    ),
     ('mkdocs.yml', '  - More: more.md', 'mkdocs.yml: there is no docs/more.md'),
   ],
 )
