@@ -2,8 +2,8 @@
 
     python -m benchmarks.acting --agent=s3ta --batches=1,8,16,32
 
-The actor is the real one; what it makes is dropped. Processes with other
-XLA flags can be put beside this one with `--xla_flags=...`, repeated.
+The actor is the real one; its unrolls are dropped. `--xla_flags=...`, which may
+be repeated, adds processes with other XLA flags.
 """
 
 import itertools

@@ -1,8 +1,8 @@
 """Alternatives in processes of their own, kept alive from round to round.
 
-What a process fixes at its start, such as XLA's flags and the cores it may run
-on, cannot alternate within one. A child is made ready once, and then runs when
-it is asked to; the others wait meanwhile.
+XLA's flags and the cores to run on are fixed when a process starts, and cannot
+alternate within one. So each alternative is prepared once in a child, which
+then runs when it is asked to; the others wait meanwhile.
 """
 
 import concurrent.futures

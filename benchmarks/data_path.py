@@ -1,9 +1,9 @@
-"""Times the way of the data, hop by hop: emulator to the learner's device.
+"""Times the data path hop by hop, from emulator to the learner's device.
 
     python -m benchmarks.data_path --size=210x160x3
 
-A random policy stands in for the network, so that what remains is the moving of
-unrolls: environment, actor, queue, feeder, and all of them together. The
+A random policy takes the place of the network, so that only moving unrolls is
+measured: environment, actor, queue, feeder, and all of them together. The
 ceiling is a plain copy of the same bytes from array to array.
 """
 

@@ -1,4 +1,4 @@
-"""What an actor needs around it when only its own speed is measured."""
+"""A sink and parameters for an actor whose own speed is measured."""
 
 import numpy as np
 from jax import flatten_util

@@ -2,9 +2,9 @@
 
     python -m benchmarks.frame_packing --size=210x160x3
 
-The frames are of real play, at random, in six games. The bytes are those that
-would go through the queue; the ceiling is a plain copy. Packing pays where what
-it saves in the queue is more than what it takes, on the same cores.
+The frames are of random play in six games. The bytes are those that would go
+through the queue; the ceiling is a plain copy. Packing pays off if the queue
+saves more time than packing takes on the same cores.
 """
 
 import functools
@@ -22,11 +22,15 @@ from configs import resolution, schema
 _GAMES = flags.DEFINE_list(
   'games',
   [
-    'ms_pacman', 'breakout', 'seaquest', 'enduro', 'space_invaders',
+    'ms_pacman',
+    'breakout',
+    'seaquest',
+    'enduro',
+    'space_invaders',
     'battle_zone',
   ],
   'Games whose frames are packed.',
-)  # fmt: skip
+)
 _UNROLLS = flags.DEFINE_integer('unrolls', 4, 'Unrolls of each game.', 1)
 _BETWEEN = flags.DEFINE_integer(
   'between', 300, 'Agent steps left out between two unrolls.', 0

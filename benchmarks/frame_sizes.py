@@ -6,14 +6,18 @@ from configs import errors
 
 _SIZES = {
   '84x84x4': (
-    'environment.height=84', 'environment.width=84',
-    'environment.grayscale=true', 'environment.frame_stack=4',
+    'environment.height=84',
+    'environment.width=84',
+    'environment.grayscale=true',
+    'environment.frame_stack=4',
   ),
   '210x160x3': (
-    'environment.height=210', 'environment.width=160',
-    'environment.grayscale=false', 'environment.frame_stack=1',
+    'environment.height=210',
+    'environment.width=160',
+    'environment.grayscale=false',
+    'environment.frame_stack=1',
   ),
-}  # fmt: skip
+}
 SIZE = flags.DEFINE_string(
   'size', '84x84x4', f'Observations: {" or ".join(_SIZES)}.'
 )

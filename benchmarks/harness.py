@@ -1,9 +1,9 @@
-"""Runs alternatives A B A B ... and says how they compare.
+"""Runs alternatives alternately, A B A B ..., and measures them.
 
-Absolute times do not hold on a shared machine: its speed changes from minute to
-minute. What one round measures within seconds can be compared, so every ratio
-and every share of a ceiling is taken within a round, and the spread over rounds
-says what it is worth.
+The speed of a shared machine changes from minute to minute, so absolute times
+are worth little. What one round measures within seconds can be compared. So
+every ratio, and every share of a ceiling, is taken within a round, and the
+spread over rounds says how reliable it is.
 """
 
 import dataclasses
@@ -41,8 +41,7 @@ class Alternative:
     run: does some work and measures it; whatever happens once, compilation
       above all, belongs before the first call.
     cost: GFLOP or MB (`Benchmark.cost_unit`) of one unit of work; 0 if unknown.
-    baseline: name of the alternative that its ratio is taken to; '' for none,
-      where nothing is its rival.
+    baseline: name of the alternative that its ratio is to; '' for none.
   """
 
   name: str
@@ -60,10 +59,10 @@ class Benchmark:
     unit: what `Measurement.units` counts, e.g. 'agent steps'.
     alternatives: run in this order in every round.
     cost_unit: 'GFLOP' or 'MB', what costs and the ceiling are in.
-    ceiling: what the machine can do at best, in units of cost; measured in
-      every round, so that shares of it are of the same moment.
+    ceiling: the best the machine can do, in units of cost; measured in every
+      round, as its shares are.
     skipped: alternatives that cannot run here, with the reason.
-    details: whatever else belongs into the JSON.
+    details: anything else for the JSON.
   """
 
   title: str
@@ -78,7 +77,7 @@ class Benchmark:
 def repeat(
   call: Callable[[], Any], units: float, seconds: float
 ) -> Measurement:
-  """Calls until `seconds` have passed, at least once.
+  """Calls repeatedly until `seconds` have passed, at least once.
 
   Args:
     call: does its work before it returns.

@@ -1,4 +1,4 @@
-"""Which machine, and how busy, some figures were measured on."""
+"""The machine that figures were measured on, and how busy it was."""
 
 import importlib.metadata
 import os

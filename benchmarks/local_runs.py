@@ -1,7 +1,7 @@
 """Runs of `launch/run_local.py`, measured from outside over their steady part.
 
-This process computes nothing meanwhile and never touches a JAX device, which a
-run could not have then.
+This process computes nothing meanwhile, and never uses a JAX device, since the
+run needs it.
 """
 
 import pathlib
@@ -16,8 +16,8 @@ from attn_agents.utils import metrics_table
 from benchmarks import harness
 
 _RUN_LOCAL = pathlib.Path(__file__).parents[1] / 'launch' / 'run_local.py'
-# The first row of metrics.csv holds the compilation, the next what actors had
-# ready by then.
+# The first row of metrics.csv includes the compilation, the second what actors
+# made meanwhile.
 _WARMUP_ROWS = 2
 # Until the first row, and between two.
 _PATIENCE_SECONDS = 600.0

@@ -1,4 +1,4 @@
-"""Any other system as an alternative: a command that says how fast it was."""
+"""Any other system as an alternative: a command that prints its own speed."""
 
 import json
 import os

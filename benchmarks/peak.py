@@ -1,4 +1,4 @@
-"""The machine's matrix product peak: what all other work can reach at best.
+"""The machine's peak in matrix products, the ceiling of all other work.
 
     python -m benchmarks.peak
 

@@ -50,8 +50,9 @@ def make() -> harness.Benchmark:
     store = make_store()
     step(next(store.batches))
     sizes[name] = {
-      'raw_bytes': store.raw_bytes, 'measured_bytes': store.measured_bytes,
-    }  # fmt: skip
+      'raw_bytes': store.raw_bytes,
+      'measured_bytes': store.measured_bytes,
+    }
     alternatives.append(
       harness.Alternative(
         name,
@@ -121,10 +122,11 @@ def _trajectory(
 ) -> types.Trajectory:
   steps = (len(actions), _ENVS)
   report = types.ActorReport(
-    np.int64(0), np.int32(0),
+    np.int64(0),
+    np.int32(0),
     types.GameEnd(np.full(steps, np.nan, 'f'), np.zeros(steps, np.int32)),
     *(np.float32(0.0),) * 4,
-  )  # fmt: skip
+  )
   timestep = types.TimeStep(*(np.stack(x) for x in zip(*rows, strict=True)))
   unroll = types.Unroll(
     timestep, np.stack(actions), None, types.AgentState((), None)

@@ -1,7 +1,7 @@
 """Replays to compare: each frame once, and every sequence with its own frames.
 
-The naive store keeps what an update is given: for each transition the whole
-sequence that ends with it, stacks of frames included.
+The naive store keeps for each transition the whole sequence that ends with it,
+stacks of frames included.
 """
 
 import dataclasses
@@ -71,11 +71,16 @@ class Stores:
     """Ours, without Reverb."""
     row = self._row()
     buffer = replay.ReplayBuffer(
-      row, self._transitions + 1000, self._stack, self._rows,
+      row,
+      self._transitions + 1000,
+      self._stack,
+      self._rows,
       self._replay.batch_size,
-      limiter.RatioLimiter(1.0, 1, _NO_LIMIT), 0, lambda: False,
+      limiter.RatioLimiter(1.0, 1, _NO_LIMIT),
+      0,
+      lambda: False,
       replay.Keeping(pathlib.Path(tempfile.gettempdir()), math.inf),
-    )  # fmt: skip
+    )
     sink = buffer.sink()
     each = sum(x.nbytes for x in row) + 16
     return self._fill(sink.insert, self._joined(buffer.batches()), each)
@@ -90,12 +95,15 @@ class Stores:
         drawn = rng.integers(len(kept), size=self._replay.batch_size)
         chosen = [kept[i] for i in drawn]
         yield types.ReplayBatch(
-          types.TimeStep(*(
-            np.stack(x, axis=1)
-            for x in zip(*(c.timestep for c in chosen), strict=True)
-          )),
-          np.stack([c.action for c in chosen], axis=1), np.int32(0),
-        )  # fmt: skip
+          types.TimeStep(
+            *(
+              np.stack(x, axis=1)
+              for x in zip(*(c.timestep for c in chosen), strict=True)
+            )
+          ),
+          np.stack([c.action for c in chosen], axis=1),
+          np.int32(0),
+        )
 
     return self._fill(self._cutter(kept.append), batches(), self._naive_bytes())
 
@@ -105,15 +113,19 @@ class Stores:
 
     parts = experiment.Experiment(self._config)
     server = servers.replay_server(
-      sources.item_spec(self._config, self._replay), sources.report_spec(parts),
+      sources.item_spec(self._config, self._replay),
+      sources.report_spec(parts),
       servers.Limits(self._transitions + 1000, 1.0, 1, _NO_LIMIT),
-    )  # fmt: skip
+    )
     address = f'127.0.0.1:{server.port}'
     writer = sources.make_sink(parts, address, lambda: False)
     reader = table.ReplayReader(
-      address, sources.report_spec(parts), self._replay.batch_size,
-      pathlib.Path(tempfile.gettempdir()), math.inf,
-    )  # fmt: skip
+      address,
+      sources.report_spec(parts),
+      self._replay.batch_size,
+      pathlib.Path(tempfile.gettempdir()),
+      math.inf,
+    )
 
     each = sum(x.nbytes for x in table.pack(self._row()))
     return self._fill(
@@ -126,12 +138,17 @@ class Stores:
     import tree
 
     name = 'naive'
-    server = reverb.Server([
-      reverb.Table(
-        name, reverb.selectors.Uniform(), reverb.selectors.Fifo(),
-        self._transitions, reverb.rate_limiters.MinSize(1),
-      )
-    ])  # fmt: skip
+    server = reverb.Server(
+      [
+        reverb.Table(
+          name,
+          reverb.selectors.Uniform(),
+          reverb.selectors.Fifo(),
+          self._transitions,
+          reverb.rate_limiters.MinSize(1),
+        )
+      ]
+    )
     client = reverb.Client(f'127.0.0.1:{server.port}')
     writer = client.trajectory_writer(num_keep_alive_refs=1)
     spec: list[types.ReplayBatch] = []
@@ -154,11 +171,10 @@ class Stores:
         ]
         stacked = tree.map_structure(lambda *x: np.stack(x, axis=-1), *samples)
         yield types.ReplayBatch(
-          types.TimeStep(
-            *(np.moveaxis(x, -1, 1) for x in stacked.timestep)
-          ),
-          stacked.action, np.int32(0),
-        )  # fmt: skip
+          types.TimeStep(*(np.moveaxis(x, -1, 1) for x in stacked.timestep)),
+          stacked.action,
+          np.int32(0),
+        )
 
     return self._fill(
       self._cutter(keep), batches(), self._naive_bytes(), server
@@ -229,13 +245,15 @@ class Stores:
         for env in range(unroll.action.shape[1]):
           keep(
             types.ReplayBatch(
-              types.TimeStep(*(
-                np.stack([x[env] for x in column])
-                for column in zip(*(r[0] for r in rows), strict=True)
-              )),
+              types.TimeStep(
+                *(
+                  np.stack([x[env] for x in column])
+                  for column in zip(*(r[0] for r in rows), strict=True)
+                )
+              ),
               np.array([r[1][env] for r in rows[1:]], np.int32),
               np.int32(0),
             )
-          )  # fmt: skip
+          )
 
     return insert

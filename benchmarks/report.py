@@ -1,4 +1,4 @@
-"""What the rates of some rounds say: medians, spreads, a table and JSON."""
+"""Medians and spreads of the rates of some rounds, as a table and as JSON."""
 
 import dataclasses
 import statistics
@@ -13,7 +13,7 @@ from benchmarks import harness
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-  """Of the same figure in several rounds."""
+  """One figure over several rounds."""
 
   median: float
   minimum: float

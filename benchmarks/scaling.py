@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling --actors=1,2,4 --vision_channels=16,32,64
 
-One size is varied at a time, all others stay what the preset and `--set` say.
-Ratios are to the first value of each.
+One size is varied at a time; all others stay as the preset and `--set` have
+them. Ratios are to the first value of each.
 """
 
 import sys

@@ -22,13 +22,13 @@ UNROLL_LENGTH = flags.DEFINE_integer(
   'unroll_length', None, 'Agent steps per unroll; likewise.', 1
 )
 SET = flags.DEFINE_multi_string(
-  'set', [], 'section.field=value of the config; may be repeated.'
+  'set', [], 'A field of the config, as section.field=value'
 )
 XLA_FLAGS = flags.DEFINE_multi_string(
   'xla_flags',
   [],
-  'What is ours again in a process with these XLA_FLAGS, where the benchmark '
-  'computes in its own process; may be repeated.',
+  'Also measure our form in a process with these XLA_FLAGS, in benchmarks that '
+  'compute in their own process',
 )
 
 # Beside the quick settings of the agent's network.

@@ -1,9 +1,9 @@
-"""Sees that every benchmark still runs; says nothing about speed.
+"""Checks that every benchmark still runs; says nothing about speed.
 
     make bench-smoke
 
-All of them in one process, at toy sizes and for one round: half of the time it
-takes is the loading of JAX, which is so needed only once.
+All of them run in one process, at toy sizes and for one round, so that JAX is
+loaded only once.
 """
 
 import sys

@@ -1,11 +1,11 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
-"""Says whether this machine can run attn_agents, and what to do if not.
+"""Checks whether this machine can run attn_agents, and says what to do if not.
 
     launch/doctor.py            # or `make doctor`
     launch/doctor.py --games    # starts all 57 games instead
-    launch/doctor.py --agents   # what each agent costs, a table
+    launch/doctor.py --agents   # a table of what each agent costs
 
-Exit codes: 0 all well, 1 something fails, 2 bad flags.
+Exit codes: 0 all passed, 1 something failed, 2 bad flags.
 """
 
 import sys
@@ -22,13 +22,13 @@ from configs import games as game_names
 from launch import command_line
 
 _GAMES = flags.DEFINE_bool(
-  'games', False, 'start every game instead of checking the machine'
+  'games', False, 'Start every game instead of checking the machine.'
 )
 _AGENTS = flags.DEFINE_bool(
-  'agents', False, 'list what each agent costs instead of checking the machine'
+  'agents', False, 'List what each agent costs instead of checking the machine.'
 )
 _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
-  'allow_open_ports', False, 'accept that other hosts can reach local runs'
+  'allow_open_ports', False, 'Accept that other hosts can reach local runs.'
 )
 
 
@@ -79,7 +79,7 @@ def _check_machine(
   for check in checks.applicable():
     answer = next(runner.ask('check', [check.name], check.timeout))
     if not answer.ok and check.name == 'isolation' and _ALLOW_OPEN_PORTS.value:
-      detail = f'not possible, and not asked for: {answer.detail}'
+      detail = f'not possible, but not required: {answer.detail}'
       answer = runner.Answer(answer.name, True, detail)
     yield answer
     if not answer.ok:

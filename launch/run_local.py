@@ -30,60 +30,62 @@ _GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
 _PRESET = flags.DEFINE_string(
   'preset',
   'auto',
-  'paper (published sizes), small (for a few CPU cores), or auto: paper on an '
-  'accelerator, small without one.',
+  'paper (published sizes), small (for a few CPU cores), or auto: paper with '
+  'an accelerator, small without one.',
 )
 _ALGORITHM = flags.DEFINE_string(
   'algorithm',
   'auto',
-  'vtrace (IMPALA), appo (V-trace under the clip of PPO), a2c or ppo '
-  '(synchronous, with the defaults of OpenAI baselines), or q_learning, which '
-  'some agents learn by and by nothing else. auto: what the preset is for.',
+  'How the agent learns: '
+  + ', '.join(registry.ALGORITHMS)
+  + ", or auto: the preset's own. No agent can learn by all of them.",
 )
 _LOGDIR = flags.DEFINE_string(
   'logdir',
   None,
-  "The run's directory; runs/<agent>_<algorithm>_<game>_<preset> if unset.",
+  "The run's directory. If unset: runs/<agent>_<algorithm>_<game>_<preset>.",
 )
 _RUNTIME = flags.DEFINE_string(
   'runtime',
   'auto',
-  'launchpad (processes, Reverb), threads (one process, no ports), or auto: '
-  'launchpad where it is installed.',
+  'launchpad (several processes, through Reverb), threads (one process, no '
+  'ports), or auto: launchpad if it is installed.',
 )
 _NUM_ACTORS = flags.DEFINE_integer(
-  'num_actors', None, 'Actor processes, or threads.'
+  'num_actors', None, 'Number of actors: processes, or threads.'
 )
 _ENVS_PER_ACTOR = flags.DEFINE_integer(
-  'envs_per_actor', None, 'Environments in each actor.'
+  'envs_per_actor', None, 'Environments of each actor.'
 )
 _MAX_FRAMES = flags.DEFINE_integer(
   'max_frames',
   None,
-  'Emulator frames to train for; unset or 0: until stopped, or until an '
+  'Emulator frames to train for. If unset or 0: until stopped, or until an '
   'annealed learning rate reaches 0.',
 )
 _EVALUATE_EVERY = flags.DEFINE_integer(
   'evaluate_every',
   None,
-  'Frames between two evaluations beside training, which keep the best '
-  'checkpoint; none if unset or 0.',
+  'Emulator frames between two evaluations during training. They keep the best '
+  'checkpoint. If unset or 0, there are none.',
 )
 _INIT_FROM = flags.DEFINE_string(
   'init_from',
   None,
-  'A run whose newest checkpoint gives a new run its first parameters; hard '
-  'attention takes the convolutions only.',
+  'Directory of a run. A new run starts from the parameters of its newest '
+  'checkpoint; hard attention, from those of the convolutions only.',
 )
-_SEED = flags.DEFINE_integer('seed', None, 'Seed of everything random.')
+_SEED = flags.DEFINE_integer(
+  'seed', None, 'Seed of parameters, policies and environments.'
+)
 _SET = flags.DEFINE_multi_string(
-  'set', [], 'section.field=value of the config; may be repeated.'
+  'set', [], 'A field of the config, as section.field=value'
 )
 _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
   'allow_open_ports',
   False,
-  'Run even where the system does not let the run confine itself to loopback, '
-  'so that its ports are open to the network.',
+  'Run even if the system does not let the run confine itself to loopback. '
+  'Its ports are then open to the network.',
 )
 
 
@@ -145,10 +147,10 @@ def main() -> int:
 
 
 def _confine(place: topology.Topology) -> str:
-  """Cuts this process off the network; one line on how.
+  """Cuts this process off the network, and says how in one line.
 
   Raises:
-    ConfigError: it cannot be done, and nobody has allowed open ports.
+    ConfigError: that is not possible, and `--allow_open_ports` is not set.
   """
   if place.runtime == 'threads':
     return 'opens no ports'
@@ -162,10 +164,10 @@ def _confine(place: topology.Topology) -> str:
   if not _ALLOW_OPEN_PORTS.value:
     raise errors.ConfigError(
       f'this run cannot confine itself to loopback ({result.detail}): ports '
-      f'{ports} would be open to the network without authentication; pass '
-      '--allow_open_ports if that is acceptable here'
+      f'{ports} would be open to the network without authentication; if that '
+      'is acceptable here, pass --allow_open_ports'
     )
-  return f'NOT confined ({result.detail}): ports {ports} are open to others'
+  return f'NOT confined ({result.detail}): other hosts can reach ports {ports}'
 
 
 def _print_plan(
@@ -176,7 +178,7 @@ def _print_plan(
   cores: int,
   continued: bool,
 ) -> None:
-  """Says what is about to run, and what was chosen for this machine."""
+  """Prints what is about to run, and what was chosen for this machine."""
   runtime, algorithm = config.runtime, registry.get(config.algorithm)
   unit = 'threads' if runtime.kind == 'threads' else 'processes'
   _, why = resolution.choose_preset(request.preset, devices.platform)
@@ -219,18 +221,15 @@ def _replay(
     return {}
   memory = machine.describe().memory_bytes
   text = (
-    f'{replay.capacity:,} transitions, up to '
-    f'{replay.num_bytes / 1e9:.2f} GB of {memory / 1e9:.1f} GB, '
-    'each frame once'
+    f'{replay.capacity:,} transitions, at most {replay.num_bytes / 1e9:.2f} GB '
+    f'of {memory / 1e9:.1f} GB'
   )
   step = saved_runs.newest(run) if continued else None
   if step is not None:
-    found = kept_replays.find(run.replay, config.runtime.kind, step)
-    text += (
-      f'; that of update {step} goes on'
-      if found
-      else (f'; none was kept with update {step}, so it is filled again first')
-    )
+    if kept_replays.find(run.replay, config.runtime.kind, step):
+      text += f'; continues with that of update {step}'
+    else:
+      text += f'; none was kept with update {step}, so it is filled again first'
   return {'replay': text}
 
 

@@ -121,7 +121,7 @@ class LiveConsole:
 
 
 def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
-  """What a user wants to know of a row of metrics, as names and texts."""
+  """What the console shows of a row of metrics, as names and texts."""
   frames = f'{row["frames"]:,.0f}'
   if max_frames:
     frames += f' of {max_frames:,}'

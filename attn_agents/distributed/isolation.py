@@ -1,16 +1,16 @@
 """Confines a local run to the loopback interface of a network of its own.
 
-Reverb and Courier listen on every interface, without authentication, and
-cannot be told otherwise; Courier moreover decodes pickles from whoever
-connects. A local run therefore moves into a fresh network namespace that holds
-nothing but `lo`: its processes reach one another, and nobody else reaches
-them, neither other hosts nor other users of this one. Linux only.
+Reverb and Courier listen on every interface, without authentication, and have
+no option to change that; Courier also decodes pickles from whoever connects. So
+a local run moves into a new network namespace that holds nothing but `lo`. Its
+processes reach one another. Other hosts, and other users of this one, cannot
+reach them. Linux only.
 
-Standard library only, because it has to run first: namespaces are a property
-of each thread, so it must happen before an import starts any. Processes
-started afterwards inherit it. The file system, the user id and the right to
-signal the run from outside stay as they were; what goes is every route out of
-it, abstract Unix sockets included.
+Standard library only, because it has to run first: a namespace is a property of
+a thread, so a process must enter it before an import starts other threads.
+Processes started afterwards inherit it. The file system, the user id and the
+right to signal the run from outside stay as they were. Every route out of the
+namespace is gone, abstract Unix sockets included.
 """
 
 import ctypes
@@ -47,8 +47,8 @@ _FALLBACK_TUNNELS = frozenset(
   )
 )
 
-# A privileged process needs the first only; everybody else may make a network
-# namespace only inside a user namespace of their own.
+# A privileged process needs the first only; others may make a network namespace
+# only inside a user namespace of their own.
 _WAYS = (
   (_CLONE_NEWNET, 'network namespace'),
   (_CLONE_NEWUSER | _CLONE_NEWNET, 'user and network namespaces'),
@@ -71,8 +71,7 @@ class Isolation:
 def is_confined() -> bool:
   """Returns True if loopback is this process's only network interface.
 
-  Interfaces that exist but are down count as a way in, since they may come up
-  in mid-run.
+  Interfaces that are down count too, since they may come up during the run.
   """
   return all(
     name == 'lo' or (name in _FALLBACK_TUNNELS and not _is_up(name))
@@ -83,12 +82,12 @@ def is_confined() -> bool:
 def confine_to_loopback() -> Isolation:
   """Moves this process, and all it starts from now on, off the network.
 
-  A refusal leaves the process as it was: each way is tried in a forked child
-  first, because a half-finished one (a namespace whose `lo` may not be brought
-  up, as under Ubuntu's AppArmor restriction) cannot be left again.
+  If that is refused, the process stays as it was: each way is tried in a forked
+  child first, because a namespace cannot be left again if its `lo` may not be
+  brought up, as under Ubuntu's AppArmor restriction.
 
   Returns:
-    What happened. Calling it again inside changes nothing.
+    What happened. A second call changes nothing.
 
   Raises:
     RuntimeError: other threads run already; they would stay outside.

@@ -28,7 +28,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _HAS_PRCTL = sys.platform.startswith('linux')
 _PARENT_SECONDS = 0.5
 
-# States after which a process is allowed to be gone.
+# Final states: afterwards the process may be gone.
 ENDED = ('done', 'stopped', 'failed')
 
 
@@ -73,7 +73,7 @@ class StatusFile:
     index: int = 0,
     shared_log: str = '',
   ):
-    """Makes the directory; nothing is written before the first `set`."""
+    """Makes the directory. The first `set` writes the first status."""
     directory = pathlib.Path(logdir) / 'status'
     directory.mkdir(parents=True, exist_ok=True)
     self._path = directory / f'{role}-{index}.json'

@@ -51,7 +51,7 @@ def diagnose(
   if stop_signal and not missing and not _any_fatal(failed):
     if learner is not None and learner.state == 'stopped' and has_checkpoint:
       return Ending(0, f'stopped; {saved}')
-    return Ending(128 + stop_signal, f'stopped in a hurry; {saved}')
+    return Ending(128 + stop_signal, f'stopped before it could save; {saved}')
   if missing:
     return Ending(1, f'failed: {missing}; {saved}')
   if failed:

@@ -1,4 +1,4 @@
-"""Who runs where: plain data that describes the whole process graph."""
+"""Which process runs where: plain data that describes a whole run."""
 
 import argparse
 import dataclasses
@@ -23,8 +23,8 @@ class Topology:
     devices: local devices the learner uses, all of them if 0.
     host_index: number of this host, part of every seed.
     serve: whether the Reverb servers and the learner run here; False for a host
-      that only plays.
-    runtime: 'launchpad' for processes, 'threads' for one process, which has no
+      with actors only.
+    runtime: 'launchpad' for several processes, 'threads' for one, which has no
       addresses.
     evaluate: whether an evaluator runs beside the learner.
   """
@@ -66,7 +66,7 @@ def _choose_addresses(queue: schema.QueueConfig) -> tuple[str, str]:
 
 
 def apply(place: Topology, config: schema.Config) -> schema.Config:
-  """The config as it holds for the processes of `place`."""
+  """The config for the processes of `place`."""
   runtime = dataclasses.replace(
     config.runtime, envs_per_actor=place.envs_per_actor
   )

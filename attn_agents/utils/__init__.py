@@ -1,1 +1,1 @@
-"""Small helpers that know nothing of agents: the machine, timing, logging."""
+"""Small helpers that know nothing of agents: machine, Ctrl-C, metrics.csv."""

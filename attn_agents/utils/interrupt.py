@@ -1,22 +1,22 @@
-"""Ctrl-C that is not lost."""
+"""A Ctrl-C that C code cannot lose."""
 
 import signal
 from typing import Any
 
 
 class Interrupt:
-  """Raises KeyboardInterrupt, and again where `check` is called.
+  """Raises KeyboardInterrupt, and again wherever `check` is called.
 
-  C code that asks an object for an attribute drops every exception, and so a
-  KeyboardInterrupt that happens to be raised there.
+  C code that reads an attribute of an object may drop any exception raised
+  meanwhile, a KeyboardInterrupt among them.
   """
 
   def __init__(self) -> None:
-    """Does not listen yet."""
+    """Installs no handler yet."""
     self._happened = False
 
   def listen(self) -> None:
-    """Takes SIGINT over, unless whoever started this process has it ignored."""
+    """Installs the handler, unless SIGINT was ignored from the start."""
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
       signal.signal(signal.SIGINT, self._handle)
 

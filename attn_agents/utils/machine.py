@@ -17,7 +17,7 @@ import sys
 
 from attn_agents.utils import cgroup
 
-# What the Launchpad runtime needs beyond what every run does.
+# What only the Launchpad runtime needs.
 _LAUNCHPAD_LIBRARIES = {'launchpad': 'Launchpad', 'reverb': 'Reverb'}
 
 _CPU_INFO = pathlib.Path('/proc/cpuinfo')
@@ -84,7 +84,7 @@ def describe() -> Machine:
 
 
 def cpu_info(name: str) -> str:
-  """The first CPU's entry of that name; '' where the system does not say."""
+  """The first CPU's entry of that name; '' if there is none."""
   try:
     lines = _CPU_INFO.read_text().splitlines()
   except OSError:
@@ -120,7 +120,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def missing_libraries() -> list[str]:
-  """What of the Launchpad runtime is not installed; imports nothing."""
+  """Libraries of the Launchpad runtime that are missing; imports nothing."""
   return [
     name
     for module, name in _LAUNCHPAD_LIBRARIES.items()
@@ -135,11 +135,11 @@ def probe_devices(timeout: float = 120.0) -> Devices:
   nothing but CPUs can be the answer.
 
   Args:
-    timeout: seconds after which the question is given up.
+    timeout: seconds after which it gives up.
 
   Returns:
-    The devices, or `reason`; a driver that hangs or crashes takes nothing of
-    this process with it.
+    The devices, or `reason`. A driver that hangs or crashes does not harm this
+    process.
   """
   if _only_cpu_possible():
     return Devices('cpu', _simulated_cpu_devices(), 'cpu')

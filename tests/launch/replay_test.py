@@ -70,7 +70,7 @@ def test_a_replay_goes_on_with_the_checkpoint_of_its_step(
   size = rows[-1]['replay_size']
 
   run = _train(logdir, runtime, 9000)
-  assert f'that of update {step} goes on' in run.text()
+  assert f'continues with that of update {step}' in run.text()
   assert run.rows()[len(rows)]['replay_size'] > size
 
   # Of another form than the other runtime's, as if there were none.
