@@ -1,4 +1,4 @@
-"""Large pages are asked for unless the user has a say of their own."""
+"""Large pages are requested unless the user has set glibc's tunables."""
 
 import pytest
 

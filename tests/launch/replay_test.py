@@ -52,7 +52,7 @@ def test_a_replay_goes_on_with_the_checkpoint_of_its_step(
 ):
   logdir = tmp_path / 'run'
   run = _train(logdir, runtime, 6000)
-  assert '5,000 transitions, up to 0.00 GB of' in run.text()
+  assert '5,000 transitions, at most 0.00 GB of' in run.text()
   rows = run.rows()
   for row in rows:
     assert 0.1 <= row['epsilon'] <= 1.0

@@ -44,12 +44,12 @@ def _config(most, algorithm):
 
 
 class _Run:
-  """The actors' half of a `OneProcess`; `lives` says how each life ends."""
+  """The actors of a `OneProcess`; `failures`: how often each of them fails."""
 
-  def __init__(self, logdir, monkeypatch, lives, most=1, algorithm='vtrace'):
+  def __init__(self, logdir, monkeypatch, failures, most=1, algorithm='vtrace'):
     config = _config(most, algorithm)
     self.logdir, self.played = logdir, []
-    self._lives, self._stop = lives, _Stop()
+    self._failures, self._stop = failures, _Stop()
     monkeypatch.setattr(actor, 'play', self._play)
     monkeypatch.setattr(actor_supervisor, '_BACKOFF_SECONDS', (0.01,))
     self.role = threads.OneProcess(topology.local(config, str(logdir)))
@@ -65,7 +65,7 @@ class _Run:
 
   def _play(self, place, parts, index, restart, *args, should_stop, **kwargs):
     self.played.append((index, restart))
-    if restart < self._lives.get(index, 0):
+    if restart < self._failures.get(index, 0):
       raise ValueError(f'emulator {index} broke')
     self._stop.event.wait(20)
     assert should_stop()
@@ -88,7 +88,7 @@ class _Run:
 def test_an_actor_that_broke_plays_again_as_another_incarnation(
   tmp_path, monkeypatch
 ):
-  run = _Run(tmp_path, monkeypatch, lives={0: 1})
+  run = _Run(tmp_path, monkeypatch, failures={0: 1})
   deadline = time.monotonic() + 10
   while len(run.played) < 3 and time.monotonic() < deadline:
     time.sleep(0.01)
@@ -108,7 +108,7 @@ def test_an_actor_that_broke_plays_again_as_another_incarnation(
 def test_without_one_actor_the_others_go_on_but_not_without_any(
   tmp_path, monkeypatch
 ):
-  run = _Run(tmp_path, monkeypatch, lives={0: 9})
+  run = _Run(tmp_path, monkeypatch, failures={0: 9})
   failed = run.wait_for('actor_supervisor-0', 'failed')
   assert failed.detail == (
     'actor failed: ValueError: emulator 0 broke, 1 restarts used up'
@@ -120,7 +120,7 @@ def test_without_one_actor_the_others_go_on_but_not_without_any(
   # What an actor said before the end is not taken back by it.
   assert run.statuses()['actor_supervisor-0'].state == 'failed'
 
-  run = _Run(tmp_path, monkeypatch, lives={0: 9, 1: 9})
+  run = _Run(tmp_path, monkeypatch, failures={0: 9, 1: 9})
   for index in range(2):
     run.wait_for(f'actor_supervisor-{index}', 'failed')
   assert outcome.is_over(list(run.statuses().values()))
@@ -161,7 +161,7 @@ def test_an_actor_that_cannot_be_told_of_ends_the_run(tmp_path, monkeypatch):
     write(self, state, detail, extra)
 
   monkeypatch.setattr(lifecycle.StatusFile, '_write', full)
-  run = _Run(tmp_path, monkeypatch, lives={})
+  run = _Run(tmp_path, monkeypatch, failures={})
   assert run.role._stop.event.wait(10)
   assert not run.played
 

@@ -39,16 +39,18 @@ def _status(tmp_path):
   return file, read
 
 
-def test_every_life_is_another_and_pauses_grow(tmp_path):
+def test_each_start_is_counted_and_pauses_grow(tmp_path):
   file, read = _status(tmp_path)
-  stop, lives = _Stop(), []
+  stop, starts = _Stop(), []
 
-  def live(incarnation):
-    lives.append((incarnation, read().state, read().extra['restarts']))
-    return 'broke' if incarnation < 6 else None
+  def run_actor(restart):
+    starts.append((restart, read().state, read().extra['restarts']))
+    return 'broke' if restart < 6 else None
 
-  assert actor_supervisor.keep_alive(live, 'actor-3', _config(6), file, stop)
-  assert lives == [(i, 'running', i) for i in range(7)]
+  assert actor_supervisor.keep_alive(
+    run_actor, 'actor-3', _config(6), file, stop
+  )
+  assert starts == [(i, 'running', i) for i in range(7)]
   assert stop.waits == [1, 2, 4, 8, 8, 8]
   assert read().state == 'stopped'
   assert read().shared_log == 'threads'
@@ -56,19 +58,23 @@ def test_every_life_is_another_and_pauses_grow(tmp_path):
 
 def test_a_stop_ends_the_pause(tmp_path):
   file, read = _status(tmp_path)
-  lives = []
-  live = lambda n: lives.append(n) or 'broke'  # noqa: E731
+  starts = []
+  run_actor = lambda n: starts.append(n) or 'broke'  # noqa: E731
   stop = _Stop(stop_at=2)
-  assert actor_supervisor.keep_alive(live, 'actor-3', _config(6), file, stop)
-  assert lives == [0, 1]
+  assert actor_supervisor.keep_alive(
+    run_actor, 'actor-3', _config(6), file, stop
+  )
+  assert starts == [0, 1]
   assert read().state == 'stopped'
 
 
-def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
+def test_used_up_restarts_are_named_and_end_a_run_that_needs_every_actor(
+  tmp_path, capsys
+):
   file, read = _status(tmp_path)
-  live = lambda n: 'broke'  # noqa: E731
+  run_actor = lambda n: 'broke'  # noqa: E731
   assert not actor_supervisor.keep_alive(
-    live, 'actor-3', _config(2), file, _Stop()
+    run_actor, 'actor-3', _config(2), file, _Stop()
   )
   # All actors' lines may go to one log.
   assert capsys.readouterr().out.splitlines() == [
@@ -86,18 +92,20 @@ def test_used_up_restarts_are_named_and_end_a_run_in_turns(tmp_path, capsys):
     (_config(0, 'vtrace', 'learning.max_policy_lag=2'), 'max_policy_lag=2'),
   ):
     with pytest.raises(RuntimeError, match=f'0 restarts.*{name} needs every a'):
-      actor_supervisor.keep_alive(live, 'actor-3', config, file, _Stop())
+      actor_supervisor.keep_alive(run_actor, 'actor-3', config, file, _Stop())
 
 
-def test_a_long_life_is_no_fault_at_the_start(tmp_path, monkeypatch):
+def test_a_restart_after_a_long_time_does_not_count(tmp_path, monkeypatch):
   file, _ = _status(tmp_path)
   clock = iter(range(0, 10**6, 1000))
   monkeypatch.setattr(actor_supervisor.time, 'monotonic', lambda: next(clock))
-  lives = []
+  starts = []
 
-  def live(incarnation):
-    lives.append(incarnation)
-    return 'broke' if incarnation < 5 else None
+  def run_actor(restart):
+    starts.append(restart)
+    return 'broke' if restart < 5 else None
 
-  assert actor_supervisor.keep_alive(live, 'actor-3', _config(1), file, _Stop())
-  assert lives == [0, 1, 2, 3, 4, 5]
+  assert actor_supervisor.keep_alive(
+    run_actor, 'actor-3', _config(1), file, _Stop()
+  )
+  assert starts == [0, 1, 2, 3, 4, 5]
