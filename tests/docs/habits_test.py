@@ -98,6 +98,13 @@ def test_the_page_on_pictures_names_every_analysis():
   assert ours <= _names('docs/pictures.md')
 
 
+def test_sections_of_the_report_have_the_names_that_the_page_gives():
+  text = (_ROOT / 'docs/pictures.md').read_text()
+  named = re.findall(r'Section\s+\*([^*]+)\*', text)
+  assert len(named) == 3
+  assert set(named) <= {each.title for each in analyses.ANALYSES.values()}
+
+
 def test_every_column_of_metrics_is_explained():
   from attn_agents.learning import metrics
 
