@@ -20,7 +20,8 @@ from attn_agents import types
 from attn_agents.acting import action_selection, actor
 from attn_agents.algorithms import base as algorithm_base
 from attn_agents.algorithms import registry as algorithm_registry
-from attn_agents.environments import base, factory, seeding
+from attn_agents.environments import base, seeding, suite
+from attn_agents.environments import registry as environments
 from attn_agents.learning import (
   batching,
   feeder,
@@ -50,23 +51,17 @@ class Experiment:
     self._making_policy = threading.Lock()
 
   @functools.cached_property
-  def num_actions(self) -> int:
-    """Size of the game's action set."""
-    environment = factory.make_environment(
-      self.config.environment, num_envs=1, seed=1, num_threads=1
-    )
-    try:
-      return environment.num_actions
-    finally:
-      environment.close()
+  def environment_spec(self) -> suite.EnvironmentSpec:
+    """Of the game, as the agent sees it."""
+    return environments.spec(self.config.environment)
 
   @functools.cached_property
   def agent(self) -> agent_lib.Agent:
     """The agent as pure functions."""
-    env = self.config.environment
+    spec = self.environment_spec
     return agent_lib.Agent(
-      network_factory.make_network(self.config, self.num_actions),
-      (env.height, env.width, env.channels),
+      network_factory.make_network(self.config, spec.num_actions),
+      spec.observation_shape,
     )
 
   @functools.cached_property
@@ -128,13 +123,11 @@ class Experiment:
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""
-    env, learning = self.config.environment, self.config.learning
-    length, num_envs = (
-      learning.unroll_length,
-      self.config.runtime.envs_per_actor,
-    )
+    env = self.environment_spec
+    length = self.config.learning.unroll_length
+    num_envs = self.config.runtime.envs_per_actor
 
-    def spec(shape: tuple[int, ...], dtype: type) -> jax.ShapeDtypeStruct:
+    def spec(shape: tuple[int, ...], dtype: type | str) -> jax.ShapeDtypeStruct:
       return jax.ShapeDtypeStruct(shape, np.dtype(dtype))
 
     rows, steps = (length + 1, num_envs), (length, num_envs)
@@ -142,14 +135,14 @@ class Experiment:
       unroll=types.Unroll(
         timestep=types.TimeStep(
           observation=spec(
-            (*rows, env.height, env.width, env.channels), np.uint8
+            (*rows, *env.observation_shape), env.observation_dtype
           ),
           reward=spec(rows, np.float32),
           discount=spec(rows, np.float32),
           step_type=spec(rows, np.int8),
         ),
         action=spec(steps, np.int32),
-        behaviour_logits=spec((*steps, self.num_actions), np.float32),
+        behaviour_logits=spec((*steps, env.num_actions), np.float32),
         agent_state=jax.eval_shape(
           functools.partial(self.agent.initial_state, num_envs)
         ),
@@ -196,7 +189,7 @@ class Experiment:
 
   def make_environment(self, seeds: seeding.ActorSeeds) -> base.Environment:
     """One actor's environments, not reset yet."""
-    return factory.make_environment(
+    return environments.make_environment(
       self.config.environment,
       num_envs=self.config.runtime.envs_per_actor,
       seed=seeds.environment,
@@ -266,7 +259,7 @@ class Experiment:
     assert self.replay is not None
     batch = sequences.join(
       sampled,
-      self.config.environment.frames_in_stack,
+      self.environment_spec.frames_in_stack,
       self.replay.sequence_length,
     )
     info = batching.describe_reports(sampled.reports)
@@ -284,7 +277,7 @@ class Experiment:
       start,
       variables,
       devices,
-      action_repeat=self.config.environment.action_repeat,
+      action_repeat=self.environment_spec.action_repeat,
       publish_every_updates=self.config.runtime.publish_every_updates,
       synchronous=self.config.learning.lock_step,
       to_publish=self.variables,

@@ -16,7 +16,7 @@ from absl import flags
 
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
-from attn_agents.environments import factory
+from attn_agents.environments import registry as environments
 from attn_agents.networks import factory as network_factory
 from benchmarks import (
   batches,
@@ -48,10 +48,10 @@ def make_policy(
   config: schema.Config, batch: int, seconds: float
 ) -> children.Run:
   """Compiles the policy's step for `batch` rows; units are agent steps."""
-  env = config.environment
+  spec = environments.spec(config.environment)
   agent = agent_lib.Agent(
     network_factory.make_network(config, batches.NUM_ACTIONS),
-    (env.height, env.width, env.channels),
+    spec.observation_shape,
   )
   params = agent.initial_params(jax.random.key(0))
   row = batches.random_timestep(config, (batch,))
@@ -72,13 +72,13 @@ def make_environment(
   config: schema.Config, batch: int, threads: int, seconds: float
 ) -> children.Run:
   """Environments under random actions; units are agent steps."""
-  environment = factory.make_environment(
+  environment = environments.make_environment(
     config.environment, num_envs=batch, seed=1, num_threads=threads
   )
   environment.reset()
   rng = np.random.default_rng(0)
   actions = itertools.cycle(
-    rng.integers(0, environment.num_actions, (256, batch), dtype=np.int32)
+    rng.integers(0, environment.spec.num_actions, (256, batch), dtype=np.int32)
   )
 
   def run() -> harness.Measurement:

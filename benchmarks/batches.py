@@ -6,6 +6,7 @@ import numpy as np
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
+from attn_agents.environments import registry as environments
 from configs import schema
 
 # Of the full Atari action set.
@@ -16,8 +17,8 @@ def random_timestep(
   config: schema.Config, lead: tuple[int, ...]
 ) -> types.TimeStep:
   """Noise in the middle of an episode, with leading axes `lead`."""
-  rng, env = np.random.default_rng(0), config.environment
-  shape = (*lead, env.height, env.width, env.channels)
+  rng = np.random.default_rng(0)
+  shape = (*lead, *environments.spec(config.environment).observation_shape)
   return types.TimeStep(
     observation=rng.integers(0, 256, shape, dtype=np.uint8),
     reward=rng.normal(size=lead).astype(np.float32),

@@ -63,7 +63,9 @@ class Hops:
     environment.reset()
     rng = np.random.default_rng(0)
     shape = (self._length, environment.num_envs)
-    actions = rng.integers(0, environment.num_actions, shape, dtype=np.int32)
+    actions = rng.integers(
+      0, environment.spec.num_actions, shape, dtype=np.int32
+    )
 
     def call() -> None:
       for action in actions:
@@ -163,7 +165,7 @@ class _RandomAgent:
   """Acts at random, and carries the run's states; see `actor.Agent`."""
 
   def __init__(self, parts: experiment.Experiment):
-    self._num_actions = parts.num_actions
+    self._num_actions = parts.environment_spec.num_actions
     self.initial_state = parts.agent.initial_state
 
   def step(

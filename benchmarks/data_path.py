@@ -11,6 +11,7 @@ import sys
 
 from absl import flags
 
+from attn_agents.environments import registry as environments
 from benchmarks import data_hops, frame_sizes, harness, queues, runner, settings
 
 _ITEMS = flags.DEFINE_integer('items', 8, 'Unrolls in the queue per batch.', 1)
@@ -33,7 +34,7 @@ def make() -> harness.Benchmark:
   if runner.SMOKE.value:
     sizes = ['runtime.envs_per_actor=1']
   config = settings.config(*sizes)
-  env = config.environment
+  shape = environments.spec(config.environment).observation_shape
   makers, skipped = queues.available()
   hops = data_hops.Hops(config, settings.seconds(_SECONDS))
   runs = {
@@ -45,8 +46,8 @@ def make() -> harness.Benchmark:
   }
   return harness.Benchmark(
     title=f'Data path: unrolls of {config.learning.unroll_length} x '
-    f'{config.runtime.envs_per_actor} x {env.height}x{env.width}x'
-    f'{env.channels}, {hops.megabytes:.3g} MB each',
+    f'{config.runtime.envs_per_actor} x '
+    f'{"x".join(map(str, shape))}, {hops.megabytes:.3g} MB each',
     unit='unrolls',
     alternatives=[
       harness.Alternative(name, run, hops.megabytes)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from absl import flags
 
-from attn_agents.environments import factory
+from attn_agents.environments import registry as environments
 from benchmarks import frame_sizes, harness, packing, runner, settings
 from configs import resolution, schema
 
@@ -116,11 +116,11 @@ def _play(
   config: schema.EnvironmentConfig, unrolls: int, length: int, between: int
 ) -> list[np.ndarray]:
   """Unrolls [T + 1, H, W, C] of random play, `between` steps apart."""
-  environment = factory.make_environment(config, 1, seed=1, num_threads=1)
+  environment = environments.make_environment(config, 1, seed=1, num_threads=1)
   rng = np.random.default_rng(0)
 
   def step() -> np.ndarray:
-    action = rng.integers(0, environment.num_actions, 1, dtype=np.int32)
+    action = rng.integers(0, environment.spec.num_actions, 1, dtype=np.int32)
     return environment.step(action).timestep.observation[0]
 
   environment.reset()

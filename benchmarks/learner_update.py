@@ -22,6 +22,7 @@ from absl import flags
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.algorithms import registry
+from attn_agents.environments import registry as environments
 from attn_agents.learning import batching, train_state
 from attn_agents.networks import factory
 from benchmarks import (
@@ -76,10 +77,10 @@ def make_run(
     A function that does whole updates; its units are agent steps.
   """
   make_network = plain.make_network if is_plain else factory.make_network
-  env, devices = config.environment, jax.local_devices()
+  spec, devices = environments.spec(config.environment), jax.local_devices()
   agent = agent_lib.Agent(
     make_network(config, batches.NUM_ACTIONS),
-    (env.height, env.width, env.channels),
+    spec.observation_shape,
   )
   unroll = jax.pmap(lambda x: x, devices=devices)(
     batching.shard(batches.random_unroll(config, agent), len(devices))

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from absl import flags
 
 from attn_agents import types
+from attn_agents.environments import registry as environments
 from attn_agents.networks.layers import (
   conv_functions,
   conv_lstm,
@@ -59,9 +60,8 @@ def _make_run(config: schema.Config, batch: int, method: str) -> children.Run:
   """One forward and backward pass; units are agent steps."""
   network: Any = config.network
   rows = config.learning.unroll_length + 1
-  height, width = torsos.output_size(
-    config.environment.height, config.environment.width, network.conv_strides
-  )
+  height, width, _ = environments.spec(config.environment).observation_shape
+  height, width = torsos.output_size(height, width, network.conv_strides)
   core = conv_lstm.ConvLSTM(
     network.vision_channels,
     method,

@@ -19,6 +19,7 @@ from absl import flags
 from attn_agents import experiment, types
 from attn_agents.algorithms import registry
 from attn_agents.environments import base
+from attn_agents.environments import registry as environments
 from attn_agents.learning import batching, placement, train_state
 from benchmarks import harness, replay_stores, runner, settings
 from configs import errors, schema
@@ -60,11 +61,11 @@ def make() -> harness.Benchmark:
         baseline=name.replace('frames once', 'naive'),
       )
     )
-  env = config.environment
+  shape = environments.spec(config.environment).observation_shape
   return harness.Benchmark(
     title=f'Updates of {config.agent}, {config.preset}, from a replay: batches '
     f'of {replay.batch_size} sequences x {replay.sequence_length} steps, '
-    f'{env.height}x{env.width}x{env.channels}',
+    f'{"x".join(map(str, shape))}',
     unit='updates',
     alternatives=alternatives,
     details={'transitions': transitions, 'bytes_per_transition': sizes},
@@ -114,7 +115,7 @@ def _play(config: schema.Config, transitions: int) -> list[types.Trajectory]:
 
 
 def _random(rng: np.random.Generator, env: base.Environment) -> np.ndarray:
-  return rng.integers(env.num_actions, size=_ENVS, dtype=np.int32)
+  return rng.integers(env.spec.num_actions, size=_ENVS, dtype=np.int32)
 
 
 def _trajectory(

@@ -17,6 +17,7 @@ import psutil
 
 from attn_agents import experiment, types
 from attn_agents.algorithms import base
+from attn_agents.environments import registry as environments
 from attn_agents.learning import sequences
 from attn_agents.transport.threads import limiter, replay
 from configs import schema
@@ -60,7 +61,8 @@ class Stores:
     """
     self._config, self._replay = config, replay_spec
     self._trajectories = trajectories
-    self._stack = config.environment.frames_in_stack
+    self._spec = environments.spec(config.environment)
+    self._stack = self._spec.frames_in_stack
     self._rows = replay_spec.rows_per_item
     num_envs = trajectories[0].unroll.action.shape[1]
     self._transitions = (
@@ -113,7 +115,7 @@ class Stores:
 
     parts = experiment.Experiment(self._config)
     server = servers.replay_server(
-      sources.item_spec(self._config, self._replay),
+      sources.item_spec(parts, self._replay),
       sources.report_spec(parts),
       servers.Limits(self._transitions + 1000, 1.0, 1, _NO_LIMIT),
     )
@@ -210,14 +212,10 @@ class Stores:
     return Store(batches, raw_bytes, grown / self._transitions, server)
 
   def _row(self) -> sequences.Row:
-    env = self._config.environment
-    return sequences.row_spec(
-      (env.height, env.width, env.channels), self._stack
-    )
+    return sequences.row_spec(self._spec.observation_shape, self._stack)
 
   def _naive_bytes(self) -> float:
-    env = self._config.environment
-    frame = env.height * env.width * env.channels
+    frame = math.prod(self._spec.observation_shape)
     length = self._replay.sequence_length
     return (length + 1) * (frame + 9) + length * 4
 

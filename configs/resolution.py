@@ -69,8 +69,7 @@ def check_names(request: Request) -> None:
   """
   if request.agent not in agents.AGENTS:
     raise errors.unknown('agent', request.agent, agents.AGENTS)
-  if request.game not in games.ALL_GAMES:
-    raise errors.unknown('game', request.game, games.ALL_GAMES)
+  games.check(request.game)
   presets = ('auto', *agents.AGENTS[request.agent])
   if request.preset not in presets:
     raise errors.unknown(f'preset of {request.agent}', request.preset, presets)

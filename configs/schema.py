@@ -10,7 +10,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attn_agents.algorithms import base
-from configs import errors, games, sizes
+from configs import errors, sizes
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -21,7 +21,7 @@ class EnvironmentConfig:
   """The game and how it is shown to the agent (S3TA A.4, IMPALA Table G.1).
 
   Attributes:
-    game: one of `configs.games.ALL_GAMES`, e.g. ms_pacman.
+    game: one of `configs.games.names()`, e.g. ms_pacman.
     height, width: size of an observation in pixels; 210 x 160 is unresized [P].
     grayscale: one luminance channel in place of RGB.
     frame_stack: number of last observations stacked along channels.
@@ -63,19 +63,6 @@ class EnvironmentConfig:
     return dataclasses.replace(
       self, episodic_life=False, zero_discount_on_life_loss=False
     )
-
-  @property
-  def channels(self) -> int:
-    """Channels of an observation."""
-    return self.frame_stack * (1 if self.grayscale else 3)
-
-  @property
-  def frames_in_stack(self) -> int:
-    """Frames of different times in an observation, oldest channels first.
-
-    The built-in games show the present in all channels.
-    """
-    return 1 if self.game in games.TEST_GAMES else self.frame_stack
 
 
 @dataclasses.dataclass(frozen=True)

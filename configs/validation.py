@@ -3,7 +3,8 @@
 import math
 
 from attn_agents.algorithms import registry
-from configs import divisors, errors, games, schema
+from attn_agents.environments import registry as environments
+from configs import divisors, errors, schema
 
 MAX_ACTORS = 256
 MAX_ENVS_PER_ACTOR = 255
@@ -23,9 +24,8 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   _validate_numbers(config)
   _validate_environment(config.environment)
   config.network.validate()
-  config.network.validate_frames(
-    config.environment.height, config.environment.width
-  )
+  height, width, _ = environments.spec(config.environment).observation_shape
+  config.network.validate_frames(height, width)
   _validate_split(config.learning.batch_size, num_devices)
   config.learning.validate(num_devices, config.network.recurrent)
   _validate_optimizer(config)
@@ -41,8 +41,7 @@ def _validate_numbers(config: schema.Config) -> None:
 
 
 def _validate_environment(env: schema.EnvironmentConfig) -> None:
-  if env.game not in games.ALL_GAMES:
-    raise errors.unknown('game', env.game, games.ALL_GAMES)
+  environments.suite_of(env.game).validate(env)
   errors.require(
     not (env.zero_discount_on_life_loss and env.episodic_life),
     'environment.zero_discount_on_life_loss',
@@ -50,28 +49,9 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     'False with environment.episodic_life=True, where a lost life ends the '
     'episode already',
   )
-  # Nothing an Atari screen could need is larger; Catch's board is 10 x 5.
-  for name, low in (('height', 10), ('width', 5)):
+  for name in ('frame_stack', 'action_repeat', 'noop_max'):
     value = getattr(env, name)
-    errors.require(
-      low <= value <= 1024, f'environment.{name}', value, f'{low} to 1024'
-    )
-  for name, low in (
-    ('frame_stack', 1),
-    ('action_repeat', 2),
-    ('noop_max', 1),
-  ):
-    value = getattr(env, name)
-    errors.require(
-      value >= low, f'environment.{name}', value, f'at least {low}'
-    )
-  errors.require(
-    env.max_pool,
-    'environment.max_pool',
-    env.max_pool,
-    'true: EnvPool pools the last two frames of every step and has no '
-    'way not to',
-  )
+    errors.require(value >= 1, f'environment.{name}', value, 'at least 1')
   sticky = env.sticky_action_probability
   errors.require(
     0 <= sticky < 1,

@@ -95,6 +95,7 @@ def main() -> int:
   directory, step = saved_runs.find(run, _CHECKPOINT.value)
   played = saved_runs.with_game(trained, _GAME.value)
   game = played.environment.game
+  command_line.check_actions(trained.environment, played.environment)
   other = _find_baseline(played)
   injected = _injection()
   tracked = [_tracked(text) for text in _TRACK.value]
@@ -110,7 +111,6 @@ def main() -> int:
   from attn_agents.interpretability.recordings import record, trained_agent
 
   agent = trained_agent.restore(trained, played, directory, step)
-  command_line.check_actions(agent.num_actions, trained, game)
   plan = record.Plan(
     num_episodes=_EPISODES.value,
     max_steps=_MAX_STEPS.value,
@@ -224,8 +224,8 @@ def _check_flags() -> tuple[str, ...]:
   for flag in (_EPISODES, _MAX_STEPS, _SALIENCY_MAPS, _HARD_EPISODES):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
-  if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
-    raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
+  if _GAME.value is not None:
+    games.check(_GAME.value)
   for text in _THRESHOLDS.value:
     errors.require(_is_share(text), '--thresholds', text, 'numbers from 0 to 1')
   for name in _ANALYSES.value or ['']:
@@ -278,6 +278,7 @@ def _find_baseline(
   run, trained = saved_runs.open_run(_BASELINE.value)
   directory, step = saved_runs.find(run, 'newest')
   theirs = saved_runs.with_game(trained, played.environment.game)
+  command_line.check_actions(trained.environment, theirs.environment)
   for name in ('action_repeat', 'full_action_space', 'fire_reset', 'max_pool'):
     ours = getattr(played.environment, name)
     errors.require(

@@ -1,36 +1,55 @@
 """What every command shares: flags, and one clear line for bad input."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags
 
+from attn_agents.environments import registry as environments
 from configs import errors, schema
 
 USAGE_ERROR = 2
+# Names of actions in one line.
+_MOST_ACTIONS = 9
 
 
-def check_actions(num_actions: int, trained: schema.Config, game: str) -> None:
-  """Refuses to let an agent play a game with other actions than it knows.
+def check_actions(
+  trained: schema.EnvironmentConfig, played: schema.EnvironmentConfig
+) -> None:
+  """Refuses a game whose actions mean something else to the agent.
 
   Args:
-    num_actions: of the game.
-    trained: config of the agent's run.
-    game: its name.
+    trained: environment that the agent was trained in.
+    played: the same with the game to be played.
 
   Raises:
-    ConfigError: the numbers of actions differ.
+    ConfigError: the actions differ in meaning, number or order.
   """
-  # JAX takes seconds to load.
-  from attn_agents import experiment
+  known, found = (environments.spec(e).actions for e in (trained, played))
+  if known == found:
+    return
+  known_full, found_full = (
+    environments.spec(dataclasses.replace(e, full_action_space=True)).actions
+    for e in (trained, played)
+  )
+  raise errors.ConfigError(
+    f'an agent trained on {trained.game} cannot play {played.game}: its '
+    f'actions are {_listed(known)}, those of {played.game} are '
+    f'{_listed(found)}'
+    + (
+      '; trained with --set=environment.full_action_space=true it can'
+      if known_full == found_full
+      else ''
+    )
+  )
 
-  theirs = experiment.Experiment(trained).num_actions
-  errors.require(
-    num_actions == theirs, '--game', game,
-    f'a game with the {theirs} actions of {trained.environment.game}, this one '
-    f'has {num_actions}; a run with '
-    '--set=environment.full_action_space=true can play all',
-  )  # fmt: skip
+
+def _listed(actions: tuple[str, ...]) -> str:
+  """Their names; of many the first, and how many there are."""
+  if len(actions) <= _MOST_ACTIONS:
+    return ' '.join(actions)
+  return f'{" ".join(actions[:_MOST_ACTIONS])} ... ({len(actions)})'
 
 
 def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:

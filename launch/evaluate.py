@@ -21,7 +21,7 @@ from absl import flags
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from attn_agents.utils import machine
-from configs import agents, errors, games, schema
+from configs import agents, errors, games, schema, validation
 from launch import command_line
 
 _RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
@@ -102,11 +102,9 @@ def main() -> int:
     seed=_SEED.value,
   )
   scorer = evaluator.Evaluator(_to_play(subject.config), plan)
-  if subject.params is not None and _GAME.value is not None:
-    command_line.check_actions(scorer.num_actions, subject.config, _GAME.value)
   played = _play(scorer, subject.params)
   game = scorer.environment.game
-  action_repeat = scorer.environment.action_repeat
+  action_repeat = scorer.spec.action_repeat
   summary = results.summarise(game, played, action_repeat)
   out = pathlib.Path(
     _OUT.value
@@ -115,9 +113,13 @@ def main() -> int:
     f'seed{plan.seed}'
   )
   results.write(
-    out, played, summary, first_seed=plan.seeds.environment,
-    action_repeat=action_repeat, facts={**subject.facts, **scorer.facts()},
-  )  # fmt: skip
+    out,
+    played,
+    summary,
+    first_seed=plan.seeds.environment,
+    action_repeat=action_repeat,
+    facts={**subject.facts, **scorer.facts()},
+  )
   print(results.in_words(game, summary))
   print(f'written   {out}')
   return 0
@@ -130,6 +132,7 @@ def _trained(path: str) -> _Subject:
     ConfigError: there is no such run or checkpoint.
   """
   run, config = saved_runs.open_run(path)
+  command_line.check_actions(config.environment, _to_play(config).environment)
   directory, step = saved_runs.find(run, _CHECKPOINT.value)
   from attn_agents.runs import parameters
 
@@ -157,11 +160,15 @@ def _check_flags() -> None:
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   for flag in (_EPISODES, _NUM_ENVS):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
-  errors.require(_NUM_ENVS.value <= 255, '--num_envs', _NUM_ENVS.value,
-                 'at most 255')  # fmt: skip
+  errors.require(
+    _NUM_ENVS.value <= validation.MAX_ENVS_PER_ACTOR,
+    '--num_envs',
+    _NUM_ENVS.value,
+    f'at most {validation.MAX_ENVS_PER_ACTOR}',
+  )
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
-  if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
-    raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
+  if _GAME.value is not None:
+    games.check(_GAME.value)
   if _RUN.value is None and (_POLICY.value != 'random' or _GAME.value is None):
     raise errors.ConfigError(
       '--run is missing: expected the --logdir of a training run, or '
@@ -174,9 +181,11 @@ def _check_flags() -> None:
       low <= repeat <= high, '--action_repeat', repeat, f'{low} to {high}'
     )
     errors.require(
-      _RUN.value is None, '--action_repeat', repeat,
+      _RUN.value is None,
+      '--action_repeat',
+      repeat,
       'no --run, whose own action repeat holds',
-    )  # fmt: skip
+    )
 
 
 def _to_play(config: schema.Config) -> schema.Config:

@@ -141,10 +141,10 @@ def _games(names: str) -> list[str]:
   for name in names.split(','):
     if name in games.GAME_SETS:
       found.update(dict.fromkeys(games.GAME_SETS[name]))
-    elif name in games.ALL_GAMES:
+    elif name in games.names():
       found[name] = None
     else:
-      raise errors.unknown('game', name, [*games.GAME_SETS, *games.ALL_GAMES])
+      raise errors.unknown('game', name, [*games.GAME_SETS, *games.names()])
   return list(found)
 
 

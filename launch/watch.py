@@ -56,18 +56,15 @@ def main() -> int:
     )
   _check_flags()
   run, trained = saved_runs.open_run(_RUN.value)
+  played = saved_runs.with_game(trained, _GAME.value)
+  command_line.check_actions(trained.environment, played.environment)
   # JAX and the game take seconds to load; the socket needs neither.
   from attn_agents.watching import server
 
   with contextlib.closing(server.listen(_PORT.value)) as listening:
-    from attn_agents import experiment
     from attn_agents.watching import games as watching_games
     from attn_agents.watching import session
 
-    played = saved_runs.with_game(trained, _GAME.value)
-    if _GAME.value is not None:
-      num_actions = experiment.Experiment(played).num_actions
-      command_line.check_actions(num_actions, trained, _GAME.value)
     plan = watching_games.Plan(
       _SEED.value, _PROTOCOL.value, _POLICY.value, _FPS.value
     )
@@ -87,8 +84,8 @@ def _check_flags() -> None:
   expected = f'above 0, at most {_FASTEST:g}'
   errors.require(0.0 < _FPS.value <= _FASTEST, '--fps', _FPS.value, expected)
   errors.require(0 <= _PORT.value < 2**16, '--port', _PORT.value, '0 to 65535')
-  if _GAME.value is not None and _GAME.value not in games.ALL_GAMES:
-    raise errors.unknown('game', _GAME.value, games.ALL_GAMES)
+  if _GAME.value is not None:
+    games.check(_GAME.value)
 
 
 if __name__ == '__main__':

@@ -5,10 +5,12 @@ the paper releases, [C] our choice. A step is an agent step of any actor.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_agents.algorithms import base
+from attn_agents.environments import registry as environments
 from configs import errors
 
 if TYPE_CHECKING:
@@ -152,6 +154,7 @@ class QLearning(base.Algorithm[QLearningConfig]):
   def validate(self, config: 'schema.Config') -> None:
     """Checks that a run gets to its first update, by rate too."""
     learning, env = self.section(config), config.environment
+    spec = environments.spec(env)
     errors.require(
       config.optimizer.anneal_frames == 0,
       'optimizer.anneal_frames',
@@ -160,7 +163,7 @@ class QLearning(base.Algorithm[QLearningConfig]):
       'learning rate falls',
     )
     errors.require(
-      not (env.fire_reset and env.frames_in_stack > 1),
+      not (env.fire_reset and spec.frames_in_stack > 1),
       'environment.fire_reset',
       env.fire_reset,
       f'False with environment.frame_stack={env.frame_stack}: stacks are '
@@ -170,7 +173,7 @@ class QLearning(base.Algorithm[QLearningConfig]):
       config.runtime.num_actors,
       config.runtime.envs_per_actor,
     )
-    rows = learning.rows_per_item(env.frames_in_stack) + learning.unroll_length
+    rows = learning.rows_per_item(spec.frames_in_stack) + learning.unroll_length
     least = num_actors * num_envs * rows
     base.require(
       learning.replay_capacity >= least,
@@ -186,7 +189,7 @@ class QLearning(base.Algorithm[QLearningConfig]):
       learning.final_learning_rate,
       f'at most optimizer.learning_rate={rate}, from which it falls',
     )
-    first = learning.replay_min_size * env.action_repeat
+    first = learning.replay_min_size * spec.action_repeat
     if 0 < config.max_frames <= first:
       raise errors.ConfigError(
         f'max_frames={config.max_frames}: learning starts after '
@@ -201,22 +204,19 @@ class QLearning(base.Algorithm[QLearningConfig]):
     Its tolerance is what all actors send at a time, and what lies ready for
     the learner: with less, one of them would wait for the other without need.
     """
-    learning, env, runtime = (
-      self.section(config),
-      config.environment,
-      config.runtime,
-    )
+    learning, runtime = self.section(config), config.runtime
+    spec = environments.spec(config.environment)
     together = (
       runtime.num_actors * runtime.envs_per_actor * learning.unroll_length
     )
     ahead = learning.batch_size * (config.queue.prefetch_batches + 1)
-    frame = env.height * env.width * env.channels // env.frames_in_stack
+    frame = math.prod(spec.observation_shape) // spec.frames_in_stack
     return base.Replay(
       capacity=learning.replay_capacity,
       min_size=learning.replay_min_size,
       batch_size=learning.batch_size,
       sequence_length=learning.sequence_length,
-      rows_per_item=learning.rows_per_item(env.frames_in_stack),
+      rows_per_item=learning.rows_per_item(spec.frames_in_stack),
       samples_per_insert=learning.samples_per_insert,
       tolerance=2.0 * together * learning.samples_per_insert + ahead,
       checkpoint_seconds=learning.replay_checkpoint_seconds,

@@ -42,13 +42,13 @@ def cost(config: schema.Config, num_actions: int = NUM_ACTIONS) -> Cost:
 
   from attn_agents import agent as agent_lib
   from attn_agents import types
+  from attn_agents.environments import registry as environments
   from attn_agents.networks import factory
 
   # The form for CPU multiplies with zeros, which would count as work.
   network = dataclasses.replace(config.network, convolution='lax')
   config = dataclasses.replace(config, network=network)
-  env = config.environment
-  observation = (env.height, env.width, env.channels)
+  observation = environments.spec(config.environment).observation_shape
   agent = agent_lib.Agent(
     factory.make_network(config, num_actions), observation
   )

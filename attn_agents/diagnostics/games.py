@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from attn_agents.environments import factory
+from attn_agents.environments import registry as environments
 from configs import schema
 
 # For each game; the first includes the start of the process.
@@ -31,14 +31,14 @@ def play(game: str) -> str:
     Exception: whatever the environment raises.
   """
   config = schema.EnvironmentConfig(game=game)
-  environment = factory.make_environment(
+  environment = environments.make_environment(
     config, num_envs=1, seed=1, num_threads=1
   )
   rng = np.random.default_rng(0)
   observation = environment.reset().timestep.observation
   brightest = observation.max()
   for _ in range(_STEPS):
-    action = rng.integers(environment.num_actions, size=1, dtype=np.int32)
+    action = rng.integers(environment.spec.num_actions, size=1, dtype=np.int32)
     observation = environment.step(action).timestep.observation
     brightest = max(brightest, observation.max())
   environment.close()
@@ -48,7 +48,7 @@ def play(game: str) -> str:
     raise RuntimeError('every screen is black')
   size = 'x'.join(map(str, observation.shape[1:]))
   return (
-    f'{size} ({_rom_screen(game)}), {environment.num_actions:2d} actions, '
+    f'{size} ({_rom_screen(game)}), {environment.spec.num_actions:2d} actions, '
     f'{_STEPS} steps'
   )
 

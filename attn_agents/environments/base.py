@@ -5,6 +5,7 @@ from typing import Protocol
 import numpy as np
 
 from attn_agents import types
+from attn_agents.environments import suite
 
 
 class Environment(Protocol):
@@ -15,13 +16,11 @@ class Environment(Protocol):
 
   Attributes:
     num_envs: B.
-    num_actions: size of the discrete action set, the same in every row.
-    observation_shape: (height, width, channels) of one uint8 observation.
+    spec: of every row.
   """
 
   num_envs: int
-  num_actions: int
-  observation_shape: tuple[int, int, int]
+  spec: suite.EnvironmentSpec
 
   def reset(self) -> types.EnvOutput:
     """Starts new games in all rows.
@@ -35,7 +34,7 @@ class Environment(Protocol):
     """Advances every environment by one row.
 
     Args:
-      action: int32 [B], each in 0..num_actions - 1; ignored where the row
+      action: int32 [B], each in 0..spec.num_actions - 1; ignored where the row
         before was LAST.
 
     Returns:

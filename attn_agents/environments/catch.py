@@ -8,11 +8,10 @@ random column; a paddle on the bottom row moves left, stays or moves right.
 import numpy as np
 
 from attn_agents import types
-from attn_agents.environments import game_tracker
-from configs import errors, schema
+from attn_agents.environments import catch_suite, game_tracker
+from configs import schema
 
-ROWS = 10
-COLUMNS = 5
+ROWS, COLUMNS = catch_suite.BOARD
 EPISODE_LENGTH = ROWS - 1
 
 
@@ -24,8 +23,6 @@ class CatchEnvironment:
   left, 1 stay, 2 right. Of the config only the size of an observation counts:
   all channels, stacked or not, show the present board in black and white.
   """
-
-  num_actions = 3
 
   def __init__(
     self, config: schema.EnvironmentConfig, num_envs: int, seed: int
@@ -40,13 +37,9 @@ class CatchEnvironment:
     Raises:
       ConfigError: if an observation has fewer pixels than the board.
     """
-    if config.height < ROWS or config.width < COLUMNS:
-      raise errors.ConfigError(
-        f'catch needs at least {ROWS} x {COLUMNS} pixels, got '
-        f'{config.height} x {config.width}'
-      )
+    catch_suite.SUITE.validate(config)
     self.num_envs = num_envs
-    self.observation_shape = (config.height, config.width, config.channels)
+    self.spec = catch_suite.SUITE.spec(config)
     self._row_of_pixel = np.arange(config.height) * ROWS // config.height
     self._column_of_pixel = np.arange(config.width) * COLUMNS // config.width
     self._generators = [
@@ -111,4 +104,6 @@ class CatchEnvironment:
     board[rows, self._ball_row, self._ball_column] = 255
     board[rows, ROWS - 1, self._paddle_column] = 255
     image = board[:, self._row_of_pixel][:, :, self._column_of_pixel]
-    return np.repeat(image[..., np.newaxis], self.observation_shape[2], axis=3)
+    return np.repeat(
+      image[..., np.newaxis], self.spec.observation_shape[2], axis=3
+    )

@@ -8,7 +8,8 @@ from typing import Any
 from attn_agents import agent as agent_lib
 from attn_agents import experiment, types
 from attn_agents.acting import action_selection, actor
-from attn_agents.environments import factory, seeding
+from attn_agents.environments import registry as environments
+from attn_agents.environments import seeding, suite
 from attn_agents.evaluation import episodes, policies, protocols
 from configs import schema
 
@@ -70,10 +71,10 @@ class Evaluator:
       dataclasses.replace(config, environment=self.environment)
     )
 
-  @functools.cached_property
-  def num_actions(self) -> int:
+  @property
+  def spec(self) -> suite.EnvironmentSpec:
     """Of the game to be played."""
-    return self._parts.num_actions
+    return self._parts.environment_spec
 
   @functools.cached_property
   def _compiled(self) -> actor.Policy:
@@ -107,21 +108,30 @@ class Evaluator:
       StoppedError: see `episodes.play`.
     """
     plan = self.plan
-    environment = factory.make_environment(
-      self.environment, plan.num_envs, plan.seeds.environment,
-      plan.num_threads, evaluation=True,
-    )  # fmt: skip
+    environment = environments.make_environment(
+      self.environment,
+      plan.num_envs,
+      plan.seeds.environment,
+      plan.num_threads,
+      evaluation=True,
+    )
     try:
       policy = self._policy(params)
       if plan.agent_steps:
         return episodes.play_steps(
-          environment, policy, plan.agent_steps,
-          report=report, should_stop=should_stop,
-        )  # fmt: skip
+          environment,
+          policy,
+          plan.agent_steps,
+          report=report,
+          should_stop=should_stop,
+        )
       return episodes.play(
-        environment, policy, plan.num_episodes,
-        report=report, should_stop=should_stop,
-      )  # fmt: skip
+        environment,
+        policy,
+        plan.num_episodes,
+        report=report,
+        should_stop=should_stop,
+      )
     finally:
       environment.close()
 
@@ -129,7 +139,7 @@ class Evaluator:
     plan = self.plan
     if plan.policy == 'random':
       return policies.RandomPolicy(
-        self.num_actions, plan.num_envs, plan.seeds.policy
+        self.spec.num_actions, plan.num_envs, plan.seeds.policy
       )
     return policies.AgentPolicy(
       self._compiled,
@@ -142,7 +152,7 @@ class Evaluator:
     """What was played how, for summary.json."""
     return {
       'evaluated_game': self.environment.game,
-      'action_repeat': self.environment.action_repeat,
+      'action_repeat': self.spec.action_repeat,
       'protocol': self.plan.protocol,
       'policy': self.plan.policy,
       'seed': self.plan.seed,

@@ -69,9 +69,10 @@ class Follower:
     played = self._evaluator.evaluate(
       snapshot.state.params, should_stop=should_stop
     )
-    environment = self._evaluator.environment
     summary = results.summarise(
-      environment.game, played, environment.action_repeat
+      self._evaluator.environment.game,
+      played,
+      self._evaluator.spec.action_repeat,
     )
     # The score is last: a row without its checkpoint would hide a better one.
     if self._best is None or summary.mean > self._best:

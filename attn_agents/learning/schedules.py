@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from attn_agents import types
+from attn_agents.environments import registry as environments
 from configs import schema
 
 
@@ -17,7 +18,8 @@ def annealed(config: schema.Config, agent_steps: types.Array) -> jax.Array:
   optimizer = config.optimizer
   if not optimizer.anneal_frames:
     return jnp.float32(1.0)
-  steps = optimizer.anneal_frames / config.environment.action_repeat
+  spec = environments.spec(config.environment)
+  steps = optimizer.anneal_frames / spec.action_repeat
   return linear(1.0, optimizer.anneal_to, agent_steps, steps)
 
 

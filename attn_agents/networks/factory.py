@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from attn_agents.environments import registry as environments
 from configs import schema
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ def make_network(config: schema.Config, num_actions: int) -> 'nn.Module':
   Raises:
     TypeError: the config names no network.
   """
-  environment = config.environment
+  spec = environments.spec(config.environment)
   return config.network.make(
     num_actions,
-    (environment.height, environment.width, environment.channels),
+    spec.observation_shape,
     config.learning.max_abs_reward,
   )

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from attn_agents.environments import action_names
+from attn_agents.environments import registry as environments
 from attn_agents.interpretability.drawing import overlays
 from attn_agents.runs import run_directory
 from attn_agents.watching import audience as audience_lib
@@ -36,6 +36,7 @@ class Watched:
 
   def facts(self) -> dict[str, Any]:
     """What the page is told; `stage`, `newest` and `problem` change later."""
+    spec = environments.spec(self.played.environment)
     return {
       'run': self.run.path.name,
       'path': str(self.run.path),
@@ -44,8 +45,8 @@ class Watched:
       'algorithm': self.trained.algorithm,
       'trained_game': self.trained.environment.game,
       'game': self.played.environment.game,
-      'action_repeat': self.played.environment.action_repeat,
-      'actions': action_names.action_names(self.played.environment),
+      'action_repeat': spec.action_repeat,
+      'actions': spec.actions,
       'colours': overlays.HEAD_COLOURS,
       'checkpoint_every_seconds': self.trained.runtime.checkpoint_every_seconds,
       **dataclasses.asdict(self.plan),

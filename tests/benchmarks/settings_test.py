@@ -2,6 +2,7 @@ import jax
 import pytest
 
 from attn_agents import agent as agent_lib
+from attn_agents.environments import registry as environments
 from attn_agents.networks import factory
 from benchmarks import settings
 from configs import agents
@@ -26,11 +27,7 @@ def test_every_agent_has_toy_sizes_that_fit_its_frames(monkeypatch, agent):
 def _num_params(config):
   agent = agent_lib.Agent(
     factory.make_network(config, 4),
-    (
-      config.environment.height,
-      config.environment.width,
-      config.environment.channels,
-    ),
+    environments.spec(config.environment).observation_shape,
   )
   params = jax.eval_shape(agent.initial_params, jax.random.key(0))
   return sum(leaf.size for leaf in jax.tree.leaves(params))

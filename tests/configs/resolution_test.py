@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from attn_agents.algorithms import registry
+from attn_agents.environments import registry as environments
 from configs import (
   agents,
   divisors,
@@ -36,7 +37,7 @@ def test_paper_preset_is_the_published_one():
   assert (optimizer.epsilon, optimizer.momentum) == (0.01, 0.0)
   assert (optimizer.clip, optimizer.clip_threshold) == ('global_norm', 1280.0)
   env = config.environment
-  assert (env.height, env.width, env.channels) == (210, 160, 3)
+  assert environments.spec(env).observation_shape == (210, 160, 3)
   assert (env.action_repeat, env.noop_max) == (4, 30)
   assert env.sticky_action_probability == 0
   assert env.max_pool and env.episodic_life and not env.fire_reset
@@ -112,7 +113,7 @@ def test_impala_is_that_of_its_table_g1():
   assert (optimizer.learning_rate, optimizer.epsilon) == (6e-4, 0.01)
   assert (optimizer.momentum, optimizer.clip_threshold) == (0.0, 40.0)
   assert optimizer.anneal_frames == config.max_frames == 200_000_000
-  assert (env.height, env.width, env.channels) == (84, 84, 4)
+  assert environments.spec(env).observation_shape == (84, 84, 4)
   assert env.grayscale and env.episodic_life and not env.fire_reset
 
 
@@ -122,7 +123,10 @@ def test_small_presets_share_an_environment(agent):
   assert (environment.height, environment.width) == (84, 84)
   assert environment.zero_discount_on_life_loss
   assert not environment.episodic_life
-  assert environment.channels == environment.frame_stack in (1, 4)
+  assert environments.spec(environment).observation_shape[2] == (
+    environment.frame_stack
+  )
+  assert environment.frame_stack in (1, 4)
 
 
 def test_darqn_is_that_of_its_released_code():
@@ -156,7 +160,7 @@ def test_darqn_is_that_of_its_released_code():
   assert config.max_frames == 4 * 5_000_000
   assert config.runtime.evaluate_every_frames == 4 * 50_000
   assert config.runtime.evaluation_steps == 25_000
-  assert (env.height, env.width, env.channels) == (84, 84, 1)
+  assert environments.spec(env).observation_shape == (84, 84, 1)
   assert (env.action_repeat, env.noop_max) == (4, 30)
   assert env.episodic_life and env.max_pool
   assert (learning.reinforce_cost, learning.legacy_sign) == (0.1, False)
@@ -165,7 +169,7 @@ def test_darqn_is_that_of_its_released_code():
   assert hard.learning == learning
   assert (hard.network.attention, hard.network.soft_share) == ('hard', 0.5)
   dqn = _resolve(agent='dqn', preset='paper')
-  assert dqn.environment.channels == 4
+  assert environments.spec(dqn.environment).observation_shape[2] == 4
   assert dqn.learning.sequence_length == 1
 
 
@@ -204,7 +208,7 @@ def test_a2c_is_that_of_baselines():
   assert (optimizer.clip, optimizer.clip_threshold) == ('global_norm', 0.5)
   # The network's view is the agent's, the rest baselines' wrappers'.
   env = config.environment
-  assert (env.height, env.width, env.channels) == (84, 84, 4)
+  assert environments.spec(env).observation_shape == (84, 84, 4)
   assert (env.noop_max, env.action_repeat) == (30, 4)
   assert env.fire_reset and env.episodic_life and env.max_pool
 
@@ -230,8 +234,11 @@ def test_an_algorithm_leaves_network_and_screen_to_the_agent():
     for algorithm in registry.names_for(plain.network.head):
       config = _resolve(agent=agent, algorithm=algorithm)
       assert config.network == plain.network
-      assert config.environment.channels == plain.environment.channels
-      assert config.environment.height == plain.environment.height
+      seen, expected = (
+        environments.spec(c.environment).observation_shape
+        for c in (config, plain)
+      )
+      assert seen == expected
 
 
 def test_synchronous_actors_share_the_batch():
@@ -422,7 +429,7 @@ def test_names_are_refused_before_the_machine_is_looked_at():
 
 def test_there_are_57_games_and_catch():
   assert len(set(games.ATARI_GAMES)) == 57
-  assert 'catch' in games.ALL_GAMES
+  assert 'catch' in games.names()
 
 
 def test_nearest_divisor():

@@ -24,7 +24,7 @@ def make(
 def actions(env: atari.AtariEnvironment, length: int) -> np.ndarray:
   rng = np.random.default_rng(7)
   shape = (length, env.num_envs)
-  return rng.integers(env.num_actions, size=shape, dtype=np.int32)
+  return rng.integers(env.spec.num_actions, size=shape, dtype=np.int32)
 
 
 def rollout(env: atari.AtariEnvironment, length: int) -> types.EnvOutput:

@@ -47,7 +47,7 @@ def test_sizes_of_action_sets():
           atari_rollout.SMALL, game=game, full_action_space=full
         )
       )
-      assert env.num_actions == (18 if full else minimal)
+      assert env.spec.num_actions == (18 if full else minimal)
 
 
 def test_full_actions_have_the_order_of_ale():

@@ -233,7 +233,7 @@ def test_dtypes_and_earlier_rows_stay():
     env.step(np.zeros(3, np.int32))
   np.testing.assert_array_equal(reset.timestep.observation, kept)
   for output in (reset, row):
-    assert output.timestep.observation.shape == (3, *env.observation_shape)
+    assert output.timestep.observation.shape == (3, *env.spec.observation_shape)
     dtypes = [x.dtype for x in (*output.timestep, *output.game_end)]
     assert dtypes == [
       np.uint8, np.float32, np.float32, np.int8, np.float32, np.int32,

@@ -101,14 +101,18 @@ def test_drawn_at_any_size_by_nearest_neighbour(
   )
   env = catch.CatchEnvironment(config, 2, 0)
   small = catch.CatchEnvironment(BOARD, 2, 0)
-  assert env.observation_shape == (height, width, stack * (3 - 2 * grayscale))
+  assert env.spec.observation_shape == (
+    height,
+    width,
+    stack * (3 - 2 * grayscale),
+  )
   env.reset()
   small.reset()
   action = np.array([0, 2], np.int32)
   drawn = env.step(action).timestep.observation
   board = small.step(action).timestep.observation
   assert drawn.dtype == np.uint8
-  assert drawn.shape == (2, *env.observation_shape)
+  assert drawn.shape == (2, *env.spec.observation_shape)
   for y in range(0, height, 3):
     for x in range(0, width, 3):
       pixel = board[:, y * 10 // height, x * 5 // width]

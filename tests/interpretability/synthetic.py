@@ -74,9 +74,7 @@ def make_agent(network=None, size=SIZE):
   environment = schema.EnvironmentConfig(height=size[0], width=size[1])
   config = dataclasses.replace(tiny.make_config(), environment=environment)
   made = trained_agent.TrainedAgent(config, {}, {})
-  made.__dict__.update(
-    num_actions=NUM_ACTIONS, network=network or PatchNetwork()
-  )
+  made.__dict__.update(network=network or PatchNetwork())
   if network is None:
     return made.with_params({'policy': np.float32(1.0)})
   return made.with_params(tiny.random_params(network, (*size, 3)))

@@ -127,7 +127,10 @@ def test_chance_decides_as_often_as_asked(tmp_path):
     (['--run={run}', '--checkpoint=5'], 'the nearest is 3'),
     (['--run={run}', '--checkpoint=last'], 'steps 3, 12'),
     (['--run={run}', '--checkpoint=best'], '--evaluate_every'),
-    (['--run={run}', '--game=pong'], 'has 6; a run with'),
+    (
+      ['--run={run}', '--game=pong'],
+      'are left stay right, those of pong are noop',
+    ),
     (['--run={run}', '--game=cath'], "did you mean 'catch'"),
     (['--run={run}', '--protocol=stiky'], "did you mean 'sticky'"),
     (['--run={run}', '--policy=gredy'], "did you mean 'greedy'"),

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from attn_agents.environments import registry as environments
 from attn_agents.networks import factory
 from attn_agents.networks.cpu_kernels import pixel_blocks
 from benchmarks import plain
@@ -114,7 +115,7 @@ def test_values_and_gradients_are_those_of_plain_flax(
   config = _config(agent, frames, **options)
   fast = factory.make_network(config, tiny.NUM_ACTIONS)
   slow = plain.make_network(config, tiny.NUM_ACTIONS)
-  shape = (frames.height, frames.width, frames.channels)
+  shape = environments.spec(frames).observation_shape
   params, state = tiny.random_params(fast, shape), _mid_episode_state(fast)
   inputs = _inputs(config)
   rng = np.random.default_rng(2)

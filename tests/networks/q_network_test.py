@@ -9,6 +9,7 @@ import pytest
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
+from attn_agents.environments import registry as environments
 from attn_agents.networks import factory
 from configs import agents, errors, schema
 from tests.networks import tiny
@@ -74,14 +75,9 @@ def _run(network, params, rows=6, batch=4, rngs=None, first=()):
 def test_parameters_are_the_published_ones(name, count):
   config = agents.make(name, 'paper')
   env = config.environment
-  assert (env.height, env.width, env.channels) == (
-    84,
-    84,
-    4 if name == 'dqn' else 1,
-  )
-  agent = agent_lib.Agent(
-    factory.make_network(config, 18), (env.height, env.width, env.channels)
-  )
+  shape = environments.spec(env).observation_shape
+  assert shape == (84, 84, 4 if name == 'dqn' else 1)
+  agent = agent_lib.Agent(factory.make_network(config, 18), shape)
   spec = jax.eval_shape(agent.initial_params, jax.random.key(0))
   assert sum(leaf.size for leaf in jax.tree.leaves(spec)) == count
   assert name != 'drqn' or count == 1_405_874

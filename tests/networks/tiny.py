@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from attn_agents import agent as agent_lib
 from attn_agents import types
+from attn_agents.environments import registry as environments
 from attn_agents.networks import factory
 from configs import schema
 from configs.agents import impala_ff, s3ta
@@ -92,7 +93,7 @@ def random_inputs(
 ) -> types.NetworkInput:
   """Random rows [T, B] in the middle of an episode, five actions."""
   rng = np.random.default_rng(0)
-  shape = (environment.height, environment.width, environment.channels)
+  shape = environments.spec(environment).observation_shape
   return types.NetworkInput(
     observation=rng.integers(0, 256, (rows, batch, *shape), dtype=np.uint8),
     reward=rng.normal(size=(rows, batch)).astype(np.float32),

@@ -98,10 +98,9 @@ class GradCam:
 
 def _last_maps(played: trained_agent.TrainedAgent) -> jax.ShapeDtypeStruct:
   """Shape [1, h, w, channels] and dtype of A."""
-  environment = played.config.environment
   timestep = types.TimeStep(
     observation=jax.ShapeDtypeStruct(
-      (1, environment.height, environment.width, environment.channels),
+      (1, *played.environment_spec.observation_shape),
       np.uint8,
     ),
     reward=jax.ShapeDtypeStruct((1,), np.float32),

@@ -89,8 +89,8 @@ def record(
     {
       **played.facts,
       'game': config.game,
-      'action_repeat': config.action_repeat,
-      'num_actions': played.num_actions,
+      'action_repeat': played.environment_spec.action_repeat,
+      'num_actions': played.environment_spec.num_actions,
       'basis': getattr(played.config.network, 'basis', None),
       'plan': dataclasses.asdict(plan),
       **(facts or {}),

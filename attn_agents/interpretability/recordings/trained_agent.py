@@ -8,8 +8,10 @@ import jax
 from flax import linen as nn
 
 from attn_agents import agent as agent_lib
-from attn_agents import experiment, types
+from attn_agents import types
 from attn_agents.acting import action_selection
+from attn_agents.environments import registry as environments
+from attn_agents.environments import suite
 from attn_agents.networks import factory
 from attn_agents.runs import parameters
 from configs import schema
@@ -39,14 +41,14 @@ class TrainedAgent:
     self.facts = facts
 
   @functools.cached_property
-  def num_actions(self) -> int:
-    """Size of the game's action set."""
-    return experiment.Experiment(self.config).num_actions
+  def environment_spec(self) -> suite.EnvironmentSpec:
+    """Of the game to be played."""
+    return environments.spec(self.config.environment)
 
   @functools.cached_property
   def network(self) -> nn.Module:
     """The network, without parameters."""
-    return factory.make_network(self.config, self.num_actions)
+    return factory.make_network(self.config, self.environment_spec.num_actions)
 
   @functools.cached_property
   def agent(self) -> agent_lib.Agent:
@@ -73,8 +75,7 @@ class TrainedAgent:
 
   def with_network(self, network: nn.Module) -> agent_lib.Agent:
     """The agent with another network that takes the same parameters."""
-    env = self.config.environment
-    return agent_lib.Agent(network, (env.height, env.width, env.channels))
+    return agent_lib.Agent(network, self.environment_spec.observation_shape)
 
   @functools.cached_property
   def inspect(self) -> Any:
@@ -121,7 +122,7 @@ class TrainedAgent:
   def with_params(self, params: types.Nest, **facts: Any) -> 'TrainedAgent':
     """The same agent with other parameters; nothing is compiled again."""
     other = TrainedAgent(self.config, params, {**self.facts, **facts})
-    for name in ('num_actions', 'network', 'agent', 'inspect', '_act'):
+    for name in ('network', 'agent', 'inspect', '_act'):
       other.__dict__[name] = getattr(self, name)
     return other
 

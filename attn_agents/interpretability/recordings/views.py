@@ -4,14 +4,13 @@ Two environments play the same game in lockstep: with one seed and the same
 actions they cannot come apart, which is checked at every row.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from attn_agents import types
-from attn_agents.environments import factory
+from attn_agents.environments import registry as environments
 from attn_agents.interpretability.recordings import agent_view
 from configs import schema
 
@@ -56,16 +55,11 @@ class Views:
       seed: of the game.
       edit: changes the screen before the agent sees it.
     """
-    drawn = dataclasses.replace(
-      config,
-      height=FRAME_SHAPE[0],
-      width=FRAME_SHAPE[1],
-      grayscale=False,
-      frame_stack=1,
-    )
     self._seen, self._drawn = (
-      factory.make_environment(view, 1, seed, num_threads=1, evaluation=True)
-      for view in (config, drawn)
+      environments.make_environment(
+        view, 1, seed, num_threads=1, evaluation=True
+      )
+      for view in (config, environments.screen(config))
     )
     self._edit = edit
     self._agent_view = agent_view.AgentView(config, FRAME_SHAPE[:2])

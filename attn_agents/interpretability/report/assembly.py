@@ -9,7 +9,6 @@ import numpy as np
 from scipy import special
 
 from attn_agents import types
-from attn_agents.environments import action_names
 from attn_agents.interpretability import context, findings, registry
 from attn_agents.interpretability.report import report_data
 
@@ -58,7 +57,7 @@ def assemble(
       *_timelines(given),
       *(line for each in done for line in each.found.timelines),
     ],
-    action_names=_action_names(given),
+    action_names=given.played.environment_spec.actions,
     sections=[_section(each) for each in done],
     notes=[*_value_notes(given), *_skipped_notes(skipped)],
     starts=np.flatnonzero(recorded['row'] == 0).tolist(),
@@ -141,10 +140,6 @@ def _skipped_notes(skipped: Mapping[str, str]) -> list[str]:
     f'{registry.ANALYSES[name].title}: {reason}.'
     for name, reason in skipped.items()
   ]
-
-
-def _action_names(given: context.Context) -> Sequence[str]:
-  return action_names.action_names(given.played.config.environment)
 
 
 def _section(each: Done) -> report_data.Section:

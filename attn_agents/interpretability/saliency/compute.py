@@ -96,9 +96,9 @@ class Saliency:
       played: whose network, recurrent or not.
       options: None for `default_options`.
     """
-    environment = played.config.environment
-    self._size = environment.height, environment.width
-    self._options = options or default_options(environment.width)
+    height, width, _ = played.environment_spec.observation_shape
+    self._size = height, width
+    self._options = options or default_options(width)
     self._rows, self._columns = (
       np.arange(0, size, self._options.stride) for size in self._size
     )

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from attn_agents.environments import registry as environments
 from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.screen import grids
 from configs import errors, schema
@@ -87,7 +88,7 @@ def of_agent(
   if layers is None:
     return even(map_size, frame)
   return of_convolutions(
-    (config.environment.height, config.environment.width),
+    environments.spec(config.environment).observation_shape[:2],
     layers.kernels,
     layers.strides,
     layers.padding,

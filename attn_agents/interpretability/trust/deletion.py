@@ -82,14 +82,14 @@ class Deletion:
       seed: of these.
       blur_sigma: in pixels; None for that of saliency.
     """
-    environment = played.config.environment
-    self._size = environment.height, environment.width
+    height, width, _ = played.environment_spec.observation_shape
+    self._size = height, width
     self._cells, self._num_maps = cells, num_maps
     self._num_draws, self._seed = num_draws, seed
     total = cells[0] * cells[1]
     self._counts = np.rint(np.linspace(0, total, num_points)).astype(int)
     if blur_sigma is None:
-      blur_sigma = saliency.default_options(environment.width).blur_sigma
+      blur_sigma = saliency.default_options(width).blur_sigma
     self._perturber = perturbation.Perturber(
       played, blur_sigma, len(PLAYS) * (num_maps + num_draws) * num_points
     )

@@ -12,7 +12,6 @@ from attn_agents.algorithms import base
 from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
 from attn_agents.transport.reverb import queue, servers, table
-from configs import schema
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -47,7 +46,7 @@ def make_server(
       port=port,
     )
   return servers.replay_server(
-    item_spec(parts.config, replay),
+    item_spec(parts, replay),
     report_spec(parts),
     servers.Limits(
       replay.capacity,
@@ -82,7 +81,7 @@ def make_sink(
     return queue.QueueWriter(address, should_stop)
   return table.ReplayWriter(
     address,
-    parts.config.environment.frames_in_stack,
+    parts.environment_spec.frames_in_stack,
     replay.rows_per_item,
     parts.config.learning.unroll_length,
     should_stop,
@@ -107,12 +106,12 @@ def make_reader(
   )
 
 
-def item_spec(config: schema.Config, replay: base.Replay) -> table.Packed:
+def item_spec(
+  parts: 'experiment.Experiment', replay: base.Replay
+) -> table.Packed:
   """Shapes and dtypes of one sequence, [R, ...]."""
-  env, rows = config.environment, replay.rows_per_item
-  row = sequences.row_spec(
-    (env.height, env.width, env.channels), env.frames_in_stack
-  )
+  env, rows = parts.environment_spec, replay.rows_per_item
+  row = sequences.row_spec(env.observation_shape, env.frames_in_stack)
   return table.pack(
     sequences.Row(*(np.zeros((rows, *x.shape), x.dtype) for x in row))
   )

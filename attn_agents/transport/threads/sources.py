@@ -44,11 +44,9 @@ def make_source(
       parts.items_per_read,
       should_stop,
     )
-  env = config.environment
+  env = parts.environment_spec
   buffer = replay.ReplayBuffer(
-    sequences.row_spec(
-      (env.height, env.width, env.channels), env.frames_in_stack
-    ),
+    sequences.row_spec(env.observation_shape, env.frames_in_stack),
     spec.capacity,
     env.frames_in_stack,
     spec.rows_per_item,

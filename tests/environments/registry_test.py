@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.environments import factory
+from attn_agents.environments import registry as environments
 from attn_agents.evaluation import scores
 from configs import errors, games, schema
 
@@ -17,7 +17,7 @@ SMALL = schema.EnvironmentConfig(
 
 def count_ends(evaluation: bool, **change: bool) -> tuple[int, int, int]:
   config = dataclasses.replace(SMALL, **change)
-  env = factory.make_environment(config, 1, 1, 1, evaluation)
+  env = environments.make_environment(config, 1, 1, 1, evaluation)
   env.reset()
   episodes = ended = zeros = 0
   rng = np.random.default_rng(0)
@@ -45,10 +45,10 @@ def test_evaluation_plays_whole_games():
 def test_catch_needs_no_emulator():
   code = (
     'import sys\n'
-    'from attn_agents.environments import factory\n'
+    'from attn_agents.environments import registry\n'
     'from configs import schema\n'
     'config = schema.EnvironmentConfig(game="catch")\n'
-    'env = factory.make_environment(config, 2, 0, 1)\n'
+    'env = registry.make_environment(config, 2, 0, 1)\n'
     'shape = env.reset().timestep.observation.shape\n'
     'assert shape == (2, 210, 160, 3), shape\n'
     'heavy = {"envpool", "gym", "jax", "tensorflow", "reverb", "launchpad"}\n'
@@ -59,7 +59,7 @@ def test_catch_needs_no_emulator():
 
 def test_unknown_game_names_the_nearest():
   with pytest.raises(errors.ConfigError, match="did you mean 'ms_pacman'"):
-    factory.make_environment(
+    environments.make_environment(
       dataclasses.replace(SMALL, game='mspacman'), 1, 1, 1
     )
 
@@ -67,6 +67,6 @@ def test_unknown_game_names_the_nearest():
 def test_games_are_those_of_the_score_table():
   assert len(set(games.ATARI_GAMES)) == 57
   assert list(games.ATARI_GAMES) == sorted(games.ATARI_GAMES)
-  assert set(games.ALL_GAMES) - set(games.ATARI_GAMES) == {'catch'}
+  assert set(games.names()) - set(games.ATARI_GAMES) == {'catch'}
   names = [row['game'] for row in scores.read_table('atari57_scores')]
   assert sorted(names) == list(games.ATARI_GAMES)

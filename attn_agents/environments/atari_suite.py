@@ -1,0 +1,127 @@
+"""The games of the Atari 2600, played by EnvPool (`atari.py`)."""
+
+import csv
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING
+
+from attn_agents.environments import suite
+from configs import errors
+
+if TYPE_CHECKING:
+  from attn_agents.environments import base
+  from configs import schema
+
+# The 57 games of S3TA's Table 3, under the names its score tables use. Lives
+# and minimal action sets are the Arcade Learning Environment's; EnvPool numbers
+# the actions in the same order, without names.
+_TABLE = pathlib.Path(__file__).parent / 'data' / 'atari_games.csv'
+
+_FULL_ACTIONS = (
+  'noop',
+  'fire',
+  'up',
+  'right',
+  'left',
+  'down',
+  'upright',
+  'upleft',
+  'downright',
+  'downleft',
+  'upfire',
+  'rightfire',
+  'leftfire',
+  'downfire',
+  'uprightfire',
+  'upleftfire',
+  'downrightfire',
+  'downleftfire',
+)
+# What every ROM of the 57 draws; EnvPool scales it to the size asked for.
+_SCREEN = (210, 160)
+# NTSC.
+_FRAMES_PER_SECOND = 60.0
+
+
+class AtariSuite(suite.Suite):
+  """See `suite.Suite`."""
+
+  name = 'atari'
+
+  def __init__(self) -> None:
+    """Reads the table of games."""
+    with _TABLE.open(encoding='utf-8') as file:
+      self._rows = {row['game']: row for row in csv.DictReader(file)}
+    self.games = tuple(self._rows)
+
+  def spec(self, config: 'schema.EnvironmentConfig') -> suite.EnvironmentSpec:
+    """See `suite.Suite.spec`."""
+    channels = config.frame_stack * (1 if config.grayscale else 3)
+    return suite.EnvironmentSpec(
+      observation_shape=(config.height, config.width, channels),
+      actions=self._actions(config),
+      screen_shape=(*_SCREEN, 3),
+      action_repeat=config.action_repeat,
+      frames_in_stack=config.frame_stack,
+      has_lives=self._rows[config.game]['has_lives'] == 'yes',
+      frames_per_second=_FRAMES_PER_SECOND,
+    )
+
+  def make(
+    self,
+    config: 'schema.EnvironmentConfig',
+    num_envs: int,
+    seed: int,
+    num_threads: int,
+  ) -> 'base.Environment':
+    """See `registry.make_environment`."""
+    # EnvPool takes over a second to import.
+    from attn_agents.environments import atari
+
+    return atari.AtariEnvironment(config, num_envs, seed, num_threads)
+
+  def validate(self, config: 'schema.EnvironmentConfig') -> None:
+    """Refuses what EnvPool would silently do wrong.
+
+    It pools a step's last frame with the frame before, and no setting shows one
+    unpooled. With one frame per step, 0.8.4 takes the maximum of all frames
+    since the game began; 1.2 shows the frame alone. A config must mean the same
+    under both, so both refuse it
+    (`tests/environments/envpool_pooling_test.py`).
+
+    Raises:
+      ConfigError: naming the field.
+    """
+    suite.require_size(config, least=(10, 5))
+    errors.require(
+      config.max_pool,
+      'environment.max_pool',
+      config.max_pool,
+      'true: EnvPool pools the last two frames of every step and cannot show '
+      'one alone',
+    )
+    errors.require(
+      config.action_repeat >= 2,
+      'environment.action_repeat',
+      config.action_repeat,
+      'at least 2: EnvPool shows the maximum of the last two frames',
+    )
+
+  def screen(
+    self, config: 'schema.EnvironmentConfig'
+  ) -> 'schema.EnvironmentConfig':
+    """See `suite.Suite.screen`."""
+    height, width = _SCREEN
+    return dataclasses.replace(
+      config, height=height, width=width, grayscale=False, frame_stack=1
+    )
+
+  def _actions(self, config: 'schema.EnvironmentConfig') -> tuple[str, ...]:
+    if not config.full_action_space:
+      return tuple(self._rows[config.game]['actions'].split())
+    # Skiing has no button, so that half of the actions are missing.
+    button = config.game != 'skiing'
+    return tuple(name for name in _FULL_ACTIONS if button or 'fire' not in name)
+
+
+SUITE = AtariSuite()

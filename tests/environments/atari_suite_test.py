@@ -1,0 +1,49 @@
+import dataclasses
+
+import pytest
+
+from attn_agents.environments import registry
+from configs import games, schema
+from tests.environments import ale_player
+
+
+@pytest.mark.parametrize('full', [False, True])
+def test_names_are_those_of_the_emulator(full):
+  for game in games.ATARI_GAMES:
+    config = schema.EnvironmentConfig(game=game, full_action_space=full)
+    player = ale_player.AlePlayer(game, full_action_space=full)
+    expected = tuple(action.name.lower() for action in player.actions)
+    assert registry.spec(config).actions == expected, game
+
+
+@pytest.mark.parametrize('game', ['catch', 'pong', 'ms_pacman'])
+def test_there_is_a_name_for_each_action_of_the_environment(game):
+  config = schema.EnvironmentConfig(game=game)
+  config = dataclasses.replace(config, height=84, width=84)
+  environment = registry.make_environment(config, 1, seed=1, num_threads=1)
+  assert environment.spec == registry.spec(config)
+  environment.close()
+
+
+def test_games_have_lives_where_the_emulator_counts_them():
+  for game in games.ATARI_GAMES:
+    ale = ale_player.AlePlayer(game).ale
+    lives = 0
+    for _ in range(100):
+      ale.act(ale_player.NOOP)
+      lives = max(lives, ale.lives())
+    spec = registry.spec(schema.EnvironmentConfig(game=game))
+    assert spec.has_lives == (lives > 1), game
+
+
+def test_stacks_are_of_frames_of_different_times():
+  config = schema.EnvironmentConfig(
+    height=84, width=80, grayscale=True, frame_stack=4, action_repeat=3
+  )
+  spec = registry.spec(config)
+  assert spec.observation_shape == (84, 80, 4)
+  assert (spec.frames_in_stack, spec.action_repeat) == (4, 3)
+  assert (spec.screen_shape, spec.frames_per_second) == ((210, 160, 3), 60.0)
+  screen = registry.spec(registry.screen(config))
+  assert screen.observation_shape == screen.screen_shape
+  assert screen.actions == spec.actions

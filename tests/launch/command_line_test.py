@@ -1,0 +1,66 @@
+"""Which games an agent may play: those whose actions mean the same."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+from attn_agents.environments import registry
+from configs import errors, games, schema
+from launch import command_line
+
+_FULL = '--set=environment.full_action_space=true'
+
+
+def _check(trained, played, full=False):
+  environment = schema.EnvironmentConfig(game=trained, full_action_space=full)
+  command_line.check_actions(
+    environment, dataclasses.replace(environment, game=played)
+  )
+
+
+def test_as_many_actions_of_other_meanings_are_refused():
+  with pytest.raises(errors.ConfigError) as caught:
+    _check('pong', 'qbert')
+  line = str(caught.value)
+  assert '\n' not in line and len(line) < 300
+  assert 'noop fire right left rightfire leftfire' in line
+  assert 'noop fire up right left down' in line
+  assert _FULL in line
+
+
+def test_what_does_not_help_is_not_advised():
+  for trained, played, full in (
+    ('catch', 'pong', False),
+    ('pong', 'catch', False),
+    # Which has no button even then.
+    ('pong', 'skiing', False),
+    ('pong', 'skiing', True),
+  ):
+    with pytest.raises(errors.ConfigError) as caught:
+      _check(trained, played, full)
+    assert _FULL not in str(caught.value)
+
+
+def test_of_many_actions_the_first_are_named():
+  with pytest.raises(errors.ConfigError, match=r'downright \.\.\. \(18\)'):
+    _check('pong', 'boxing')
+
+
+def test_equal_meanings_are_allowed():
+  _check('pong', 'space_invaders')
+  _check('ms_pacman', 'asterix')
+  _check('pong', 'qbert', full=True)
+
+
+def test_all_pairs():
+  actions = {
+    game: registry.spec(schema.EnvironmentConfig(game=game)).actions
+    for game in games.names()
+  }
+  for trained, played in itertools.permutations(actions, 2):
+    if actions[trained] == actions[played]:
+      _check(trained, played)
+    else:
+      with pytest.raises(errors.ConfigError):
+        _check(trained, played)
