@@ -12,7 +12,6 @@ done, 2 bad input, 130 interrupted.
 
 import contextlib
 import pathlib
-import re
 import shlex
 import sys
 import time
@@ -22,17 +21,21 @@ import rich.console
 import rich.progress
 from absl import flags
 
+from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
-from attn_agents.interpretability import registry
+from attn_agents.interpretability import options, registry
 from attn_agents.runs import saved_runs
-from attn_agents.utils import interrupt, machine
+from attn_agents.utils import interrupt
 from configs import errors, games, schema
 from launch import command_line
 
 _LARGE = 40e6
 _NAMES = tuple(registry.ANALYSES)
-# A thing, its colour, and where it can be.
-_THING = r'(\w+)=([0-9a-fA-F]{6})(?:@(\d+),(\d+),(\d+),(\d+))?'
+_OPTIONS = [
+  kind
+  for kind in (each.options_class() for each in registry.ANALYSES.values())
+  if kind is not None
+]
 
 _RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
 _CHECKPOINT = flags.DEFINE_string(
@@ -57,48 +60,36 @@ _BASELINE = flags.DEFINE_string(
 _POLICY = flags.DEFINE_string('policy', 'sampled', 'sampled or greedy actions.')
 _PROTOCOL = flags.DEFINE_string('protocol', 'noop', 'noop or sticky.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
-_SALIENCY_MAPS = flags.DEFINE_integer(
-  'saliency_maps', 60, 'Moments whose saliency is mapped, spread evenly.'
-)
-_HARD_EPISODES = flags.DEFINE_integer(
-  'hard_episodes', 15, 'Whole games at each threshold of hard attention.'
-)
-_THRESHOLDS = flags.DEFINE_list(
-  'thresholds', ['0', '0.1', '0.5'], 'Of hard attention, from 0 to 1.'
-)
-_INJECTION = flags.DEFINE_string(
-  'injection',
-  None,
-  'JSON file that says which sprite appears where; a fish from the left if '
-  'unset.',
-)
-_TRACK = flags.DEFINE_multi_string(
-  'track',
-  [],
-  'NAME=RRGGBB or NAME=RRGGBB@TOP,LEFT,BOTTOM,RIGHT: a thing, by its colour '
-  'and where it can be, that heads are measured against. In Pong: '
-  'player=5cba5c@34,0,194,160.',
-)
 _STATES = flags.DEFINE_boolean(
   'states', False, 'Record recurrent state too, for other programs.'
 )
 _OUT = flags.DEFINE_string(
   'out', None, "Where all of it goes; in the run's analyses/ if unset."
 )
+# Those of single analyses.
+_ANALYSIS_FLAGS = {
+  flag.name: getattr(flags, f'DEFINE_{flag.kind}')(
+    flag.name, flag.default, flag.help
+  )
+  for kind in _OPTIONS
+  for flag in options.flags(kind)
+}
 
 
 def main() -> int:
-  """Checks everything, records, studies, writes; returns the exit code."""
+  """Checks everything, records, analyses, writes; returns the exit code."""
   wanted = _check_flags()
+  chosen = _chosen()
   assert _RUN.value is not None
   run, trained = saved_runs.open_run(_RUN.value)
   directory, step = saved_runs.find(run, _CHECKPOINT.value)
   played = saved_runs.with_game(trained, _GAME.value)
   game = played.environment.game
   command_line.check_actions(trained.environment, played.environment)
+  height, width, _ = environments.spec(played.environment).screen_shape
+  for each in chosen:
+    each.check((height, width))
   other = _find_baseline(played)
-  injected = _injection()
-  tracked = [_tracked(text) for text in _TRACK.value]
   out = pathlib.Path(
     _OUT.value
     or run.path
@@ -126,10 +117,10 @@ def main() -> int:
     directory=out,
     trained=trained,
     checkpoints=run.checkpoints,
-    options=_options(plan, injected, tracked),
+    chosen=chosen,
     other=None if other is None else trained_agent.restore(*other),
   )
-  return _study(given, wanted)
+  return _analyse(given, wanted)
 
 
 def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
@@ -149,58 +140,36 @@ def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
       raise errors.ConfigError(str(error)) from error
 
 
-def _options(plan: Any, injected: Any, tracked: list[Any]) -> Any:
-  from attn_agents.evaluation import evaluator
-  from attn_agents.interpretability import context
+def _analyse(given: Any, wanted: tuple[str, ...]) -> int:
+  """Runs the analyses and writes the report."""
+  from attn_agents.interpretability import pipeline
 
-  return context.Options(
-    saliency_rows=_SALIENCY_MAPS.value,
-    thresholds=tuple(map(float, _THRESHOLDS.value)),
-    hard_plan=evaluator.Plan(
-      num_episodes=_HARD_EPISODES.value,
-      num_envs=min(_HARD_EPISODES.value, 15),
-      num_threads=machine.describe().cores,
-      protocol=plan.protocol,
-      policy=plan.policy,
-      seed=plan.seed,
-    ),
-    injected=injected,
-    tracked=tuple(context.Tracked(*thing) for thing in tracked),
-  )
-
-
-def _study(given: Any, wanted: tuple[str, ...]) -> int:
-  """Does the studies and writes the report."""
-  from attn_agents.interpretability import context
-  from attn_agents.interpretability.report import assembly, report
-
-  command = shlex.join(['launch/analyze.py', *sys.argv[1:]])
-  done, skipped = (
-    [],
-    {name: 'not asked for' for name in registry.ANALYSES if name not in wanted},
-  )
+  start = time.monotonic()
   with _progress() as progress:
     task = progress.add_task('', total=len(wanted))
     given.say = lambda line: progress.update(task, description=line)
-    for name in wanted:
+
+    def started(name: str) -> None:
+      nonlocal start
       _INTERRUPT.check()
       given.say(name)
       start = time.monotonic()
-      try:
-        found = registry.ANALYSES[name].run(given)
-      except context.DoesNotApplyError as error:
-        skipped[name] = str(error)
-        progress.console.print(f'{name}: does not apply, {error}')
-      else:
-        done.append(
-          assembly.Done(name, found, found.save(given.directory / name))
-        )
-        progress.console.print(f'{name}: {time.monotonic() - start:.1f} s')
+
+    def ended(name: str, reason: str) -> None:
+      said = f'{time.monotonic() - start:.1f} s'
+      if reason:
+        said = f'does not apply, {reason}'
+      progress.console.print(f'{name}: {said}')
       progress.advance(task)
-  data = assembly.assemble(given, done, skipped, command)
-  some = '' if wanted == _NAMES else '_' + '_'.join(wanted)
-  path = given.directory / f'report{some}.html'
-  size = report.write(data, path)
+
+    path = pipeline.run(
+      given,
+      wanted,
+      shlex.join(['launch/analyze.py', *sys.argv[1:]]),
+      started=started,
+      ended=ended,
+    )
+  size = path.stat().st_size
   print(f'written   {path} ({size / 1e6:.1f} MB)')
   if size > _LARGE:
     print('browsers are slow with that much; fewer --max_steps make it smaller')
@@ -221,13 +190,11 @@ def _check_flags() -> tuple[str, ...]:
     raise errors.ConfigError(
       '--run is missing: expected the --logdir of a training run'
     )
-  for flag in (_EPISODES, _MAX_STEPS, _SALIENCY_MAPS, _HARD_EPISODES):
+  for flag in (_EPISODES, _MAX_STEPS):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
   if _GAME.value is not None:
     games.check(_GAME.value)
-  for text in _THRESHOLDS.value:
-    errors.require(_is_share(text), '--thresholds', text, 'numbers from 0 to 1')
   for name in _ANALYSES.value or ['']:
     if name not in ('all', *_NAMES):
       raise errors.unknown('analysis', name, ('all', *_NAMES))
@@ -236,39 +203,16 @@ def _check_flags() -> tuple[str, ...]:
   return tuple(name for name in _NAMES if name in _ANALYSES.value)
 
 
-def _tracked(text: str) -> tuple[str, Any, Any]:
-  """What `context.Tracked` takes, of a --track."""
-  found = re.fullmatch(_THING, text)
-  if found is None:
-    raise errors.ConfigError(
-      f'--track={text}: expected NAME=RRGGBB or '
-      'NAME=RRGGBB@TOP,LEFT,BOTTOM,RIGHT, such as ball=ececec@34,0,194,160'
-    )
-  name, colour, *region = found.groups()
-  named = [other for other in _TRACK.value if other.startswith(f'{name}=')]
-  errors.require(len(named) == 1, '--track', text, 'each name once')
-  if region[0] is None:
-    return name, tuple(bytes.fromhex(colour)), None
-  top, left, bottom, right = map(int, region)
-  errors.require(
-    top < bottom <= 210 and left < right <= 160,
-    '--track', text, 'top above bottom within 210 rows, left of right within '
-    '160 columns',
-  )  # fmt: skip
-  return name, tuple(bytes.fromhex(colour)), (top, left, bottom, right)
-
-
-def _is_share(text: str) -> bool:
-  try:
-    return 0 <= float(text) <= 1
-  except ValueError:
-    return False
+def _chosen() -> list[options.Options]:
+  """Options of single analyses, as their flags say them."""
+  values = {name: flag.value for name, flag in _ANALYSIS_FLAGS.items()}
+  return [options.from_flags(kind, values) for kind in _OPTIONS]
 
 
 def _find_baseline(
   played: schema.Config,
 ) -> tuple[schema.Config, schema.Config, pathlib.Path, int] | None:
-  """What `subject.restore` takes, of the agent to compare with, if any.
+  """What `trained_agent.restore` takes, of the agent to compare with, if any.
 
   Raises:
     ConfigError: it plays by other rules, so that it cannot be shown the game.
@@ -286,15 +230,6 @@ def _find_baseline(
       f'a run with environment.{name}={ours}, as that of --run',
     )  # fmt: skip
   return trained, theirs, directory, step
-
-
-def _injection() -> Any:
-  """The novel object of a file, None for the default."""
-  if _INJECTION.value is None:
-    return None
-  from attn_agents.interpretability.injection import compute as injection
-
-  return injection.load(pathlib.Path(_INJECTION.value))
 
 
 def _progress() -> rich.progress.Progress:

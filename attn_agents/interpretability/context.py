@@ -4,16 +4,11 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from attn_agents import types
-from attn_agents.evaluation import evaluator
-from attn_agents.interpretability.hard_attention import (
-  compute as hard_attention,
-)
-from attn_agents.interpretability.injection import compute as injection_lib
+from attn_agents.interpretability import options
 from attn_agents.interpretability.recordings import (
   record,
   recording,
@@ -31,46 +26,6 @@ class DoesNotApplyError(ValueError):
   """A study has nothing to say about this agent; the message says why."""
 
 
-class Tracked(NamedTuple):
-  """A thing on the screen that heads may follow.
-
-  Attributes:
-    name: for tables.
-    colour: red, green and blue, exactly as drawn.
-    region: top, left, bottom and right in pixels, beyond which nothing counts;
-      None for the whole screen.
-  """
-
-  name: str
-  colour: tuple[int, int, int]
-  region: tuple[int, int, int, int] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-  """How much work the studies take.
-
-  Attributes:
-    saliency_rows: moments of which saliency is mapped.
-    trust_rows: moments at which maps are put to the test.
-    gradient_rows: consecutive rows whose gradients are counted [DRARL: 100].
-    thresholds: t of hard attention.
-    hard_plan: how each of them is scored.
-    injected: the novel object.
-    injection_steps: agent steps of the game with the object.
-    tracked: things that heads are measured against, besides all that moves.
-  """
-
-  saliency_rows: int = 60
-  trust_rows: int = 12
-  gradient_rows: int = 100
-  thresholds: tuple[float, ...] = hard_attention.THRESHOLDS
-  hard_plan: evaluator.Plan = hard_attention.PLAN
-  injected: injection_lib.Injection | None = None
-  injection_steps: int = 225
-  tracked: tuple[Tracked, ...] = ()
-
-
 @dataclasses.dataclass
 class Context:
   """One recording and who played it.
@@ -82,7 +37,7 @@ class Context:
     directory: where all that is made of it goes.
     trained: config of the run, with its own game.
     checkpoints: directory of the run's checkpoints.
-    options: see `Options`.
+    chosen: options of analyses that differ from their defaults.
     other: an agent to compare with; None if none was named.
     say: called with a line on what is being done.
   """
@@ -93,7 +48,7 @@ class Context:
   directory: pathlib.Path
   trained: schema.Config
   checkpoints: pathlib.Path
-  options: Options = dataclasses.field(default_factory=Options)
+  chosen: Sequence[options.Options] = ()
   other: trained_agent.TrainedAgent | None = None
   say: Callable[[str], None] = lambda line: None
 
@@ -101,6 +56,10 @@ class Context:
   def agent(self) -> str:
     """The agent's name."""
     return self.played.config.agent
+
+  def options_of(self, kind: type[options.Kind]) -> options.Kind:
+    """Options of one class: those that were chosen, else its defaults."""
+    return next((x for x in self.chosen if isinstance(x, kind)), kind())
 
   def need_attention(self) -> None:
     """Raises `DoesNotApplyError` if the agent has no attention over cells."""

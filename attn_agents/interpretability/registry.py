@@ -1,11 +1,13 @@
 """Which analyses there are, in the order of the report.
 
-A new analysis is a folder and a line here. Nothing is imported before it is
-run, so that a command that only looks up names starts at once.
+A new analysis is a folder and a line here. Its section is imported when it is
+run, so that a command that looks up names and options starts at once.
 """
 
 import importlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from attn_agents.interpretability import options as options_lib
 
 if TYPE_CHECKING:
   from attn_agents.interpretability import context, findings
@@ -14,14 +16,18 @@ if TYPE_CHECKING:
 class Analysis(NamedTuple):
   """One analysis, a section of the report.
 
+  Names of modules that start with a dot are relative to this package.
+
   Attributes:
     title: of the section.
-    module: has `run(given)`; a name that starts with a dot is relative to this
-      package.
+    section: module with `run(given)`.
+    options: module with `Options`, its options that flags set, if it has any;
+      imports neither JAX nor Matplotlib.
   """
 
   title: str
-  module: str
+  section: str
+  options: str | None = None
 
   def run(self, given: 'context.Context') -> 'findings.Findings':
     """Analyses a recording.
@@ -29,18 +35,34 @@ class Analysis(NamedTuple):
     Raises:
       DoesNotApplyError: it says nothing about this agent.
     """
-    return importlib.import_module(self.module, __package__).run(given)
+    return _load(self.section).run(given)
+
+  def options_class(self) -> type[options_lib.Options] | None:
+    """Its `Options`, None if no flag sets any."""
+    return None if self.options is None else _load(self.options).Options
+
+
+def _load(module: str) -> Any:
+  return importlib.import_module(module, __package__)
 
 
 ANALYSES = {
   'heads': Analysis('What each head attends to', '.heads.section'),
   'what_where': Analysis('What versus where', '.what_where.section'),
   'weights': Analysis('How attention is spread', '.weights.section'),
-  'behaviour': Analysis('What each head does', '.behaviour.section'),
-  'saliency': Analysis('Perturbation saliency', '.saliency.section'),
+  'behaviour': Analysis(
+    'What each head does', '.behaviour.section', '.behaviour.options'
+  ),
+  'saliency': Analysis(
+    'Perturbation saliency', '.saliency.section', '.saliency.options'
+  ),
   'grad_cam': Analysis('Grad-CAM', '.grad_cam.section'),
   'gradients': Analysis('Pixel gradients', '.gradients.section'),
-  'injection': Analysis('A novel object', '.injection.section'),
+  'injection': Analysis(
+    'A novel object', '.injection.section', '.injection.options'
+  ),
   'trust': Analysis('Sanity checks of the maps', '.trust.section'),
-  'hard_attention': Analysis('Hard attention', '.hard_attention.section'),
+  'hard_attention': Analysis(
+    'Hard attention', '.hard_attention.section', '.hard_attention.options'
+  ),
 }

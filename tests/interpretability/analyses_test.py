@@ -1,28 +1,35 @@
-"""Every study on a recording of Catch: what it finds, saves and shows."""
+"""Every analysis on a recording of Catch: what it finds, saves and shows."""
 
 import json
 import pathlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from attn_agents.evaluation import evaluator
-from attn_agents.interpretability import context, registry
+from attn_agents.interpretability import context, options, pipeline, registry
+from attn_agents.interpretability.gradients import section as gradients
+from attn_agents.interpretability.hard_attention import (
+  options as hard_attention,
+)
+from attn_agents.interpretability.hard_attention import section as hard_section
+from attn_agents.interpretability.injection import options as injection
 from attn_agents.interpretability.recordings import record
 from attn_agents.interpretability.report import assembly, report
-from tests.interpretability import playing
+from attn_agents.interpretability.saliency import options as saliency
+from attn_agents.interpretability.trust import section as trust
+from configs import errors
+from tests.interpretability import playing, toy_analysis
 
-_OPTIONS = context.Options(
-  saliency_rows=3,
-  trust_rows=3,
-  gradient_rows=5,
-  thresholds=(0.5,),
-  hard_plan=evaluator.Plan(num_episodes=2, num_envs=2),
-  injection_steps=9,
+_OPTIONS = (
+  saliency.Options(maps=3),
+  trust.Options(rows=3),
+  gradients.Options(rows=5),
+  hard_attention.Options(episodes=2, thresholds=(0.5,)),
+  injection.Options(steps=9),
 )
-_NEED_ATTENTION = {
-  'heads', 'what_where', 'weights', 'behaviour', 'trust', 'hard_attention',
-}  # fmt: skip
 
 
 def _given(directory, played, other=None):
@@ -36,16 +43,18 @@ def _given(directory, played, other=None):
   recorded = record.record(played, plan, directory / 'recording')
   return context.Context(
     played=played, recorded=recorded, plan=plan, directory=directory,
-    trained=played.config, checkpoints=directory, options=_OPTIONS,
+    trained=played.config, checkpoints=directory, chosen=_OPTIONS,
     other=other,
   )  # fmt: skip
 
 
-def _study(given):
+def _analyse(given, without=()):
   done, skipped = [], {}
-  for name, study in registry.ANALYSES.items():
+  for name, analysis in registry.ANALYSES.items():
+    if name in without:
+      continue
     try:
-      found = study.run(given)
+      found = analysis.run(given)
     except context.DoesNotApplyError as error:
       skipped[name] = str(error)
     else:
@@ -59,13 +68,14 @@ def _study(given):
 def of_s3ta(tmp_path_factory):
   directory = tmp_path_factory.mktemp('s3ta')
   given = _given(directory, playing.make_agent(), playing.make_agent(True))
-  return given, *_study(given)
+  return given, *_analyse(given)
 
 
 def test_s3ta_gets_all_but_what_needs_a_residual_network(of_s3ta):
   _, done, skipped = of_s3ta
-  assert set(skipped) == {'grad_cam'}
-  assert {each.name for each in done} == set(registry.ANALYSES) - {'grad_cam'}
+  assert 'grad_cam' in skipped
+  assert {each.name for each in done} == set(registry.ANALYSES) - set(skipped)
+  assert len(done) >= 9
 
 
 def test_what_was_found_is_on_disk(of_s3ta):
@@ -108,8 +118,8 @@ def test_report_is_one_page_without_links(of_s3ta):
   given, done, skipped = of_s3ta
   data = assembly.assemble(given, done, skipped, 'launch/analyze.py --run=x')
   page = report.render(data)
-  for study in registry.ANALYSES.values():
-    assert study.title in page
+  for analysis in registry.ANALYSES.values():
+    assert analysis.title in page
   assert 'launch/analyze.py --run=x' in page
   assert 'Grad-CAM does not apply' in page
   assert 'http://' not in page
@@ -120,21 +130,53 @@ def test_agent_without_attention_gets_what_applies(tmp_path):
   played = playing.make_agent(resnet=True)
   given = _given(tmp_path, played)
   # Stages of training are read from checkpoints, of which there are none.
-  names = [name for name in registry.ANALYSES if name != 'grad_cam']
-  skipped = {}
-  for name in names:
-    if name in _NEED_ATTENTION:
-      with pytest.raises(context.DoesNotApplyError) as error:
-        registry.ANALYSES[name].run(given)
-      skipped[name] = str(error.value)
-  assert set(skipped) == _NEED_ATTENTION
-  found = registry.ANALYSES['saliency'].run(given)
-  data = assembly.assemble(
-    given, [assembly.Done('saliency', found, found.save(tmp_path / 's'))],
-    skipped, 'c',
-  )  # fmt: skip
+  done, skipped = _analyse(given, without=('grad_cam',))
+  assert {
+    'heads', 'what_where', 'weights', 'behaviour', 'trust', 'hard_attention',
+  } <= set(skipped)  # fmt: skip
+  assert {'saliency', 'gradients', 'injection'} <= {each.name for each in done}
+  data = assembly.assemble(given, done, skipped, 'c')
   assert data.attention is None
   assert 'has no attention over cells' in report.render(data)
+
+
+def test_an_analysis_of_a_file_alone_is_in_the_report(of_s3ta, monkeypatch):
+  given, _, _ = of_s3ta
+  module = toy_analysis.__name__
+  added = registry.Analysis('How bright it is', module, module)
+  monkeypatch.setitem(registry.ANALYSES, 'toy', added)
+  monkeypatch.setattr(given, 'chosen', [toy_analysis.Options(every=2)])
+  told = []
+  path = pipeline.run(
+    given, ['toy', 'weights'], 'c', ended=lambda *line: told.append(line)
+  )
+  assert told == [('weights', ''), ('toy', '')]
+  page = path.read_text()
+  assert path.name == 'report_weights_toy.html'
+  assert 'How bright it is' in page
+  assert 'Mean level of the screen over time.' in page
+  assert 'Perturbation saliency: not asked for' in page
+  numbers = json.loads((given.directory / 'toy' / 'numbers.json').read_text())
+  assert numbers['rows'] == len(given.recorded) // 2
+
+
+def test_flags_of_an_analysis_become_its_options():
+  (flag,) = options.flags(toy_analysis.Options)
+  assert (flag.name, flag.kind, flag.default) == ('toy_every', 'integer', 1)
+  assert toy_analysis.Options() == toy_analysis.Options(every=1)
+  read = options.from_flags(toy_analysis.Options, {'toy_every': 3})
+  assert read == toy_analysis.Options(every=3)
+  with pytest.raises(errors.ConfigError, match='toy_every=0'):
+    options.from_flags(toy_analysis.Options, {'toy_every': 0})
+
+
+def test_the_registry_loads_no_jax_and_no_matplotlib():
+  code = (
+    'import sys; from attn_agents.interpretability import registry;'
+    'print([x.options_class() for x in registry.ANALYSES.values()]);'
+    'assert not {"jax", "matplotlib", "numpy"} & set(sys.modules)'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True, timeout=60)
 
 
 def test_gif_and_video_show_the_recording(of_s3ta):
@@ -147,7 +189,7 @@ def test_gif_and_video_show_the_recording(of_s3ta):
 def test_threshold_zero_gives_the_returns_of_the_unmodified_agent(of_s3ta):
   given, done, _ = of_s3ta
   (hard,) = (each for each in done if each.name == 'hard_attention')
-  scorer = evaluator.Evaluator(given.played.config, _OPTIONS.hard_plan)
+  scorer = evaluator.Evaluator(given.played.config, hard_section.plan(given))
   games = scorer.evaluate(given.played.params)
   np.testing.assert_array_equal(
     hard.found.arrays['returns'][0], [game.game_return for game in games]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.behaviour import compute, figure
+from attn_agents.interpretability.behaviour import compute, figure, options
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.screen import targets
 
@@ -26,7 +26,7 @@ def run(given: context.Context) -> findings.Findings:
   """Measures the heads against moving objects, and what the caller tracks."""
   attention = given.attention
   followed = {_MOVING: targets.moving(given.recorded, given.grid)}
-  for thing in given.options.tracked:
+  for thing in given.options_of(options.Options).tracked:
     followed[thing.name] = targets.coloured(
       given.recorded, given.grid, [thing.colour], thing.region
     )

@@ -10,6 +10,7 @@ from attn_agents.interpretability.grad_cam import (
 )
 from attn_agents.interpretability.recordings import moments
 from attn_agents.interpretability.report import report_data
+from attn_agents.interpretability.saliency import options
 from attn_agents.runs import saved_runs
 
 _COLOUR = (213, 94, 0)
@@ -21,7 +22,7 @@ def run(given: context.Context) -> findings.Findings:
     maker = compute.GradCam(given.played)
   except ValueError as error:
     raise context.DoesNotApplyError(str(error)) from error
-  rows = given.rows(given.options.saliency_rows)
+  rows = given.rows(given.options_of(options.Options).maps)
   maps = np.stack(
     [
       maker.at(given.played.params, moment).cells

@@ -1,14 +1,26 @@
 """On how many pixels the action depends (DRARL Fig. 8)."""
 
+import dataclasses
+
 import numpy as np
 
-from attn_agents.interpretability import context, findings
+from attn_agents.interpretability import context, findings, options
 from attn_agents.interpretability.gradients import compute, figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(options.Options):
+  """How much is looked at.
+
+  Attributes:
+    rows: consecutive rows whose gradients are counted [DRARL: 100].
+  """
+
+  rows: int = 100
 
 
 def run(given: context.Context) -> findings.Findings:
   """A histogram for the agent and for the other agent, if there is one."""
-  options = given.options
   start = given.rows(1)[0]
   ours, theirs = given.labels
   agents = {ours: (given.played, given.recorded)}
@@ -16,7 +28,7 @@ def run(given: context.Context) -> findings.Findings:
     agents = {theirs: given.shown_to_other, **agents}
   found = {
     name: compute.histogram(
-      agent, recorded, first_row=start, num_rows=options.gradient_rows
+      agent, recorded, first_row=start, num_rows=given.options_of(Options).rows
     )
     for name, (agent, recorded) in agents.items()
   }

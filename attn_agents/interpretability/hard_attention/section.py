@@ -1,14 +1,19 @@
 """Whether weak attention matters: play without it (S3TA A.6, Table 5)."""
 
+from attn_agents.evaluation import evaluator
 from attn_agents.evaluation.reporting import published
 from attn_agents.interpretability import context, findings
-from attn_agents.interpretability.hard_attention import compute, figure
+from attn_agents.interpretability.hard_attention import compute, figure, options
 from attn_agents.interpretability.report import report_data
+from attn_agents.utils import machine
+
+# Games that are played side by side.
+_MOST_ENVS = 15
 
 
 def run(given: context.Context) -> findings.Findings:
   """Scores whole games at each threshold."""
-  options = given.options
+  chosen = given.options_of(options.Options)
   given.need_attention()
   try:
     compute.with_threshold(given.played.network, 0.0, given.agent)
@@ -16,8 +21,8 @@ def run(given: context.Context) -> findings.Findings:
     raise context.DoesNotApplyError(str(error)) from error
   found = compute.measure(
     given.played,
-    options.hard_plan,
-    options.thresholds,
+    plan(given),
+    chosen.thresholds,
     report=lambda t, game: given.say(
       f'hard attention, t = {t:g}: a game returned {game.game_return:g}'
     ),
@@ -48,7 +53,7 @@ def run(given: context.Context) -> findings.Findings:
   )  # fmt: skip
   return findings.Findings(
     how_to_read=(
-      f'The agent plays {options.hard_plan.num_episodes} whole games at each '
+      f'The agent plays {chosen.episodes} whole games at each '
       "threshold t. Weights below t times the head's largest weight are set "
       'to 0, and the rest are rescaled to sum to 1 (Eqs. 12 and 13). If the '
       'score does not drop, the agent uses only the bright parts of the maps. '
@@ -68,6 +73,19 @@ def run(given: context.Context) -> findings.Findings:
     tables=[table],
     numbers=found.summary(),
     arrays={'thresholds': found.thresholds, 'returns': found.returns},
+  )
+
+
+def plan(given: context.Context) -> evaluator.Plan:
+  """How games are played: by the rules and the seed of the recording."""
+  episodes = given.options_of(options.Options).episodes
+  return evaluator.Plan(
+    num_episodes=episodes,
+    num_envs=min(episodes, _MOST_ENVS),
+    num_threads=machine.describe().cores,
+    protocol=given.plan.protocol,
+    policy=given.plan.policy,
+    seed=given.plan.seed,
   )
 
 

@@ -9,6 +9,7 @@ from attn_agents.interpretability.injection import (
   compute,
   figure,
   novel_object,
+  options,
 )
 
 _MOMENTS = 6
@@ -16,11 +17,10 @@ _MOMENTS = 6
 
 def run(given: context.Context) -> findings.Findings:
   """Plays from the recording's seed with the object and without it."""
-  injected = given.options.injected or compute.load(compute.DEFAULT)
+  chosen = given.options_of(options.Options)
+  injected = chosen.injected or compute.load(compute.DEFAULT)
   directory = given.directory / 'injection' / injected.digest
-  plan = dataclasses.replace(
-    given.plan, num_episodes=1, max_steps=given.options.injection_steps
-  )
+  plan = dataclasses.replace(given.plan, num_episodes=1, max_steps=chosen.steps)
   shown, hidden = novel_object.record_pair(
     given.played, plan, injected, directory
   )

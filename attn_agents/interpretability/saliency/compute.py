@@ -27,7 +27,7 @@ _WIDTH = 80
 
 
 @dataclasses.dataclass(frozen=True)
-class Options:
+class Sizes:
   """Sizes in pixels of the observation.
 
   Attributes:
@@ -46,13 +46,13 @@ class Options:
       raise ValueError(f'sizes must be positive, got {self}')
 
 
-def default_options(width: int) -> Options:
+def default_sizes(width: int) -> Sizes:
   """The published sizes (5, 3 and 5 at 80 columns) for another width.
 
   The stride grows no further, so that 160 columns get a finer map.
   """
   scale = width / _WIDTH
-  return Options(5.0 * scale, 3.0 * scale, max(1, round(5 * min(scale, 1.0))))
+  return Sizes(5.0 * scale, 3.0 * scale, max(1, round(5 * min(scale, 1.0))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,22 +88,22 @@ class Saliency:
   """Makes saliency maps of one network."""
 
   def __init__(
-    self, played: trained_agent.TrainedAgent, options: Options | None = None
+    self, played: trained_agent.TrainedAgent, sizes: Sizes | None = None
   ):
     """Compiles nothing yet; the first map does.
 
     Args:
       played: whose network, recurrent or not.
-      options: None for `default_options`.
+      sizes: None for `default_sizes`.
     """
     height, width, _ = played.environment_spec.observation_shape
     self._size = height, width
-    self._options = options or default_options(width)
+    self._sizes = sizes or default_sizes(width)
     self._rows, self._columns = (
-      np.arange(0, size, self._options.stride) for size in self._size
+      np.arange(0, size, self._sizes.stride) for size in self._size
     )
     self._perturber = perturbation.Perturber(
-      played, self._options.blur_sigma, len(self._rows) * len(self._columns)
+      played, self._sizes.blur_sigma, len(self._rows) * len(self._columns)
     )
 
   def at(self, params: types.Nest, moment: moments.Moment) -> SaliencyMap:
@@ -129,7 +129,7 @@ class Saliency:
       np.exp(
         -0.5
         * np.square(np.arange(size) - places[:, None])
-        / self._options.mask_sigma**2
+        / self._sizes.mask_sigma**2
       )
       for size, places in zip(
         self._size, (self._rows, self._columns), strict=True
@@ -144,7 +144,7 @@ def saliency_maps(
   played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
   rows: Sequence[int],
-  options: Options | None = None,
+  sizes: Sizes | None = None,
 ) -> Iterator[SaliencyMap]:
   """The maps at some rows of a recording, in ascending order.
 
@@ -154,8 +154,8 @@ def saliency_maps(
     played: the agent.
     recorded: what it is shown.
     rows: which.
-    options: see `Saliency`.
+    sizes: see `Saliency`.
   """
-  maker = Saliency(played, options)
+  maker = Saliency(played, sizes)
   for moment in moments.restore(played, recorded, rows):
     yield maker.at(played.params, moment)

@@ -6,7 +6,7 @@ from attn_agents.interpretability import context, findings
 from attn_agents.interpretability.drawing import overlays
 from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.report import report_data
-from attn_agents.interpretability.saliency import compute, figure
+from attn_agents.interpretability.saliency import compute, figure, options
 from attn_agents.interpretability.screen import grids
 
 # About the stride of the perturbation at full size.
@@ -15,7 +15,7 @@ _CELLS = (42, 32)
 
 def run(given: context.Context) -> findings.Findings:
   """Maps of many moments for the player, and one beside another agent's."""
-  rows = given.rows(given.options.saliency_rows)
+  rows = given.rows(given.options_of(options.Options).maps)
   maps = []
   for found in compute.saliency_maps(given.played, given.recorded, rows):
     maps.append(found)

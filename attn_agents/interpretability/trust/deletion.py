@@ -89,7 +89,7 @@ class Deletion:
     total = cells[0] * cells[1]
     self._counts = np.rint(np.linspace(0, total, num_points)).astype(int)
     if blur_sigma is None:
-      blur_sigma = saliency.default_options(width).blur_sigma
+      blur_sigma = saliency.default_sizes(width).blur_sigma
     self._perturber = perturbation.Perturber(
       played, blur_sigma, len(PLAYS) * (num_maps + num_draws) * num_points
     )

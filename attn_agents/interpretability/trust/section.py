@@ -1,8 +1,10 @@
 """Sanity checks of the maps: three tests, each with its baseline."""
 
+import dataclasses
+
 import numpy as np
 
-from attn_agents.interpretability import context, findings
+from attn_agents.interpretability import context, findings, options
 from attn_agents.interpretability.recordings import moments, trained_agent
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.saliency import compute as saliency
@@ -14,9 +16,20 @@ from attn_agents.interpretability.trust import (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Options(options.Options):
+  """How much is looked at.
+
+  Attributes:
+    rows: moments at which maps are put to the test.
+  """
+
+  rows: int = 12
+
+
 def run(given: context.Context) -> findings.Findings:
   """Tests deletion and insertion, agreement with saliency, random weights."""
-  rows = given.rows(given.options.trust_rows)
+  rows = given.rows(given.options_of(Options).rows)
   attention = given.attention[rows]
   cells = (attention.shape[2], attention.shape[3])
   given.say('trust: saliency')

@@ -6,7 +6,7 @@ from attn_agents.interpretability.saliency import compute as saliency
 from attn_agents.interpretability.screen import perturbation
 from tests.interpretability import playing, synthetic
 
-OPTIONS = saliency.Options(mask_sigma=4.0, blur_sigma=1.5, stride=11)
+OPTIONS = saliency.Sizes(mask_sigma=4.0, blur_sigma=1.5, stride=11)
 
 
 def _blur(pixels, sigma):
@@ -121,8 +121,8 @@ def test_finds_the_patches_that_policy_and_value_depend_on():
 
 
 def test_sizes_follow_the_observation():
-  assert saliency.default_options(80) == saliency.Options(5.0, 3.0, 5)
-  assert saliency.default_options(160) == saliency.Options(10.0, 6.0, 5)
-  assert saliency.default_options(20).stride == 1
+  assert saliency.default_sizes(80) == saliency.Sizes(5.0, 3.0, 5)
+  assert saliency.default_sizes(160) == saliency.Sizes(10.0, 6.0, 5)
+  assert saliency.default_sizes(20).stride == 1
   with pytest.raises(ValueError, match='positive'):
-    saliency.Options(5.0, 0.0, 5)
+    saliency.Sizes(5.0, 0.0, 5)

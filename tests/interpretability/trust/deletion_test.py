@@ -34,7 +34,7 @@ def curves(played, seen):
 
 def _far(played, seen):
   """Distances of policy and value where all of the patch is blurred."""
-  sigma = saliency.default_options(synthetic.SIZE[1]).blur_sigma
+  sigma = saliency.default_sizes(synthetic.SIZE[1]).blur_sigma
   pixels = seen.timestep.observation[0] / 255.0
   blurred = scipy.ndimage.gaussian_filter(pixels, (sigma, sigma, 0))
   sharp, dull = (
