@@ -46,7 +46,19 @@ def _load(module: str) -> Any:
   return importlib.import_module(module, __package__)
 
 
-ANALYSES = {
+def register(name: str, analysis: Analysis) -> None:
+  """Adds an analysis under a name, after those there are.
+
+  Raises:
+    ValueError: the name is taken.
+  """
+  if name in ANALYSES:
+    raise ValueError(f'there is an analysis {name} already')
+  ANALYSES[name] = analysis
+
+
+# Mutable: `register` adds analyses of programs that build on this one.
+ANALYSES: dict[str, Analysis] = {
   'heads': Analysis('What each head attends to', '.heads.section'),
   'what_where': Analysis('What versus where', '.what_where.section'),
   'weights': Analysis('How attention is spread', '.weights.section'),

@@ -144,7 +144,11 @@ def test_an_analysis_of_a_file_alone_is_in_the_report(of_s3ta, monkeypatch):
   given, _, _ = of_s3ta
   module = toy_analysis.__name__
   added = registry.Analysis('How bright it is', module, module)
-  monkeypatch.setitem(registry.ANALYSES, 'toy', added)
+  # So that other tests do not find it.
+  monkeypatch.setattr(registry, 'ANALYSES', dict(registry.ANALYSES))
+  registry.register('toy', added)
+  with pytest.raises(ValueError, match='already'):
+    registry.register('toy', added)
   monkeypatch.setattr(given, 'chosen', [toy_analysis.Options(every=2)])
   told = []
   path = pipeline.run(
