@@ -28,7 +28,7 @@ from benchmarks import (
 from launch import command_line
 
 # In an order that fails early, with the agent that compiles fastest.
-_AGENT = 'impala_ff'
+_AGENT = 'impala_shallow'
 _BENCHMARKS: tuple[tuple[types.ModuleType, dict[str, Any]], ...] = (
   (frame_packing, {}),
   (peak, {}),
