@@ -11,6 +11,7 @@ import math
 import numbers
 import os
 import pathlib
+import re
 from typing import Any
 
 import jinja2
@@ -21,6 +22,7 @@ from attn_agents.interpretability.report import report_data
 
 _TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 _STYLES = ('page', 'player')
+_NUMBER = re.compile(r'[-+<> ]*[\d.]+( ± [\d.]+)? ?%?|-')
 # In order: each needs those before it.
 _SCRIPTS = ('data', 'paint', 'timeline', 'player', 'main')
 
@@ -61,7 +63,7 @@ def render(data: report_data.ReportData) -> str:
   )
   environment.filters['image'] = report_data.image_text
   environment.filters['cell'] = _cell
-  environment.tests['numeric'] = lambda x: isinstance(x, numbers.Real)
+  environment.tests['numeric'] = _is_numeric
   style = '\n'.join(_read(f'{name}.css') for name in _STYLES)
   script = _script()
   attention = data.attention
@@ -103,6 +105,11 @@ def _hash(content: str) -> str:
   """The source expression of a script or style in a content security policy."""
   digest = hashlib.sha256(content.encode()).digest()
   return f'sha256-{base64.b64encode(digest).decode()}'
+
+
+def _is_numeric(value: str | float) -> bool:
+  """Whether a cell is a number, or the text of one such as '12.3 ± 4.5 %'."""
+  return isinstance(value, numbers.Real) or bool(_NUMBER.fullmatch(value))
 
 
 def _cell(value: str | float) -> str:

@@ -164,6 +164,19 @@ def test_a_table_s_numbers_have_four_digits():
   assert '<td>head 1</td>' in page
 
 
+def test_numbers_with_signs_and_errors_are_aligned_as_numbers():
+  data = sample.data()
+  numbers = ['+0.12', '-1.5', '98%', '12.3 ± 4.5 %', '> 15', '-']
+  rows = [[text, ''] for text in [*numbers, 'head 1', '1 to 2']]
+  table = report_data.Table('', ['x', 'nothing'], rows)
+  section = dataclasses.replace(data.sections[0], tables=[table])
+  page = report.render(dataclasses.replace(data, sections=[section]))
+  cells = re.findall(r'<td class="number">(.*?)</td>', page)
+  assert cells == [text.replace('>', '&gt;') for text in numbers]
+  assert '<th scope="col" class="number">x</th>' in page
+  assert '<th scope="col">nothing</th>' in page
+
+
 def test_an_agent_without_attention_says_so():
   with_heads = report.render(sample.data())
   page = report.render(sample.data(attention=False))
