@@ -109,7 +109,9 @@ def _hash(content: str) -> str:
 
 def _is_numeric(value: str | float) -> bool:
   """Whether a cell is a number, or the text of one such as '12.3 ± 4.5 %'."""
-  return isinstance(value, numbers.Real) or bool(_NUMBER.fullmatch(value))
+  if isinstance(value, str):
+    return _NUMBER.fullmatch(value) is not None
+  return isinstance(value, numbers.Real)
 
 
 def _cell(value: str | float) -> str:
