@@ -22,6 +22,8 @@ from attn_agents.interpretability.report import report_data
 
 _TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 _STYLES = ('page', 'player')
+# CSS pixels for each pixel of a figure.
+_PAGE_PIXELS = 0.76
 _NUMBER = re.compile(r'[-+<> ]*[\d.]+( ± [\d.]+)? ?%?|-')
 # In order: each needs those before it.
 _SCRIPTS = ('data', 'paint', 'timeline', 'player', 'main')
@@ -62,6 +64,7 @@ def render(data: report_data.ReportData) -> str:
     lstrip_blocks=True,
   )
   environment.filters['image'] = report_data.image_text
+  environment.filters['shown_width'] = _shown_width
   environment.filters['cell'] = _cell
   environment.tests['numeric'] = _is_numeric
   style = '\n'.join(_read(f'{name}.css') for name in _STYLES)
@@ -105,6 +108,13 @@ def _hash(content: str) -> str:
   """The source expression of a script or style in a content security policy."""
   digest = hashlib.sha256(content.encode()).digest()
   return f'sha256-{base64.b64encode(digest).decode()}'
+
+
+def _shown_width(image: bytes | pathlib.Path) -> int:
+  """The width of a PNG on a wide page: text has one size in all of them."""
+  content = image.read_bytes() if isinstance(image, pathlib.Path) else image
+  # The PNG's header: width is the first field of the first chunk.
+  return round(_PAGE_PIXELS * int.from_bytes(content[16:20], 'big'))
 
 
 def _is_numeric(value: str | float) -> bool:

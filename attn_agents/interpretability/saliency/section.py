@@ -35,8 +35,8 @@ def run(given: context.Context) -> findings.Findings:
     how_to_read=(
       'A place is bright if blurring it changes the output of the agent, with '
       'its memory kept fixed. Saliency of the policy is '
-      '1/2 |change of the policy|^2, that of the value is '
-      '1/2 (change of the value)^2. Each map is scaled to its largest value, '
+      '1/2 |change of the policy|², that of the value is '
+      '1/2 (change of the value)². Each map is scaled to its largest value, '
       'which is written below it: a map of tiny values looks as bright as a '
       'map of large ones.'
     ),
