@@ -18,8 +18,8 @@ from jax import flatten_util
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.acting import action_selection, actor
-from attn_agents.algorithms import base as algorithm_base
-from attn_agents.algorithms import registry as algorithm_registry
+from attn_agents.algorithms import registry as algorithms
+from attn_agents.algorithms import replay
 from attn_agents.environments import base, seeding, suite
 from attn_agents.environments import registry as environments
 from attn_agents.learning import (
@@ -46,7 +46,7 @@ class Experiment:
       config: complete and validated (`configs.resolution.resolve`).
     """
     self.config = config
-    self.algorithm = algorithm_registry.get(config.algorithm)
+    self.algorithm = algorithms.get(config.algorithm)
     self._policy: actor.Policy | None = None
     self._making_policy = threading.Lock()
 
@@ -117,7 +117,7 @@ class Experiment:
     return self.algorithm.selection()
 
   @functools.cached_property
-  def replay(self) -> algorithm_base.Replay | None:
+  def replay(self) -> replay.Replay | None:
     """The replay that updates sample from; None: they read a queue."""
     return self.algorithm.replay(self.config)
 

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 
 from attn_agents import experiment, types
-from attn_agents.algorithms import base
+from attn_agents.algorithms import replay as replay_lib
 from attn_agents.environments import registry as environments
 from attn_agents.learning import sequences
 from attn_agents.transport.threads import limiter, replay
@@ -50,7 +50,7 @@ class Stores:
     self,
     config: schema.Config,
     trajectories: Sequence[types.Trajectory],
-    replay_spec: base.Replay,
+    replay_spec: replay_lib.Replay,
   ):
     """Fills nothing yet.
 

@@ -122,7 +122,7 @@ def all_ends(players, rows_per_item):
 
 
 def rows_per_item(frame_stack, length):
-  """As `QLearningConfig.rows_per_item`."""
+  """As `attn_agents.algorithms.replay.rows_per_item`."""
   return length + 1 + (frame_stack if frame_stack > 1 else 0)
 
 

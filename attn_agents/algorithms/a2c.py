@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attn_agents.algorithms import base
+from attn_agents.algorithms import actor_critic, synchronous
 
 if TYPE_CHECKING:
   import jax
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class A2CConfig(base.ActorCriticConfig):
+class A2CConfig(actor_critic.ActorCriticConfig):
   """Advantage actor-critic (Mnih et al. 2016); defaults of baselines [R]."""
 
   unroll_length: int = 5
@@ -25,10 +25,10 @@ class A2CConfig(base.ActorCriticConfig):
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
-    base.require_lock_step(self)
+    synchronous.require_lock_step(self)
 
 
-class A2C(base.ActorCritic[A2CConfig]):
+class A2C(synchronous.Synchronous[A2CConfig]):
   """Synchronous advantage actor-critic."""
 
   name = 'a2c'
@@ -49,20 +49,16 @@ class A2C(base.ActorCritic[A2CConfig]):
     from configs import schema
 
     return dataclasses.replace(
-      base.with_fire_reset(preset),
+      synchronous.with_fire_reset(preset),
       learning=A2CConfig(),
       optimizer=schema.OptimizerConfig(
         learning_rate=7e-4,
-        anneal_frames=base.BASELINES_FRAMES,
+        anneal_frames=synchronous.BASELINES_FRAMES,
         decay=0.99,
         epsilon=1e-5,
         clip_threshold=0.5,
       ),
     )
-
-  def why_actors_wait(self, config: 'schema.Config') -> str | None:
-    """The algorithm itself."""
-    return self.name
 
   def make_update(
     self,

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 
   from attn_agents import types
   from attn_agents.acting import action_selection
+  from attn_agents.algorithms import replay
   from attn_agents.learning import train_state
   from configs import schema
-
-# 10 million steps, what baselines' published Atari curves are made of [C: the
-# functions' own defaults are other numbers, and not meant for Atari].
-BASELINES_FRAMES = 40_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +47,7 @@ class LearningConfig:
 
   @property
   def max_policy_lag(self) -> int | None:
-    """Updates by which actors may be ahead; see `ActorCriticConfig`."""
+    """Updates by which actors may be ahead; None: any number."""
     return None
 
   @property
@@ -75,65 +72,6 @@ class LearningConfig:
     errors.choice(
       'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class ActorCriticConfig(LearningConfig):
-  """What every actor-critic algorithm has.
-
-  Attributes:
-    baseline_cost: weight of the value loss: of half the squared error for
-      V-trace, APPO and PPO, of the whole for A2C, as in their sources.
-    entropy_cost: weight of the entropy bonus.
-    max_policy_lag: actors make one unroll for each update, at most so many
-      updates ahead of the parameters they have. 0 is lock step: actors wait for
-      the newest parameters, and an update takes exactly the unrolls made with
-      them. With 1 actors play the next batch while the learner learns from this
-      one. none sets no bound: actors play on while there is room in the queue.
-  """
-
-  baseline_cost: float = 0.5
-  entropy_cost: float = 0.01
-  max_policy_lag: int | None = None
-
-  def validate(self, num_devices: int, recurrent: bool) -> None:
-    """See `LearningConfig.validate`."""
-    super().validate(num_devices, recurrent)
-    require_not_negative(self, ('baseline_cost', 'entropy_cost'))
-    lag = self.max_policy_lag
-    require(
-      lag is None or lag >= 0, 'max_policy_lag', lag, '0 or more, or none'
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class Replay:
-  """A store of what actors played, from which updates sample sequences.
-
-  Attributes:
-    capacity: transitions kept; the oldest go first.
-    min_size: transitions before the first update.
-    batch_size: sequences per update.
-    sequence_length: transitions of a sequence.
-    rows_per_item: rows kept together for a sequence: one more than its
-      transitions, and those that only the first stack of frames shows.
-    samples_per_insert: how often each transition begins or ends a sequence, on
-      average.
-    tolerance: samples by which updates and steps may be off that ratio for a
-      while.
-    checkpoint_seconds: least time between two copies on disk.
-    num_bytes: of memory, when it is full.
-  """
-
-  capacity: int
-  min_size: int
-  batch_size: int
-  sequence_length: int
-  rows_per_item: int
-  samples_per_insert: float
-  tolerance: float
-  checkpoint_seconds: float
-  num_bytes: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +139,7 @@ class Algorithm(abc.ABC, Generic[Section]):
   def validate(self, config: 'schema.Config') -> None:
     """Raises `errors.ConfigError` if it cannot run under the whole config."""
 
-  def replay(self, config: 'schema.Config') -> Replay | None:
+  def replay(self, config: 'schema.Config') -> 'replay.Replay | None':
     """The replay that updates sample from; None: a queue, read once."""
     del config
     return None
@@ -309,34 +247,6 @@ class Algorithm(abc.ABC, Generic[Section]):
     return action_selection.Variables(params)
 
 
-class ActorCritic(Algorithm[Section], abc.ABC):
-  """What actor-critic algorithms have in common."""
-
-  metrics = (
-    'pg_loss',
-    'baseline_loss',
-    'entropy',
-    'baseline_mean',
-    'rho_mean',
-    'approx_kl',
-    'ratio_clip_fraction',
-  )
-
-  def entropy_cost(self, config: 'schema.Config') -> float:
-    """The weight of the entropy at the start."""
-    learning: Any = self.section(config)
-    return learning.entropy_cost
-
-  def network_rows(self, config: 'schema.Config') -> NetworkRows:
-    """One pass over the batch."""
-    return NetworkRows(rows_of_unroll(config.learning), 1.0)
-
-
-def rows_of_unroll(learning: LearningConfig) -> float:
-  """Rows per transition: the last one of an unroll gives its value only."""
-  return (learning.unroll_length + 1) / learning.unroll_length
-
-
 def convert(
   learning: LearningConfig, section_class: type[Section], **changes: Any
 ) -> Section:
@@ -352,19 +262,6 @@ def convert(
   }
   values = {name: getattr(learning, name) for name in shared}
   return section_class(**(values | changes))
-
-
-def with_fire_reset(config: 'schema.Config') -> 'schema.Config':
-  """Resets games as the wrappers of OpenAI baselines do."""
-  environment = dataclasses.replace(config.environment, fire_reset=True)
-  return dataclasses.replace(config, environment=environment)
-
-
-def require_lock_step(learning: ActorCriticConfig) -> None:
-  """Of algorithms that do not correct for actions of older parameters."""
-  lag = learning.max_policy_lag
-  expected = '0: it learns from what its newest parameters played only'
-  require(lag == 0, 'max_policy_lag', lag, expected)
 
 
 def require(ok: bool, name: str, value: object, expected: str) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attn_agents.algorithms import base, proximal
+from attn_agents.algorithms import base, proximal, synchronous
 
 if TYPE_CHECKING:
   import jax
@@ -29,12 +29,12 @@ class PPOConfig(proximal.ProximalConfig):
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
-    base.require_lock_step(self)
+    synchronous.require_lock_step(self)
     value = self.gae_lambda
     base.require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
 
 
-class PPO(proximal.Proximal[PPOConfig]):
+class PPO(proximal.Proximal[PPOConfig], synchronous.Synchronous[PPOConfig]):
   """Synchronous proximal policy optimisation."""
 
   name = 'ppo'
@@ -53,7 +53,7 @@ class PPO(proximal.Proximal[PPOConfig]):
 
     `small` keeps its optimiser, its unrolls and its batches [C].
     """
-    config = base.with_fire_reset(preset)
+    config = synchronous.with_fire_reset(preset)
     if preset.preset == 'small':
       own = preset.learning
       learning = PPOConfig(
@@ -70,15 +70,11 @@ class PPO(proximal.Proximal[PPOConfig]):
       optimizer=schema.OptimizerConfig(
         name='adam',
         learning_rate=2.5e-4,
-        anneal_frames=base.BASELINES_FRAMES,
+        anneal_frames=synchronous.BASELINES_FRAMES,
         epsilon=1e-5,
         clip_threshold=0.5,
       ),
     )
-
-  def why_actors_wait(self, config: 'schema.Config') -> str | None:
-    """The algorithm itself."""
-    return self.name
 
   def make_update(
     self,

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
-from attn_agents.algorithms import base
+from attn_agents.algorithms import actor_critic, base
 from configs import divisors
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class ProximalConfig(base.ActorCriticConfig):
+class ProximalConfig(actor_critic.ActorCriticConfig):
   """What algorithms with PPO's clip have.
 
   Attributes:
@@ -71,12 +71,13 @@ class ProximalConfig(base.ActorCriticConfig):
 Section = TypeVar('Section', bound=ProximalConfig)
 
 
-class Proximal(base.ActorCritic[Section], abc.ABC):
+class Proximal(actor_critic.ActorCritic[Section], abc.ABC):
   """What algorithms with PPO's clip have in common."""
 
   def network_rows(self, config: 'schema.Config') -> base.NetworkRows:
     """One pass forward for the targets, then all epochs."""
     learning = self.section(config)
     return base.NetworkRows(
-      base.rows_of_unroll(learning) + learning.num_epochs, learning.num_epochs
+      actor_critic.rows_of_unroll(learning) + learning.num_epochs,
+      learning.num_epochs,
     )

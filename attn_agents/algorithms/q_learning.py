@@ -5,12 +5,10 @@ the paper releases, [C] our choice. A step is an agent step of any actor.
 """
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attn_agents.algorithms import base
-from attn_agents.environments import registry as environments
+from attn_agents.algorithms import base, replay
 from configs import errors
 
 if TYPE_CHECKING:
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
   from attn_agents.acting import action_selection
   from attn_agents.learning import train_state
   from configs import schema
-
-# Kept of each step beside its frame: action, reward, discount and place in the
-# episode, and where the step before it lies.
-_BYTES_BESIDE_FRAME = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,15 +71,6 @@ class QLearningConfig(base.LearningConfig):
     """How often each transition begins or ends a sequence, on average."""
     return self.batch_size / self.steps_per_update
 
-  def rows_per_item(self, frame_stack: int) -> int:
-    """Rows that make a sequence, with those that only its first stack shows.
-
-    One more than it has frames, for the row after a lost life that ends the
-    episode, which brings no new one (`learning/sequences.py`).
-    """
-    before = frame_stack if frame_stack > 1 else 0
-    return before + self.sequence_length + 1
-
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
@@ -126,7 +111,7 @@ class QLearningConfig(base.LearningConfig):
     )
 
 
-class QLearning(base.Algorithm[QLearningConfig]):
+class QLearning(replay.FromReplay[QLearningConfig]):
   """Q-learning from a replay."""
 
   name = 'q_learning'
@@ -152,87 +137,38 @@ class QLearning(base.Algorithm[QLearningConfig]):
     return preset
 
   def validate(self, config: 'schema.Config') -> None:
-    """Checks that a run gets to its first update, by rate too."""
-    learning, env = self.section(config), config.environment
-    spec = environments.spec(env)
+    """Checks that a run gets to its first update, and how its rate falls."""
+    learning, optimizer = self.section(config), config.optimizer
     errors.require(
-      config.optimizer.anneal_frames == 0,
+      optimizer.anneal_frames == 0,
       'optimizer.anneal_frames',
-      config.optimizer.anneal_frames,
+      optimizer.anneal_frames,
       '0: learning.final_learning_rate and learning_rate_steps say how the '
       'learning rate falls',
     )
-    errors.require(
-      not (env.fire_reset and spec.frames_in_stack > 1),
-      'environment.fire_reset',
-      env.fire_reset,
-      f'False with environment.frame_stack={env.frame_stack}: stacks are '
-      'put together from single frames, and those of an opening are not there',
-    )
-    num_actors, num_envs = (
-      config.runtime.num_actors,
-      config.runtime.envs_per_actor,
-    )
-    rows = learning.rows_per_item(spec.frames_in_stack) + learning.unroll_length
-    least = num_actors * num_envs * rows
-    base.require(
-      learning.replay_capacity >= least,
-      'replay_capacity',
-      learning.replay_capacity,
-      f'at least {least}: sequences of {num_actors} x {num_envs} environments '
-      'must fit in beside what is written',
-    )
-    rate = config.optimizer.learning_rate
+    rate = optimizer.learning_rate
     base.require(
       learning.final_learning_rate <= rate,
       'final_learning_rate',
       learning.final_learning_rate,
       f'at most optimizer.learning_rate={rate}, from which it falls',
     )
-    first = learning.replay_min_size * spec.action_repeat
-    if 0 < config.max_frames <= first:
-      raise errors.ConfigError(
-        f'max_frames={config.max_frames}: learning starts after '
-        f'learning.replay_min_size={learning.replay_min_size} steps, {first} '
-        f'frames, so nothing would be learned; expected more frames, or a '
-        'smaller learning.replay_min_size'
-      )
+    super().validate(config)
 
-  def replay(self, config: 'schema.Config') -> base.Replay:
-    """Each frame is stored once.
-
-    Its tolerance is what all actors send at a time, and what lies ready for
-    the learner: with less, one of them would wait for the other without need.
-    """
-    learning, runtime = self.section(config), config.runtime
-    spec = environments.spec(config.environment)
-    together = (
-      runtime.num_actors * runtime.envs_per_actor * learning.unroll_length
-    )
-    ahead = learning.batch_size * (config.queue.prefetch_batches + 1)
-    frame = math.prod(spec.observation_shape) // spec.frames_in_stack
-    return base.Replay(
+  def replay(self, config: 'schema.Config') -> replay.Replay:
+    """The replay of a run."""
+    learning = self.section(config)
+    samples_per_insert = learning.samples_per_insert
+    return replay.Replay(
       capacity=learning.replay_capacity,
       min_size=learning.replay_min_size,
       batch_size=learning.batch_size,
       sequence_length=learning.sequence_length,
-      rows_per_item=learning.rows_per_item(spec.frames_in_stack),
-      samples_per_insert=learning.samples_per_insert,
-      tolerance=2.0 * together * learning.samples_per_insert + ahead,
+      rows_per_item=replay.rows_per_item(config, learning.sequence_length),
+      samples_per_insert=samples_per_insert,
+      tolerance=replay.tolerance(config, samples_per_insert),
       checkpoint_seconds=learning.replay_checkpoint_seconds,
-      num_bytes=learning.replay_capacity * (frame + _BYTES_BESIDE_FRAME),
-    )
-
-  def describe(self, config: 'schema.Config') -> str:
-    """How it runs, in a few words."""
-    return 'from a replay'
-
-  def describe_batch(self, config: 'schema.Config') -> str:
-    """What an update learns from, in a few words."""
-    learning = self.section(config)
-    return (
-      f'batches of {learning.batch_size} sequences x '
-      f'{learning.sequence_length} steps'
+      num_bytes=replay.num_bytes(config, learning.replay_capacity),
     )
 
   def network_rows(self, config: 'schema.Config') -> base.NetworkRows:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from attn_agents.algorithms import base
+from attn_agents.algorithms import actor_critic, base
 
 if TYPE_CHECKING:
   import jax
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class VTraceConfig(base.ActorCriticConfig):
+class VTraceConfig(actor_critic.ActorCriticConfig):
   """V-trace (IMPALA section 4.2; S3TA A.2).
 
   Attributes:
@@ -37,7 +37,7 @@ class VTraceConfig(base.ActorCriticConfig):
     base.require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
 
 
-class VTrace(base.ActorCritic[VTraceConfig]):
+class VTrace(actor_critic.ActorCritic[VTraceConfig]):
   """IMPALA's algorithm."""
 
   name = 'vtrace'

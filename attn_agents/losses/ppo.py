@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from attn_agents import types
-from attn_agents.algorithms import base, ppo
+from attn_agents.algorithms import actor_critic, ppo
 from attn_agents.losses import gae, transitions
 
 
@@ -112,7 +112,7 @@ def ppo_loss(
   policy_logits: types.Array,
   baseline: types.Array,
   targets: Targets,
-  config: base.ActorCriticConfig,
+  config: actor_critic.ActorCriticConfig,
   entropy_cost: types.Array,
   clip_epsilon: types.Array,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:

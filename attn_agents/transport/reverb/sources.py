@@ -8,7 +8,7 @@ import numpy as np
 import reverb
 
 from attn_agents import types
-from attn_agents.algorithms import base
+from attn_agents.algorithms import replay as replay_lib
 from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
 from attn_agents.transport.reverb import queue, servers, table
@@ -107,7 +107,7 @@ def make_reader(
 
 
 def item_spec(
-  parts: 'experiment.Experiment', replay: base.Replay
+  parts: 'experiment.Experiment', replay: replay_lib.Replay
 ) -> table.Packed:
   """Shapes and dtypes of one sequence, [R, ...]."""
   env, rows = parts.environment_spec, replay.rows_per_item
