@@ -52,14 +52,16 @@ def _preset(name):
   return dataclasses.replace(config, agent='linear', network=_LinearConfig())
 
 
+PRESETS = {
+  'paper': lambda: _preset('paper'),
+  'small': lambda: _preset('small'),
+}
+
+
 @pytest.fixture(name='registered', autouse=True)
 def _registered():
-  presets = {
-    'paper': lambda: _preset('paper'),
-    'small': lambda: _preset('small'),
-  }
-  agents.register('linear', presets)
-  yield presets
+  agents.register('linear', PRESETS)
+  yield PRESETS
   del agents.AGENTS['linear']
 
 
