@@ -16,6 +16,7 @@ import sys
 
 from absl import flags
 
+from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from configs import errors, games
@@ -37,9 +38,8 @@ _PROTOCOL = flags.DEFINE_string(
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
 _FPS = flags.DEFINE_float(
   'fps',
-  15.0,
-  'Agent steps shown per second. With an action repeat of 4, 15 is the normal '
-  'speed of an Atari game.',
+  None,
+  'Agent steps shown per second; if unset, the normal speed of the game.',
 )
 _PORT = flags.DEFINE_integer(
   'port', 8712, 'Port of the page on 127.0.0.1; 0 takes a free one.'
@@ -65,9 +65,8 @@ def main() -> int:
     from attn_agents.watching import games as watching_games
     from attn_agents.watching import session
 
-    plan = watching_games.Plan(
-      _SEED.value, _PROTOCOL.value, _POLICY.value, _FPS.value
-    )
+    fps = _FPS.value or environments.spec(played.environment).steps_per_second
+    plan = watching_games.Plan(_SEED.value, _PROTOCOL.value, _POLICY.value, fps)
     print(f'run       {run.path}')
     print(f'page      http://127.0.0.1:{listening.getsockname()[1]}/')
     print('end       Ctrl-C', flush=True)
@@ -82,7 +81,8 @@ def _check_flags() -> None:
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
   expected = f'above 0, at most {_FASTEST:g}'
-  errors.require(0.0 < _FPS.value <= _FASTEST, '--fps', _FPS.value, expected)
+  if _FPS.value is not None:
+    errors.require(0 < _FPS.value <= _FASTEST, '--fps', _FPS.value, expected)
   errors.require(0 <= _PORT.value < 2**16, '--port', _PORT.value, '0 to 65535')
   if _GAME.value is not None:
     games.check(_GAME.value)

@@ -48,6 +48,13 @@ class EnvironmentSpec:
     """Size of the discrete action set."""
     return len(self.actions)
 
+  @property
+  def steps_per_second(self) -> float:
+    """Agent steps per second at which it is shown; 15 if it has no clock."""
+    if self.frames_per_second is None:
+      return 15.0
+    return self.frames_per_second / self.action_repeat
+
 
 class Suite(abc.ABC):
   """Some games that are made in the same way.

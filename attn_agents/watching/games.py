@@ -29,8 +29,8 @@ class Plan:
     seed: of games and actions.
     protocol: see `protocols.apply`.
     policy: 'sampled' or 'greedy'.
-    rows_per_second: agent steps shown per second. An agent step is
-      `action_repeat` frames: with 4 of them, 15 is the speed of an Atari game.
+    rows_per_second: agent steps shown per second; see
+      `suite.EnvironmentSpec.steps_per_second` for the normal speed.
   """
 
   seed: int = 0

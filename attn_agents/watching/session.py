@@ -47,6 +47,7 @@ class Watched:
       'game': self.played.environment.game,
       'action_repeat': spec.action_repeat,
       'actions': spec.actions,
+      'screen': spec.screen_shape[:2],
       'colours': overlays.HEAD_COLOURS,
       'checkpoint_every_seconds': self.trained.runtime.checkpoint_every_seconds,
       **dataclasses.asdict(self.plan),

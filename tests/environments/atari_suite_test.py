@@ -44,6 +44,7 @@ def test_stacks_are_of_frames_of_different_times():
   assert spec.observation_shape == (84, 80, 4)
   assert (spec.frames_in_stack, spec.action_repeat) == (4, 3)
   assert (spec.screen_shape, spec.frames_per_second) == ((210, 160, 3), 60.0)
+  assert spec.steps_per_second == 20.0
   screen = registry.spec(registry.screen(config))
   assert screen.observation_shape == screen.screen_shape
   assert screen.actions == spec.actions

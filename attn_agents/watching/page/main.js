@@ -66,6 +66,8 @@ document.addEventListener('visibilitychange', () => {
 function tell(news) {
   facts = news;
   const {agent, preset, algorithm, game, trained_game: trained} = facts;
+  const [height, width] = facts.screen;
+  document.documentElement.style.setProperty('--aspect', width / height);
   document.title = `${facts.run} · live`;
   at('run').textContent = facts.run;
   at('run').title = facts.path;
@@ -143,8 +145,6 @@ function draw(now) {
 
 function drawPictures() {
   const {frame, facts: {maps}} = shown;
-  document.documentElement.style.setProperty(
-    '--aspect', frame.width / frame.height);
   const smooth = !at('cells').checked;
   if (Number(at('view').dataset.heads ?? -1) !== maps.length) makeHeads(maps);
   const chosen = [...maps.keys()].filter((i) => !hidden.has(i));
