@@ -92,7 +92,7 @@ def test_the_page_on_pictures_names_every_analysis():
   ours = {
     name
     for name, analysis in analyses.ANALYSES.items()
-    if analysis.module.startswith('.')
+    if analysis.section.startswith('.')
   }
   assert len(ours) > 8
   assert ours <= _names('docs/pictures.md')
