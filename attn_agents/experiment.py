@@ -27,12 +27,12 @@ from attn_agents.learning import (
   feeder,
   learner,
   publisher,
-  sequences,
   synchronous_batches,
   train_state,
 )
 from attn_agents.networks import factory as network_factory
 from attn_agents.runs import checkpoints
+from attn_agents.transport import interface, sequences
 from configs import schema
 
 
@@ -198,8 +198,8 @@ class Experiment:
 
   def make_actor(
     self,
-    variables: actor.Variables,
-    sink: actor.TrajectorySink,
+    variables: interface.VariableSource,
+    sink: interface.TrajectorySink,
     seeds: seeding.ActorSeeds,
     actor_index: int = 0,
     *,

@@ -14,6 +14,7 @@ from attn_agents import experiment, types
 from attn_agents.acting import action_selection
 from attn_agents.acting import actor as actor_lib
 from attn_agents.learning import feeder as feeder_lib
+from attn_agents.transport import interface
 from benchmarks import children, drop_sink, harness, queues
 from configs import schema
 
@@ -147,7 +148,7 @@ class Hops:
     return feed
 
   def _make_actor(
-    self, sink: actor_lib.TrajectorySink, keep_on_device: bool
+    self, sink: interface.TrajectorySink, keep_on_device: bool
   ) -> actor_lib.Actor:
     seeds = self._parts.seeds(0, incarnation=0)
     return actor_lib.Actor(

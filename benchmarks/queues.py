@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 
 from attn_agents import types
-from attn_agents.acting import actor
+from attn_agents.transport import interface
 from attn_agents.utils import machine
 from benchmarks import runner
 
@@ -22,7 +22,7 @@ class Queue(NamedTuple):
     keep_on_device: whether its actors leave unrolls on the learner's device.
   """
 
-  writer: actor.TrajectorySink
+  writer: interface.TrajectorySink
   batches: Iterator[list[types.Trajectory]]
   keep_on_device: bool
 
@@ -44,8 +44,8 @@ def _reverb(spec: types.Trajectory, capacity: int, items: int) -> Queue:
   )
   process.start()
   address = f'127.0.0.1:{ours.recv()}'
-  reader = queue.QueueReader(address, spec, items)
-  writer = queue.QueueWriter(address, should_stop=lambda: False)
+  reader = queue.QueueSource(address, spec, items)
+  writer = queue.QueueSink(address, should_stop=lambda: False)
   return Queue(writer, reader.batches(), keep_on_device=False)
 
 

@@ -18,7 +18,7 @@ import psutil
 from attn_agents import experiment, types
 from attn_agents.algorithms import replay as replay_lib
 from attn_agents.environments import registry as environments
-from attn_agents.learning import sequences
+from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter, replay
 from configs import schema
 
@@ -83,7 +83,7 @@ class Stores:
       lambda: False,
       replay.Keeping(pathlib.Path(tempfile.gettempdir()), math.inf),
     )
-    sink = buffer.sink()
+    sink = buffer.make_sink()
     each = sum(x.nbytes for x in row) + 16
     return self._fill(sink.insert, self._joined(buffer.batches()), each)
 
@@ -111,27 +111,33 @@ class Stores:
 
   def in_reverb(self) -> Store:
     """Ours, with the server in this process."""
-    from attn_agents.transport.reverb import servers, sources, table
+    from attn_agents.transport.reverb import replay as reverb_replay
+    from attn_agents.transport.reverb import servers, transport
 
     parts = experiment.Experiment(self._config)
     server = servers.replay_server(
-      sources.item_spec(parts, self._replay),
-      sources.report_spec(parts),
+      transport.item_spec(parts, self._replay),
+      transport.report_spec(parts),
       servers.Limits(self._transitions + 1000, 1.0, 1, _NO_LIMIT),
     )
     address = f'127.0.0.1:{server.port}'
-    writer = sources.make_sink(parts, address, lambda: False)
-    reader = table.ReplayReader(
+    connection = transport.ReverbTransport(
+      parts, address, '', pathlib.Path(tempfile.gettempdir())
+    )
+    source = reverb_replay.ReplaySource(
       address,
-      sources.report_spec(parts),
+      transport.report_spec(parts),
       self._replay.batch_size,
       pathlib.Path(tempfile.gettempdir()),
       math.inf,
     )
 
-    each = sum(x.nbytes for x in table.pack(self._row()))
+    each = sum(x.nbytes for x in reverb_replay.pack(self._row()))
     return self._fill(
-      writer.insert, self._joined(reader.batches()), each, server
+      connection.make_sink().insert,
+      self._joined(source.batches()),
+      each,
+      server,
     )
 
   def naive_in_reverb(self) -> Store:

@@ -17,8 +17,8 @@ from attn_agents import experiment, types
 from attn_agents.algorithms import registry
 from attn_agents.learning import batching, learner, publisher
 from attn_agents.runs import checkpoints
-from attn_agents.transport.threads import sources
-from attn_agents.transport.threads import variables as memory_variables
+from attn_agents.transport import interface
+from attn_agents.transport.threads import transport
 from configs import agents, resolution, schema
 
 
@@ -45,94 +45,29 @@ def catch_config(
   )
 
 
-class InProcess:
-  """The parts of one run, connected through Reverb.
-
-  Which is imported only here, for the stack without it runs the rest.
-  """
+class _Run:
+  """The parts of one run and what connects them."""
 
   def __init__(
-    self, config: schema.Config, start: checkpoints.Snapshot | None = None
+    self,
+    parts: experiment.Experiment,
+    connection: interface.Transport,
+    learner_: learner.Learner,
+    stop: threading.Event,
+    keep_on_device: bool = False,
   ):
-    from attn_agents.transport.reverb import servers, sources, variables
-
-    self.parts = experiment.Experiment(config)
+    self.parts, self.connection, self.stop = parts, connection, stop
+    self.learner = learner_
+    self.source = connection.make_source()
     self.devices = jax.local_devices()[:1]
-    self._directory = tempfile.TemporaryDirectory()
-    directory = pathlib.Path(self._directory.name)
-    self._queue = sources.make_server(self.parts, 0, directory, None)
-    self._variables = servers.variable_server(self.parts.num_variables)
-    self.stop = threading.Event()
-    self.reader = sources.make_reader(self.parts, self.queue_address, directory)
-    store = variables.VariablePublisher(self.variables_address)
-    self.learner: learner.Learner = self.parts.make_learner(
-      start or self.parts.initial_snapshot(),
-      _Synchronous(store),
-      self.devices,
-    )
-
-  @property
-  def queue_address(self) -> str:
-    return f'127.0.0.1:{self._queue.port}'
-
-  @property
-  def variables_address(self) -> str:
-    return f'127.0.0.1:{self._variables.port}'
-
-  def make_actor(self, index: int = 0):
-    from attn_agents.transport.reverb import sources, variables
-
-    poller = variables.VariablePoller(
-      self.variables_address,
-      self.parts.config.learning.max_policy_lag is not None,
-    )
-    assert poller.wait(30)
-    writer = sources.make_sink(self.parts, self.queue_address, self.stop.is_set)
-    return self.parts.make_actor(
-      poller, writer, self.parts.seeds(index, incarnation=0), index
-    )
-
-  @contextlib.contextmanager
-  def actor_threads(self, count: int) -> Iterator[None]:
-    """Actors playing in threads for as long as the context lasts."""
-    with _playing([self.make_actor(i) for i in range(count)], self.stop):
-      yield
-
-  def feeder(self):
-    return self.parts.make_feeder(self.reader.batches(), self.devices)
-
-  def close(self) -> None:
-    self.stop.set()
-    self._queue.stop()
-    self._variables.stop()
-    self._directory.cleanup()
-
-
-class InMemory:
-  """The parts of one run as `--runtime=threads` connects them."""
-
-  def __init__(self, config: schema.Config, keep_on_device: bool = False):
-    self.parts = experiment.Experiment(config)
-    self.devices = jax.local_devices()[:1]
-    self.stop = threading.Event()
-    self._directory = tempfile.TemporaryDirectory()
-    self.source = sources.make_source(
-      self.parts, self.stop.is_set, pathlib.Path(self._directory.name), None
-    )
-    self.store = memory_variables.VariableStore()
-    self.learner = self.parts.make_learner(
-      self.parts.initial_snapshot(),
-      publisher.BackgroundPublisher(self.store),
-      self.devices,
-    )
     self._keep_on_device = keep_on_device
 
   def make_actor(self, index: int = 0):
-    variables_ = self.store.reader()
-    assert variables_.wait(30)
+    variables = self.connection.make_variable_source()
+    assert variables.wait(30)
     return self.parts.make_actor(
-      variables_,
-      self.source.sink(),
+      variables,
+      self.connection.make_sink(),
       self.parts.seeds(index, incarnation=0),
       index,
       keep_on_device=self._keep_on_device,
@@ -146,6 +81,61 @@ class InMemory:
 
   def feeder(self):
     return self.parts.make_feeder(self.source.batches(), self.devices)
+
+
+class InProcess(_Run):
+  """The parts of one run, connected through Reverb.
+
+  Which is imported only here, for the stack without it runs the rest.
+  """
+
+  def __init__(
+    self, config: schema.Config, start: checkpoints.Snapshot | None = None
+  ):
+    from attn_agents.transport.reverb import servers
+    from attn_agents.transport.reverb import transport as reverb_transport
+
+    parts, stop = experiment.Experiment(config), threading.Event()
+    self._directory = tempfile.TemporaryDirectory()
+    directory = pathlib.Path(self._directory.name)
+    self._queue = reverb_transport.make_server(parts, 0, directory, None)
+    self._variables = servers.variable_server(parts.num_variables)
+    connection = reverb_transport.ReverbTransport(
+      parts,
+      f'127.0.0.1:{self._queue.port}',
+      f'127.0.0.1:{self._variables.port}',
+      directory,
+      stop.is_set,
+    )
+    learner_ = parts.make_learner(
+      start or parts.initial_snapshot(),
+      _Synchronous(connection.make_publisher()),
+      jax.local_devices()[:1],
+    )
+    super().__init__(parts, connection, learner_, stop)
+
+  def close(self) -> None:
+    self.stop.set()
+    self._queue.stop()
+    self._variables.stop()
+    self._directory.cleanup()
+
+
+class InMemory(_Run):
+  """The parts of one run as `--runtime=threads` connects them."""
+
+  def __init__(self, config: schema.Config, keep_on_device: bool = False):
+    parts, stop = experiment.Experiment(config), threading.Event()
+    self._directory = tempfile.TemporaryDirectory()
+    connection = transport.ThreadsTransport(
+      parts, pathlib.Path(self._directory.name), None, stop.is_set
+    )
+    learner_ = parts.make_learner(
+      parts.initial_snapshot(),
+      publisher.BackgroundPublisher(connection.make_publisher()),
+      jax.local_devices()[:1],
+    )
+    super().__init__(parts, connection, learner_, stop, keep_on_device)
 
   def close(self) -> None:
     self.stop.set()
@@ -170,7 +160,7 @@ def _playing(actors, stop: threading.Event) -> Iterator[None]:
 class _Synchronous:
   """Publishes before it returns, so that tests know what actors can see."""
 
-  def __init__(self, publisher_: publisher.Variables):
+  def __init__(self, publisher_: interface.VariablePublisher):
     self._publisher = publisher_
 
   def publish(self, values: types.Array, version: int) -> None:

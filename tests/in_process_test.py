@@ -28,7 +28,7 @@ def _run():
 
 def _next_batch(run, actor):
   actor.run_unroll()
-  return next(run.reader.batches())
+  return next(run.source.batches())
 
 
 def _wait_for_version(run, poller_fetches, actor):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import sequences
+from attn_agents.transport import sequences
 
 _FIRST, _MID, _LAST = types.StepType
 ENVS, STEPS = 3, 4

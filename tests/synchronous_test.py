@@ -26,7 +26,7 @@ def _train(config, num_updates):
   run = in_process.InProcess(config)
   seen, params = [], []
   batches = synchronous_batches.group(
-    run.reader.batches(), config.runtime.num_actors
+    run.source.batches(), config.runtime.num_actors
   )
   try:
     with run.actor_threads(config.runtime.num_actors):
@@ -86,7 +86,7 @@ def test_unrolls_of_older_parameters_are_refused():
     stale = []
     for actor in actors:
       actor.run_unroll()
-      stale += next(run.reader.batches())
+      stale += next(run.source.batches())
     run.learner.step(*in_process.sharded(stale))
     assert types.num_agent_steps(stale[0].unroll.timestep.step_type) > 0
     with pytest.raises(learner.StaleDataError, match=r'update 1 .* \[0\]'):

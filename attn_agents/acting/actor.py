@@ -13,6 +13,7 @@ from attn_agents import types
 from attn_agents.acting import action_selection
 from attn_agents.acting import rows as rows_lib
 from attn_agents.environments import base
+from attn_agents.transport import interface
 
 # How often an actor that waits for parameters looks up to see whether to stop.
 _WAIT_SECONDS = 0.5
@@ -33,26 +34,6 @@ class Agent(Protocol):
     select: action_selection.Select,
   ) -> tuple[types.AgentOutput, types.AgentState]:
     """Selects actions at one row."""
-
-
-class Variables(Protocol):
-  """Where parameters come from."""
-
-  def take(self) -> tuple[int, types.Array] | None:
-    """(version, flat float32 [P]) if newer than the last taken, else None.
-
-    Never blocks.
-    """
-
-  def wait(self, timeout: float) -> bool:
-    """Waits until there are some to take; False after `timeout` seconds."""
-
-
-class TrajectorySink(Protocol):
-  """Where unrolls go."""
-
-  def insert(self, trajectory: types.Trajectory) -> float:
-    """Adds one, waiting for room; returns the seconds waited."""
 
 
 @dataclasses.dataclass
@@ -123,8 +104,8 @@ class Actor:
     self,
     environment: base.Environment,
     policy: Policy,
-    variables: Variables,
-    sink: TrajectorySink,
+    variables: interface.VariableSource,
+    sink: interface.TrajectorySink,
     *,
     unroll_length: int,
     policy_seed: int,

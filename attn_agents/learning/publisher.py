@@ -4,17 +4,11 @@ import threading
 from typing import Protocol
 
 from attn_agents import types
+from attn_agents.transport import interface
 
 
-class Variables(Protocol):
-  """The learner's end of the variable server."""
-
-  def publish(self, values: types.Array, version: int) -> None:
-    """Makes `values` (float32 [P]) the newest parameters, once computed."""
-
-
-class Publisher(Variables, Protocol):
-  """Variables that are published later, and may fail meanwhile."""
+class Publisher(interface.VariablePublisher, Protocol):
+  """Publishes later, and may fail meanwhile."""
 
   def check(self) -> None:
     """Raises if a publication has failed."""
@@ -23,7 +17,7 @@ class Publisher(Variables, Protocol):
 class BackgroundPublisher:
   """Publishes in a thread; of parameters not sent yet only the newest go."""
 
-  def __init__(self, variables: Variables):
+  def __init__(self, variables: interface.VariablePublisher):
     """Starts the thread."""
     self._variables = variables
     self._changed = threading.Condition()

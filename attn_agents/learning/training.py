@@ -4,12 +4,13 @@ import contextlib
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from attn_agents import types
 from attn_agents.learning import batching, learner, metrics
 from attn_agents.runs import checkpoints
+from attn_agents.transport import interface
 from configs import schema
 
 _POLL_SECONDS = 0.2
@@ -38,19 +39,6 @@ class Feeder(Protocol):
     """The next batch, None if there is none in time."""
 
 
-class Source(Protocol):
-  """The learner's end of a queue, or of a replay."""
-
-  def batches(self) -> Iterator[Any]:
-    """Yields what a feeder makes batches of, for ever."""
-
-  def stats(self) -> Mapping[str, float]:
-    """Values of `metrics.SOURCE_COLUMNS`, as far as there are any."""
-
-  def save(self, learner_steps: int, at_end: bool) -> None:
-    """Keeps beside a checkpoint of that step what lies there, if anything."""
-
-
 class Training:
   """Runs a learner until it is told to stop or has seen enough frames.
 
@@ -70,7 +58,7 @@ class Training:
     start: checkpoints.Snapshot,
     *,
     max_frames: int,
-    source: Source,
+    source: interface.TrajectorySource,
     report: Callable[[str], None],
   ):
     """Joins the parts; `report` is told in words what is going on."""

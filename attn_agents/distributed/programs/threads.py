@@ -26,8 +26,8 @@ from attn_agents.runs import run_directory, saved_runs
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.learning import publisher, training
-  from attn_agents.transport.threads import sources, variables
+  from attn_agents.learning import training
+  from attn_agents.transport import interface
 
 
 def hide_tensorflow() -> None:
@@ -50,17 +50,14 @@ class OneProcess(learner.LearnerRole):
     super().__init__(place)
     self._other_statuses: list[lifecycle.StatusFile] = []
 
-  def _connect(
-    self, parts: 'experiment.Experiment'
-  ) -> tuple['publisher.Variables', 'training.Source']:
-    """Makes queue or replay and parameter store, and starts the actors."""
-    from attn_agents.transport.threads import sources, variables
+  def _connect(self, parts: 'experiment.Experiment') -> 'interface.Transport':
+    """Makes the queue or replay, and starts the actors."""
+    from attn_agents.transport.threads import transport
 
     run = run_directory.RunDirectory(self.place.logdir)
-    source = sources.make_source(
-      parts, self._stop, run.replay, saved_runs.newest(run)
+    connection = transport.ThreadsTransport(
+      parts, run.replay, saved_runs.newest(run), self._stop
     )
-    store = variables.VariableStore()
     for index in self.place.actors:
       status = self._status_file('actor_supervisor', index)
       # Before any actor runs: the supervisor of the run reads in these files
@@ -69,11 +66,11 @@ class OneProcess(learner.LearnerRole):
       self._other_statuses.append(status)
       threading.Thread(
         target=self._keep_alive,
-        args=(index, status, parts, source, store),
+        args=(index, status, parts, connection),
         name=f'actor-{index}',
         daemon=True,
       ).start()
-    return store, source
+    return connection
 
   def _make_training(self) -> 'training.Training':
     made = super()._make_training()
@@ -112,13 +109,12 @@ class OneProcess(learner.LearnerRole):
     index: int,
     status: lifecycle.StatusFile,
     parts: 'experiment.Experiment',
-    source: 'sources.Source',
-    store: 'variables.VariableStore',
+    connection: 'interface.Transport',
   ) -> None:
     """An actor's thread: runs the actor again when it fails."""
 
     def run_actor(restart: int) -> str | None:
-      return self._run_actor(index, restart, parts, source, store)
+      return self._run_actor(index, restart, parts, connection)
 
     try:
       actor_supervisor.keep_alive(
@@ -133,8 +129,7 @@ class OneProcess(learner.LearnerRole):
     index: int,
     restart: int,
     parts: 'experiment.Experiment',
-    source: 'sources.Source',
-    store: 'variables.VariableStore',
+    connection: 'interface.Transport',
   ) -> str | None:
     """Runs an actor once; see `actor_supervisor.keep_alive`."""
     import jax
@@ -150,8 +145,8 @@ class OneProcess(learner.LearnerRole):
         index,
         restart,
         status,
-        store.reader(),
-        source.sink(),
+        connection.make_variable_source(),
+        connection.make_sink(),
         should_stop=self._stop,
         keep_on_device=keep_on_device,
       )

@@ -18,7 +18,7 @@ from attn_agents.runs import run_directory
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.acting import actor
+  from attn_agents.transport import interface
 
 # More than a run can use up: `runtime.max_actor_restarts` is at most 1000.
 _RESTARTS_PER_START = seeding.INCARNATIONS_PER_ERA
@@ -33,8 +33,8 @@ def play(
   index: int,
   restart: int,
   status: lifecycle.StatusFile,
-  variables: 'actor.Variables',
-  sink: 'actor.TrajectorySink',
+  variables: 'interface.VariableSource',
+  sink: 'interface.TrajectorySink',
   *,
   should_stop: Callable[[], bool],
   keep_on_device: bool = False,
@@ -104,18 +104,23 @@ def _play_through_reverb(
   status: lifecycle.StatusFile,
 ) -> None:
   from attn_agents import experiment
-  from attn_agents.transport.reverb import sources, variables
+  from attn_agents.transport.reverb import transport
 
-  def never() -> bool:
-    return False
-
-  config = run_directory.RunDirectory(place.logdir).config()
-  parts = experiment.Experiment(topology.apply(place, config))
-  poller = variables.VariablePoller(
-    place.variables_address, eager=config.learning.max_policy_lag is not None
+  run = run_directory.RunDirectory(place.logdir)
+  parts = experiment.Experiment(topology.apply(place, run.config()))
+  connection = transport.ReverbTransport(
+    parts, place.queue_address, place.variables_address, run.replay
   )
-  writer = sources.make_sink(parts, place.queue_address, should_stop=never)
-  play(place, parts, index, restart, status, poller, writer, should_stop=never)
+  play(
+    place,
+    parts,
+    index,
+    restart,
+    status,
+    connection.make_variable_source(),
+    connection.make_sink(),
+    should_stop=lambda: False,
+  )
 
 
 if __name__ == '__main__':

@@ -10,7 +10,8 @@ from attn_agents.runs import initial_parameters, run_directory
 
 if TYPE_CHECKING:
   from attn_agents import experiment
-  from attn_agents.learning import publisher, training
+  from attn_agents.learning import training
+  from attn_agents.transport import interface
 
 
 class LearnerRole(base.Role):
@@ -74,29 +75,31 @@ class LearnerRole(base.Role):
       frames=start.counters.frames,
       devices=[str(d) for d in devices],
     )
-    store, reader = self._connect(parts)
+    connection = self._connect(parts)
+    source = connection.make_source()
+    background = publisher.BackgroundPublisher(connection.make_publisher())
     return training.Training(
-      parts.make_learner(start, publisher.BackgroundPublisher(store), devices),
-      parts.make_feeder(reader.batches(), devices),
+      parts.make_learner(start, background, devices),
+      parts.make_feeder(source.batches(), devices),
       metrics.MetricsWriter(run.path, start.counters.learner_steps),
       checkpointer,
       parts.config.runtime,
       start,
       max_frames=parts.config.max_frames,
-      source=reader,
+      source=source,
       report=lambda what: self._status.set('running', what),
     )
 
-  def _connect(
-    self, parts: 'experiment.Experiment'
-  ) -> tuple['publisher.Variables', 'training.Source']:
-    """Where parameters go, and where trajectories come from."""
-    from attn_agents.transport.reverb import sources, variables
+  def _connect(self, parts: 'experiment.Experiment') -> 'interface.Transport':
+    """What connects it with the actors."""
+    from attn_agents.transport.reverb import transport
 
     run = run_directory.RunDirectory(self.place.logdir)
-    return (
-      variables.VariablePublisher(self.place.variables_address),
-      sources.make_reader(parts, self.place.queue_address, run.replay),
+    return transport.ReverbTransport(
+      parts,
+      self.place.queue_address,
+      self.place.variables_address,
+      run.replay,
     )
 
   def _disconnect(self) -> None:

@@ -20,11 +20,11 @@ class ReverbServers(base.Role):
     self, status: lifecycle.StatusFile, stop: lifecycle.StopSignal
   ) -> None:
     """Serves until told to stop."""
-    from attn_agents.transport.reverb import servers, sources
+    from attn_agents.transport.reverb import servers, transport
 
     parts = self._experiment()
     run = run_directory.RunDirectory(self.place.logdir)
-    queue = sources.make_server(
+    queue = transport.make_server(
       parts,
       topology.port_of(self.place.queue_address),
       run.replay,

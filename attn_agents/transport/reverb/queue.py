@@ -15,7 +15,7 @@ from attn_agents.transport.reverb import servers
 _FLUSH_TIMEOUT_MS = 500
 
 
-class QueueWriter:
+class QueueSink:
   """The actor's end of the queue: one item per unroll, waits when full."""
 
   def __init__(self, address: str, should_stop: Callable[[], bool]):
@@ -71,7 +71,7 @@ class QueueWriter:
         )
 
 
-class QueueReader:
+class QueueSource:
   """The learner's end of the queue."""
 
   def __init__(self, address: str, spec: types.Trajectory, items: int):
@@ -101,7 +101,7 @@ class QueueReader:
       yield [tree.unflatten_as(self._spec, sample.data) for sample in samples]
 
   def stats(self) -> dict[str, float]:
-    """See `training.Source`."""
+    """See `interface.TrajectorySource`."""
     return {'queue_depth': self.depth()}
 
   def save(self, learner_steps: int, at_end: bool) -> None:

@@ -5,13 +5,13 @@ which decodes pickles from anyone who reaches it.
 """
 
 import socket
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import reverb
 import tensorflow as tf
+import tree
 
 from attn_agents import types
-from attn_agents.transport.reverb import signature
 from attn_agents.utils import machine
 
 QUEUE_TABLE = 'trajectories'
@@ -58,7 +58,7 @@ def queue_server(
     PortInUseError: the port is taken.
   """
   table = reverb.Table.queue(
-    QUEUE_TABLE, max_size=capacity, signature=signature.from_spec(spec)
+    QUEUE_TABLE, max_size=capacity, signature=_signature(spec)
   )
   return _serve([table], port)
 
@@ -93,7 +93,7 @@ def replay_server(
     rate_limiter=reverb.rate_limiters.SampleToInsertRatio(
       limits.samples_per_insert, limits.min_size, limits.tolerance
     ),
-    signature=signature.from_spec(spec),
+    signature=_signature(spec),
   )
   # Without a limit of its own that could matter: actors wait for the replay.
   reports = reverb.Table(
@@ -103,7 +103,7 @@ def replay_server(
     max_size=limits.capacity,
     max_times_sampled=1,
     rate_limiter=reverb.rate_limiters.MinSize(1),
-    signature=signature.from_spec(report),
+    signature=_signature(report),
   )
   return _serve([replay, reports], port, checkpointer)
 
@@ -129,6 +129,16 @@ def variable_server(num_values: int, port: int = 0) -> reverb.Server:
     _newest_only(VERSION_TABLE, version),
   ]
   return _serve(tables, port)
+
+
+def _signature(spec: types.Nest) -> types.Nest:
+  """A tree of TensorSpecs like a tree of leaves with `shape` and `dtype`."""
+
+  def leaf(path: tuple[Any, ...], x: Any) -> tf.TensorSpec:
+    name = '/'.join(str(p) for p in path)
+    return tf.TensorSpec(x.shape, tf.as_dtype(x.dtype), name=name)
+
+  return tree.map_structure_with_path(leaf, spec)
 
 
 def _newest_only(name: str, spec: types.Nest) -> reverb.Table:

@@ -71,12 +71,12 @@ class TrajectoryQueue:
     while True:
       yield [self._take() for _ in range(self._num_items)]
 
-  def sink(self) -> 'TrajectoryQueue':
+  def make_sink(self) -> 'TrajectoryQueue':
     """Where any actor's unrolls go."""
     return self
 
   def stats(self) -> dict[str, float]:
-    """See `training.Source`."""
+    """See `interface.TrajectorySource`."""
     return {'queue_depth': self.depth()}
 
   def save(self, learner_steps: int, at_end: bool) -> None:

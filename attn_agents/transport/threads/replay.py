@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from attn_agents import types
-from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
+from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter as limiter_lib
 from attn_agents.transport.threads import replay_files
 
@@ -89,9 +89,9 @@ class ReplayBuffer:
     self._reports: list[types.ReplayReport] = []
     self._changed = threading.Condition()
 
-  def sink(self) -> 'ReplayWriter':
+  def make_sink(self) -> 'ReplaySink':
     """Where one actor's unrolls go, for one life of it."""
-    return ReplayWriter(self, self._frame_stack)
+    return ReplaySink(self, self._frame_stack)
 
   def batches(self) -> Iterator[sequences.Sampled]:
     """Yields batches for ever.
@@ -110,7 +110,7 @@ class ReplayBuffer:
       yield sequences.Sampled(rows, reports)
 
   def stats(self) -> dict[str, float]:
-    """See `training.Source`."""
+    """See `interface.TrajectorySource`."""
     with self._changed:
       inserts = self._limiter.inserts
       return {
@@ -171,7 +171,7 @@ class ReplayBuffer:
     num_seen: int,
     report: types.ReplayReport,
   ) -> np.ndarray:
-    """Adds rows [L, N] of N environments; for `ReplayWriter`.
+    """Adds rows [L, N] of N environments; for `ReplaySink`.
 
     Waits for the limiter, or drops them when told to stop.
 
@@ -246,7 +246,7 @@ class ReplayBuffer:
     return np.all(numbers >= self._next_row - self._capacity, axis=0)
 
 
-class ReplayWriter:
+class ReplaySink:
   """One actor's way into the replay."""
 
   def __init__(self, buffer: ReplayBuffer, frame_stack: int):

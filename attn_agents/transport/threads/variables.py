@@ -31,9 +31,9 @@ class VariableStore:
       self._newest = (version, values)
       self._changed.notify_all()
 
-  def reader(self) -> 'VariableReader':
+  def make_source(self) -> 'StoreSource':
     """A handle for one actor."""
-    return VariableReader(self)
+    return StoreSource(self)
 
   def wait_newer(
     self, version: int, timeout: float | None
@@ -49,7 +49,7 @@ class VariableStore:
     return self._newest
 
 
-class VariableReader:
+class StoreSource:
   """An actor's end: knows which version it has."""
 
   def __init__(self, store: VariableStore):

@@ -21,11 +21,11 @@ def _address():
 
 
 def _writer(address, should_stop=lambda: False):
-  return queue.QueueWriter(address, should_stop)
+  return queue.QueueSink(address, should_stop)
 
 
 def _reader(address, items=1):
-  return queue.QueueReader(address, trajectories.numbered(0), items)
+  return queue.QueueSource(address, trajectories.numbered(0), items)
 
 
 def test_a_trajectory_arrives_as_it_was_sent(address):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import batching, sequences
+from attn_agents.learning import batching
 from attn_agents.runs import kept_replays
+from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter, replay
 from tests import replays
 
@@ -37,7 +38,7 @@ def _make(
 
 
 def _play(buffer, player, unrolls):
-  sink = buffer.sink()
+  sink = buffer.make_sink()
   for _ in range(unrolls):
     sink.insert(player.unroll())
   return sink
@@ -72,7 +73,7 @@ def test_old_rows_make_room_and_broken_sequences_are_never_drawn(tmp_path):
   """Two actors, one of them slow: its sequences lose rows out of turn."""
   buffer = _make(tmp_path, capacity=90)
   fast, slow = replays.Player(0), replays.Player(1, first_number=30_000)
-  sinks = buffer.sink(), buffer.sink()
+  sinks = buffer.make_sink(), buffer.make_sink()
   batches = buffer.batches()
   for turn in range(30):
     sinks[0].insert(fast.unroll())
@@ -132,7 +133,7 @@ def test_one_update_for_every_so_many_steps_whoever_is_faster(tmp_path, slow):
   player = replays.Player(0)
 
   def play():
-    sink = buffer.sink()
+    sink = buffer.make_sink()
     while not stop.is_set():
       sink.insert(player.unroll())
       time.sleep(0.002 if slow == 'actor' else 0)
@@ -158,7 +159,7 @@ def test_nothing_is_sampled_before_the_least_size(tmp_path):
   threading.Thread(
     target=lambda: got.append(next(buffer.batches())), daemon=True
   ).start()
-  player, sink = replays.Player(0), buffer.sink()
+  player, sink = replays.Player(0), buffer.make_sink()
   while buffer.stats()['replay_size'] < 20:
     sink.insert(player.unroll())
   time.sleep(0.2)
@@ -182,7 +183,7 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   again.restore(kept_replays.find(tmp_path, replay.RUNTIME, 17))
   assert again.stats() == buffer.stats()
   other = replays.Player(1, first_number=30_000)
-  sink = again.sink()
+  sink = again.make_sink()
   batches = again.batches()
   for _ in range(10):
     replays.check(sequences.join(next(batches), 1, LENGTH), (player, other))

@@ -11,7 +11,7 @@ from attn_agents.transport.threads import variables
 
 def test_the_very_array_arrives_with_its_version_at_each_actor_once():
   store = variables.VariableStore()
-  readers = [store.reader(), store.reader()]
+  readers = [store.make_source(), store.make_source()]
   first, second = jnp.arange(5.0), jnp.full(5, 9.0)
   store.publish(first, 3)
   for reader in readers:
@@ -26,7 +26,7 @@ def test_the_very_array_arrives_with_its_version_at_each_actor_once():
 
 def test_only_the_newest_is_kept():
   store = variables.VariableStore()
-  reader = store.reader()
+  reader = store.make_source()
   for version in range(20):
     store.publish(np.full(5, version, np.float32), version)
   version, values = reader.take()
@@ -36,7 +36,7 @@ def test_only_the_newest_is_kept():
 
 
 def test_nothing_blocks_before_the_first_publication():
-  reader = variables.VariableStore().reader()
+  reader = variables.VariableStore().make_source()
   start = time.monotonic()
   assert reader.take() is None
   assert time.monotonic() - start < 0.1
@@ -46,7 +46,7 @@ def test_nothing_blocks_before_the_first_publication():
 
 def test_who_waits_is_woken_by_a_newer_version_only():
   store = variables.VariableStore()
-  reader = store.reader()
+  reader = store.make_source()
   store.publish(np.zeros(5, np.float32), 0)
   reader.take()
   assert not reader.wait(0.1)
@@ -69,7 +69,7 @@ class _Computing:
 
 def test_parameters_still_computing_keep_neither_learner_nor_actor_waiting():
   store = variables.VariableStore()
-  reader, pending = store.reader(), _Computing()
+  reader, pending = store.make_source(), _Computing()
   store.publish(np.zeros(5, np.float32), 0)
   background = publisher.BackgroundPublisher(store)
   start = time.monotonic()

@@ -11,8 +11,8 @@ import reverb
 import tree
 
 from attn_agents import types
-from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
+from attn_agents.transport import sequences
 from attn_agents.transport.reverb import servers
 
 # Whose replays on disk are Reverb's.
@@ -53,7 +53,7 @@ def unpack(packed: Packed) -> sequences.Row:
   )
 
 
-class ReplayWriter:
+class ReplaySink:
   """The actor's end: each row is sent once, sequences refer to them.
 
   All environments go through one stream, each in columns of its own, so that an
@@ -174,7 +174,7 @@ class ReplayWriter:
         continue
 
 
-class ReplayReader:
+class ReplaySource:
   """The learner's end."""
 
   def __init__(
@@ -221,7 +221,7 @@ class ReplayReader:
       yield sequences.Sampled(unpack(Packed(*columns)), self._take_reports())
 
   def stats(self) -> dict[str, float]:
-    """See `training.Source`; NaN if the server does not answer at once."""
+    """See `interface.TrajectorySource`; NaN if the server answers too late."""
     try:
       info = self._client.server_info(timeout=1)[servers.REPLAY_TABLE]
     except reverb.errors.DeadlineExceededError:

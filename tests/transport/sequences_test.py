@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.learning import sequences
+from attn_agents.transport import sequences
 from tests.environments import atari_rollout
 
 

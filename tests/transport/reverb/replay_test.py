@@ -6,9 +6,9 @@ import threading
 import numpy as np
 import pytest
 
-from attn_agents.learning import sequences
 from attn_agents.runs import kept_replays
-from attn_agents.transport.reverb import servers, table
+from attn_agents.transport import sequences
+from attn_agents.transport.reverb import replay, servers
 from tests import replays
 
 BATCH = 16
@@ -26,7 +26,7 @@ class Replay:
     self._frame_stack, self._length = frame_stack, length
     self._rows = replays.rows_per_item(frame_stack, length)
     row = replays.row_spec(frame_stack)
-    spec = table.pack(
+    spec = replay.pack(
       sequences.Row(*(np.zeros((self._rows, *x.shape), x.dtype) for x in row))
     )
     report = sequences.report_of(replays.Player(0).unroll())
@@ -40,13 +40,13 @@ class Replay:
       ),
     )  # fmt: skip
     self.address = f'127.0.0.1:{self.server.port}'
-    self.reader = table.ReplayReader(
+    self.reader = replay.ReplaySource(
       self.address, report, BATCH, directory, 0.0
     )
     self.batches = self.reader.batches()
 
   def writer(self, should_stop=lambda: False):
-    return table.ReplayWriter(
+    return replay.ReplaySink(
       self.address, self._frame_stack, self._rows, replays.STEPS, should_stop
     )
 
@@ -148,7 +148,7 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   stats = made.reader.stats()
   made.reader.save(17, at_end=False)
   made.server.stop()
-  found = kept_replays.find(tmp_path, table.RUNTIME, 17)
+  found = kept_replays.find(tmp_path, replay.RUNTIME, 17)
   again = Replay(tmp_path, 1, 4, found)
   assert again.reader.stats() == stats
   other = replays.Player(1, first_number=30_000)
@@ -156,8 +156,8 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   for _ in range(10):
     replays.check(again.draw(), [player, other])
   again.reader.save(18, at_end=True)
-  assert kept_replays.find(tmp_path, table.RUNTIME, 17) is None
-  assert kept_replays.find(tmp_path, table.RUNTIME, 18)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 17) is None
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 18)
   again.server.stop()
 
 
