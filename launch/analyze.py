@@ -1,7 +1,7 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
 """Shows what a trained agent looks at: one recording, every analysis, a report.
 
-    launch/analyze.py --run=runs/s3ta_vtrace_ms_pacman_small
+    launch/analyze.py --run=runs/s3ta_appo_ms_pacman_small
 
 Records play once and leaves, in a directory of the run's analyses/, the
 recording, for each analysis its numbers, arrays and figures, videos, and

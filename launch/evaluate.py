@@ -1,7 +1,7 @@
 #!/usr/bin/env -S sh -c 'exec "$(dirname "$0")/../.venv/bin/python" "$0" "$@"'
 """Scores a trained agent: whole games, unclipped, by the papers' protocol.
 
-    launch/evaluate.py --run=runs/s3ta_vtrace_ms_pacman_small
+    launch/evaluate.py --run=runs/s3ta_appo_ms_pacman_small
 
 Leaves evaluation.csv and summary.json in a directory of the run's evaluations/
 and prints the summary. The same command gives the same numbers again. Exit
