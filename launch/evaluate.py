@@ -35,7 +35,7 @@ _CHECKPOINT = flags.DEFINE_string(
 )
 _EPISODES = flags.DEFINE_integer('episodes', 200, 'Whole games to play.')
 _NUM_ENVS = flags.DEFINE_integer(
-  'num_envs', 16, 'Environments that play side by side, each its share.'
+  'num_envs', 16, 'Environments that play side by side; each plays its share.'
 )
 _PROTOCOL = flags.DEFINE_string(
   'protocol',

@@ -15,7 +15,7 @@ from attn_agents.acting import rows as rows_lib
 from attn_agents.environments import base
 from attn_agents.transport import interface
 
-# How often an actor that waits for parameters looks up to see whether to stop.
+# How often an actor that waits for parameters checks whether to stop.
 _WAIT_SECONDS = 0.5
 
 

@@ -33,7 +33,7 @@ _ACTION_2 = 2
 
 # In all other games FIRE is action 1 of the minimal set, which then has three
 # actions or more.
-GAMES_WITHOUT_FIRE = frozenset({
+GAMES_WITHOUT_FIRE = (
   'asterix',
   'crazy_climber',
   'freeway',
@@ -42,7 +42,7 @@ GAMES_WITHOUT_FIRE = frozenset({
   'skiing',
   'surround',
   'tutankham',
-})  # fmt: skip
+)
 
 
 class Arrival(NamedTuple):

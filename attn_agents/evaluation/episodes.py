@@ -44,7 +44,7 @@ class Episode(NamedTuple):
 
 
 class StoppedError(RuntimeError):
-  """The caller wished to stop before all games had ended."""
+  """The caller asked to stop before all games had ended."""
 
 
 def quotas(num_episodes: int, num_envs: int) -> np.ndarray:
@@ -93,10 +93,10 @@ def play_steps(
   report: Callable[[Episode], None] = lambda episode: None,
   should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Episode]:
-  """Plays for so many steps, and the games begun by then to their end.
+  """Plays a number of steps, and finishes the games that are in progress then.
 
-  As DQN is scored, but for that end: there, the last games are dropped, which
-  favours short ones.
+  DQN's evaluation drops those unfinished games instead, which favours short
+  ones.
 
   Args:
     environment: see `play`.

@@ -16,10 +16,16 @@ from attn_agents.utils import metrics_table
 from configs import schema
 
 _COLUMNS = (
-  'wall_time', 'frames', 'agent_steps', 'learner_steps', 'episodes',
-  'return_mean', 'return_median', 'return_standard_error',
+  'wall_time',
+  'frames',
+  'agent_steps',
+  'learner_steps',
+  'episodes',
+  'return_mean',
+  'return_median',
+  'return_standard_error',
   'human_normalised',
-)  # fmt: skip
+)
 
 
 class Follower:
@@ -114,10 +120,16 @@ class Follower:
     totals = dataclasses.asdict(snapshot.counters)
     normalised = summary.human_normalised.get('table', '')
     row = (
-      f'{totals["wall_time"]:.2f}', totals['frames'], totals['agent_steps'],
-      totals['learner_steps'], summary.episodes, summary.mean, summary.median,
-      summary.standard_error, normalised,
-    )  # fmt: skip
+      f'{totals["wall_time"]:.2f}',
+      totals['frames'],
+      totals['agent_steps'],
+      totals['learner_steps'],
+      summary.episodes,
+      summary.mean,
+      summary.median,
+      summary.standard_error,
+      normalised,
+    )
     path = self._run.evaluation_curve
     with path.open('a', newline='') as file:
       writer = csv.writer(file)

@@ -42,7 +42,7 @@ class RandomPolicy:
   """All actions are equally likely, as in the `random` column of scores."""
 
   def __init__(self, num_actions: int, num_envs: int, seed: int):
-    """Seeds the dice."""
+    """Seeds the generator."""
     self._generator = np.random.default_rng(seed)
     self._num_actions, self._num_envs = num_actions, num_envs
 

@@ -42,10 +42,10 @@ def apply(
   )
 
 
-# How actions are chosen; the random policy is nobody's.
+# How actions are selected; the random policy needs no agent.
 POLICIES = ('sampled', 'greedy', 'random')
 
-# EnvPool plays a no-op at least.
+# EnvPool plays at least one no-op.
 PROTOCOLS: dict[str, dict[str, Any]] = {
   'noop': {'noop_max': 30, 'sticky_action_probability': 0.0},
   'sticky': {'noop_max': 1, 'sticky_action_probability': 0.25},

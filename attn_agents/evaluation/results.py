@@ -14,9 +14,15 @@ from attn_agents.evaluation import episodes as episodes_lib
 from attn_agents.evaluation import scores
 
 _COLUMNS = (
-  'episode', 'environment', 'game', 'seed', 'return', 'agent_steps', 'frames',
+  'episode',
+  'environment',
+  'game',
+  'seed',
+  'return',
+  'agent_steps',
+  'frames',
   'end',
-)  # fmt: skip
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,11 +124,18 @@ def write(
     writer = csv.writer(file)
     writer.writerow(_COLUMNS)
     for index, episode in enumerate(played):
-      writer.writerow((
-        index, episode.environment, episode.game,
-        first_seed + episode.environment, f'{episode.game_return:.10g}',
-        episode.agent_steps, action_repeat * episode.agent_steps, episode.end,
-      ))  # fmt: skip
+      writer.writerow(
+        (
+          index,
+          episode.environment,
+          episode.game,
+          first_seed + episode.environment,
+          f'{episode.game_return:.10g}',
+          episode.agent_steps,
+          action_repeat * episode.agent_steps,
+          episode.end,
+        )
+      )
   os.replace(partial, directory / 'evaluation.csv')
   text = json.dumps(
     _without_nan({**facts, **dataclasses.asdict(summary)}), indent=2

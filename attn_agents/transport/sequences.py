@@ -1,7 +1,7 @@
-"""Rows as a replay keeps them, and sequences made of them again.
+"""Rows as a replay keeps them, and the sequences that are made of them.
 
-A frame is kept once. What overlaps, sequences with one another and the stacks
-of frames that some networks see, is put together when it is sampled.
+Each frame is kept once. Overlapping sequences, and the stacks of frames that
+some networks see, are put together when they are sampled.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Sampled(NamedTuple):
   Attributes:
     rows: `Row` [R, B]: of each sequence its T + 1 rows, and before them those
       that only the first stack of frames shows.
-    reports: what actors have told since the batch before.
+    reports: of actors, since the batch before.
   """
 
   rows: Row
@@ -92,15 +92,16 @@ def _fills(timestep: types.TimeStep, frame_stack: int) -> np.ndarray:
   for t, env in np.argwhere(fills):
     # Alike frames that came one by one stack up as if one had filled it.
     frames = np.split(
-      timestep.observation[t, env], range(channels, channels * frame_stack,
-                                          channels), axis=-1
-    )  # fmt: skip
+      timestep.observation[t, env],
+      range(channels, channels * frame_stack, channels),
+      axis=-1,
+    )
     fills[t, env] = all(np.array_equal(frames[-1], x) for x in frames)
   return fills
 
 
 def report_of(trajectory: types.Trajectory) -> types.ReplayReport:
-  """What the learner is told of an unroll that goes into a replay."""
+  """The report on an unroll that goes into a replay."""
   steps = types.num_agent_steps(trajectory.unroll.timestep.step_type)
   return types.ReplayReport(trajectory.report, np.int32(steps))
 

@@ -11,7 +11,7 @@ import tree
 from attn_agents import types
 from attn_agents.transport.reverb import servers
 
-# How often a blocked writer looks up to see whether it should stop.
+# How often a blocked writer checks whether to stop.
 _FLUSH_TIMEOUT_MS = 500
 
 

@@ -18,7 +18,7 @@ from attn_agents.transport.reverb import servers
 # Whose replays on disk are Reverb's.
 RUNTIME = 'launchpad'
 
-# How often a blocked writer looks up to see whether it should stop.
+# How often a blocked writer checks whether to stop.
 _FLUSH_TIMEOUT_MS = 500
 _INFO_SECONDS = 5
 # Of action, reward, discount, step type, and whether the frame fills a stack.
@@ -239,9 +239,11 @@ class ReplaySource:
     now = time.monotonic()
     if at_end or now - self._kept_at >= self._checkpoint_seconds:
       kept_replays.adopt(
-        pathlib.Path(self._client.checkpoint()), self._directory, RUNTIME,
+        pathlib.Path(self._client.checkpoint()),
+        self._directory,
+        RUNTIME,
         learner_steps,
-      )  # fmt: skip
+      )
       self._kept_at = time.monotonic()
 
   def _take_reports(self) -> list[types.ReplayReport]:

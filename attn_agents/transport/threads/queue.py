@@ -9,7 +9,7 @@ import jax
 
 from attn_agents import types
 
-# How often a blocked writer looks up to see whether it should stop.
+# How often a blocked writer checks whether to stop.
 _LOOK_SECONDS = 0.1
 
 

@@ -16,7 +16,7 @@ from attn_agents.transport.threads import replay_files
 
 # Whose replays on disk are of this form.
 RUNTIME = 'threads'
-# How often a blocked writer looks up to see whether it should stop.
+# How often a blocked writer checks whether to stop.
 _LOOK_SECONDS = 0.1
 # Sequences whose wholeness is looked at together.
 _LOOK_AHEAD = 64
@@ -161,8 +161,10 @@ class ReplayBuffer:
   def _arrays(self) -> dict[str, np.ndarray]:
     # There are never more ends than rows.
     return {
-      **self._rows._asdict(), 'before': self._before, 'ends': self._ends,
-    }  # fmt: skip
+      **self._rows._asdict(),
+      'before': self._before,
+      'ends': self._ends,
+    }
 
   def insert(
     self,
