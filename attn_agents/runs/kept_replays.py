@@ -1,7 +1,7 @@
-"""Replays on disk, `<logdir>/replay/<runtime>-<learner step>`.
+"""Replays on disk: `<logdir>/replay/<runtime>-<learner step>`.
 
-Each goes with the checkpoint of the same step. Whoever writes one does so in a
-directory beside them; only what is whole gets its name.
+Each belongs to the checkpoint of the same step. It is written into a directory
+beside the others and gets its name when it is complete.
 """
 
 import os
@@ -12,10 +12,10 @@ import shutil
 def path_of(
   directory: pathlib.Path, runtime: str, learner_steps: int
 ) -> pathlib.Path:
-  """Where the replay of that step is, or would be.
+  """The path of a replay, whether it exists or not.
 
   Args:
-    directory: the run's, for replays.
+    directory: of the run's replays.
     runtime: 'launchpad' or 'threads', which keep different files.
     learner_steps: of the checkpoint.
   """
@@ -25,7 +25,13 @@ def path_of(
 def find(
   directory: pathlib.Path, runtime: str, learner_steps: int | None
 ) -> pathlib.Path | None:
-  """The replay of that step, None if there is none, or no step."""
+  """The replay that belongs to a checkpoint, None if there is none.
+
+  Args:
+    directory: of the run's replays.
+    runtime: see `path_of`.
+    learner_steps: of the checkpoint; None if there is no checkpoint.
+  """
   if learner_steps is None:
     return None
   path = path_of(directory, runtime, learner_steps)
@@ -33,7 +39,7 @@ def find(
 
 
 def unfinished(directory: pathlib.Path) -> pathlib.Path:
-  """An empty directory to write in; what was left there is removed."""
+  """Makes an empty directory to write into; removes an earlier one."""
   path = directory / 'unfinished'
   shutil.rmtree(path, ignore_errors=True)
   path.mkdir(parents=True)
@@ -46,7 +52,14 @@ def adopt(
   runtime: str,
   learner_steps: int,
 ) -> None:
-  """Gives what was written its name, and removes all other replays."""
+  """Gives a complete replay its name and removes all others.
+
+  Args:
+    written: from `unfinished`.
+    directory: of the run's replays.
+    runtime: see `path_of`.
+    learner_steps: of its checkpoint.
+  """
   path = path_of(directory, runtime, learner_steps)
   shutil.rmtree(path, ignore_errors=True)
   os.rename(written, path)

@@ -222,7 +222,7 @@ class RunDirectory:
     return len(self.content()['started'])
 
   def record_seeds(self, **row: int) -> None:
-    """Adds a line to seeds.csv; actors of several processes may do so."""
+    """Adds a line to seeds.csv; safe to call from several processes."""
     path = self.path / 'seeds.csv'
     with open(path, 'a') as file:
       fcntl.flock(file, fcntl.LOCK_EX)

@@ -11,11 +11,11 @@ from configs import errors, schema
 
 
 def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
-  """A run on disk and its config.
+  """Opens a run on disk and reads its config.
 
   Raises:
-    ConfigError: there is no run, with the name of the nearest beside it; or it
-      is of an earlier format, with the command that converts it.
+    ConfigError: there is no run there, with the name of the nearest beside it;
+      or it is of an earlier format, with the command that converts it.
   """
   run = run_directory.RunDirectory(path)
   require_run(run, path)
@@ -44,7 +44,7 @@ def require_run(run: run_directory.RunDirectory, path: str) -> None:
 
 
 def with_game(config: schema.Config, game: str | None) -> schema.Config:
-  """A run's config to play another game with; None for its own."""
+  """A run's config with another game to play; None for its own."""
   if game is None:
     return config
   environment = dataclasses.replace(config.environment, game=game)
@@ -57,7 +57,7 @@ def find(
   """The directory and learner step of a checkpoint.
 
   Args:
-    run: whose.
+    run: whose checkpoint.
     which: 'newest', 'best' (by the evaluator beside training), or a step.
 
   Raises:
@@ -68,7 +68,7 @@ def find(
   if not there:
     hint = ''
     if which == 'best' and steps(run.checkpoints):
-      hint = '; only training with --evaluate_every keeps it, newest there is'
+      hint = '; training keeps it with --evaluate_every only; newest exists'
     raise errors.ConfigError(
       f'--checkpoint={which}: {directory} has no checkpoint{hint}'
     )
