@@ -19,7 +19,6 @@ from configs import schema
 
 # S3TA looks at saliency after more than 200 frames, 50 agent steps.
 _SETTLED_ROWS = 50
-FRAMES_PER_SECOND = 60
 
 
 class DoesNotApplyError(ValueError):
@@ -86,7 +85,7 @@ class Context:
     return self.to_draw(self.attention)
 
   def on_screen(self, maps: np.ndarray) -> np.ndarray:
-    """Maps over attention's cells [..., h, w] as float32 [..., 210, 160]."""
+    """Maps over attention's cells [..., h, w] as float32 [..., H, W]."""
     return cells.resize(maps, self.grid, 'bilinear')
 
   def to_draw(self, maps: np.ndarray) -> np.ndarray:
@@ -139,9 +138,8 @@ class Context:
 
   @property
   def step_seconds(self) -> float:
-    """How long an agent step is in the time of the game."""
-    repeat = self.played.config.environment.action_repeat
-    return repeat / FRAMES_PER_SECOND
+    """How long an agent step lasts in the game."""
+    return self.played.step_seconds
 
   def seconds(self, rows: Sequence[int]) -> list[float]:
     """When rows were, in seconds of play since the recording began."""

@@ -13,7 +13,8 @@ def _shot(*weights):
   rng = np.random.default_rng(0)
   frame = rng.integers(0, 256, (210, 160, 3), dtype=np.uint8)
   maps = tuple(
-    shots.Map(f'map {i}', w, cells.even(w.shape)) for i, w in enumerate(weights)
+    shots.Map(f'map {i}', w, cells.even(w.shape, (210, 160)))
+    for i, w in enumerate(weights)
   )
   return shots.Shot(frame, maps, {'row': 3, 'value': None})
 

@@ -30,14 +30,7 @@ def run(given: context.Context) -> findings.Findings:
     ]
   )
   row = rows[int(maps.max(axis=(1, 2)).argmax())]
-  steps = saved_runs.steps(given.checkpoints)
-  end = int(given.played.facts['checkpoint'])
-  try:
-    stages = training_stages.choose([s for s in steps if s <= end], end)
-  except ValueError as error:
-    raise context.DoesNotApplyError(str(error)) from error
-  # One checkpoint may be the nearest to several shares.
-  stages = list({stage.step: stage for stage in stages}.values())
+  stages = _stages(given)
   names, over_training = [], []
   for stage, agent in training_stages.agents(
     given.played, given.trained, given.checkpoints, stages
@@ -75,8 +68,24 @@ def run(given: context.Context) -> findings.Findings:
     },
     layers=[
       report_data.Layer(
-        'Grad-CAM', 'Supports the action that was taken.', 'heat', maps,
-        np.array(rows), _COLOUR,
+        'Grad-CAM',
+        'Supports the action that was taken.',
+        'heat',
+        maps,
+        np.array(rows),
+        _COLOUR,
       )
     ],
-  )  # fmt: skip
+  )
+
+
+def _stages(given: context.Context) -> list[training_stages.Stage]:
+  """The checkpoints of the run that stand for stages of training."""
+  steps = saved_runs.steps(given.checkpoints)
+  end = int(given.played.facts['checkpoint'])
+  try:
+    stages = training_stages.choose([s for s in steps if s <= end], end)
+  except ValueError as error:
+    raise context.DoesNotApplyError(str(error)) from error
+  # One checkpoint may be the nearest to several shares.
+  return list({stage.step: stage for stage in stages}.values())

@@ -8,8 +8,11 @@ What is pasted where is said by a small JSON file:
       "sprite": "fish.png",    beside the file, or one that ships in data/; any
                                image that Pillow reads, alpha is respected
       "position": [-16, 95],   x and y of its upper left corner at start_row, in
-                               pixels of the 160 x 210 screen, x to the right
+                               pixels of the screen, x to the right
       "velocity": [2, 0],      optional, pixels per agent step; default [0, 0]
+      "screen": [160, 210],    optional, width and height that these are meant
+                               for; on a screen of another size they and the
+                               sprite are scaled
       "start_row": 0,          optional, the first row of a game that shows it
       "until_row": null        optional, the first row that does not any more
     }
@@ -31,7 +34,12 @@ from configs import errors
 
 _DATA = pathlib.Path(__file__).parent / 'data'
 DEFAULT = _DATA / 'fish.json'
-_DEFAULTS = {'velocity': [0, 0], 'start_row': 0, 'until_row': None}
+_DEFAULTS = {
+  'velocity': [0, 0],
+  'screen': None,
+  'start_row': 0,
+  'until_row': None,
+}
 _NAMES = ('sprite', 'position', *_DEFAULTS)
 
 
@@ -46,6 +54,7 @@ class Injection:
     start_row: first row of a game that shows it, from 0.
     until_row: first row that does not any more; None for all to the end.
     name: of the file.
+    screen: height and width that all this is meant for; None for any.
   """
 
   sprite: np.ndarray
@@ -54,6 +63,27 @@ class Injection:
   start_row: int = 0
   until_row: int | None = None
   name: str = ''
+  # Not in `digest`, which is of what is drawn.
+  screen: tuple[int, int] | None = dataclasses.field(default=None, repr=False)
+
+  def fitted(self, screen: tuple[int, int]) -> 'Injection':
+    """The same on a screen of another height and width, scaled."""
+    if self.screen is None or self.screen == screen:
+      return self
+    down, across = (
+      new / old for new, old in zip(screen, self.screen, strict=True)
+    )
+    rows, columns = (
+      _nearest(size, scale)
+      for size, scale in zip(self.sprite.shape[:2], (down, across), strict=True)
+    )
+    return dataclasses.replace(
+      self,
+      sprite=self.sprite[rows][:, columns],
+      position=(self.position[0] * across, self.position[1] * down),
+      velocity=(self.velocity[0] * across, self.velocity[1] * down),
+      screen=screen,
+    )
 
   def corner(self, row: int) -> tuple[int, int] | None:
     """Row and column of the upper left corner, None where it is not shown."""
@@ -151,31 +181,44 @@ def load(path: pathlib.Path | str = DEFAULT) -> Injection:
     if name not in said:
       raise errors.ConfigError(f'{path}: {name} is missing')
   values = {**_DEFAULTS, **said}
-  for name in ('position', 'velocity'):
-    errors.require(
-      _is_pair(values[name]), f'{path}: {name}', values[name],
-      'two numbers [x, y]',
-    )  # fmt: skip
-  start, until = values['start_row'], values['until_row']
-  errors.require(
-    _is_row(start), f'{path}: start_row', start, 'a whole number, 0 or more'
-  )
-  errors.require(
-    until is None or (_is_row(until) and until > start),
-    f'{path}: until_row', until, 'null or a whole number above start_row',
-  )  # fmt: skip
-  errors.require(
-    isinstance(values['sprite'], str), f'{path}: sprite', values['sprite'],
-    'the name of an image',
-  )  # fmt: skip
+  _check(path, values)
+  (x, y), (right, down) = values['position'], values['velocity']
+  screen = values['screen']
   return Injection(
     sprite=_read_sprite(path, values['sprite']),
-    position=(float(values['position'][0]), float(values['position'][1])),
-    velocity=(float(values['velocity'][0]), float(values['velocity'][1])),
-    start_row=start,
-    until_row=until,
+    position=(float(x), float(y)),
+    velocity=(float(right), float(down)),
+    start_row=values['start_row'],
+    until_row=values['until_row'],
     name=path.stem,
+    screen=None if screen is None else (screen[1], screen[0]),
   )
+
+
+def _check(path: pathlib.Path, values: dict[str, Any]) -> None:
+  """Refuses values of a wrong type or beyond their range."""
+
+  def require(ok: bool, name: str, expected: str) -> None:
+    errors.require(ok, f'{path}: {name}', values[name], expected)
+
+  for name in ('position', 'velocity'):
+    require(_is_pair(values[name]), name, 'two numbers [x, y]')
+  start, until, screen = (
+    values[name] for name in ('start_row', 'until_row', 'screen')
+  )
+  require(
+    screen is None
+    or (_is_pair(screen) and all(_is_row(x) and x > 0 for x in screen)),
+    'screen',
+    'two whole numbers [width, height]',
+  )
+  require(_is_row(start), 'start_row', 'a whole number, 0 or more')
+  require(
+    until is None or (_is_row(until) and until > start),
+    'until_row',
+    'null or a whole number above start_row',
+  )
+  require(isinstance(values['sprite'], str), 'sprite', 'the name of an image')
 
 
 def _read_sprite(path: pathlib.Path, name: str) -> np.ndarray:
@@ -191,6 +234,12 @@ def _read_sprite(path: pathlib.Path, name: str) -> np.ndarray:
       f'{path}: sprite={name}: expected an image, beside that file or one of '
       f'{sorted(p.name for p in _DATA.glob("*.png"))}'
     ) from error
+
+
+def _nearest(size: int, scale: float) -> np.ndarray:
+  """Which of `size` pixels each one of a scaled axis takes."""
+  count = max(1, round(size * scale))
+  return np.arange(count) * size // count
 
 
 def _is_pair(value: Any) -> bool:

@@ -73,7 +73,11 @@ def paired(
   )
   shown, hidden = (_trace(r, length) for r in (with_object, without))
   return divergence.compare(
-    shown, hidden, without['row'][:length], injected, grid or _even(shown)
+    shown,
+    hidden,
+    without['row'][:length],
+    injected,
+    grid or _even(shown, without.frame_size),
   )
 
 
@@ -118,7 +122,11 @@ def teacher_forced(
     for i in range(2)
   )
   return divergence.compare(
-    shown, hidden, without['row'], injected, grid or _even(shown)
+    shown,
+    hidden,
+    without['row'],
+    injected,
+    grid or _even(shown, without.frame_size),
   )
 
 
@@ -132,12 +140,9 @@ def _seen_both_ways(
   Actions are those of the recording, int32 [].
   """
   names = ('observation', 'reward', 'discount', 'step_type')
-  view: agent_view.AgentView | None = None
+  view = agent_view.AgentView(played.environment_spec)
   for _, arrays in without.parts(*names, 'frame', 'row', 'action'):
     for offset, frame in enumerate(arrays['frame']):
-      view = view or agent_view.AgentView(
-        played.config.environment, frame.shape[:2]
-      )
       observation, *others = (arrays[name][offset] for name in names)
       edited = view.edit(
         observation,
@@ -161,6 +166,6 @@ def _trace(recorded: recording.Recording, length: int) -> divergence.Trace:
   )
 
 
-def _even(trace: divergence.Trace) -> cells.Grid:
+def _even(trace: divergence.Trace, frame: tuple[int, int]) -> cells.Grid:
   height, width = trace.attention.shape[-2:]
-  return cells.even((height, width))
+  return cells.even((height, width), frame)

@@ -18,7 +18,9 @@ _MOMENTS = 6
 def run(given: context.Context) -> findings.Findings:
   """Plays from the recording's seed with the object and without it."""
   chosen = given.options_of(options.Options)
-  injected = chosen.injected or compute.load(compute.DEFAULT)
+  injected = (chosen.injected or compute.load()).fitted(
+    given.recorded.frame_size
+  )
   directory = given.directory / 'injection' / injected.digest
   plan = dataclasses.replace(given.plan, num_episodes=1, max_steps=chosen.steps)
   shown, hidden = novel_object.record_pair(

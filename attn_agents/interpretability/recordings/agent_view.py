@@ -8,7 +8,7 @@ from collections import deque
 
 import numpy as np
 
-from configs import schema
+from attn_agents.environments import suite
 
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
@@ -26,17 +26,21 @@ def area_weights(size: int, target: int) -> np.ndarray:
 class AgentView:
   """Brings edits of the screen of one game into its observations."""
 
-  def __init__(self, config: schema.EnvironmentConfig, frame: tuple[int, int]):
+  def __init__(self, spec: suite.EnvironmentSpec):
     """Starts before a game.
 
     Args:
-      config: how the agent sees the game.
-      frame: height and width of the screen.
+      spec: of the game; observations show the whole screen, resized by area.
+        The channels of one frame are luminance, or red, green and blue.
+        More channels repeat these.
     """
-    self._grayscale = config.grayscale
-    self._rows = area_weights(frame[0], config.height)
-    self._columns = area_weights(frame[1], config.width)
-    self._changes: deque[np.ndarray] = deque(maxlen=config.frame_stack)
+    height, width, channels = spec.observation_shape
+    per_frame = channels // spec.frames_in_stack
+    self._grayscale = per_frame % 3 != 0
+    self._repeats = per_frame if self._grayscale else per_frame // 3
+    self._rows = area_weights(spec.screen_shape[0], height)
+    self._columns = area_weights(spec.screen_shape[1], width)
+    self._changes: deque[np.ndarray] = deque(maxlen=spec.frames_in_stack)
 
   def edit(
     self,
@@ -65,11 +69,11 @@ class AgentView:
     return np.clip(observation + total, 0, 255).astype(np.uint8)
 
   def _shrink(self, frame: np.ndarray) -> np.ndarray:
-    """The newest frame of an observation, int [height, width, 1 or 3]."""
+    """The newest frame of an observation, int [height, width, channels]."""
     levels = frame.astype(np.float64)
     if self._grayscale:
       levels = np.rint(levels @ _LUMINANCE)[..., None]
     averaged = np.einsum(
       'hH,HWc,wW->hwc', self._rows, levels, self._columns, optimize=True
     )
-    return np.rint(averaged).astype(int)
+    return np.tile(np.rint(averaged).astype(int), (1, 1, self._repeats))

@@ -84,18 +84,7 @@ def record(
   """
   config = protocols.apply(played.config.environment, plan.protocol)
   seeds = seeding.actor_seeds(plan.seed, 0, _HOST, _ACTOR, 1)
-  writer = recording.Writer(
-    path,
-    {
-      **played.facts,
-      'game': config.game,
-      'action_repeat': played.environment_spec.action_repeat,
-      'num_actions': played.environment_spec.num_actions,
-      'basis': getattr(played.config.network, 'basis', None),
-      'plan': dataclasses.asdict(plan),
-      **(facts or {}),
-    },
-  )
+  writer = recording.Writer(path, _facts(played, plan) | (facts or {}))
   there = recording.Recording(path)
   if there.ended:
     return there
@@ -118,6 +107,22 @@ def record(
     return writer.end(games)
   finally:
     both.close()
+
+
+def _facts(played: trained_agent.TrainedAgent, plan: Plan) -> dict[str, Any]:
+  """Who plays what, and how."""
+  spec = played.environment_spec
+  return {
+    **played.facts,
+    'game': played.config.environment.game,
+    'action_repeat': spec.action_repeat,
+    'num_actions': spec.num_actions,
+    'actions': spec.actions,
+    'screen_shape': spec.screen_shape,
+    'step_seconds': played.step_seconds,
+    'basis': getattr(played.config.network, 'basis', None),
+    'plan': dataclasses.asdict(plan),
+  }
 
 
 class _Row(NamedTuple):

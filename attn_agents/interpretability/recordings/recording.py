@@ -10,8 +10,8 @@ The format, version 1: a directory with
 Parts are renamed into place when they are complete, so that a killed recording
 leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
 
-    frame            uint8 [N, 210, 160, 3], the maximum of the last two screens
-                     as the emulator drew them, edited
+    frame            uint8 [N, H, W, 3], the screen as people see it, edited; of
+                     Atari 210 x 160, the maximum of the last two screens
     observation      uint8 [N, height, width, channels], what the agent saw
     reward, discount float32 [N]; step_type int8 [N]: arrived with the row
     game, row        int32 [N]: number of the game; row within it, from 0
@@ -37,6 +37,8 @@ import numpy as np
 VERSION = 1
 PART_ROWS = 256
 _FACTS, _END = 'facts.json', 'end.json'
+# Facts that older recordings of this version lack.
+_NEWER_FACTS = ('screen_shape', 'actions', 'step_seconds')
 
 
 class RecordingError(ValueError):
@@ -76,6 +78,15 @@ class Recording:
       return 0
     last = self._parts[-1]
     return _first_row(last) + len(_load(last)['reward'])
+
+  @functools.cached_property
+  def frame_size(self) -> tuple[int, int]:
+    """Height and width of the screen."""
+    if 'screen_shape' in self.facts:
+      height, width, _ = self.facts['screen_shape']
+    else:
+      height, width, _ = self.rows('frame', [0])[0].shape
+    return height, width
 
   def __len__(self) -> int:
     """N."""
@@ -135,6 +146,7 @@ class Writer:
         key
         for key in {**there.facts, **facts}
         if there.facts.get(key) != facts.get(key)
+        and (key in there.facts or key not in _NEWER_FACTS)
       )
       if differing:
         raise RecordingError(

@@ -16,6 +16,9 @@ from attn_agents.networks import factory
 from attn_agents.runs import parameters
 from configs import schema
 
+# Of games without a clock: as Atari, with 4 frames to an agent step.
+_STEP_SECONDS = 1 / 15
+
 
 class TrainedAgent:
   """Parameters, and compiled functions of them.
@@ -44,6 +47,14 @@ class TrainedAgent:
   def environment_spec(self) -> suite.EnvironmentSpec:
     """Of the game to be played."""
     return environments.spec(self.config.environment)
+
+  @property
+  def step_seconds(self) -> float:
+    """How long an agent step lasts in the game; 1/15 if it has no clock."""
+    spec = self.environment_spec
+    if spec.frames_per_second is None:
+      return _STEP_SECONDS
+    return spec.action_repeat / spec.frames_per_second
 
   @functools.cached_property
   def network(self) -> nn.Module:

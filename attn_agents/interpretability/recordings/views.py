@@ -1,4 +1,4 @@
-"""One game seen twice: as the emulator draws it, and as the agent sees it.
+"""One game seen twice: as people see it, and as the agent does.
 
 Two environments play the same game in lockstep: with one seed and the same
 actions they cannot come apart, which is checked at every row.
@@ -14,9 +14,7 @@ from attn_agents.environments import registry as environments
 from attn_agents.interpretability.recordings import agent_view
 from configs import schema
 
-FRAME_SHAPE = (210, 160, 3)
-
-# Maps the screen, uint8 [210, 160, 3], and the row of the game, from 0, to what
+# Maps the screen, uint8 [H, W, 3], and the row of the game, from 0, to what
 # is to be seen instead. Must not write to its argument.
 Edit = Callable[[np.ndarray, int], np.ndarray]
 
@@ -25,7 +23,7 @@ class View(NamedTuple):
   """One row.
 
   Attributes:
-    frame: uint8 [210, 160, 3], the maximum of the last two screens, edited.
+    frame: uint8 [H, W, 3], the screen as people see it, edited.
     timestep: `types.TimeStep` [1], what the agent sees.
     game_end: `types.GameEnd` [1].
   """
@@ -62,7 +60,7 @@ class Views:
       for view in (config, environments.screen(config))
     )
     self._edit = edit
-    self._agent_view = agent_view.AgentView(config, FRAME_SHAPE[:2])
+    self._agent_view = agent_view.AgentView(self._seen.spec)
     self._row = 0
 
   def reset(self) -> View:

@@ -4,13 +4,12 @@ import numpy as np
 
 from attn_agents.interpretability import context, findings
 from attn_agents.interpretability.drawing import overlays
-from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.saliency import compute, figure, options
 from attn_agents.interpretability.screen import grids
 
-# About the stride of the perturbation at full size.
-_CELLS = (42, 32)
+# About the stride of the perturbation at full size: pixels of the screen.
+_CELL_SIZE = 5
 
 
 def run(given: context.Context) -> findings.Findings:
@@ -20,17 +19,21 @@ def run(given: context.Context) -> findings.Findings:
   for found in compute.saliency_maps(given.played, given.recorded, rows):
     maps.append(found)
     given.say(f'saliency: {len(maps)} of {len(rows)} maps')
-  images = np.stack([_on_cells(found) for found in maps])
+  screen = given.recorded.frame_size
+  cells = (round(screen[0] / _CELL_SIZE), round(screen[1] / _CELL_SIZE))
+  images = np.stack(
+    [grids.cell_means(found.images(screen), cells) for found in maps]
+  )
   # The moment at which the policy depends most on the screen.
   chosen = int(images[:, 0].max(axis=(1, 2)).argmax())
   row = rows[chosen]
   frame = given.recorded.rows('frame', [row])[0]
   ours, theirs = given.labels
-  agents = {ours: _pair(maps[chosen])}
+  agents = {ours: _pair(maps[chosen], screen)}
   if given.other is not None:
     other, shown = given.shown_to_other
     (found,) = compute.saliency_maps(other, shown, [row])
-    agents = {theirs: _pair(found), **agents}
+    agents = {theirs: _pair(found, screen), **agents}
   return findings.Findings(
     how_to_read=(
       'A place is bright if blurring it changes the output of the agent, with '
@@ -55,7 +58,9 @@ def run(given: context.Context) -> findings.Findings:
       'largest_value': [float(found.value.max()) for found in maps],
     },
     arrays={
-      'rows': np.array(rows), 'policy': images[:, 0], 'value': images[:, 1],
+      'rows': np.array(rows),
+      'policy': images[:, 0],
+      'value': images[:, 1],
     },
     layers=[
       report_data.Layer(
@@ -73,17 +78,14 @@ def run(given: context.Context) -> findings.Findings:
         }.items()
       )
     ],
-  )  # fmt: skip
+  )
 
 
-def _on_cells(found: compute.SaliencyMap) -> np.ndarray:
-  """S_pi and S_V, float64 [2, *_CELLS], cells of the whole screen."""
-  return grids.cell_means(found.images(views.FRAME_SHAPE[:2]), _CELLS)
-
-
-def _pair(found: compute.SaliencyMap) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+  found: compute.SaliencyMap, screen: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
   """S_pi and S_V of every pixel of the screen."""
-  policy, value = found.images(views.FRAME_SHAPE[:2])
+  policy, value = found.images(screen)
   return policy, value
 
 
@@ -96,7 +98,7 @@ def _heads(
   maps = given.to_draw(given.attention[row])
   height, width = maps.shape[1:]
   there = grids.cell_means(
-    overlays.enlarge(saliency_map, views.FRAME_SHAPE[:2]), (height, width)
+    overlays.enlarge(saliency_map, given.recorded.frame_size), (height, width)
   )
   overlap = (maps * there).sum(axis=(1, 2))
   return {name: maps[overlap.argmax()]}

@@ -6,15 +6,13 @@ the centres lie 8 pixels apart, so that stretching 27 x 20 cells evenly over
 210 x 160 pixels would put the lowest row 4 pixels off.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from attn_agents.environments import registry as environments
-from attn_agents.interpretability.recordings import views
 from attn_agents.interpretability.screen import grids
-from configs import errors, schema
+from configs import errors, schema, sizes
 
 METHODS = ('nearest', 'bilinear')
 
@@ -33,9 +31,7 @@ class Grid(NamedTuple):
   frame: tuple[int, int]
 
 
-def even(
-  map_size: tuple[int, int], frame: tuple[int, int] = views.FRAME_SHAPE[:2]
-) -> Grid:
+def even(map_size: tuple[int, int], frame: tuple[int, int]) -> Grid:
   """Cells of one size that cover the frame; `map_size` is (h, w)."""
   rows, columns = (
     (np.arange(cells) + 0.5) * size / cells
@@ -46,55 +42,40 @@ def even(
 
 def of_convolutions(
   observation: tuple[int, int],
-  kernels: Sequence[int],
-  strides: Sequence[int],
-  padding: str = 'SAME',
-  frame: tuple[int, int] = views.FRAME_SHAPE[:2],
-  border: int = 0,
+  layers: sizes.Convolutions,
+  frame: tuple[int, int],
 ) -> Grid:
   """The centres of receptive fields after convolutions.
 
   Args:
     observation: height and width of what the first layer sees.
-    kernels: one entry per layer, as are `strides`.
-    strides: of both axes.
-    padding: 'SAME' or 'VALID', of all layers.
-    frame: the screen that the observation shows, whole and resized.
-    border: pixels that are put around the observation before the first.
+    layers: the convolutions.
+    frame: height and width of the screen that the observation shows, whole and
+      resized.
   """
+  border = layers.border
   rows, columns = (
-    (_centres(seen + 2 * border, kernels, strides, padding) - border)
-    * size
-    / seen
+    (_centres(seen + 2 * border, layers) - border) * size / seen
     for seen, size in zip(observation, frame, strict=True)
   )
   return Grid(rows, columns, frame)
 
 
-def of_agent(
-  config: schema.Config,
-  map_size: tuple[int, int],
-  frame: tuple[int, int] = views.FRAME_SHAPE[:2],
-) -> Grid:
-  """The grid of an agent's attention maps.
+def of_agent(config: schema.Config, map_size: tuple[int, int]) -> Grid:
+  """The grid of an agent's attention maps on the screen of its game.
 
   Args:
     config: of the run.
-    map_size: (h, w), used where an agent's layers are not known here: then the
-      cells cover the frame evenly.
-    frame: H and W.
+    map_size: (h, w), used if the agent names no convolutions; then the cells
+      cover the screen evenly.
   """
+  spec = environments.spec(config.environment)
+  height, width, _ = spec.screen_shape
   layers = config.network.attention_layers
   if layers is None:
-    return even(map_size, frame)
-  return of_convolutions(
-    environments.spec(config.environment).observation_shape[:2],
-    layers.kernels,
-    layers.strides,
-    layers.padding,
-    border=layers.border,
-    frame=frame,
-  )
+    return even(map_size, (height, width))
+  seen = spec.observation_shape[:2]
+  return of_convolutions(seen, layers, (height, width))
 
 
 def edges(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
@@ -175,12 +156,10 @@ def centre_of_mass(maps: np.ndarray, grid: Grid) -> np.ndarray:
   )
 
 
-def _centres(
-  size: int, kernels: Sequence[int], strides: Sequence[int], padding: str
-) -> np.ndarray:
+def _centres(size: int, layers: sizes.Convolutions) -> np.ndarray:
   first, pitch = 0.5, 1
-  for kernel, stride in zip(kernels, strides, strict=True):
-    if padding == 'SAME':
+  for kernel, stride in zip(layers.kernels, layers.strides, strict=True):
+    if layers.padding == 'SAME':
       out = -(-size // stride)
       before = max((out - 1) * stride + kernel - size, 0) // 2
     else:

@@ -3,8 +3,10 @@
 import dataclasses
 
 import numpy as np
+from matplotlib import figure as figure_lib
 
 from attn_agents.interpretability import context, findings, options
+from attn_agents.interpretability.drawing import figures
 from attn_agents.interpretability.recordings import moments, trained_agent
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.saliency import compute as saliency
@@ -41,28 +43,7 @@ def run(given: context.Context) -> findings.Findings:
   sanity = randomised_weights.check(
     given.played, given.recorded, rows, _pictures
   )
-  heads = attention.shape[1]
-  names = [*(f'head {head + 1}' for head in range(heads)), 'all heads']
-  compared = {
-    **{
-      name: each.same
-      for name, each in zip(names, agreed['policy'], strict=True)
-    },
-    'other steps': np.concatenate([a.others for a in agreed['policy']]),
-  }
-  policy = deletion.OUTPUTS.index('policy')
-  play = {name: index for index, name in enumerate(deletion.PLAYS)}
-  orders = curves[0].names
-  mean = np.mean([each.ordered for each in curves], axis=0)
-  chance = np.mean([each.random for each in curves], axis=(0, 3))
-
-  def panel(which: str) -> dict[str, np.ndarray]:
-    by_map = mean[play[which], policy]
-    return {
-      **dict(zip(orders, by_map, strict=True)),
-      'random': chance[play[which], policy],
-    }
-
+  names = [*figures.head_names(attention.shape[1]), 'all heads']
   return findings.Findings(
     how_to_read=(
       'Deletion (left): cells are blurred in the order of a map, the largest '
@@ -79,10 +60,7 @@ def run(given: context.Context) -> findings.Findings:
       'learned.'
     ),
     figures={
-      'trust': figure.draw(
-        curves[0].fractions, panel('deletion'), panel('insertion'), compared,
-        ('random', 'other steps'),
-      )
+      'trust': _draw(curves, dict(zip(names, agreed['policy'], strict=True)))
     },
     captions={
       'trust': 'Deletion, insertion and agreement with saliency, over '
@@ -100,11 +78,38 @@ def run(given: context.Context) -> findings.Findings:
       },
     },
     arrays={
-      'rows': np.array(rows), 'ordered': np.stack([c.ordered for c in curves]),
-      'random': np.stack([c.random for c in curves]),
-      'similarity': sanity.similarity, 'similarity_baseline': sanity.baseline,
+      'rows': np.array(rows),
+      'ordered': np.stack([each.ordered for each in curves]),
+      'random': np.stack([each.random for each in curves]),
+      'similarity': sanity.similarity,
+      'similarity_baseline': sanity.baseline,
     },
-  )  # fmt: skip
+  )
+
+
+def _draw(
+  curves: list[deletion.Curves], agreed: dict[str, agreement.Agreement]
+) -> figure_lib.Figure:
+  """What deletion and insertion do to the policy, and agreement by map."""
+  policy = deletion.OUTPUTS.index('policy')
+  mean = np.mean([each.ordered for each in curves], axis=0)
+  chance = np.mean([each.random for each in curves], axis=(0, 3))
+
+  def panel(which: str) -> dict[str, np.ndarray]:
+    play = deletion.PLAYS.index(which)
+    by_map = dict(zip(curves[0].names, mean[play, policy], strict=True))
+    return {**by_map, 'random': chance[play, policy]}
+
+  return figure.draw(
+    curves[0].fractions,
+    panel('deletion'),
+    panel('insertion'),
+    {
+      **{name: each.same for name, each in agreed.items()},
+      'other steps': np.concatenate([each.others for each in agreed.values()]),
+    },
+    ('random', 'other steps'),
+  )
 
 
 def _curves(

@@ -9,7 +9,7 @@ from attn_agents.interpretability.behaviour import compute as behaviour
 from attn_agents.interpretability.recordings import recording
 from attn_agents.interpretability.screen import cells, targets
 
-GRID = cells.even((21, 16))
+GRID = cells.even((21, 16), (210, 160))
 _ROWS, _SIZE = 240, 10
 _BACKGROUND, _SPRITE, _OTHER = (30, 40, 90), (92, 186, 92), (213, 130, 74)
 

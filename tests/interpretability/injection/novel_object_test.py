@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import agent, types
+from attn_agents.environments import registry as environments
 from attn_agents.interpretability.injection import compute as injection
 from attn_agents.interpretability.injection import divergence, novel_object
 from attn_agents.interpretability.recordings import (
@@ -23,7 +24,7 @@ PLAN = record.Plan(num_episodes=2, max_steps=100)
 BLOCK = injection.Injection(
   np.full((60, 50, 4), 255, np.uint8), (20.0, 70.0), (9.0, 0.0), 4, 7
 )
-GRID = cells.even((5, 4))
+GRID = cells.even((5, 4), (210, 160))
 
 
 @pytest.fixture(scope='module')
@@ -150,7 +151,7 @@ def test_forced_rows_see_the_object_and_take_the_recorded_actions(played, pair):
 def test_forced_rows_are_an_unroll_of_edited_rows(played, pair):
   _, without = pair
   found = novel_object.teacher_forced(played, without, BLOCK)
-  view = agent_view.AgentView(played.config.environment, (210, 160))
+  view = agent_view.AgentView(played.environment_spec)
   state, values = played.agent.initial_state(1), []
   for row in range(len(without)):
     frame = without['frame'][row]
@@ -214,8 +215,8 @@ def test_stacked_frames_of_a_new_game_all_show_the_object(tmp_path):
     return agent.Inspection(outputs, state.core_state, {})
 
   played = types_lib.SimpleNamespace(
-    config=types_lib.SimpleNamespace(
-      environment=schema.EnvironmentConfig(
+    environment_spec=environments.spec(
+      schema.EnvironmentConfig(
         height=33, width=26, grayscale=True, frame_stack=2
       )
     ),

@@ -1,15 +1,17 @@
 import numpy as np
 import pytest
 
+from attn_agents.environments import registry as environments
 from attn_agents.interpretability.recordings import agent_view
 from configs import schema
 from tests.environments import resizing
 
 
-def _environment(**fields):
-  return schema.EnvironmentConfig(
+def _view(**fields):
+  config = schema.EnvironmentConfig(
     **({'height': 84, 'width': 84, 'grayscale': True} | fields)
   )
+  return agent_view.AgentView(environments.spec(config))
 
 
 def _frames(count):
@@ -35,7 +37,7 @@ def test_edit_changes_an_observation_as_the_screens_do():
     rows = resizing.area_weights(210, 84)
     return np.rint(rows @ grey @ resizing.area_weights(160, 84).T)
 
-  view = agent_view.AgentView(_environment(), (210, 160))
+  view = _view()
   result = view.edit(seen, frame, edited, is_first=True)
   expected = np.clip(100 + shrink(edited) - shrink(frame), 0, 255)
   np.testing.assert_array_equal(result[..., 0], expected)
@@ -43,8 +45,7 @@ def test_edit_changes_an_observation_as_the_screens_do():
 
 def test_colour_at_full_size_becomes_the_edited_screen():
   frame, edited = _frames(2)
-  environment = _environment(height=210, width=160, grayscale=False)
-  view = agent_view.AgentView(environment, (210, 160))
+  view = _view(height=210, width=160, grayscale=False)
   np.testing.assert_array_equal(
     view.edit(frame, frame, edited, is_first=True), edited
   )
@@ -52,7 +53,7 @@ def test_colour_at_full_size_becomes_the_edited_screen():
 
 def test_stacked_frames_keep_the_edit_they_were_seen_with():
   frame = np.zeros((210, 160, 3), np.uint8)
-  view = agent_view.AgentView(_environment(frame_stack=3), (210, 160))
+  view = _view(frame_stack=3)
   seen = np.zeros((84, 84, 3), np.uint8)
   levels = []
   for level, is_first in [(10, True), (20, False), (30, False), (5, True)]:

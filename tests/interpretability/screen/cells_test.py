@@ -6,7 +6,7 @@ from jax import lax
 from PIL import Image
 
 from attn_agents.interpretability.screen import cells
-from configs import agents, errors
+from configs import agents, errors, sizes
 from configs.agents import impala_ff, s3ta
 
 _LAYERS = [
@@ -34,9 +34,8 @@ def _seen_by(size, kernels, strides, padding):
 @pytest.mark.parametrize(('size', 'kernels', 'strides', 'padding'), _LAYERS)
 def test_centres_are_those_of_receptive_fields(size, kernels, strides, padding):
   seen = _seen_by(size, kernels, strides, padding)
-  grid = cells.of_convolutions(
-    (size, size), kernels, strides, padding, (size, size)
-  )
+  layers = sizes.Convolutions(kernels, strides, padding)
+  grid = cells.of_convolutions((size, size), layers, (size, size))
   assert len(grid.rows) == len(seen)
   inner = 0
   for cell, row in enumerate(seen):
@@ -50,7 +49,8 @@ def test_centres_are_those_of_receptive_fields(size, kernels, strides, padding):
 
 def test_grid_of_an_agent_scales_to_the_frame():
   small = cells.of_agent(s3ta.small(), (7, 7))
-  own = cells.of_convolutions((84, 84), (6, 4), (6, 2), frame=(84, 84))
+  layers = sizes.Convolutions((6, 4), (6, 2))
+  own = cells.of_convolutions((84, 84), layers, (84, 84))
   np.testing.assert_allclose(small.rows, own.rows * 210 / 84)
   np.testing.assert_allclose(small.columns, own.columns * 160 / 84)
   paper = cells.of_agent(s3ta.paper(), (27, 20))
@@ -63,7 +63,9 @@ def test_grid_of_an_agent_scales_to_the_frame():
 
 _GRIDS = [
   cells.of_agent(s3ta.paper(), (27, 20)),
-  cells.of_convolutions((84, 84), (8, 4, 3), (4, 2, 1), 'VALID'),
+  cells.of_convolutions(
+    (84, 84), sizes.Convolutions((8, 4, 3), (4, 2, 1), 'VALID'), (210, 160)
+  ),
   cells.even((5, 3), (23, 16)),
 ]
 
@@ -91,7 +93,7 @@ def test_pixels_belong_to_the_nearest_centre(grid):
 
 def test_bilinear_on_even_cells_is_that_of_pillow():
   maps = np.random.default_rng(0).random((2, 7, 5)).astype(np.float32)
-  ours = cells.resize(maps, cells.even((7, 5)), 'bilinear')
+  ours = cells.resize(maps, cells.even((7, 5), (210, 160)), 'bilinear')
   for one, image in zip(maps, ours, strict=True):
     theirs = Image.fromarray(one).resize((160, 210), Image.Resampling.BILINEAR)
     np.testing.assert_allclose(image, np.array(theirs), atol=1e-5)
@@ -108,7 +110,7 @@ def test_bilinear_gives_centres_their_values():
 
 def test_unknown_method_is_refused():
   with pytest.raises(errors.ConfigError, match='bilinear'):
-    cells.resize(np.zeros((2, 2)), cells.even((2, 2)), 'bilinaer')
+    cells.resize(np.zeros((2, 2)), cells.even((2, 2), (210, 160)), 'bilinaer')
 
 
 def test_share_counts_the_pixels_of_a_mask():
@@ -134,6 +136,7 @@ def test_centre_of_mass_is_the_weighted_mean_of_centres():
 def test_centres_of_darqn_are_where_its_convolutions_look():
   # 84 pixels with a border of 1: a cell sees 8 + 3 * 4 + 2 * 8 = 36 of them,
   # the first from pixel -1 on, each next one 8 further.
-  grid = cells.of_agent(agents.make('darqn_soft', 'paper'), (7, 7), (84, 84))
+  layers = agents.make('darqn_soft', 'paper').network.attention_layers
+  grid = cells.of_convolutions((84, 84), layers, (84, 84))
   np.testing.assert_allclose(grid.rows, -1 + 18 + 8 * np.arange(7))
   np.testing.assert_allclose(grid.columns, grid.rows)
