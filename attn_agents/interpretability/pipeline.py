@@ -34,7 +34,7 @@ def run(
   skipped: dict[str, str] = {}
   for name, analysis in registry.ANALYSES.items():
     if name not in names:
-      skipped[name] = 'not asked for'
+      skipped[name] = 'not requested'
       continue
     started(name)
     try:

@@ -159,7 +159,7 @@ def test_an_analysis_of_a_file_alone_is_in_the_report(of_s3ta, monkeypatch):
   assert path.name == 'report_weights_toy.html'
   assert 'How bright it is' in page
   assert 'Mean level of the screen over time.' in page
-  assert 'Perturbation saliency: not asked for' in page
+  assert 'Perturbation saliency: not requested' in page
   numbers = json.loads((given.directory / 'toy' / 'numbers.json').read_text())
   assert numbers['rows'] == len(given.recorded) // 2
 

@@ -44,8 +44,8 @@ def test_records_once_and_draws_often(run, tmp_path):
   assert steps == 40
   before = (tmp_path / 'recording' / 'rows_0.npz').stat().st_mtime_ns
   page = report.read_text()
-  assert 'Perturbation saliency: not asked for' not in page
-  assert 'What each head does: not asked for' in page
+  assert 'Perturbation saliency: not requested' not in page
+  assert 'What each head does: not requested' in page
   _analyze(run, *args, '--analyses=behaviour')
   after = (tmp_path / 'recording' / 'rows_0.npz').stat().st_mtime_ns
   assert after == before
