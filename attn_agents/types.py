@@ -117,9 +117,9 @@ class NetworkOutput(NamedTuple):
   """What a network says at each row; leading axes [T, B] or [B].
 
   Attributes:
-    policy_logits: float32 [..., num_actions]. Of networks that learn by
-      Q-learning, the actions' values Q(x_t, .) themselves: the larger, the
-      better, here too.
+    policy_logits: float32 [..., num_actions], the larger the better the action:
+      logits of the policy or, of networks whose `head` is 'action_values', the
+      values Q(x_t, .) themselves, for which `action_values` is the better name.
     baseline: float32 [...], the value estimate V(x_t).
     extras: what the network's own loss needs besides; () for most.
   """
@@ -127,6 +127,11 @@ class NetworkOutput(NamedTuple):
   policy_logits: Array
   baseline: Array
   extras: Nest = ()
+
+  @property
+  def action_values(self) -> Array:
+    """`policy_logits` of a network whose `head` is 'action_values'."""
+    return self.policy_logits
 
 
 class Glimpse(NamedTuple):

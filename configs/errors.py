@@ -1,4 +1,7 @@
-"""The one error that bad input ends in: a single line, then exit code 2."""
+"""The one error that bad input ends in: a single line, then exit code 2.
+
+And the nearest valid numbers, which such lines name.
+"""
 
 import difflib
 from collections.abc import Iterable
@@ -34,3 +37,20 @@ def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
   """Raises ConfigError with the nearest choice unless `value` is one."""
   if value not in choices:
     raise unknown(f'value of {field}', value, choices)
+
+
+def nearest_divisor(number: int, near: int, least: float = 1) -> int:
+  """The divisor of `number` closest to `near`, the larger one on a tie.
+
+  Args:
+    number: what is shared out.
+    near: the wish.
+    least: smaller divisors are not considered; at most `number`.
+  """
+  divisors = [d for d in range(1, number + 1) if number % d == 0 and d >= least]
+  return min(divisors, key=lambda d: (abs(d - near), -d))
+
+
+def nearest_multiple(number: int, of: int) -> int:
+  """The positive multiple of `of` closest to `number`."""
+  return max(1, round(number / of)) * of

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from attn_agents.algorithms import registry
 from configs import (
   agents,
-  divisors,
   errors,
   games,
   overrides,
@@ -225,7 +224,7 @@ def _fit_asynchronous(
   runtime: schema.RuntimeConfig, batch: int, spare: int
 ) -> tuple[int, int]:
   """Actors and environments of each, where actors need not wait for updates."""
-  envs = runtime.envs_per_actor or divisors.nearest_divisor(
+  envs = runtime.envs_per_actor or errors.nearest_divisor(
     batch, min(_MAX_ENVS_PER_ACTOR, batch)
   )
   most = min(
@@ -241,7 +240,7 @@ def _fit_turns(
   if runtime.envs_per_actor:
     num_actors = batch // runtime.envs_per_actor
     return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor
-  num_actors = runtime.num_actors or divisors.nearest_divisor(
+  num_actors = runtime.num_actors or errors.nearest_divisor(
     batch, min(spare, batch), least=batch / validation.MAX_ENVS_PER_ACTOR
   )
   return num_actors, max(1, batch // max(1, num_actors))

@@ -4,7 +4,7 @@ import math
 
 from attn_agents.algorithms import registry
 from attn_agents.environments import registry as environments
-from configs import divisors, errors, schema
+from configs import errors, schema
 
 MAX_ACTORS = 256
 MAX_ENVS_PER_ACTOR = 255
@@ -72,7 +72,7 @@ def _validate_split(batch: int, num_devices: int) -> None:
     raise errors.ConfigError(
       f'learning.batch_size={batch} cannot be shared evenly by {num_devices} '
       f'devices; the nearest that can is '
-      f'{divisors.nearest_multiple(batch, num_devices)}'
+      f'{errors.nearest_multiple(batch, num_devices)}'
     )
 
 
@@ -124,7 +124,7 @@ def _validate_flow(config: schema.Config) -> None:
       f'runtime.envs_per_actor={envs} does not divide '
       f'learning.batch_size={batch}, so no number of actors fills a batch '
       f'exactly; the nearest that does is '
-      f'{divisors.nearest_divisor(batch, envs)}'
+      f'{errors.nearest_divisor(batch, envs)}'
     )
   _validate_queue(config.queue, config.runtime.kind)
 
@@ -220,7 +220,7 @@ def _validate_waiting(config: schema.Config) -> None:
   why = f'under {reason} actors wait for every update'
   together = runtime.num_actors * runtime.envs_per_actor
   if together != batch:
-    actors = divisors.nearest_divisor(batch, runtime.num_actors)
+    actors = errors.nearest_divisor(batch, runtime.num_actors)
     raise errors.ConfigError(
       f'{runtime.num_actors} actors x {runtime.envs_per_actor} environments: '
       f'{why}, so together they must be '

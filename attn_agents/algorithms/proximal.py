@@ -5,7 +5,7 @@ import dataclasses
 from typing import TYPE_CHECKING, TypeVar
 
 from attn_agents.algorithms import actor_critic, base
-from configs import divisors
+from configs import errors
 
 if TYPE_CHECKING:
   from configs import schema
@@ -56,7 +56,7 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
       'num_minibatches',
       number,
       f'a divisor of the {parts} {whole} on each device{why}; the nearest is '
-      + str(divisors.nearest_divisor(parts, number)),
+      + str(errors.nearest_divisor(parts, number)),
     )
     steps = self.batch_size * self.unroll_length // number
     base.require(

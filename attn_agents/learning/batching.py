@@ -79,22 +79,17 @@ def _describe(
   returns = np.concatenate([e.game_return.ravel() for e in ends] or nothing)
   lengths = np.concatenate([e.game_length.ravel() for e in ends] or nothing)
   ended = lengths > 0
+  seconds = [
+    (r.env_seconds, r.inference_seconds, r.queue_seconds, r.total_seconds)
+    for r in reports
+  ]
   return BatchInfo(
     agent_steps=agent_steps,
     versions=np.array([r.params_version for r in reports], np.int64),
     game_returns=returns[ended],
     game_lengths=lengths[ended],
-    actor_seconds=np.sum(
-      [
-        (
-          r.env_seconds, r.inference_seconds, r.queue_seconds, r.total_seconds,
-        )
-        for r in reports
-      ] or np.zeros((1, 4)),
-      axis=0,
-      dtype=np.float64,
-    ),
-  )  # fmt: skip
+    actor_seconds=np.sum(seconds or np.zeros((1, 4)), axis=0, dtype=np.float64),
+  )
 
 
 def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:

@@ -52,27 +52,13 @@ def q_learning_loss(
     ValueError: outputs and batch differ in T or B.
   """
   _check_shapes(outputs, target_outputs, batch)
-  timestep = batch.timestep
-  valid = timestep.step_type[1:] != types.StepType.FIRST
-  reward = timestep.reward[1:]
-  if config.max_abs_reward > 0:
-    reward = jnp.clip(reward, -config.max_abs_reward, config.max_abs_reward)
+  valid = batch.timestep.step_type[1:] != types.StepType.FIRST
   # Selected, not multiplied by 0, so that even infinities stay outside.
-  q_tm1 = jnp.where(valid[..., None], outputs.policy_logits, 0.0)
+  q_tm1 = jnp.where(valid[..., None], outputs.action_values, 0.0)
   action = jnp.where(valid, batch.action, 0)
-  errors: types.Array = jax.vmap(jax.vmap(rlax.q_learning))(
-    q_tm1,
-    action,
-    jnp.where(valid, reward, 0.0),
-    jnp.where(valid, config.discount * timestep.discount[1:], 0.0),
-    jnp.where(valid[..., None], target_outputs.policy_logits, 0.0),
-  )
-  if config.max_abs_td_error > 0:
-    losses = rlax.huber_loss(errors, config.max_abs_td_error)
-  else:
-    losses = rlax.l2_loss(errors)
+  errors = _td_errors(q_tm1, action, target_outputs, batch, valid, config)
   # Of masked transitions all of this is 0.
-  loss = jnp.sum(losses)
+  loss = jnp.sum(_squares(errors, config.max_abs_td_error))
   metrics = {}
   if isinstance(outputs.extras, types.Glimpse):
     taken = jnp.take_along_axis(q_tm1, action[..., None], axis=-1)[..., 0]
@@ -80,14 +66,42 @@ def q_learning_loss(
     metrics = _glimpse_losses(outputs, targets, valid, config)
     loss += sum(metrics.values())
   weight = valid.astype(jnp.float32)
-  num_transitions = jnp.sum(weight)
-  divisor = jnp.maximum(num_transitions, 1.0)
-  return loss, metrics | {
-    'loss': loss,
-    'num_transitions': num_transitions,
-    'q_mean': jnp.sum(jnp.max(q_tm1, axis=-1) * weight) / divisor,
-    'td_error': jnp.sum(jnp.abs(errors)) / divisor,
+  count = jnp.sum(weight)
+  means = {
+    'q_mean': jnp.sum(jnp.max(q_tm1, axis=-1) * weight),
+    'td_error': jnp.sum(jnp.abs(errors)),
   }
+  means = {name: x / jnp.maximum(count, 1.0) for name, x in means.items()}
+  return loss, metrics | means | {'loss': loss, 'num_transitions': count}
+
+
+def _squares(errors: types.Array, max_abs_error: float) -> types.Array:
+  """Half the squares of errors, which count linearly beyond a bound above 0."""
+  if max_abs_error > 0:
+    return rlax.huber_loss(errors, max_abs_error)
+  return rlax.l2_loss(errors)
+
+
+def _td_errors(
+  q_tm1: jax.Array,
+  action: jax.Array,
+  target_outputs: types.NetworkOutput,
+  batch: types.ReplayBatch,
+  valid: types.Array,
+  config: q_learning.QLearningConfig,
+) -> types.Array:
+  """Y_t - Q_t(a_t), float32 [T, B], 0 where masked."""
+  reward = batch.timestep.reward[1:]
+  if config.max_abs_reward > 0:
+    reward = jnp.clip(reward, -config.max_abs_reward, config.max_abs_reward)
+  discount = config.discount * batch.timestep.discount[1:]
+  return jax.vmap(jax.vmap(rlax.q_learning))(
+    q_tm1,
+    action,
+    jnp.where(valid, reward, 0.0),
+    jnp.where(valid, discount, 0.0),
+    jnp.where(valid[..., None], target_outputs.action_values, 0.0),
+  )
 
 
 def _glimpse_losses(
@@ -116,8 +130,8 @@ def _check_shapes(
   """Refuses rows that do not fit together."""
   length, batch_size = batch.action.shape
   shapes = {
-    'values': (outputs.policy_logits.shape[:-1], length),
-    'target values': (target_outputs.policy_logits.shape[:-1], length),
+    'values': (outputs.action_values.shape[:-1], length),
+    'target values': (target_outputs.action_values.shape[:-1], length),
     'reward': (batch.timestep.reward.shape, length + 1),
   }
   for name, (shape, rows) in shapes.items():

@@ -89,13 +89,10 @@ def _fills(timestep: types.TimeStep, frame_stack: int) -> np.ndarray:
   """Bool [T + 1, N], see `Row`, told from what is seen at FIRST rows."""
   fills = timestep.step_type == types.StepType.FIRST
   channels = timestep.observation.shape[-1] // frame_stack
+  places = range(channels, channels * frame_stack, channels)
   for t, env in np.argwhere(fills):
     # Alike frames that came one by one stack up as if one had filled it.
-    frames = np.split(
-      timestep.observation[t, env],
-      range(channels, channels * frame_stack, channels),
-      axis=-1,
-    )
+    frames = np.split(timestep.observation[t, env], places, axis=-1)
     fills[t, env] = all(np.array_equal(frames[-1], x) for x in frames)
   return fills
 

@@ -6,7 +6,6 @@ from attn_agents.algorithms import registry
 from attn_agents.environments import registry as environments
 from configs import (
   agents,
-  divisors,
   errors,
   games,
   resolution,
@@ -433,10 +432,10 @@ def test_there_are_57_games_and_catch():
 
 
 def test_nearest_divisor():
-  assert divisors.nearest_divisor(32, 16) == 16
-  assert divisors.nearest_divisor(32, 11) == 8
-  assert divisors.nearest_divisor(7, 3) == 1
-  assert divisors.nearest_divisor(32, 3, least=5) == 8
+  assert errors.nearest_divisor(32, 16) == 16
+  assert errors.nearest_divisor(32, 11) == 8
+  assert errors.nearest_divisor(7, 3) == 1
+  assert errors.nearest_divisor(32, 3, least=5) == 8
 
 
 @pytest.mark.parametrize('algorithm', ['a2c', 'ppo'])
