@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 class ConfigError(ValueError):
-  """Bad input. Its message is one line that a user can act on."""
+  """Bad input. The message is one line that says what to do."""
 
 
 def unknown(what: str, value: str, choices: Iterable[str]) -> ConfigError:
@@ -40,11 +40,11 @@ def choice(field: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def nearest_divisor(number: int, near: int, least: float = 1) -> int:
-  """The divisor of `number` closest to `near`, the larger one on a tie.
+  """The divisor of `number` closest to `near`; of two, the larger.
 
   Args:
-    number: what is shared out.
-    near: the wish.
+    number: what is divided.
+    near: the preferred divisor.
     least: smaller divisors are not considered; at most `number`.
   """
   divisors = [d for d in range(1, number + 1) if number % d == 0 and d >= least]

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from attn_agents.algorithms import registry
 from configs import errors, schema
 
-# What may differ between a run and its continuation: how fast and how long it
-# goes, not what it computes.
+# What may change when a run is continued: its speed and length, not what it
+# computes.
 RESUMABLE = ('max_frames', 'queue.', 'runtime.')
 
 _TRUE = ('true', '1', 'yes', 'on')
@@ -19,7 +19,7 @@ _S = TypeVar('_S')
 
 
 def apply(config: schema.Config, settings: Iterable[str]) -> schema.Config:
-  """Returns `config` with each 'section.field=value' of `settings` put in.
+  """Returns `config` with each 'section.field=value' of `settings` applied.
 
   Raises:
     ConfigError: a setting names no field, or its value has the wrong type.

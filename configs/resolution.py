@@ -1,4 +1,4 @@
-"""Turns what a user asked for into a complete config for this machine."""
+"""Turns a user's request into a complete config for this machine."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,15 +14,15 @@ from configs import (
 )
 
 _MAX_ENVS_PER_ACTOR = 16
-# Each actor has an unroll in hand; together no more than so many batches, since
-# what they hold was made by parameters that many updates old.
+# Each actor is making an unroll. Together they make at most this many batches,
+# since an unroll is that many updates old when it is used.
 _MAX_BATCHES_IN_ACTORS = 8
-# Those that fill a replay, which only samples what they play.
+# For a replay, where updates and not actors set the pace.
 _MAX_REPLAY_ACTORS = 4
 _REPLAY_ENVS_PER_ACTOR = 8
 # Presets that say how large a network is; others say how it learns.
 _ANY_ALGORITHM = ('paper', 'small')
-# What other choices follow from, so that it cannot be changed afterwards.
+# Other settings follow from these, so that `--set` comes too late for them.
 _FLAG_ONLY = {
   'agent': 'agent',
   'preset': 'preset',
@@ -60,7 +60,7 @@ class Request:
 
 
 def check_names(request: Request) -> None:
-  """Refuses unknown names; needs nothing of the machine, so it runs first.
+  """Refuses unknown names. Runs first, since it needs no look at the machine.
 
   Raises:
     ConfigError: naming the nearest agent, game, preset, algorithm, runtime or
@@ -144,7 +144,7 @@ def resolve(
   """The complete, validated config of a run on this machine.
 
   Args:
-    request: the user's wishes.
+    request: what the user asked for.
     platform: 'cpu', 'gpu' or 'tpu', where the learner runs.
     num_devices: local learner devices.
     cores: usable CPU cores.
@@ -161,7 +161,7 @@ def resolve(
     environment=dataclasses.replace(config.environment, game=request.game),
   )
   runtime, _ = choose_runtime(request.runtime, missing)
-  wishes = {
+  asked = {
     'runtime.kind': runtime,
     'seed': request.seed,
     'max_frames': request.max_frames,
@@ -170,7 +170,7 @@ def resolve(
     'runtime.evaluate_every_frames': request.evaluate_every,
     'runtime.init_from': request.init_from,
   }
-  settings = [f'{k}={v}' for k, v in wishes.items() if v is not None]
+  settings = [f'{k}={v}' for k, v in asked.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
   if not config.max_frames and config.optimizer.ends_run:
     config = dataclasses.replace(
@@ -186,13 +186,12 @@ def fit_to_machine(
 ) -> schema.Config:
   """Replaces the automatic zeros of `runtime` by numbers for this machine.
 
-  On CPU the learner needs about half of the cores for itself; with an
-  accelerator it needs one, and one is left to what moves data: servers, or the
-  threads beside the learner's. Actors that are threads are two at least, where
-  there are two cores: learner and policies share JAX's threads, so that a lone
-  actor waits for the learner's work while its environments stand still.
-  Synchronous actors' environments have all cores, since the learner waits for
-  them.
+  On CPU the learner gets about half of the cores. With an accelerator it gets
+  one, and one more is left to what moves data: servers, or other threads.
+  Actors in threads are at least two where there are two cores: learner and
+  policies share JAX's threads, so a lone actor waits for the learner while its
+  environments stand still. In lock step the environments get all cores, since
+  the learner waits for them.
   """
   runtime, learning = config.runtime, config.learning
   batch = max(learning.batch_size, 1)
@@ -201,13 +200,12 @@ def fit_to_machine(
   if runtime.kind == 'threads' and not (learning.lock_step or replays):
     spare = max(spare, min(2, cores))
   if learning.max_policy_lag is not None:
-    num_actors, envs = _fit_turns(runtime, batch, spare)
+    num_actors, envs = _fit_waiting(runtime, batch, spare)
   elif replays:
-    # Updates, not actors, set the pace: so many steps to each of them.
     num_actors = runtime.num_actors or min(spare, _MAX_REPLAY_ACTORS)
     envs = runtime.envs_per_actor or _REPLAY_ENVS_PER_ACTOR
   else:
-    num_actors, envs = _fit_asynchronous(runtime, batch, spare)
+    num_actors, envs = _fit_free(runtime, batch, spare)
   theirs = cores if learning.lock_step else cores // 2
   threads = runtime.env_threads or min(
     max(1, envs), max(1, theirs // max(1, num_actors))
@@ -220,10 +218,10 @@ def fit_to_machine(
   )
 
 
-def _fit_asynchronous(
+def _fit_free(
   runtime: schema.RuntimeConfig, batch: int, spare: int
 ) -> tuple[int, int]:
-  """Actors and environments of each, where actors need not wait for updates."""
+  """Number of actors, and of environments per actor, if no actor waits."""
   envs = runtime.envs_per_actor or errors.nearest_divisor(
     batch, min(_MAX_ENVS_PER_ACTOR, batch)
   )
@@ -233,10 +231,10 @@ def _fit_asynchronous(
   return runtime.num_actors or min(spare, most), envs
 
 
-def _fit_turns(
+def _fit_waiting(
   runtime: schema.RuntimeConfig, batch: int, spare: int
 ) -> tuple[int, int]:
-  """The same, where one unroll of every actor makes one batch."""
+  """The same, if one unroll of every actor makes one batch."""
   if runtime.envs_per_actor:
     num_actors = batch // runtime.envs_per_actor
     return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor

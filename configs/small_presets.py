@@ -1,4 +1,4 @@
-"""What the `small` presets of all agents share, so that they compare."""
+"""What the `small` presets of all agents share, so that runs compare."""
 
 from attn_agents.algorithms import appo
 from attn_agents.algorithms import q_learning as q_learning_lib
@@ -65,7 +65,7 @@ def optimizer() -> schema.OptimizerConfig:
 
 
 def q_learning() -> q_learning_lib.QLearningConfig:
-  """Schedules of minutes [C], and a replay that fits beside anything."""
+  """Schedules for runs of minutes, and a replay of under 1 GB [C]."""
   return q_learning_lib.QLearningConfig(
     batch_size=16,
     replay_capacity=100_000,
@@ -78,7 +78,7 @@ def q_learning() -> q_learning_lib.QLearningConfig:
 
 
 def q_optimizer() -> schema.OptimizerConfig:
-  """Adam [C], and DARQN's clip of each element of the gradient."""
+  """Adam [C] behind DARQN's clip of each element of the gradient."""
   return schema.OptimizerConfig(
     name='adam',
     learning_rate=5e-4,

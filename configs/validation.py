@@ -33,7 +33,7 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
 
 
 def _validate_numbers(config: schema.Config) -> None:
-  """Infinity and NaN parse as numbers, but are good for nothing here."""
+  """Refuses infinity and NaN, which parse as numbers."""
   for section in (config.learning, config.optimizer, config.runtime):
     for name, value in vars(section).items():
       if isinstance(value, float):
@@ -168,7 +168,7 @@ def _validate_queue(queue: schema.QueueConfig, runtime: str) -> None:
       1 <= value <= 64,
       f'queue.{name}',
       value,
-      '1 to 64: none deadlocks, and each one in waiting makes data older',
+      '1 to 64: 0 deadlocks, and each waiting batch makes data older',
     )
   for name in ('queue_port', 'variables_port'):
     value = getattr(queue, name)
@@ -212,7 +212,7 @@ def validate_memory(config: schema.Config, memory_bytes: int) -> None:
 
 
 def _validate_waiting(config: schema.Config) -> None:
-  """Checks that one unroll of every actor makes one batch, where they wait."""
+  """Checks that one unroll of every actor makes a batch, if actors wait."""
   reason = registry.get(config.algorithm).why_actors_wait(config)
   if reason is None:
     return

@@ -1,4 +1,4 @@
-"""Puts what actors played into one batch, and splits it over devices."""
+"""Joins trajectories into one batch and splits it over devices."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,9 +14,9 @@ class BatchInfo(NamedTuple):
   """What the host keeps of a batch once its arrays are on the devices.
 
   Attributes:
-    agent_steps: environment steps in it, auto-reset rows not counted; of a
-      batch from replay, those that actors have reported since the one before.
-    versions: int64 [M], parameter version of each of its M trajectories, or
+    agent_steps: environment steps in the batch, without auto-reset rows. From a
+      replay: the steps that actors have reported since the batch before.
+    versions: int64 [M], parameter version of each of the M trajectories, or
       reports.
     game_returns: float32 [G], unclipped, of the games that ended in them.
     game_lengths: int32 [G], agent steps.
@@ -57,7 +57,7 @@ def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
 
 
 def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
-  """Counts what is in a batch."""
+  """The description of a batch of trajectories."""
   steps = sum(
     types.num_agent_steps(t.unroll.timestep.step_type) for t in trajectories
   )
@@ -65,7 +65,7 @@ def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
 
 
 def describe_reports(reports: Sequence[types.ReplayReport]) -> BatchInfo:
-  """Counts what actors have reported beside a replay; there may be nothing."""
+  """The same from the reports beside a replay; there may be none."""
   return _describe(
     [r.report for r in reports], sum(int(r.agent_steps) for r in reports)
   )
@@ -134,7 +134,7 @@ def shard_replay(
     num_devices: D, which divides B.
 
   Returns:
-    The same as `shard`; every device is told all of `new_steps`, int32 [D].
+    As `shard`; each device has all of `new_steps`, int32 [D].
 
   Raises:
     ValueError: D does not divide B.

@@ -10,8 +10,8 @@ import jax
 from attn_agents import types
 from attn_agents.learning import batching, placement
 
-# What was read, and the number of devices, to a batch split over them and what
-# the host keeps of it.
+# (what was read, number of devices) -> (a batch split over them, its
+# description).
 Assemble = Callable[[Any, int], tuple[types.Batch, batching.BatchInfo]]
 
 
@@ -27,8 +27,8 @@ def join_trajectories(
 class Feeder:
   """A thread that keeps a few batches ready on the devices.
 
-  Reading from Reverb blocks in C++ for as long as there is no data, so it
-  happens in a daemon thread that can be left behind at the end.
+  Reading from Reverb blocks in C++ until there is data, so a daemon thread does
+  it, which the end of the process does not wait for.
   """
 
   def __init__(
@@ -51,8 +51,8 @@ class Feeder:
     self._num_devices = len(devices)
     self._to_devices = placement.sharder(devices)
     self._ready: queue.SimpleQueue = queue.SimpleQueue()
-    # Taken before a batch is read, not before it is handed over: a batch held
-    # back in this thread would only add to the policy lag.
+    # Acquired before a batch is read: a batch that waits in this thread would
+    # only add to the policy lag.
     self._room = threading.Semaphore(prefetch)
     self._error: BaseException | None = None
     threading.Thread(target=self._run, name='feeder', daemon=True).start()

@@ -21,10 +21,7 @@ from configs import schema
 
 
 class GradientStep:
-  """Sums, reduces, clips and applies gradients, within a pmap over devices.
-
-  Its axis is `train_state.AXIS`.
-  """
+  """Sums, clips and applies gradients, in a pmap over `train_state.AXIS`."""
 
   def __init__(self, config: schema.Config):
     """Makes the optimiser.
@@ -55,8 +52,8 @@ class GradientStep:
         grad_norm: global norm of the gradient, before the clip;
         clipped: `optimizers.clip_fraction`;
         nonfinite: 1 if grad_norm was not finite, else 0.
-      Neither such a gradient nor one of no transitions changes parameters or
-      optimiser.
+      A gradient that is not finite, or of no transitions, changes neither
+      parameters nor optimiser.
     """
     grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
     hyperparams = state.hyperparams
@@ -122,7 +119,7 @@ def _sum_over_devices(
     name: value if name in summed else value * count
     for name, value in metrics.items()
   }
-  # One flat array: twenty small all-reduces take about twice as long.
+  # As one flat array, which is faster than many small all-reduces.
   flat, unravel = flatten_util.ravel_pytree((grads, sums))
   num_devices = jax.lax.psum(1, train_state.AXIS)
   # The loss is a sum over the batch, which the mean over devices divided.

@@ -14,7 +14,7 @@ from attn_agents.runs import checkpoints
 
 
 class StaleDataError(RuntimeError):
-  """A synchronous algorithm was given unrolls of older parameters."""
+  """In lock step, an unroll was made by older parameters."""
 
 
 class Learner:
@@ -44,7 +44,7 @@ class Learner:
       devices: D local devices.
       action_repeat: frames per agent step.
       publish_every_updates: updates between two publications.
-      synchronous: refuse unrolls made by other than the newest parameters.
+      synchronous: lock step; unrolls of older parameters are refused.
       to_publish: from parameters and the agent steps so far, int32 [], to what
         actors are sent.
     """
@@ -77,8 +77,8 @@ class Learner:
   ) -> tuple[train_state.Metrics, np.ndarray]:
     """One update.
 
-    Computation is left one update ahead of this thread: the call returns once
-    the update *before* this one has finished; if synchronous, this one.
+    Returns once the update *before* this one has finished, so that the devices
+    always have work; in lock step, once this one has.
 
     Args:
       batch: [D, T + 1, B / D, ...] on the devices.
@@ -89,7 +89,7 @@ class Learner:
       each trajectory in updates.
 
     Raises:
-      StaleDataError: the algorithm is synchronous and a lag is not 0.
+      StaleDataError: in lock step, a lag is not 0.
     """
     lags = self._counters.learner_steps - info.versions
     if self._synchronous and lags.any():
@@ -109,7 +109,7 @@ class Learner:
     if self._counters.learner_steps % self._publish_every == 0:
       self._publish()
     if self._synchronous:
-      # Nobody could act meanwhile.
+      # No actor plays before it has these parameters.
       jax.block_until_ready(metrics)
     elif self._last_metrics is not None:
       jax.block_until_ready(self._last_metrics)
@@ -117,7 +117,7 @@ class Learner:
     return metrics, lags
 
   def check(self) -> None:
-    """Raises if an earlier publication of parameters has failed."""
+    """Raises if publishing parameters has failed."""
     self._variables.check()
 
   def snapshot(
@@ -125,7 +125,7 @@ class Learner:
     recent_returns: Sequence[float] = (),
     recent_lengths: Sequence[float] = (),
   ) -> checkpoints.Snapshot:
-    """A copy on the host of all that a continuation needs; waits for it."""
+    """Copies to the host what a continued run needs; waits for updates."""
     return checkpoints.Snapshot(
       state=train_state.unreplicate(self._state),
       counters=self.counters,
@@ -134,7 +134,7 @@ class Learner:
     )
 
   def _publish(self) -> None:
-    # A copy made before the next update donates the parameters.
+    # Copied now, since the next update donates the parameters.
     first = jax.tree.map(lambda x: x.addressable_data(0), self._state.params)
     counters = self._counters
     values = self._flatten(first, np.int32(counters.agent_steps))

@@ -49,10 +49,10 @@ _LAST_COLUMNS = (
 _NAMES_IN_UPDATE = {'clip_fraction': 'clipped'}
 # About the queue, or about the replay.
 SOURCE_COLUMNS = ('queue_depth', 'replay_size', 'samples_per_insert')
-# Episode statistics are over this many games, so that a row is never empty
-# between two rare ends of games.
+# Episode statistics are over this many games, so that rows have values where
+# games rarely end.
 _RECENT_GAMES = 100
-# Of the event files; tensorboardX would keep up to two minutes to itself.
+# Of the event files; tensorboardX buffers two minutes by default.
 _FLUSH_SECONDS = 10
 
 Row = metrics_table.Row
@@ -80,14 +80,14 @@ def _update_metrics() -> dict[str, str]:
 
 
 class Window:
-  """What happened since the last row."""
+  """Collects what happens between two rows."""
 
   def __init__(
     self,
     recent_returns: Iterable[float] = (),
     recent_lengths: Iterable[float] = (),
   ):
-    """Starts empty, but for the last games of a run that goes on."""
+    """Starts empty, or with the last games of a continued run."""
     self.recent_returns = collections.deque(recent_returns, _RECENT_GAMES)
     self.recent_lengths = collections.deque(recent_lengths, _RECENT_GAMES)
     self._reset()
@@ -100,7 +100,7 @@ class Window:
     wait_seconds: float,
     update_seconds: float,
   ) -> None:
-    """Takes note of one update; `metrics` may still be on their way."""
+    """Adds one update; `metrics` may still be computing."""
     self._metrics.append(metrics)
     self._lags.append(lags)
     self._actor_seconds += info.actor_seconds
@@ -119,10 +119,10 @@ class Window:
     """Returns the row of the last `seconds` and starts the next window.
 
     Args:
-      counters: totals by now.
+      counters: totals now.
       frames_before: frames at the window's start.
       seconds: its length.
-      waiting: columns about where batches come from, as they are by now.
+      waiting: present values of `SOURCE_COLUMNS`.
     """
     row: Row = {
       'wall_time': counters.wall_time,
@@ -164,8 +164,8 @@ class MetricsWriter:
   def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
     """Opens the run's files.
 
-    Rows later than `learner_steps`, where a continued run takes up again, are
-    dropped, so that no step stands in the file twice.
+    Drops rows later than `learner_steps`, where a continued run starts, so that
+    no step is in the file twice.
     """
     self._path = pathlib.Path(logdir) / 'metrics.csv'
     kept = [
@@ -197,7 +197,7 @@ class MetricsWriter:
 
 
 def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
-  """Replaces the file in one step, so that a crash leaves the old one."""
+  """Replaces the file atomically; a crash leaves the old one."""
   partial = path.with_suffix('.partial')
   with open(partial, 'w', newline='') as file:
     writer = csv.DictWriter(file, columns(), extrasaction='ignore')

@@ -1,4 +1,4 @@
-"""Parts of a batch, each of which is one step of an epoch."""
+"""Minibatches: parts of a batch, one for each step of an epoch."""
 
 import functools
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ def order(
 ) -> jax.Array:
   """Which sequences each step takes; within a pmap over `train_state.AXIS`.
 
-  Each epoch shuffles them anew, and every sequence is in one step of it.
+  Each epoch has an order of its own, and every sequence is in one of its steps.
 
   Args:
     seed: of the run.

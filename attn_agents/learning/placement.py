@@ -14,18 +14,17 @@ def sharder(
 ) -> Callable[[types.Nest], types.Nest]:
   """Returns a function that gives each device its part of a tree of arrays.
 
-  That takes arrays [D, ...], NumPy's on the host or JAX's on any one device, to
-  arrays [D, ...] of which each of the D devices holds one row, laid out as
-  `jax.pmap` over these devices expects.
+  The function takes arrays [D, ...], of NumPy or on any one JAX device. It
+  returns arrays [D, ...] with one row on each of the D devices, in the layout
+  that `jax.pmap` over these devices expects.
 
   Args:
     devices: of the pmap, in its order.
   """
   devices = list(devices)
-  # JAX has changed what pmap expects: a layout of its own, which only
-  # `device_put_sharded` makes, and since then a NamedSharding, for which that
-  # function was removed. Either in the other's place works, but copies every
-  # batch once more at every update. So pmap itself is asked.
+  # Older JAX expects a layout that only `device_put_sharded` makes; newer JAX a
+  # NamedSharding, and lacks that function. The wrong one works, but copies each
+  # batch once more at each update. So the layout is taken from pmap itself.
   layout = jax.pmap(lambda x: x, devices=devices, axis_name=train_state.AXIS)(
     np.zeros(len(devices), np.float32)
   ).sharding

@@ -1,4 +1,4 @@
-"""Hands parameters to the variable server without holding the learner up."""
+"""Publishes parameters without making the learner wait."""
 
 import threading
 from typing import Protocol
@@ -15,7 +15,7 @@ class Publisher(interface.VariablePublisher, Protocol):
 
 
 class BackgroundPublisher:
-  """Publishes in a thread; of parameters not sent yet only the newest go."""
+  """Publishes in a thread; skips all but the newest waiting parameters."""
 
   def __init__(self, variables: interface.VariablePublisher):
     """Starts the thread."""
@@ -26,7 +26,7 @@ class BackgroundPublisher:
     threading.Thread(target=self._run, name='publisher', daemon=True).start()
 
   def publish(self, values: types.Array, version: int) -> None:
-    """Takes parameters, which may still be computing, and returns at once.
+    """Returns at once; `values` may still be computing.
 
     Raises:
       RuntimeError: an earlier publication failed; the cause is chained.
@@ -37,7 +37,7 @@ class BackgroundPublisher:
       self._changed.notify()
 
   def check(self) -> None:
-    """Raises if publishing has failed, for those who wait for its effect.
+    """Raises if publishing has failed.
 
     Raises:
       RuntimeError: the cause is chained.

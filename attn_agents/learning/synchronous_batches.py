@@ -10,9 +10,9 @@ def group(
 ) -> Iterator[list[types.Trajectory]]:
   """Groups trajectories by the version of the parameters that made them.
 
-  In a run without faults this only orders them. An actor that died and was
-  started again may send a second unroll of the same version, or one that the
-  learner has already gone past; both are dropped.
+  In a run without faults this only orders them. An actor that was started again
+  may send a second unroll of the same version, or one of a version that the
+  learner has passed; both are dropped.
 
   Args:
     reads: trajectories in order of arrival, in lists of any length.
@@ -20,7 +20,7 @@ def group(
 
   Yields:
     `num_actors` trajectories of one version, sorted by `actor_id`, so that a
-    batch does not depend on who came first.
+    batch does not depend on their order of arrival.
   """
   done = -1
   arrived: dict[int, types.Trajectory] = {}

@@ -1,4 +1,4 @@
-"""What learning carries from update to update, and where it lies."""
+"""What learning carries from update to update, on host and devices."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
@@ -13,13 +13,13 @@ from attn_agents.algorithms import registry
 from attn_agents.learning import optimizers
 from configs import schema
 
-# Of the devices. Newer JAX puts its name into the layout of arrays, and
+# The axis of devices. Newer JAX puts its name into the layout of arrays, and
 # compiles anew for another name.
 AXIS = 'devices'
 
 
 class Agent(Protocol):
-  """What learning needs of an agent; `attn_agents.agent.Agent` has it."""
+  """What learning needs of an agent, e.g. `attn_agents.agent.Agent`."""
 
   def initial_state(self, batch_size: int) -> types.AgentState:
     """The state before the first row of B episodes."""
@@ -48,19 +48,19 @@ class Hyperparameters(NamedTuple):
 
 
 class TrainState(NamedTuple):
-  """All that learning carries from update to update.
+  """What learning carries from update to update.
 
   Attributes:
     params: the agent's parameters.
     opt_state: of `optimizers.make_optimizer`. Its own copy of the
       hyperparameters is overwritten from `hyperparams` at every step.
     hyperparams: `Hyperparameters`, before annealing.
-    agent_steps: int32 [], what annealed quantities follow: valid transitions in
-      those batches or, from replay, steps that actors have reported. Enough for
+    agent_steps: int32 [], which schedules follow: valid transitions in all
+      batches or, from a replay, steps that actors have reported. Enough for
       8.6e9 frames.
-    learner_steps: int32 [], batches consumed, those skipped included. Random
-      numbers of an update are drawn from the run's seed and this number, so
-      that a continued run makes the very same updates.
+    learner_steps: int32 [], batches consumed, skipped ones included. The random
+      numbers of an update follow from the run's seed and this number, so that a
+      continued run makes the same updates.
     target_params: of Q-learning's target network; () elsewhere.
   """
 

@@ -1,4 +1,4 @@
-"""The learner's loop: updates, rows of metrics, checkpoints, an end."""
+"""The learner's loop: updates, rows of metrics, checkpoints."""
 
 import contextlib
 import math
@@ -14,11 +14,11 @@ from attn_agents.transport import interface
 from configs import schema
 
 _POLL_SECONDS = 0.2
-# After an update longer than this a copy of the state is kept on the host, so
-# that a stop in the middle of the next one still has something new to save.
+# After an update longer than this the state is copied to the host, so that a
+# stop during the next update can save it.
 _LONG_UPDATE_SECONDS = 2.0
-# RMSProp recovers from a stray infinity because such updates are skipped; this
-# many in a row are no accident.
+# Single updates with infinite gradients are skipped and do no harm; this many
+# rows of them mean divergence.
 _MAX_NONFINITE_ROWS = 3
 
 
@@ -27,7 +27,7 @@ class StalledError(RuntimeError):
 
 
 class DivergedError(RuntimeError):
-  """Gradients stay infinite or NaN."""
+  """Gradients were infinite or NaN for several rows of metrics."""
 
 
 class Feeder(Protocol):
@@ -43,8 +43,8 @@ class Training:
   """Runs a learner until it is told to stop or has seen enough frames.
 
   Attributes:
-    latest: the newest state known on the host, for whoever must save while an
-      update is still computing.
+    latest: the newest state on the host, which can be saved while an update is
+      computing.
     saved: the counters of the last checkpoint, None before the first.
   """
 
@@ -61,7 +61,7 @@ class Training:
     source: interface.TrajectorySource,
     report: Callable[[str], None],
   ):
-    """Joins the parts; `report` is told in words what is going on."""
+    """Joins the parts; `report` gets the progress in words."""
     self._learner = learner_
     self._feeder = feeder
     self._writer = writer
@@ -80,8 +80,7 @@ class Training:
   def run(self, should_stop: Callable[[], bool]) -> bool:
     """Learns; returns True if `max_frames` was reached, False if stopped.
 
-    Either way, and after a fault too, the last thing it does is to save a
-    checkpoint.
+    It saves a checkpoint at the end, after a fault too.
 
     Raises:
       StalledError: no data for `runtime.stall_seconds`.
@@ -90,7 +89,7 @@ class Training:
     try:
       self._loop(should_stop)
     except Exception:
-      # A failed update may have taken the donated state with it.
+      # After a failed update the donated state may be gone.
       with contextlib.suppress(Exception):
         self._take_snapshot()
       self.save_latest()
@@ -102,13 +101,13 @@ class Training:
     return self._finished()
 
   def save(self, at_end: bool = False) -> None:
-    """Saves the state as it is now, and then what updates are made from."""
+    """Saves the present state, then the content of the source."""
     self._take_snapshot()
     self.save_latest()
     self._source.save(self.latest.counters.learner_steps, at_end)
 
   def save_latest(self) -> None:
-    """Saves the newest state known on the host; any thread may call this."""
+    """Saves the newest state on the host; any thread may call this."""
     with self._saving:
       self._checkpointer.save(self.latest)
       self.saved = self.latest.counters
@@ -129,7 +128,7 @@ class Training:
       update_metrics, lags = self._learner.step(*batch)
       if max(time.monotonic() - now, took) > _LONG_UPDATE_SECONDS:
         self._take_snapshot()
-      # With the snapshot, which waits for the update it is of.
+      # Includes the snapshot, which waits for its update.
       took = time.monotonic() - now
       self._window.add(update_metrics, batch[1], lags, now - waited, took)
       if first:
@@ -151,7 +150,7 @@ class Training:
       self._write_row(row_frames, time.monotonic() - row_start)
 
   def _due_evaluations(self, frames: int) -> int:
-    """Checkpoints for evaluation that so many frames should have left."""
+    """Checkpoints for evaluation that are due by that number of frames."""
     every = self._runtime.evaluate_every_frames
     return frames // every if every else 0
 
@@ -169,13 +168,13 @@ class Training:
         return batch
       size = self._source.stats().get('replay_size', 0.0)
       if size > filled:
-        # Before the first batch a replay is filled, however long that takes.
+        # The first batch waits until the replay is filled; that is no stall.
         now = time.monotonic()
         filled, deadline = size, now + self._runtime.stall_seconds
         if now - told >= self._runtime.log_every_seconds:
           self._report(f'{size:,.0f} transitions in the replay')
           told = now
-      # Actors that wait for parameters would wait for ever.
+      # If publishing fails, actors wait for parameters for ever.
       self._learner.check()
       if time.monotonic() > deadline:
         raise StalledError(

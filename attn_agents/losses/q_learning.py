@@ -23,8 +23,8 @@ def q_learning_loss(
   loss = sum huber(Y_t - Q_t(a_t)),
   Y_t = r_{t+1} + gamma_{t+1} max_a Q'_{t+1}(a)
 
-  with Q' of the target network. Y is a constant to the gradient, which the
-  Huber loss keeps within +-`max_abs_td_error` at each Q ("delta clip").
+  with Q' of the target network and Y constant to the gradient. The Huber loss
+  keeps the gradient at each Q within +-`max_abs_td_error` ("delta clip").
   Transitions arriving at FIRST add exactly nothing.
 
   Hard attention adds, for rows t that looked at one location i_t,
@@ -65,10 +65,9 @@ def q_learning_loss(
     targets = jax.lax.stop_gradient(errors + taken)
     metrics = _glimpse_losses(outputs, targets, valid, config)
     loss += sum(metrics.values())
-  weight = valid.astype(jnp.float32)
-  count = jnp.sum(weight)
+  count = jnp.sum(valid.astype(jnp.float32))
   means = {
-    'q_mean': jnp.sum(jnp.max(q_tm1, axis=-1) * weight),
+    'q_mean': jnp.sum(jnp.max(q_tm1, axis=-1)),
     'td_error': jnp.sum(jnp.abs(errors)),
   }
   means = {name: x / jnp.maximum(count, 1.0) for name, x in means.items()}

@@ -22,8 +22,8 @@ class Row(NamedTuple):
     discount: float32 [...].
     step_type: int8 [...].
     fills: bool [...], whether the frame fills the whole stack, as at the start
-      of a game. After a lost life that ends the episode, the stack of the LAST
-      row is shown again at the FIRST one, and goes on from there.
+      of a game. After a lost life that ends the episode, the FIRST row shows
+      the stack of the LAST row again.
   """
 
   frame: types.Array
@@ -35,10 +35,10 @@ class Row(NamedTuple):
 
 
 class Sampled(NamedTuple):
-  """One batch, as a replay hands it on.
+  """One batch, as a replay returns it.
 
   Attributes:
-    rows: `Row` [R, B]: of each sequence its T + 1 rows, and before them those
+    rows: `Row` [R, B]: the T + 1 rows of each sequence, and before them those
       that only the first stack of frames shows.
     reports: of actors, since the batch before.
   """
@@ -69,7 +69,7 @@ def cut(unroll: types.Unroll, frame_stack: int, is_start: bool) -> Row:
     is_start: keep row 0, too, which else is the last of the unroll before.
 
   Returns:
-    `Row` [T, N], or [T + 1, N]. Row 0 has no action before it, and is given 0.
+    `Row` [T, N], or [T + 1, N]. Row 0 has no action before it; its action is 0.
   """
   timestep = unroll.timestep
   channels = timestep.observation.shape[-1] // frame_stack
@@ -86,12 +86,12 @@ def cut(unroll: types.Unroll, frame_stack: int, is_start: bool) -> Row:
 
 
 def _fills(timestep: types.TimeStep, frame_stack: int) -> np.ndarray:
-  """Bool [T + 1, N], see `Row`, told from what is seen at FIRST rows."""
+  """`Row.fills`, bool [T + 1, N], from the observations at FIRST rows."""
   fills = timestep.step_type == types.StepType.FIRST
   channels = timestep.observation.shape[-1] // frame_stack
   places = range(channels, channels * frame_stack, channels)
   for t, env in np.argwhere(fills):
-    # Alike frames that came one by one stack up as if one had filled it.
+    # Equal frames of different times look the same as one that fills it.
     frames = np.split(timestep.observation[t, env], places, axis=-1)
     fills[t, env] = all(np.array_equal(frames[-1], x) for x in frames)
   return fills
@@ -104,11 +104,10 @@ def report_of(trajectory: types.Trajectory) -> types.ReplayReport:
 
 
 def join(sampled: Sampled, frame_stack: int, length: int) -> types.ReplayBatch:
-  """Sequences as the network that played saw them.
+  """Sequences as the acting network saw them.
 
   Args:
-    sampled: R rows of B sequences; those before the last T + 1 are there for
-      the stacks.
+    sampled: R rows of B sequences; only stacks use those before the last T + 1.
     frame_stack: frames in each observation.
     length: T.
 
@@ -146,8 +145,8 @@ def stack(
     frame_stack: S.
 
   Returns:
-    uint8 [R, B, height, width, S * channels], oldest channels first. What would
-    show rows before row 0 shows that row instead.
+    uint8 [R, B, height, width, S * channels], oldest channels first. Row 0
+    stands in for the rows before it.
   """
   if frame_stack == 1:
     return frame
