@@ -60,7 +60,7 @@ def test_a_converted_run_goes_on_with_its_replay(tmp_path):
     'run_local', *flags, f'--logdir={old}', f'--max_frames={frames}'
   )
   assert done.returncode == 0, done.stdout + done.stderr
-  assert 'that of update 79 goes on' in done.stdout
+  assert 'continues with that of update 79' in done.stdout
   assert saved_runs.steps(run.checkpoints)[0] == 79
   assert saved_runs.newest(run) > 79
   after = metrics_table.last(run.metrics)
