@@ -226,9 +226,11 @@ def _find_baseline(
   for name in ('action_repeat', 'full_action_space', 'fire_reset', 'max_pool'):
     ours = getattr(played.environment, name)
     errors.require(
-      getattr(theirs.environment, name) == ours, '--baseline', _BASELINE.value,
+      getattr(theirs.environment, name) == ours,
+      '--baseline',
+      _BASELINE.value,
       f'a run with environment.{name}={ours}, as that of --run',
-    )  # fmt: skip
+    )
   return trained, theirs, directory, step
 
 

@@ -176,9 +176,12 @@ class Context:
     run = pathlib.Path(self.other.facts['run'])
     name = f'{run.name}_{self.other.facts["checkpoint"]}'
     shown = record.record(
-      self.other, plan, self.directory / 'baseline' / name, actions=actions,
+      self.other,
+      plan,
+      self.directory / 'baseline' / name,
+      actions=actions,
       facts={'shown': str(self.recorded.path)},
-    )  # fmt: skip
+    )
     same = len(shown) == len(self.recorded) and all(
       np.array_equal(ours['frame'], theirs['frame'])
       for (_, ours), (_, theirs) in zip(

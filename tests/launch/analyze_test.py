@@ -101,6 +101,7 @@ def test_interrupted_recording_goes_on(run, tmp_path):
     (['--baseline={run}', '--out={run}/config.json'], 'expected a directory'),
     (['--track=a=ffffff', '--track=a=000000'], 'each name once'),
     (['--track=a=ffffff@9,0,3,5'], 'top above bottom'),
+    (['--track=a=ffffff@0,0,211,160'], 'within 210 rows and 160 columns'),
     (['--analyses='], 'unknown analysis'),
   ],
 )

@@ -34,7 +34,7 @@ def panels(
       panel.axvspan(*shown, color='0.9', label='object on screen')
     figures.lines(panel, seconds, named, baselines)
     panel.set_ylabel(measure.replace(' (', '\n('))
-    if all(np.nanmin(values) >= 0 for values in named.values()):
+    if not any((np.asarray(values) < 0).any() for values in named.values()):
       panel.set_ylim(bottom=0)
     else:
       panel.axhline(0, color='0.5', linewidth=1, linestyle=':')

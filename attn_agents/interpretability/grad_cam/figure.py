@@ -38,9 +38,13 @@ def draw(
   scale = matplotlib.cm.ScalarMappable(cmap='inferno')
   scale.set_clim(0, 1)
   figure.colorbar(
-    scale, ax=list(axes.flat), ticks=[0, 1], shrink=0.6, pad=0.02,
+    scale,
+    ax=list(axes.flat),
+    ticks=[0, 1],
+    shrink=0.6,
+    pad=0.02,
     label="importance / each map's maximum",
-  )  # fmt: skip
+  )
   return figure
 
 

@@ -66,16 +66,18 @@ def run(given: context.Context) -> findings.Findings:
       'maps': maps,
       'stages': np.stack(over_training),
     },
-    layers=[
-      report_data.Layer(
-        'Grad-CAM',
-        'Supports the action that was taken.',
-        'heat',
-        maps,
-        np.array(rows),
-        _COLOUR,
-      )
-    ],
+    layers=[_layer(maps, rows)],
+  )
+
+
+def _layer(maps: np.ndarray, rows: list[int]) -> report_data.Layer:
+  return report_data.Layer(
+    'Grad-CAM',
+    'Supports the action that was taken.',
+    'heat',
+    maps,
+    np.array(rows),
+    _COLOUR,
   )
 
 

@@ -23,9 +23,14 @@ PLAN = evaluator.Plan(num_episodes=15, num_envs=15)
 _PUBLISHED_THRESHOLD = 0.1
 
 COLUMNS = (
-  'level', 'threshold', 'mean_return', 'relative_score_pct', 'uncertainty_pct',
-  'published_pct', 'published_uncertainty_pct',
-)  # fmt: skip
+  'level',
+  'threshold',
+  'mean_return',
+  'relative_score_pct',
+  'uncertainty_pct',
+  'published_pct',
+  'published_uncertainty_pct',
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -63,9 +68,12 @@ class HardAttention:
       theirs = [None, None] if printed is None else [100 * x for x in printed]
       ours = (self.ratios[index], self.uncertainties[index])
       values = [
-        self.game, threshold, self.means[index], *(100 * x for x in ours),
+        self.game,
+        threshold,
+        self.means[index],
+        *(100 * x for x in ours),
         *theirs,
-      ]  # fmt: skip
+      ]
       rows.append(dict(zip(COLUMNS, recording.json_ready(values), strict=True)))
     return rows
 

@@ -36,9 +36,16 @@ def draw(
     )
   if published is not None:
     panel.errorbar(
-      [0.1], [published[0]], yerr=[published[1]], color='black', marker='*',
-      markersize=10, capsize=3, linestyle='none', label='published, Table 5',
-    )  # fmt: skip
+      [0.1],
+      [published[0]],
+      yerr=[published[1]],
+      color='black',
+      marker='*',
+      markersize=10,
+      capsize=3,
+      linestyle='none',
+      label='published, Table 5',
+    )
   panel.set_xlabel("threshold t (share of each head's largest weight)")
   panel.set_ylabel('mean score / mean score at t = 0')
   panel.legend()

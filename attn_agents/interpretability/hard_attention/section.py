@@ -28,29 +28,6 @@ def run(given: context.Context) -> findings.Findings:
     ),
   )
   game = found.game
-  table = report_data.Table(
-    f'Scores in {game} by threshold t.',
-    (
-      't',
-      'mean return',
-      'standard error',
-      'relative to t = 0',
-      'published (t = 0.1)',
-    ),
-    [
-      (
-        float(threshold),
-        float(mean),
-        float(error),
-        _percent(ratio, uncertainty),
-        _printed(game) if abs(threshold - 0.1) < 1e-9 else '',
-      )
-      for threshold, mean, error, ratio, uncertainty in zip(
-        found.thresholds, found.means, found.errors, found.ratios,
-        found.uncertainties, strict=True,
-      )
-    ],
-  )  # fmt: skip
   return findings.Findings(
     how_to_read=(
       f'The agent plays {chosen.episodes} whole games at each '
@@ -70,9 +47,40 @@ def run(given: context.Context) -> findings.Findings:
       'hard_attention': 'Mean score with hard attention, divided by the '
       'mean score at t = 0.'
     },
-    tables=[table],
+    tables=[_table(found)],
     numbers=found.summary(),
     arrays={'thresholds': found.thresholds, 'returns': found.returns},
+  )
+
+
+def _table(found: compute.HardAttention) -> report_data.Table:
+  game = found.game
+  return report_data.Table(
+    f'Scores in {game} by threshold t.',
+    (
+      't',
+      'mean return',
+      'standard error',
+      'relative to t = 0',
+      'published (t = 0.1)',
+    ),
+    [
+      (
+        float(threshold),
+        float(mean),
+        float(error),
+        _percent(ratio, uncertainty),
+        _printed(game) if abs(threshold - 0.1) < 1e-9 else '',
+      )
+      for threshold, mean, error, ratio, uncertainty in zip(
+        found.thresholds,
+        found.means,
+        found.errors,
+        found.ratios,
+        found.uncertainties,
+        strict=True,
+      )
+    ],
   )
 
 

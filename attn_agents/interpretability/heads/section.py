@@ -26,9 +26,10 @@ def run(given: context.Context) -> findings.Findings:
   count = round(_GIF_SECONDS / given.step_seconds)
   first = rows[len(rows) // 2]
   _video(
-    given, directory / 'heads.gif',
+    given,
+    directory / 'heads.gif',
     range(first, min(first + count, len(recorded))),
-  )  # fmt: skip
+  )
   given.need_attention()
   maps, frames = given.drawn_attention[rows], recorded.rows('frame', rows)
   return findings.Findings(

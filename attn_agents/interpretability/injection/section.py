@@ -40,18 +40,12 @@ def run(given: context.Context) -> findings.Findings:
   seen = None
   if 'attention' in shown:
     seen = given.to_draw(shown.rows('attention', rows))
-  first = paired.first_difference
-  differ = (
-    'Its actions never differ.'
-    if first is None
-    else f'Its actions differ from step {first} on, and so do the games.'
-  )
   return findings.Findings(
     how_to_read=(
       'The object is pasted into the frames that the agent sees. The emulator '
       'does not know it, so nothing in the game reacts to it.\n\n'
       'Frames: the agent plays two games from the same seed, one with the '
-      f'object and one without. {differ}\n\n'
+      f'object and one without. {_differ(paired.first_difference)}\n\n'
       'Curves: the network is shown the game without the object, with the '
       'same actions, once as it was and once with the object pasted in. Every '
       'difference is due to the object alone.'
@@ -76,6 +70,13 @@ def run(given: context.Context) -> findings.Findings:
       for field in ('total_variation', 'policy_kl', 'value_difference', 'mass')
     },
   )
+
+
+def _differ(first: int | None) -> str:
+  """From which step on the actions with the object are others."""
+  if first is None:
+    return 'Its actions never differ.'
+  return f'Its actions differ from step {first} on, and so do the games.'
 
 
 def _moments(visible: np.ndarray, common: int) -> np.ndarray:

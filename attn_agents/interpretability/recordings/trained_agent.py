@@ -10,6 +10,8 @@ from flax import linen as nn
 from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.acting import action_selection
+from attn_agents.algorithms import base
+from attn_agents.algorithms import registry as algorithms
 from attn_agents.environments import registry as environments
 from attn_agents.environments import suite
 from attn_agents.networks import factory
@@ -66,13 +68,27 @@ class TrainedAgent:
     """The agent as pure functions."""
     return self.with_network(self.network)
 
+  @functools.cached_property
+  def _selection_arguments(self) -> tuple[float, ...]:
+    """What its algorithm plays evaluations with, such as epsilon."""
+    # `log_policy` is traced, too.
+    with jax.ensure_compile_time_eval():
+      variables = self._algorithm.evaluation_variables(self.config, None)
+      return tuple(float(x) for x in variables.selection)
+
+  @property
+  def _algorithm(self) -> base.Algorithm:
+    return algorithms.get(self.config.algorithm)
+
   @property
   def epsilon(self) -> float | None:
     """Share of random actions while playing; None for agents with a policy.
 
     Agents that learn values of actions take the best one otherwise.
     """
-    return getattr(self.config.learning, 'evaluation_epsilon', None)
+    if self.config.network.head == 'policy':
+      return None
+    return next(iter(self._selection_arguments), 0.0)
 
   def log_policy(self, outputs: jax.Array) -> jax.Array:
     """With which log-probabilities actions are taken, up to a constant.
@@ -80,9 +96,8 @@ class TrainedAgent:
     Args:
       outputs: float32 [..., num_actions], `NetworkOutput.policy_logits`.
     """
-    if self.epsilon is None:
-      return action_selection.SAMPLED.log_probs(outputs)
-    return action_selection.EPSILON_GREEDY.log_probs(outputs, self.epsilon)
+    selection = self._algorithm.selection()
+    return selection.log_probs(outputs, *self._selection_arguments)
 
   def with_network(self, network: nn.Module) -> agent_lib.Agent:
     """The agent with another network that takes the same parameters."""

@@ -26,9 +26,11 @@ def draw(
   """
   columns = 2 * len(agents)
   figure, axes = figures.new(
-    1, columns, figures.grid_height(1, max(columns, 3), frame.shape, 0.6),
+    1,
+    columns,
+    figures.grid_height(1, max(columns, 3), frame.shape, 0.6),
     width=figures.WIDTH * columns / max(columns, 3),
-  )  # fmt: skip
+  )
   panels = iter(zip(axes[0], 'abcdefgh', strict=False))
   for agent, maps in agents.items():
     for kind, values, colour in zip(

@@ -62,23 +62,28 @@ def run(given: context.Context) -> findings.Findings:
       'policy': images[:, 0],
       'value': images[:, 1],
     },
-    layers=[
-      report_data.Layer(
-        f'Saliency of the {name}',
-        f'Blurring these places changes the {name}.',
-        'heat',
-        images[:, index],
-        np.array(rows),
-        colour,
-      )
-      for index, (name, colour) in enumerate(
-        {
-          'policy': overlays.POLICY_COLOUR,
-          'value': overlays.VALUE_COLOUR,
-        }.items()
-      )
-    ],
+    layers=_layers(images, rows),
   )
+
+
+def _layers(images: np.ndarray, rows: list[int]) -> list[report_data.Layer]:
+  """Saliency of policy and value, [n, 2, h, w], for the player."""
+  return [
+    report_data.Layer(
+      f'Saliency of the {name}',
+      f'Blurring these places changes the {name}.',
+      'heat',
+      images[:, index],
+      np.array(rows),
+      colour,
+    )
+    for index, (name, colour) in enumerate(
+      {
+        'policy': overlays.POLICY_COLOUR,
+        'value': overlays.VALUE_COLOUR,
+      }.items()
+    )
+  ]
 
 
 def _pair(

@@ -1,6 +1,7 @@
 """How attention is spread over the screen (S3TA A.7, Fig. 10)."""
 
 import math
+from typing import Any
 
 from attn_agents.interpretability import context, findings
 from attn_agents.interpretability.drawing import figures
@@ -33,32 +34,7 @@ def run(given: context.Context) -> findings.Findings:
       'mean': 'Mean attention weights over all steps. The frame is again that '
       f'of step {row}.',
     },
-    tables=[
-      report_data.Table(
-        f'Means over all steps. The largest possible entropy is '
-        f'{math.log(cells):.2f} nats.',
-        (
-          'head',
-          'entropy (nats)',
-          'effective cells',
-          'largest weight',
-          'effective cells of the mean map',
-        ),
-        [
-          (
-            head + 1,
-            *(
-              float(summary[name][head])
-              for name in (
-                'entropy_mean', 'effective_cells_mean', 'largest_mean',
-                'cells_of_mean',
-              )
-            ),
-          )
-          for head in range(attention.shape[1])
-        ],
-      )
-    ],
+    tables=[_table(summary)],
     numbers=summary,
     arrays={'entropy': found.entropy, 'mean_map': found.mean_map},
     timelines=[
@@ -68,4 +44,20 @@ def run(given: context.Context) -> findings.Findings:
         labels=figures.head_names(attention.shape[1]),
       )
     ],
-  )  # fmt: skip
+  )
+
+
+def _table(summary: dict[str, Any]) -> report_data.Table:
+  columns = {
+    'entropy (nats)': 'entropy_mean',
+    'effective cells': 'effective_cells_mean',
+    'largest weight': 'largest_mean',
+    'effective cells of the mean map': 'cells_of_mean',
+  }
+  by_head = zip(*(summary[name] for name in columns.values()), strict=True)
+  return report_data.Table(
+    'Means over all steps. The largest possible entropy is '
+    f'{math.log(summary["cells"]):.2f} nats.',
+    ('head', *columns),
+    [(head, *map(float, numbers)) for head, numbers in enumerate(by_head, 1)],
+  )

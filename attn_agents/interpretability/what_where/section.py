@@ -1,5 +1,7 @@
 """Whether heads attend by content or by place (S3TA A.5, Fig. 6)."""
 
+from typing import Any
+
 import numpy as np
 
 from attn_agents.interpretability import context, findings
@@ -40,29 +42,7 @@ def run(given: context.Context) -> findings.Findings:
       'what_where': 'What (red) and where (blue) at evenly spaced steps '
       '(Eqs. 8 to 11).'
     },
-    tables=[
-      report_data.Table(
-        'Balance of each head over all steps. A step counts as "what" above '
-        '1/3, as "where" below -1/3.',
-        (
-          'head',
-          'mean balance',
-          'standard deviation',
-          'steps by what',
-          'steps by where',
-        ),
-        [
-          (
-            head + 1,
-            f'{summary["balance_mean"][head]:+.2f}',
-            f'{summary["balance_deviation"][head]:.2f}',
-            f'{summary["what_rows"][head]:.0%}',
-            f'{summary["where_rows"][head]:.0%}',
-          )
-          for head in range(heads)
-        ],
-      )
-    ],
+    tables=[_table(summary)],
     numbers=summary,
     arrays={'contribution': found.contribution, 'balance': found.balance},
     layers=[
@@ -74,5 +54,29 @@ def run(given: context.Context) -> findings.Findings:
         everywhere,
       )
       for head in range(heads)
+    ],
+  )
+
+
+def _table(summary: dict[str, Any]) -> report_data.Table:
+  return report_data.Table(
+    'Balance of each head over all steps. A step counts as "what" above '
+    '1/3, as "where" below -1/3.',
+    (
+      'head',
+      'mean balance',
+      'standard deviation',
+      'steps by what',
+      'steps by where',
+    ),
+    [
+      (
+        head + 1,
+        f'{summary["balance_mean"][head]:+.2f}',
+        f'{summary["balance_deviation"][head]:.2f}',
+        f'{summary["what_rows"][head]:.0%}',
+        f'{summary["where_rows"][head]:.0%}',
+      )
+      for head in range(len(summary['balance_mean']))
     ],
   )

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -87,6 +88,21 @@ def _write(path, **entries):
   file = path / 'own.json'
   file.write_text(json.dumps({'sprite': 'own.png', **entries}))
   return file
+
+
+def test_the_fish_is_scaled_to_another_screen():
+  fish = injection.load()
+  assert fish.fitted(_FRAME) is fish
+  half = fish.fitted((105, 80))
+  height, width, _ = fish.sprite.shape
+  np.testing.assert_array_equal(half.sprite, fish.sprite[::2, ::2])
+  assert (height, width) == (10, 16)
+  assert half.position == (-8.0, 47.5)
+  assert half.velocity == (1.0, 0.0)
+  # A file that names no screen is meant for any.
+  anywhere = dataclasses.replace(fish, screen=None)
+  assert anywhere.fitted((105, 80)) is anywhere
+  assert anywhere.digest == fish.digest == 'fish_df19dbff'
 
 
 def test_file_is_read_and_its_sprite_beside_it(tmp_path):

@@ -1,4 +1,6 @@
 import dataclasses
+import json
+import shutil
 
 import jax
 import numpy as np
@@ -140,6 +142,19 @@ def test_another_plan_is_refused_where_a_recording_is(played, recorded):
   other = dataclasses.replace(PLAN, seed=3)
   with pytest.raises(recording.RecordingError, match='different: plan'):
     record.record(played, other, recorded.path)
+
+
+def test_recordings_that_lack_newer_facts_are_read(played, recorded, tmp_path):
+  copy = tmp_path / 'copy'
+  shutil.copytree(recorded.path, copy)
+  facts = json.loads((copy / 'facts.json').read_text())
+  assert facts['actions'] == ['left', 'stay', 'right']
+  for name in ('actions', 'screen_shape', 'step_seconds'):
+    del facts[name]
+  (copy / 'facts.json').write_text(json.dumps(facts))
+  again = record.record(played, PLAN, copy)
+  assert again.frame_size == recorded.frame_size == (210, 160)
+  assert len(again) == len(recorded)
 
 
 def test_reading_some_rows_equals_reading_all(recorded):
