@@ -3,11 +3,11 @@
 
     launch/analyze.py --run=runs/s3ta_appo_ms_pacman_small
 
-Records play once and leaves, in a directory of the run's analyses/, the
-recording, for each analysis its numbers, arrays and figures, videos, and
-report.html, which any browser opens from disk. The same command again takes the
-recording as it is, and goes on with one that was broken off. Exit codes: 0
-done, 2 bad input, 130 interrupted.
+Plays once and leaves the recording in a directory of the run's analyses/, with
+numbers, arrays and figures of each analysis, videos, and report.html, which any
+browser opens from disk. The same command again uses the recording as it is, and
+continues one that was interrupted. Exit codes: 0 done, 2 bad input, 130
+interrupted.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ _GAME = flags.DEFINE_string(
 )
 _EPISODES = flags.DEFINE_integer('episodes', 5, 'Whole games, at most.')
 _MAX_STEPS = flags.DEFINE_integer(
-  'max_steps', 900, 'Agent steps, at most; 15 are a second of play.'
+  'max_steps', 900, 'Agent steps, at most; 15 are a second of Atari.'
 )
 _ANALYSES = flags.DEFINE_list(
   'analyses', ['all'], f'all, or some of {", ".join(_NAMES)}.'
@@ -172,7 +172,9 @@ def _analyse(given: Any, wanted: tuple[str, ...]) -> int:
   size = path.stat().st_size
   print(f'written   {path} ({size / 1e6:.1f} MB)')
   if size > _LARGE:
-    print('browsers are slow with that much; fewer --max_steps make it smaller')
+    print(
+      'large reports are slow in browsers; fewer --max_steps make it smaller'
+    )
   return 0
 
 

@@ -1,4 +1,4 @@
-"""What every study is given."""
+"""What every analysis is given."""
 
 import dataclasses
 import functools
@@ -22,7 +22,7 @@ _SETTLED_ROWS = 50
 
 
 class DoesNotApplyError(ValueError):
-  """A study has nothing to say about this agent; the message says why."""
+  """An analysis does not apply to this agent; the message says why."""
 
 
 @dataclasses.dataclass
@@ -33,12 +33,12 @@ class Context:
     played: the agent.
     recorded: its recording.
     plan: how that was made.
-    directory: where all that is made of it goes.
+    directory: where all results go.
     trained: config of the run, with its own game.
     checkpoints: directory of the run's checkpoints.
     chosen: options of analyses that differ from their defaults.
     other: an agent to compare with; None if none was named.
-    say: called with a line on what is being done.
+    say: shows the user one line on progress.
   """
 
   played: trained_agent.TrainedAgent
@@ -57,7 +57,7 @@ class Context:
     return self.played.config.agent
 
   def options_of(self, kind: type[options.Kind]) -> options.Kind:
-    """Options of one class: those that were chosen, else its defaults."""
+    """The chosen options of one class, or its defaults."""
     return next((x for x in self.chosen if isinstance(x, kind)), kind())
 
   def need_attention(self) -> None:

@@ -1,4 +1,4 @@
-"""What a study finds, in the forms in which it is kept and shown."""
+"""What an analysis finds: figures, tables, numbers, arrays."""
 
 import dataclasses
 import io
@@ -16,14 +16,14 @@ from attn_agents.interpretability.report import report_data
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-  """Everything a study leaves.
+  """All results of one analysis.
 
   Attributes:
-    how_to_read: what is seen and what is not, for the report.
+    how_to_read: explains the figures in the report.
     figures: by file name without ending.
     captions: of figures, by the same names.
     tables: numbers to be read.
-    numbers: fit for JSON.
+    numbers: for numbers.json; plain Python values.
     arrays: what the figures were drawn from, by name.
     layers: for the report's player.
     timelines: for the report's player.

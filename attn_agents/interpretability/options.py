@@ -1,4 +1,4 @@
-"""What analyses can be asked for, and the flags that ask for it.
+"""Options of analyses, and the flags that set them.
 
 The options of an analysis are a frozen dataclass that extends `Options`. Those
 with flags are in a module of their own, `<analysis>/options.py`, which imports

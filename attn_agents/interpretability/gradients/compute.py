@@ -1,4 +1,4 @@
-"""How strongly the choice of an action hangs on single pixels.
+"""How strongly the selected action depends on single pixels.
 
 DRARL (Zhu & Kaneko 2021) section 4.4.2, Fig. 8: the absolute gradients of "the
 policy output for the selected action" with respect to every pixel, counted by

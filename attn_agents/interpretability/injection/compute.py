@@ -2,7 +2,7 @@
 
 The emulator knows nothing of it: nothing in the game can hit it, or be hit.
 
-What is pasted where is said by a small JSON file:
+A small JSON file says what is pasted where:
 
     {
       "sprite": "fish.png",    beside the file, or one that ships in data/; any
@@ -171,7 +171,7 @@ def load(path: pathlib.Path | str = DEFAULT) -> Injection:
     said = json.loads(path.read_text())
   except (OSError, ValueError) as error:
     raise errors.ConfigError(
-      f'{path} is no file of an injected object: {error}'
+      f'{path} does not describe an injected object: {error}'
     ) from error
   errors.require(isinstance(said, dict), str(path), said, 'an object in braces')
   for name in said:

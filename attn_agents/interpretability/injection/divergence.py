@@ -12,7 +12,7 @@ from attn_agents.interpretability.screen import cells
 
 
 class Trace(NamedTuple):
-  """What a network said over n rows.
+  """Outputs of a network over n rows.
 
   Attributes:
     attention: float32 [n, heads, h, w]; no heads where there is none.

@@ -1,7 +1,7 @@
-"""Puts the network back into the moments of a recording.
+"""Restores the network's state at moments of a recording.
 
-Recurrent state is not recorded unless asked for: it follows from the rows
-before, which the network is shown once more.
+Recordings hold no recurrent state unless asked for. It is computed again from
+the earlier rows.
 """
 
 from collections.abc import Iterator, Sequence

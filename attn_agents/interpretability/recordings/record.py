@@ -59,10 +59,10 @@ def record(
   facts: dict[str, Any] | None = None,
   report: Callable[[int], None] = lambda row: None,
 ) -> recording.Recording:
-  """Plays and records; what is there already is played, but not written, again.
+  """Plays and records. Rows on disk are played again, but not written again.
 
-  Games and actions follow from the seed, so that a recording that was broken
-  off goes on where it ended.
+  The seed determines games and actions, so that an interrupted recording
+  continues where it ended.
 
   Args:
     played: who plays.
@@ -143,7 +143,7 @@ def _play(
   key: jax.Array,
   actions: np.ndarray | None,
 ) -> Iterator[_Row]:
-  """Rows without end; `actions` are taken instead of the agent's, if any."""
+  """Yields rows without end; takes `actions`, if given, not the agent's."""
   view, state = both.reset(), played.agent.initial_state(1)
   row = row_in_game = 0
   while True:
@@ -166,11 +166,12 @@ def _check(
   row: Mapping[str, np.ndarray],
   known: Mapping[str, np.ndarray],
 ) -> None:
-  """Refuses to go on with what another agent, or machine, has begun."""
+  """Refuses to continue a recording that another agent or machine began."""
   for name, values in known.items():
     if values[number] != row[name]:
       raise recording.RecordingError(
-        f'{path} was begun otherwise: {name} of row {number} is '
+        f'{path} was recorded by another agent or machine: '
+        f'{name} of row {number} is '
         f'{values[number]} there and {row[name]} now; delete it'
       )
 

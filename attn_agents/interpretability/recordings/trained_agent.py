@@ -28,7 +28,7 @@ class TrainedAgent:
   Attributes:
     config: of the run, with the game to be played.
     params: of the agent.
-    facts: who it is, for files: checkpoint, frames, agent, ...
+    facts: what files say of it: checkpoint, frames, agent, ...
   """
 
   def __init__(
@@ -91,7 +91,7 @@ class TrainedAgent:
     return next(iter(self._selection_arguments), 0.0)
 
   def log_policy(self, outputs: jax.Array) -> jax.Array:
-    """With which log-probabilities actions are taken, up to a constant.
+    """Log-probabilities of the actions taken, up to a constant.
 
     Args:
       outputs: float32 [..., num_actions], `NetworkOutput.policy_logits`.
@@ -115,7 +115,7 @@ class TrainedAgent:
     state: types.AgentState,
     policy: str,
   ) -> tuple[agent_lib.Inspection, types.AgentState]:
-    """What the agent says at one row, and the state after its action.
+    """The agent's outputs at one row, and its state after the action.
 
     Args:
       key: PRNG key, used once.

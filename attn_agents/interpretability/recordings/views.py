@@ -1,7 +1,7 @@
 """One game seen twice: as people see it, and as the agent does.
 
-Two environments play the same game in lockstep: with one seed and the same
-actions they cannot come apart, which is checked at every row.
+Two environments play the same game in lockstep, with one seed and the same
+actions. That they agree is checked at every row.
 """
 
 from collections.abc import Callable
@@ -85,7 +85,7 @@ class Views:
     for ours, theirs in zip(seen.timestep[1:], drawn.timestep[1:], strict=True):
       if not np.array_equal(ours, theirs):
         raise ViewsDifferError(
-          f'the game as drawn and as seen came apart: {seen.timestep[1:]} and '
+          f'the two copies of the game differ: {seen.timestep[1:]} and '
           f'{drawn.timestep[1:]} (reward, discount, step type)'
         )
     timestep, frame = seen.timestep, drawn.timestep.observation[0]

@@ -123,7 +123,7 @@ class Saliency:
     )
 
   def _masks(self) -> Iterator[np.ndarray]:
-    """M of each place in turn, float64 [height, width]."""
+    """M of one place after another, float64 [height, width]."""
     down, across = (
       # A Gaussian of two dimensions is the product of two of one.
       np.exp(

@@ -210,7 +210,7 @@ def test_views_that_come_apart_are_noticed(monkeypatch):
   both = views.Views(config, seed=1)
   both.reset()
   both._drawn.step(np.array([1], np.int32))
-  with pytest.raises(views.ViewsDifferError, match='came apart'):
+  with pytest.raises(views.ViewsDifferError, match='copies of the game differ'):
     for _ in range(9):
       both.step(np.array([1], np.int32))
 
@@ -225,5 +225,7 @@ def test_what_another_agent_began_is_not_gone_on_with(played, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     record.record(played, PLAN, path, report=fall_over)
   changed = played.with_params(jax.tree.map(lambda x: -3 * x, played.params))
-  with pytest.raises(recording.RecordingError, match='was begun otherwise'):
+  with pytest.raises(
+    recording.RecordingError, match='by another agent or machine'
+  ):
     record.record(changed, PLAN, path)
