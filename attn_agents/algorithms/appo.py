@@ -5,15 +5,13 @@ clip bounds how far the steps of an update go from there.
 """
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_agents.algorithms import proximal, vtrace
 
 if TYPE_CHECKING:
-  import jax
-
-  from attn_agents.learning import train_state
+  from attn_agents import types
+  from attn_agents.losses import ppo
   from configs import schema
 
 
@@ -53,23 +51,16 @@ class APPO(proximal.Proximal[APPOConfig]):
       optimizer=small_presets.optimizer(),
     )
 
-  def make_update(
+  def make_targets(
     self,
-    agent: 'train_state.Agent',
-    config: 'schema.Config',
-    devices: 'Sequence[jax.Device]',
-  ) -> 'train_state.Update':
-    """See `Algorithm.make_update`."""
-    from attn_agents.learning import proximal_update
+    outputs: 'types.NetworkOutput',
+    unroll: 'types.Unroll',
+    learning: APPOConfig,
+  ) -> 'ppo.Targets':
+    """See `Proximal.make_targets`."""
     from attn_agents.losses import vtrace as vtrace_loss
 
-    return proximal_update.make_update(
-      agent,
-      config,
-      self.section(config),
-      devices,
-      vtrace_loss.proximal_targets,
-    )
+    return vtrace_loss.proximal_targets(outputs, unroll, learning)
 
 
 ALGORITHM = APPO()

@@ -1,15 +1,13 @@
 """PPO: synchronous proximal policy optimisation, as baselines' `ppo2`."""
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from attn_agents.algorithms import base, proximal, synchronous
 
 if TYPE_CHECKING:
-  import jax
-
-  from attn_agents.learning import train_state
+  from attn_agents import types
+  from attn_agents.losses import ppo
   from configs import schema
 
 
@@ -76,19 +74,16 @@ class PPO(proximal.Proximal[PPOConfig], synchronous.Synchronous[PPOConfig]):
       ),
     )
 
-  def make_update(
+  def make_targets(
     self,
-    agent: 'train_state.Agent',
-    config: 'schema.Config',
-    devices: 'Sequence[jax.Device]',
-  ) -> 'train_state.Update':
-    """See `Algorithm.make_update`."""
-    from attn_agents.learning import proximal_update
+    outputs: 'types.NetworkOutput',
+    unroll: 'types.Unroll',
+    learning: PPOConfig,
+  ) -> 'ppo.Targets':
+    """See `Proximal.make_targets`."""
     from attn_agents.losses import ppo
 
-    return proximal_update.make_update(
-      agent, config, self.section(config), devices, ppo.targets
-    )
+    return ppo.targets(outputs, unroll, learning)
 
 
 ALGORITHM = PPO()

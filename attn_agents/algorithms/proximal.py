@@ -2,12 +2,18 @@
 
 import abc
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from attn_agents.algorithms import actor_critic, base
 from configs import errors
 
 if TYPE_CHECKING:
+  import jax
+
+  from attn_agents import types
+  from attn_agents.learning import train_state
+  from attn_agents.losses import ppo
   from configs import schema
 
 
@@ -80,4 +86,33 @@ class Proximal(actor_critic.ActorCritic[Section], abc.ABC):
     return base.NetworkRows(
       actor_critic.rows_of_unroll(learning) + learning.num_epochs,
       learning.num_epochs,
+    )
+
+  @abc.abstractmethod
+  def make_targets(
+    self,
+    outputs: 'types.NetworkOutput',
+    unroll: 'types.Unroll',
+    learning: Section,
+  ) -> 'ppo.Targets':
+    """What stays fixed during an update; see `losses.ppo.Targets`.
+
+    Args:
+      outputs: of the parameters before the update, on rows 0..T, float32
+        [T + 1, B, ...].
+      unroll: T transitions of B environments.
+      learning: of the run.
+    """
+
+  def make_update(
+    self,
+    agent: 'train_state.Agent',
+    config: 'schema.Config',
+    devices: 'Sequence[jax.Device]',
+  ) -> 'train_state.Update':
+    """See `Algorithm.make_update`."""
+    from attn_agents.learning import proximal_update
+
+    return proximal_update.make_update(
+      agent, config, self.section(config), devices, self.make_targets
     )

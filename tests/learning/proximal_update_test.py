@@ -12,10 +12,9 @@ import optax
 import pytest
 
 from attn_agents import types
-from attn_agents.algorithms import appo, registry
-from attn_agents.algorithms import ppo as ppo_lib
+from attn_agents.algorithms import proximal, registry
 from attn_agents.learning import batching, train_state
-from attn_agents.losses import ppo, vtrace
+from attn_agents.losses import ppo
 from configs import schema
 from configs.agents import impala_ff, s3ta
 from tests.learning import linear
@@ -24,8 +23,9 @@ _EPOCHS, _PARTS = 3, 2
 
 
 _SECTIONS = {
-  'ppo': ppo_lib.PPOConfig(),
-  'appo': appo.APPOConfig(),
+  name: algorithm.section_class(normalize_advantages=True)
+  for name, algorithm in registry.ALGORITHMS.items()
+  if issubclass(algorithm.section_class, proximal.ProximalConfig)
 }
 
 
@@ -109,8 +109,8 @@ def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
   outputs = agent.unroll(
     before.params, unroll.timestep, unroll.action, unroll.agent_state
   )
-  make_targets = {'ppo': ppo.targets, 'appo': vtrace.proximal_targets}
-  targets = make_targets[algorithm](outputs, unroll, learning)
+  make_targets = registry.get(algorithm).make_targets
+  targets = make_targets(outputs, unroll, learning)
   key = jax.random.fold_in(jax.random.key(config.seed), 0)
   keys = jax.random.split(jax.random.fold_in(key, 0), _EPOCHS)
   params, losses, seen = before.params, [], []

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attn_agents.algorithms import a2c, ppo, registry
+from attn_agents.algorithms import a2c, proximal, registry
 from attn_agents.algorithms import vtrace as vtrace_lib
 from attn_agents.learning import batching, train_state
 from attn_agents.losses import vtrace
@@ -40,18 +40,27 @@ _LIKE_BASELINES = dataclasses.replace(
     learning_rate=0.01, clip_threshold=0.5, anneal_frames=10 * 4 * 19
   ),
 )
-_CONFIGS = {
-  'vtrace': _CONFIG,
-  'a2c': _LIKE_BASELINES,
-  # In one part, because devices choose the parts each for themselves.
-  'ppo': dataclasses.replace(
+
+
+def _of(name):
+  """A policy's algorithm with its own section, and baselines' schedule."""
+  section = registry.get(name).section_class
+  sizes = {'unroll_length': linear.T, 'batch_size': linear.B}
+  optimizer = _LIKE_BASELINES.optimizer
+  if issubclass(section, proximal.ProximalConfig):
+    # In one part, because devices choose the parts each for themselves.
+    sizes['num_minibatches'] = 1
+    optimizer = dataclasses.replace(optimizer, name='adam')
+  return dataclasses.replace(
     _LIKE_BASELINES,
-    algorithm='ppo',
-    learning=ppo.PPOConfig(
-      unroll_length=linear.T, batch_size=linear.B, num_minibatches=1
-    ),
-    optimizer=dataclasses.replace(_LIKE_BASELINES.optimizer, name='adam'),
-  ),
+    algorithm=name,
+    learning=section(**sizes),
+    optimizer=optimizer,
+  )
+
+
+_CONFIGS = {name: _of(name) for name in registry.names_for('policy')} | {
+  'vtrace': _CONFIG
 }
 
 
