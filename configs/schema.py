@@ -153,8 +153,8 @@ class OptimizerConfig:
     anneal_frames: frames over which the learning rate falls linearly. 0 keeps
       it constant [C for S3TA].
     anneal_to: the share of it that it falls to. If that is 0, PPO's clip falls
-      with it and the run ends with the fall [R: 0]; if not, the clip stays and
-      the run goes on.
+      too, and the run ends when both are 0 [R: 0]. Otherwise the clip stays and
+      the run continues.
     decay: of the running mean of squares; Adam's beta2 is `adam_beta2` [P].
     epsilon: inside the square root for RMSProp, outside for Adam [P].
     momentum: of RMSProp's scaled update [P].
@@ -186,13 +186,13 @@ class OptimizerConfig:
 class QueueConfig:
   """The queue between actors and learner, and the way to it.
 
-  Under a synchronous algorithm actors never fill it, and sizes do not matter.
+  In lock step actors never fill it, and its sizes do not matter.
 
   Attributes:
     capacity_batches: batches the queue holds before actors block. While all
       actors are about equally fast, policy lag is at most capacity_batches +
-      prefetch_batches + 2 updates, and the number of batches that the actors'
-      unrolls in hand make up; an unroll of a slower actor is older.
+      prefetch_batches + 2 updates, plus the batches that actors are making; an
+      unroll of a slower actor is older.
     prefetch_batches: batches ready on the learner's devices.
     queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
       `runtime.kind` 'threads' there are none.

@@ -95,14 +95,13 @@ class Algorithm(abc.ABC, Generic[Section]):
 
   Attributes:
     name: what `--algorithm` calls it.
-    title: what sentences call it.
+    title: its name in sentences.
     section_class: the class of `config.learning`.
-    head: what its networks put out, as `schema.NetworkConfig.head` has it.
-    metrics: names of what its update measures, beside what all updates do;
-      each is a column of metrics.csv.
+    head: what its networks put out; see `schema.NetworkConfig.head`.
+    metrics: names of its update's own metrics, each a column of metrics.csv.
     has_target_network: the train state keeps a second copy of the parameters.
-    quick_settings: 'section.field=value' that make it learn Catch within a
-      minute or two on a narrow network; the tests do.
+    quick_settings: 'section.field=value' with which a narrow network learns
+      Catch within a minute or two; for tests.
   """
 
   name: ClassVar[str]
@@ -214,7 +213,7 @@ class Algorithm(abc.ABC, Generic[Section]):
     return start * schedules.annealed(config, agent_steps)
 
   def selection(self) -> 'action_selection.ActionSelection':
-    """How actors select actions: sampled, unless an algorithm says else."""
+    """How actors select actions; sampled by default."""
     from attn_agents.acting import action_selection
 
     return action_selection.SAMPLED
@@ -250,12 +249,12 @@ class Algorithm(abc.ABC, Generic[Section]):
 def convert(
   learning: LearningConfig, section_class: type[Section], **changes: Any
 ) -> Section:
-  """A section with what another one says, where both have the field.
+  """A section with the values of another one, where both have the field.
 
   Args:
     learning: the other.
     section_class: of the new one.
-    **changes: fields that are not taken.
+    **changes: fields with other values.
   """
   shared = {field.name for field in dataclasses.fields(section_class)} & {
     field.name for field in dataclasses.fields(learning)

@@ -34,16 +34,16 @@ class QLearningConfig(base.LearningConfig):
       as in the released code [R].
     steps_per_update: steps of all actors to an update [R].
     replay_checkpoint_seconds: least time between two copies of the replay on
-      disk while training goes on; one more is made at the end [C]. 0 makes one
-      with every checkpoint.
+      disk during training; another is made at the end [C]. 0 makes one with
+      every checkpoint.
     target_update_steps: steps between two copies of the parameters to the
       target network [R].
     max_abs_td_error: errors beyond it count linearly; 0 for never [R].
     epsilon_start, epsilon_end, epsilon_steps: the share of random actions falls
       linearly from the first to the second in so many steps [R].
-    evaluation_epsilon: the same while scoring [R].
-    final_learning_rate, learning_rate_steps: where the learning rate ends, and
-      in how many steps [R].
+    evaluation_epsilon: the share of random actions in evaluation [R].
+    final_learning_rate, learning_rate_steps: the learning rate falls linearly
+      to this value in so many steps [R].
     reinforce_cost: of hard attention, weight of its policy gradient [R].
     legacy_sign: take that gradient with the sign of the paper's Eq. 6 and the
       released code, which makes better locations less likely.
@@ -107,7 +107,8 @@ class QLearningConfig(base.LearningConfig):
       self.replay_capacity >= self.replay_min_size,
       'replay_capacity',
       self.replay_capacity,
-      f'at least replay_min_size={self.replay_min_size}, which is waited for',
+      f'at least replay_min_size={self.replay_min_size}, or learning never '
+      'starts',
     )
 
 
@@ -133,7 +134,7 @@ class QLearning(replay.FromReplay[QLearningConfig]):
   )
 
   def configure(self, preset: 'schema.Config') -> 'schema.Config':
-    """The preset as it is: networks with such a head are made for this."""
+    """The preset unchanged: all presets with this head are for Q-learning."""
     return preset
 
   def validate(self, config: 'schema.Config') -> None:
@@ -238,7 +239,7 @@ class QLearning(replay.FromReplay[QLearningConfig]):
   def evaluation_variables(
     self, config: 'schema.Config', params: 'types.Nest'
   ) -> 'action_selection.Variables':
-    """Parameters, and the epsilon of scoring."""
+    """Parameters, and the epsilon of evaluation."""
     import jax.numpy as jnp
 
     from attn_agents.acting import action_selection

@@ -1,1 +1,1 @@
-"""Losses: pure functions of what a network says and what an actor saw."""
+"""Losses: pure functions of network outputs and unrolls."""

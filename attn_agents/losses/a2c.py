@@ -23,7 +23,7 @@ def a2c_loss(
   R_t = r_t + gamma_t R_{t+1}, from R_T = V_T: each row has the longest return
   that its unroll allows (Mnih et al. 2016, Algorithm S3). There is no 1/2 at
   the square, as in baselines/a2c/a2c.py. Where an episode was cut off by the
-  frame cap, the return goes on with V(LAST); baselines takes that for a
+  frame cap, the return continues with V(LAST); baselines treats that as a
   termination. Returns and advantages are constants to the gradient. There is no
   importance ratio: the unroll must come from the policy that is trained.
   Transitions arriving at FIRST add exactly nothing to loss and gradient, and

@@ -18,7 +18,7 @@ def advantages(
   the unroll's end in PPO, Schulman et al. 2017, Eq. 11). The sum stops where an
   episode ends or the discount is 0; an episode that was cut off by the frame
   cap still counts V(LAST) in its last delta, where baselines/ppo2/runner.py
-  takes it for a termination.
+  treats it as a termination.
 
   Args:
     steps: `transitions.from_unroll`.

@@ -67,7 +67,7 @@ def from_unroll(
   unroll: types.Unroll,
   config: base.LearningConfig,
 ) -> Transitions:
-  """Aligns rows to transitions and takes the masked ones out.
+  """Aligns rows to transitions and masks those arriving at FIRST.
 
   Args:
     outputs: the learner's network on rows 0..T, float32 [T + 1, B, ...].
