@@ -65,7 +65,7 @@ _ACTION_REPEATS = (2, 60)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Subject:
+class _Player:
   """Who plays.
 
   Attributes:
@@ -87,9 +87,9 @@ def main() -> int:
   """Checks everything, plays, writes; returns the exit code."""
   _check_flags()
   if _RUN.value is None:
-    subject = _Subject(agents.make('s3ta', 'small'))
+    player = _Player(agents.make('s3ta', 'small'))
   else:
-    subject = _trained(_RUN.value)
+    player = _trained(_RUN.value)
   # Only now: JAX takes seconds to load.
   from attn_agents.evaluation import evaluator, results
 
@@ -101,15 +101,15 @@ def main() -> int:
     policy=_POLICY.value,
     seed=_SEED.value,
   )
-  scorer = evaluator.Evaluator(_to_play(subject.config), plan)
-  played = _play(scorer, subject.params)
+  scorer = evaluator.Evaluator(_to_play(player.config), plan)
+  played = _play(scorer, player.params)
   game = scorer.environment.game
   action_repeat = scorer.spec.action_repeat
   summary = results.summarise(game, played, action_repeat)
   out = pathlib.Path(
     _OUT.value
-    or subject.directory
-    / f'{game}_{subject.name}_{plan.protocol}_{plan.num_episodes}_'
+    or player.directory
+    / f'{game}_{player.name}_{plan.protocol}_{plan.num_episodes}_'
     f'seed{plan.seed}'
   )
   results.write(
@@ -118,14 +118,14 @@ def main() -> int:
     summary,
     first_seed=plan.seeds.environment,
     action_repeat=action_repeat,
-    facts={**subject.facts, **scorer.facts()},
+    facts={**player.facts, **scorer.facts()},
   )
   print(results.in_words(game, summary))
   print(f'written   {out}')
   return 0
 
 
-def _trained(path: str) -> _Subject:
+def _trained(path: str) -> _Player:
   """The agent of a run's checkpoint.
 
   Raises:
@@ -137,7 +137,7 @@ def _trained(path: str) -> _Subject:
   from attn_agents.runs import parameters
 
   restored = parameters.restore(config, directory, step)
-  return _Subject(
+  return _Player(
     config=config,
     params=restored.params,
     directory=run.evaluations,
