@@ -34,10 +34,12 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
 
 def _validate_numbers(config: schema.Config) -> None:
   """Refuses infinity and NaN, which parse as numbers."""
-  for section in (config.learning, config.optimizer, config.runtime):
-    for name, value in vars(section).items():
+  for section in ('learning', 'optimizer', 'runtime'):
+    for name, value in vars(getattr(config, section)).items():
       if isinstance(value, float):
-        errors.require(math.isfinite(value), name, value, 'a finite number')
+        errors.require(
+          math.isfinite(value), f'{section}.{name}', value, 'a finite number'
+        )
 
 
 def _validate_environment(env: schema.EnvironmentConfig) -> None:

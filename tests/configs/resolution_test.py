@@ -342,6 +342,7 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['network.head_hidden=0']}, 'at least 1 everywhere'),
     ({'settings': ['environment.height=8']}, '10 to 1024'),
     ({'settings': ['optimizer.learning_rate=inf']}, 'a finite number'),
+    ({'settings': ['learning.discount=nan']}, 'learning.discount=nan'),
     ({'settings': ['queue.capacity_batches=1000']}, '1 to 64'),
     ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
     ({'settings': ['runtime.max_actor_restarts=5000']}, '0 to 1000'),
