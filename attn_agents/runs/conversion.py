@@ -6,7 +6,6 @@ config has at its place today. Everything else is copied as it is.
 """
 
 import ctypes
-import json
 import os
 import pathlib
 import shlex
@@ -70,6 +69,7 @@ def convert(logdir: pathlib.Path, out: pathlib.Path | None = None) -> str:
     return f'{run.path} is of this form already'
   if out is not None and out.exists():
     raise errors.ConfigError(f'--out={out} exists; expected a new directory')
+  algorithm = run.content_of_any_format()['config']['algorithm']
   run.lock()
   shutil.rmtree(beside, ignore_errors=True)
   try:
@@ -81,10 +81,15 @@ def convert(logdir: pathlib.Path, out: pathlib.Path | None = None) -> str:
   finally:
     # What was half written, or the old form.
     shutil.rmtree(beside, ignore_errors=True)
-  return (
-    f'converted {run.path if out is None else out}: {config.agent} by '
-    f'{config.algorithm}, {count} checkpoint{"" if count == 1 else "s"}'
+  done = run.path if out is None else out.absolute()
+  line = (
+    f'converted {done}: {config.agent} by {config.algorithm}, '
+    f'{count} checkpoint{"" if count == 1 else "s"}'
   )
+  if config.algorithm != algorithm:
+    # The directory that training takes by default has the algorithm's name.
+    line += f'; train it on with --logdir={shlex.quote(str(done))}'
+  return line
 
 
 def converted_config(run: run_directory.RunDirectory) -> schema.Config | None:
@@ -93,7 +98,7 @@ def converted_config(run: run_directory.RunDirectory) -> schema.Config | None:
   Raises:
     ConfigError: it is of a later form, or its config cannot be converted.
   """
-  content = _content(run)
+  content = run.content_of_any_format()
   if content.get('format', 1) >= run_directory.FORMAT:
     run_directory.require_format(content, run.path)
     return None
@@ -103,6 +108,10 @@ def converted_config(run: run_directory.RunDirectory) -> schema.Config | None:
   except errors.ConfigError as error:
     raise errors.ConfigError(
       f'{run.path} cannot be converted: {error}'
+    ) from error
+  except KeyError as error:
+    raise errors.ConfigError(
+      f'{run.path} cannot be converted: its config.json lacks {error}'
     ) from error
 
 
@@ -116,14 +125,10 @@ def _write(
   _copy_files(old.path, new.path, linked=in_place)
   count = _convert_checkpoints(old, new, config)
   content = {'converted': old_configs.NOTE, 'config': overrides.to_dict(config)}
-  new.write({**_content(old), **content})
+  new.write({**old.content_of_any_format(), **content})
   # All of it reaches the disk before anything of the old form is deleted.
   os.sync()
   return count
-
-
-def _content(run: run_directory.RunDirectory) -> dict[str, Any]:
-  return json.loads((run.path / 'config.json').read_text())
 
 
 def _beside(path: pathlib.Path) -> pathlib.Path:

@@ -202,10 +202,27 @@ class RunDirectory:
     """What config.json says.
 
     Raises:
-      ConfigError: it is of another format.
+      ConfigError: it is of another format, or damaged.
     """
-    content = json.loads((self.path / 'config.json').read_text())
+    content = self.content_of_any_format()
     require_format(content, self.path)
+    return content
+
+  def content_of_any_format(self) -> dict[str, Any]:
+    """What config.json says, whichever version wrote it.
+
+    Raises:
+      ConfigError: it is damaged.
+    """
+    path = self.path / 'config.json'
+    try:
+      content = json.loads(path.read_text())
+    except ValueError as error:
+      raise errors.ConfigError(f'{path} is damaged: {error}') from error
+    if not isinstance(content, dict):
+      raise errors.ConfigError(
+        f'{path} is damaged: expected an object in braces'
+      )
     return content
 
   def config(self) -> schema.Config:

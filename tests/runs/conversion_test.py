@@ -104,7 +104,11 @@ def test_everything_else_is_copied(tmp_path, name):
 
 def test_in_place_the_new_form_replaces_the_old_one(tmp_path):
   old = old_runs.copy('appo', tmp_path)
-  assert 'by appo, 3 checkpoints' in conversion.convert(old)
+  # Without --logdir training would look in a directory of appo's.
+  assert (
+    f'by appo, 3 checkpoints; train it on with --logdir={old}'
+    in conversion.convert(old)
+  )
   assert [p.name for p in tmp_path.iterdir()] == ['appo']
   run = run_directory.RunDirectory(old)
   assert run.config().algorithm == 'appo'
@@ -169,6 +173,25 @@ def test_killed_at_any_time_a_run_is_whole_in_one_form(tmp_path, where, new):
   run = run_directory.RunDirectory(old)
   for step in (109, 163):
     assert _restore(run, run.checkpoints, step).counters.learner_steps == step
+  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+@pytest.mark.parametrize(
+  ('text', 'words'),
+  [
+    ('{"format": ', 'config.json is damaged'),
+    ('[1]', 'expected an object in braces'),
+    ('{"format": 1}', "lacks 'config'"),
+    ('{"config": {"agent": "s3ta"}}', "lacks 'network'"),
+  ],
+)
+def test_a_damaged_config_is_one_line(tmp_path, text, words):
+  old = old_runs.copy('appo', tmp_path)
+  (old / 'config.json').write_text(text)
+  with pytest.raises(errors.ConfigError) as caught:
+    conversion.convert(old)
+  assert words in str(caught.value)
+  assert '\n' not in str(caught.value)
   assert [p.name for p in tmp_path.iterdir()] == ['appo']
 
 

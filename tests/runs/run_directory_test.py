@@ -115,3 +115,11 @@ def test_seeds_of_every_start_are_kept(tmp_path):
   assert (tmp_path / 'seeds.csv').read_text() == (
     'start,actor,policy\n1,0,5\n2,0,10\n'
   )
+
+
+@pytest.mark.parametrize('text', ['{"format": ', '[1]', ''])
+def test_a_damaged_config_is_refused_in_one_line(tmp_path, text):
+  (tmp_path / 'config.json').write_text(text)
+  with pytest.raises(errors.ConfigError, match='is damaged') as caught:
+    run_directory.RunDirectory(tmp_path).config()
+  assert '\n' not in str(caught.value)
