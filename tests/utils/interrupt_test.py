@@ -10,7 +10,8 @@ from attn_agents.utils import interrupt
 
 @pytest.fixture(autouse=True)
 def _restore():
-  before = signal.getsignal(signal.SIGINT)
+  # A shell's background jobs, of which this may be one, ignore it.
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
   yield
   signal.signal(signal.SIGINT, before)
 
