@@ -27,6 +27,7 @@ from attn_agents.learning import (
   feeder,
   learner,
   publisher,
+  sight,
   synchronous_batches,
   train_state,
 )
@@ -281,4 +282,5 @@ class Experiment:
       publish_every_updates=self.config.runtime.publish_every_updates,
       synchronous=self.config.learning.lock_step,
       to_publish=self.variables,
+      measure=sight.of_batches(self.agent, self.algorithm.rows),
     )

@@ -190,6 +190,22 @@ class Algorithm(abc.ABC, Generic[Section]):
       ValueError: the config names an unknown optimiser or clip.
     """
 
+  def rows(
+    self, agent: 'train_state.Agent', batch: 'types.Batch'
+  ) -> 'tuple[types.TimeStep, types.Array, types.AgentState]':
+    """What the network sees of a batch in learning.
+
+    Args:
+      agent: whose network it is.
+      batch: what an update takes, of one device and without its axis.
+
+    Returns:
+      Time steps [T + 1, B], the actions between them, int32 [T, B], and the
+      state before the first, [B].
+    """
+    del agent
+    return batch.timestep, batch.action, batch.agent_state
+
   def entropy_cost(self, config: 'schema.Config') -> float:
     """The weight of the entropy at the start."""
     del config

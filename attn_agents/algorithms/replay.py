@@ -10,6 +10,8 @@ from attn_agents.environments import registry as environments
 from configs import errors
 
 if TYPE_CHECKING:
+  from attn_agents import types
+  from attn_agents.learning import train_state
   from configs import schema
 
 # Kept of each step beside its frame: action, reward, discount and place in the
@@ -83,6 +85,13 @@ class FromReplay(base.Algorithm[base.Section], abc.ABC):
         'nothing would be learned; expected more frames, or a smaller '
         'learning.replay_min_size'
       )
+
+  def rows(
+    self, agent: 'train_state.Agent', batch: 'types.Batch'
+  ) -> 'tuple[types.TimeStep, types.Array, types.AgentState]':
+    """A replay keeps no states: sequences begin with an empty one."""
+    state = agent.initial_state(batch.action.shape[1])
+    return batch.timestep, batch.action, state
 
   def describe(self, config: 'schema.Config') -> str:
     """How it runs, in a few words."""

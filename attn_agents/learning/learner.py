@@ -33,6 +33,9 @@ class Learner:
     to_publish: Callable[
       [types.Nest, types.Array], types.Nest
     ] = lambda params, _: params,
+    measure: Callable[
+      [types.Nest, types.Batch], train_state.Metrics
+    ] = lambda params, batch: {},
   ):
     """Puts the state on the devices and publishes its parameters.
 
@@ -47,12 +50,15 @@ class Learner:
       synchronous: lock step; unrolls of older parameters are refused.
       to_publish: from parameters and the agent steps so far, int32 [], to what
         actors are sent.
+      measure: from the first device's parameters and part of a batch, both with
+        a leading axis of 1, to what a row of metrics tells of them.
     """
     self._update = update_fn
     self._variables = variables
     self._action_repeat = action_repeat
     self._publish_every = publish_every_updates
     self._synchronous = synchronous
+    self._measure = measure
 
     def flatten(params: types.Nest, agent_steps: jax.Array) -> jax.Array:
       first = jax.tree.map(lambda x: x[0], params)
@@ -116,6 +122,17 @@ class Learner:
     self._last_metrics = metrics
     return metrics, lags
 
+  def measure(self, batch: types.Batch) -> dict[str, float]:
+    """What the present parameters make of a batch, on the first device.
+
+    Waits for the last update. Compiles when it is called first.
+
+    Args:
+      batch: as `step` takes it, which leaves it as it is.
+    """
+    found = self._measure(_first(self._state.params), _first(batch))
+    return {name: float(x) for name, x in jax.device_get(found).items()}
+
   def check(self) -> None:
     """Raises if publishing parameters has failed."""
     self._variables.check()
@@ -135,7 +152,12 @@ class Learner:
 
   def _publish(self) -> None:
     # Copied now, since the next update donates the parameters.
-    first = jax.tree.map(lambda x: x.addressable_data(0), self._state.params)
+    first = _first(self._state.params)
     counters = self._counters
     values = self._flatten(first, np.int32(counters.agent_steps))
     self._variables.publish(values, counters.learner_steps)
+
+
+def _first(tree: types.Nest) -> types.Nest:
+  """The first device's part of arrays [D, ...], as [1, ...], where it is."""
+  return jax.tree.map(lambda x: x.addressable_data(0), tree)
