@@ -137,6 +137,9 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
     ),
     _source(row),
   ]
+  sight = row.get('logits_deviation', math.nan)
+  if not math.isnan(sight):
+    result.append(('sight', f'{sight:.2g}'))
   if max_frames and row['fps'] > 0:
     seconds = max(0.0, max_frames - row['frames']) / row['fps']
     result.append(('ETA', str(datetime.timedelta(seconds=round(seconds)))))

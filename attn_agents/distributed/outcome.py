@@ -45,6 +45,8 @@ def diagnose(
   """
   learner = next((s for s in statuses if s.role == 'learner'), None)
   saved = _saved(learner, has_checkpoint)
+  if learner is not None and learner.extra.get('warning'):
+    saved = f'{saved}; {learner.extra["warning"]}'
   failed = _failed(statuses)
   if learner is not None and learner.state == 'done' and not missing:
     return Ending(0, f'done; {saved}')

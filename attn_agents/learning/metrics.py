@@ -13,7 +13,7 @@ import tensorboardX
 
 from attn_agents import types
 from attn_agents.algorithms import registry
-from attn_agents.learning import batching
+from attn_agents.learning import batching, sight
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 
@@ -49,6 +49,8 @@ _LAST_COLUMNS = (
 _NAMES_IN_UPDATE = {'clip_fraction': 'clipped'}
 # About the queue, or about the replay.
 SOURCE_COLUMNS = ('queue_depth', 'replay_size', 'samples_per_insert')
+# What is measured when a row is written.
+_PRESENT_COLUMNS = (*SOURCE_COLUMNS, *sight.COLUMNS)
 # Episode statistics are over this many games, so that rows have values where
 # games rarely end.
 _RECENT_GAMES = 100
@@ -63,7 +65,12 @@ def columns() -> tuple[str, ...]:
 
   docs/metrics.md explains every one.
   """
-  return (*_FIRST_COLUMNS, *registry.metrics(), *_LAST_COLUMNS)
+  return (
+    *_FIRST_COLUMNS,
+    *registry.metrics(),
+    *sight.COLUMNS,
+    *_LAST_COLUMNS,
+  )
 
 
 def _update_metrics() -> dict[str, str]:
@@ -114,7 +121,7 @@ class Window:
     counters: checkpoints.Counters,
     frames_before: int,
     seconds: float,
-    waiting: Mapping[str, float],
+    present: Mapping[str, float],
   ) -> Row:
     """Returns the row of the last `seconds` and starts the next window.
 
@@ -122,7 +129,8 @@ class Window:
       counters: totals now.
       frames_before: frames at the window's start.
       seconds: its length.
-      waiting: present values of `SOURCE_COLUMNS`.
+      present: values now of `SOURCE_COLUMNS` and `sight.COLUMNS`, those that
+        there are.
     """
     row: Row = {
       'wall_time': counters.wall_time,
@@ -133,7 +141,7 @@ class Window:
       'episodes': counters.games,
       'episode_return_mean': _mean(self.recent_returns),
       'episode_length_mean': _mean(self.recent_lengths),
-      **{name: waiting.get(name, math.nan) for name in SOURCE_COLUMNS},
+      **{name: present.get(name, math.nan) for name in _PRESENT_COLUMNS},
       'learner_wait_share': self._wait_seconds / max(seconds, 1e-9),
       'learner_update_share': self._update_seconds / max(seconds, 1e-9),
     }

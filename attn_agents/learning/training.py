@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from attn_agents import types
-from attn_agents.learning import batching, learner, metrics
+from attn_agents.learning import batching, blindness, learner, metrics
 from attn_agents.runs import checkpoints
 from attn_agents.transport import interface
 from configs import schema
@@ -59,6 +59,7 @@ class Training:
     *,
     max_frames: int,
     source: interface.TrajectorySource,
+    watch: blindness.Watch,
     report: Callable[[str], None],
   ):
     """Joins the parts; `report` gets the progress in words."""
@@ -69,6 +70,7 @@ class Training:
     self._runtime = runtime
     self._max_frames = max_frames
     self._source = source
+    self._watch = watch
     self._report = report
     self._window = metrics.Window(start.recent_returns, start.recent_lengths)
     self._nonfinite_rows = 0
@@ -76,6 +78,11 @@ class Training:
     self._saving = threading.Lock()
     self.latest = start
     self.saved: checkpoints.Counters | None = None
+
+  @property
+  def warning(self) -> str:
+    """What the user should know of the run as it is now; '' if nothing."""
+    return self._watch.warning
 
   def run(self, should_stop: Callable[[], bool]) -> bool:
     """Learns; returns True if `max_frames` was reached, False if stopped.
@@ -115,13 +122,14 @@ class Training:
   def _loop(self, should_stop: Callable[[], bool]) -> None:
     self._report('waiting for the first trajectories')
     row_start = checkpoint_start = time.monotonic()
-    row_frames = self._learner.counters.frames
-    first, took = True, 0.0
+    row_frames = start_frames = self._learner.counters.frames
+    first, took, batch = True, 0.0, None
     while not self._finished() and not should_stop():
       waited = time.monotonic()
-      batch = self._next_batch(should_stop)
-      if batch is None:
+      arrived = self._next_batch(should_stop)
+      if arrived is None:
         break
+      batch = arrived
       now = time.monotonic()
       if first:
         self._report('compiling')
@@ -136,7 +144,7 @@ class Training:
         first = False
       now = time.monotonic()
       if now - row_start >= self._runtime.log_every_seconds:
-        self._write_row(row_frames, now - row_start)
+        self._write_row(batch[0], row_frames, now - row_start)
         row_start, row_frames = now, self._learner.counters.frames
       due = self._due_evaluations(self._learner.counters.frames)
       if (
@@ -146,8 +154,11 @@ class Training:
         self.save()
         self._evaluations = due
         checkpoint_start = time.monotonic()
-    if self._learner.counters.frames > row_frames:
-      self._write_row(row_frames, time.monotonic() - row_start)
+    if batch is not None and self._learner.counters.frames > row_frames:
+      # Who stops a run early does not wait for the measurement to compile.
+      compiled = row_frames > start_frames
+      measured = batch[0] if compiled or self._finished() else None
+      self._write_row(measured, row_frames, time.monotonic() - row_start)
 
   def _due_evaluations(self, frames: int) -> int:
     """Checkpoints for evaluation that are due by that number of frames."""
@@ -188,11 +199,19 @@ class Training:
       tuple(self._window.recent_returns), tuple(self._window.recent_lengths)
     )
 
-  def _write_row(self, frames_before: int, seconds: float) -> None:
+  def _write_row(
+    self, batch: types.Batch | None, frames_before: int, seconds: float
+  ) -> None:
+    sight = {} if batch is None else self._learner.measure(batch)
     row = self._window.close(
-      self._learner.counters, frames_before, seconds, self._source.stats()
+      self._learner.counters,
+      frames_before,
+      seconds,
+      {**self._source.stats(), **sight},
     )
     self._writer.write(row)
+    if warning := self._watch.add(row):
+      self._report(f'training; {warning}')
     all_bad = not math.isnan(row['nonfinite']) and row['nonfinite'] == 1.0
     self._nonfinite_rows = self._nonfinite_rows + 1 if all_bad else 0
     if self._nonfinite_rows >= _MAX_NONFINITE_ROWS:

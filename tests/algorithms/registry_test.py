@@ -26,7 +26,7 @@ def _agent(algorithm):
 
 
 def _train(config, num_updates):
-  """The metrics of each update, and the states before and after."""
+  """Each update's metrics, states before and after, and what is measured."""
   run = in_process.InMemory(config)
   before, found = run.learner.snapshot().state, []
   try:
@@ -36,7 +36,8 @@ def _train(config, num_updates):
         batch = feeder.get(timeout=60)
         assert batch is not None, 'no data'
         found.append(jax.device_get(run.learner.step(*batch)[0]))
-    return found, before, run.learner.snapshot().state
+    measured = run.learner.measure(batch[0])
+    return found, before, run.learner.snapshot().state, measured
   finally:
     run.close()
 
@@ -45,7 +46,7 @@ def _train(config, num_updates):
 def test_it_trains_a_narrow_network(name):
   algorithm = registry.get(name)
   config = in_process.catch_config(agent=_agent(algorithm), algorithm=name)
-  (first, _), before, after = _train(config, 2)
+  (first, _), before, after, measured = _train(config, 2)
   assert np.isfinite(list(first.values())).all(), first
   assert after.learner_steps == 2 and after.agent_steps > 0
   changed = jax.tree.map(np.array_equal, before.params, after.params)
@@ -54,6 +55,9 @@ def test_it_trains_a_narrow_network(name):
   assert has_target == algorithm.has_target_network
   # What it measures has a column.
   assert set(first) - {'clipped', 'num_transitions'} <= set(metrics.columns())
+  # The update has left its batch as it was: sight is measured on it.
+  assert set(measured) <= set(metrics.columns())
+  assert measured['logits_deviation'] > 0 < measured['value_deviation']
 
 
 @_ALL

@@ -47,6 +47,16 @@ def test_what_lies_between_actors_and_learner_is_shown():
   assert facts['replay'] == '5,000, epsilon 0.75' and 'queue' not in facts
 
 
+def test_sight_is_shown_where_it_was_measured():
+  seen = console.facts(ROW | {'logits_deviation': 0.3149}, 0)
+  assert dict(seen)['sight'] == '0.31'
+  unknown = console.facts(ROW | {'logits_deviation': math.nan}, 0)
+  assert 'sight' not in dict(unknown)
+  # An older version's row.
+  older = {k: v for k, v in ROW.items() if k != 'logits_deviation'}
+  assert 'sight' not in dict(console.facts(older, 0))
+
+
 def _write(path, frames):
   writer = metrics.MetricsWriter(path, learner_steps=10**9)
   writer.write(ROW | {'frames': frames, 'learner_steps': frames})

@@ -36,6 +36,18 @@ def test_a_stop_is_0_once_saved():
   )
 
 
+@pytest.mark.parametrize(('state', 'signal'), [('done', 0), ('stopped', 15)])
+def test_what_the_user_should_know_is_said_at_the_end(state, signal):
+  status = _status('learner', state, saved=8, warning='the policy is blind')
+  ending = _diagnose(status, signal=signal)
+  assert ending.code == 0
+  assert ending.cause.endswith('saved at 8 frames; the policy is blind')
+  well = _diagnose(
+    _status('learner', state, saved=8, warning=''), signal=signal
+  )
+  assert well.cause.endswith('saved at 8 frames')
+
+
 @pytest.mark.parametrize(('signal', 'code'), [(2, 130), (15, 143)])
 def test_a_stop_with_nothing_saved_has_the_signals_code(signal, code):
   ending = _diagnose(

@@ -46,7 +46,7 @@ def test_a_row_holds_means_shares_and_rates():
     {**_UPDATE, 'loss': 5.0}, _info([20.0], [50]), np.array([2]), 0.5, 2.0
   )
   row = window.close(
-    _counters(), frames_before=400, seconds=4.0, waiting={'queue_depth': 2}
+    _counters(), frames_before=400, seconds=4.0, present={'queue_depth': 2}
   )
   assert set(row) == set(metrics.columns())
   assert row['loss'] == 4.0
@@ -54,6 +54,7 @@ def test_a_row_holds_means_shares_and_rates():
   assert row['fps'] == 100.0
   assert row['queue_depth'] == 2
   assert math.isnan(row['replay_size'])
+  assert math.isnan(row['logits_deviation'])
   assert row['policy_lag_mean'] == 2.0
   assert row['policy_lag_max'] == 3
   assert row['episode_return_mean'] == 15.0
@@ -111,6 +112,21 @@ def test_a_continued_run_has_no_step_twice(tmp_path, restored, kept):
   writer.close()
   rows = metrics_table.read(tmp_path / 'metrics.csv')
   assert [r['learner_steps'] for r in rows] == [*kept, 10]
+
+
+def test_a_run_begun_without_newer_columns_goes_on(tmp_path):
+  path = tmp_path / 'metrics.csv'
+  path.write_text('frames,learner_steps,loss\n400,1,2.5\n')
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=1)
+  window = metrics.Window()
+  writer.write(
+    window.close(_counters(2, 800), 400, 1.0, {'logits_deviation': 0.25})
+  )
+  writer.close()
+  old, new = metrics_table.read(path)
+  assert (old['frames'], old['loss']) == (400, 2.5)
+  assert math.isnan(old['logits_deviation'])
+  assert new['logits_deviation'] == 0.25
 
 
 def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path):

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from attn_agents.learning import batching, metrics, training
+from attn_agents.learning import batching, blindness, metrics, training
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 from configs import schema
@@ -30,7 +30,9 @@ RUNTIME = schema.RuntimeConfig(
 
 
 class FakeLearner:
-  def __init__(self, update=None, before_step=lambda: None):
+  def __init__(self, update=None, before_step=lambda: None, deviation=1.0):
+    self.deviation = deviation
+    self.measured = []
     self.counters = checkpoints.Counters()
     self._metrics = {**_UPDATE, **(update or {})}
     self._before_step = before_step
@@ -45,6 +47,10 @@ class FakeLearner:
       learner_steps=self.counters.learner_steps + 1,
     )
     return self._metrics, np.array([0])
+
+  def measure(self, batch):
+    self.measured.append(batch)
+    return {'logits_deviation': self.deviation}
 
   def check(self):
     """All is well."""
@@ -85,7 +91,8 @@ def _training(tmp_path, learner, batches, max_frames=0, runtime=RUNTIME):
   made = training.Training(
     learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
     checkpointer, runtime, learner.snapshot((), ()),
-    max_frames=max_frames, source=NoSource(), report=reports.append,
+    max_frames=max_frames, source=NoSource(),
+    watch=blindness.Watch('policy'), report=reports.append,
   )  # fmt: skip
   return made, checkpointer, reports
 
@@ -212,3 +219,47 @@ def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
   assert saved == [1200, 2000, 3200, 3600]
   # What updates are made from is kept beside each, and told the last.
   assert made._source.saved == [(3, False), (5, False), (8, False), (9, True)]
+
+
+def _long(tmp_path, deviation):
+  """Five updates and rows, of more steps than a young run has."""
+  info = _INFO._replace(agent_steps=blindness.SETTLED_STEPS)
+  learner = FakeLearner(deviation=deviation)
+  made, _, reports = _training(
+    tmp_path, learner, ((f'batch {i}', info) for i in itertools.count()),
+    max_frames=4 * 5 * blindness.SETTLED_STEPS,
+  )  # fmt: skip
+  assert made.run(lambda: False)
+  return made, learner, reports
+
+
+def test_a_blind_run_is_told_in_one_line_and_at_its_end(tmp_path):
+  made, _, reports = _long(tmp_path, 0.006)
+  (line,) = [line for line in reports if 'hardly depends' in line]
+  assert line.startswith('training; the policy hardly depends on the screen')
+  assert line.endswith(made.warning) and made.warning
+
+
+def test_of_a_seeing_run_nothing_is_told(tmp_path):
+  made, _, reports = _long(tmp_path, 0.3)
+  assert not any('hardly depends' in line for line in reports)
+  assert made.warning == ''
+
+
+def test_every_row_measures_the_batch_that_was_learned_from_last(tmp_path):
+  _, learner, _ = _long(tmp_path, 0.25)
+  assert learner.measured == [f'batch {i}' for i in range(5)]
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert [row['logits_deviation'] for row in rows] == [0.25] * 5
+
+
+def test_a_run_stopped_before_its_first_row_measures_nothing(tmp_path):
+  stop = threading.Event()
+  learner = FakeLearner(before_step=stop.set)
+  batches = itertools.repeat(('a batch', _INFO))
+  runtime = dataclasses.replace(RUNTIME, log_every_seconds=1e9)
+  made, _, _ = _training(tmp_path, learner, batches, runtime=runtime)
+  assert made.run(stop.is_set) is False
+  assert learner.measured == []
+  (row,) = metrics_table.read(tmp_path / 'metrics.csv')
+  assert np.isnan(row['logits_deviation']) and row['loss'] == 1.0

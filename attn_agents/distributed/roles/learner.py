@@ -45,7 +45,12 @@ class LearnerRole(base.Role):
         # In the middle of a long update: what the host knows is saved.
         self._training.save_latest()
       if self._training.saved is not None:
-        status.set('running', 'saved', saved=self._training.saved.frames)
+        status.set(
+          'running',
+          'saved',
+          saved=self._training.saved.frames,
+          warning=self._training.warning,
+        )
     self._disconnect()
     if outcome and isinstance(outcome[0], BaseException):
       raise outcome[0]
@@ -54,7 +59,7 @@ class LearnerRole(base.Role):
   def _make_training(self) -> 'training.Training':
     import jax
 
-    from attn_agents.learning import metrics, publisher, training
+    from attn_agents.learning import blindness, metrics, publisher, training
     from attn_agents.runs import checkpoints
 
     run = run_directory.RunDirectory(self.place.logdir)
@@ -87,6 +92,7 @@ class LearnerRole(base.Role):
       start,
       max_frames=parts.config.max_frames,
       source=source,
+      watch=blindness.Watch(parts.config.network.head),
       report=lambda what: self._status.set('running', what),
     )
 
