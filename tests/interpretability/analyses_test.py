@@ -120,6 +120,7 @@ def test_report_is_one_page_without_links(of_s3ta):
   page = report.render(data)
   for analysis in registry.ANALYSES.values():
     assert analysis.title in page
+  assert 'How much the agent depends on what it saw' in page
   assert 'launch/analyze.py --run=x' in page
   assert 'Grad-CAM does not apply' in page
   assert 'http://' not in page

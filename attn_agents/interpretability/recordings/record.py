@@ -18,6 +18,7 @@ from attn_agents.interpretability.recordings import (
   trained_agent,
   views,
 )
+from attn_agents.learning import sight
 from attn_agents.networks.layers import spatial_basis
 
 # No actor and no evaluator has this place.
@@ -176,7 +177,7 @@ def _check(
       )
 
 
-def _arrays(played: _Row, game: int, plan: Plan) -> dict[str, np.ndarray]:
+def _arrays(played: _Row, game: int, plan: Plan) -> dict[str, types.Array]:
   """One row, as `recording` says."""
   timestep, seen = played.view.timestep, played.seen
   row = {
@@ -190,6 +191,7 @@ def _arrays(played: _Row, game: int, plan: Plan) -> dict[str, np.ndarray]:
     'action': played.action[0],
     'policy_logits': seen.outputs.policy_logits[0],
     'baseline': seen.outputs.baseline[0],
+    **sight.of_cores(seen.core_state),
   }
   for name in ('attention', 'queries', 'answers'):
     if name in seen.intermediates:

@@ -22,6 +22,9 @@ leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
     queries          float32 [N, heads, key size], where it has any
     keys             float32 [N, h, w, key_channels], O_K; the basis is fixed
     answers          float32 [N, heads, value channels + 64]
+    vision_core_saturated, policy_core_saturated
+                     float32 [N], after the row, of networks with such cores;
+                     see `learning.sight.of_cores`
     state/<i>        leaf i of the network's state before the row, where asked
 """
 

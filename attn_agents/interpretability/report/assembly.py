@@ -10,7 +10,7 @@ from scipy import special
 
 from attn_agents import types
 from attn_agents.interpretability import context, findings, registry
-from attn_agents.interpretability.report import report_data
+from attn_agents.interpretability.report import report_data, sight_section
 
 _VERSIONS = ('attn_agents', 'jax', 'flax', 'envpool', 'numpy')
 
@@ -58,7 +58,7 @@ def assemble(
       *(line for each in done for line in each.found.timelines),
     ],
     action_names=given.played.environment_spec.actions,
-    sections=[_section(each) for each in done],
+    sections=[sight_section.section(given), *map(_section, done)],
     notes=[*_value_notes(given), *_skipped_notes(skipped)],
     starts=np.flatnonzero(recorded['row'] == 0).tolist(),
     rows_per_second=1 / given.step_seconds,
