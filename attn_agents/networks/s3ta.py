@@ -87,12 +87,13 @@ class S3TA(nn.Module):
     Returns:
       `types.NetworkOutput` [T, B] and the state after the last row.
     """
-    features, vision_state = self._see(inputs, core_state.vision)
+    seen, vision_state = self._see(inputs, core_state.vision)
+    features = attention.NORMS[self.config.feature_norm](seen)
     outputs, policy_state = self._act(inputs, features, core_state.policy)
     if self.is_mutable_collection('intermediates'):
       self._sow(features, outputs)
     hidden = nn.relu(
-      nn.Dense(self.config.head_hidden, name='head')(outputs.hidden)
+      nn.Dense(self.config.head_hidden, name='head')(outputs.output)
     )
     policy_logits = nn.Dense(self.num_actions, name='policy')(hidden)
     baseline = nn.Dense(1, name='baseline')(hidden)
@@ -130,6 +131,7 @@ class S3TA(nn.Module):
       convolution.DTYPES[config.dtype],
       config.remat,
       config.vision_gain,
+      config.coupled_gates,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)
 
@@ -150,7 +152,10 @@ class S3TA(nn.Module):
       query_hidden=config.query_hidden,
       query_spread=config.query_spread,
       answer_sizes=(*config.answer_hidden, config.answer_size),
+      answer_sees_queries=config.answer_sees_queries,
+      output_has_answer=config.head_sees_answer,
       lstm_features=config.policy_core_size,
+      coupled=config.coupled_gates,
       threshold=self.attention_threshold,
       record=self.is_mutable_collection('intermediates'),
       name='policy_core',

@@ -52,6 +52,7 @@ class LSTM(nn.Module):
   """`recurrent.LSTM`."""
 
   features: int
+  coupled: bool = False
 
   @nn.compact
   def __call__(
@@ -59,11 +60,20 @@ class LSTM(nn.Module):
   ) -> recurrent.LSTMState:
     """Maps inputs [B, channels] and the state before to the state after."""
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
-    return lstm(nn.Dense(4 * self.features, name='gates')(joined), state.cell)
+    gates = nn.Dense((4 - self.coupled) * self.features, name='gates')(joined)
+    return lstm(gates, state.cell, self.coupled)
 
 
-def lstm(gates: jax.Array, cell: jax.Array) -> recurrent.LSTMState:
-  """The state after, from gates [..., 4 * features]; see `recurrent.update`."""
+def lstm(
+  gates: jax.Array, cell: jax.Array, coupled: bool = False
+) -> recurrent.LSTMState:
+  """The state after, from gates [..., 4 or 3 * features].
+
+  See `recurrent.update` and `recurrent.update_coupled`.
+  """
+  if coupled:
+    candidate, forget, out = jnp.split(gates, 3, axis=-1)
+    gates = jnp.concatenate([-forget - 1.0, candidate, forget, out], axis=-1)
   into, candidate, forget, out = jnp.split(gates, 4, axis=-1)
   cell = nn.sigmoid(forget + 1.0) * cell + nn.sigmoid(into) * nn.tanh(candidate)
   return recurrent.LSTMState(nn.sigmoid(out) * nn.tanh(cell), cell)

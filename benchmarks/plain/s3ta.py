@@ -55,13 +55,15 @@ class Plain(nn.Module):
     def step(module: nn.Module, state: s3ta.S3TAState, row: Any) -> Any:
       seen, action, reward, is_first = row
       state, action, reward = layers.reset(is_first, (state, action, reward))
-      vision = _ConvLSTM(self.config.vision_channels, name='vision_core')(
-        seen, state.vision
-      )
-      policy = _PolicyCore(self.config, name='policy_core')(
+      vision = _ConvLSTM(
+        self.config.vision_channels,
+        self.config.coupled_gates,
+        name='vision_core',
+      )(seen, state.vision)
+      policy, hidden = _PolicyCore(self.config, name='policy_core')(
         vision.hidden, action, reward, state.policy
       )
-      return s3ta.S3TAState(vision, policy), policy.hidden
+      return s3ta.S3TAState(vision, policy), hidden
 
     core_state, hidden = layers.scan(step)(
       self, core_state, (seen, action, reward, inputs.is_first)
@@ -72,14 +74,16 @@ class Plain(nn.Module):
 
 class _ConvLSTM(nn.Module):
   features: int
+  coupled: bool
 
   @nn.compact
   def __call__(
     self, inputs: jax.Array, state: recurrent.LSTMState
   ) -> recurrent.LSTMState:
-    gates = nn.Conv(4 * self.features, (3, 3), name='conv_x')(inputs)
-    gates += nn.Conv(4 * self.features, (3, 3), name='conv_h')(state.hidden)
-    return layers.lstm(gates, state.cell)
+    channels = (4 - self.coupled) * self.features
+    gates = nn.Conv(channels, (3, 3), name='conv_x')(inputs)
+    gates += nn.Conv(channels, (3, 3), name='conv_h')(state.hidden)
+    return layers.lstm(gates, state.cell, self.coupled)
 
 
 class _PolicyCore(nn.Module):
@@ -92,8 +96,11 @@ class _PolicyCore(nn.Module):
     action: jax.Array,
     reward: jax.Array,
     state: recurrent.LSTMState,
-  ) -> recurrent.LSTMState:
+  ) -> tuple[recurrent.LSTMState, jax.Array]:
     config = self.config
+    if config.feature_norm == 'cells':
+      features -= features.mean((1, 2), keepdims=True)
+      features /= jnp.sqrt(features.var((1, 2), keepdims=True) + 1e-4)
     batch, height, width, _ = features.shape
     basis = spatial_basis.spatial_basis(height, width, config.basis)
     tiled = jnp.broadcast_to(basis, (batch, *basis.shape))
@@ -113,6 +120,7 @@ class _PolicyCore(nn.Module):
     else:
       logits = jnp.einsum('bqk,bijk->bqij', queries, keys)
       asked = [jnp.reshape(queries, (batch, -1))]
+      asked = asked if config.answer_sees_queries else []
     attention = jax.nn.softmax(logits, axis=(-2, -1))
     answers = jnp.einsum('bqij,bijv->bqv', attention, values)
     joined = jnp.concatenate(
@@ -121,7 +129,13 @@ class _PolicyCore(nn.Module):
     )
     sizes = (*config.answer_hidden, config.answer_size)
     processed = layers.MLP(sizes, name='answer')(joined)
-    return layers.LSTM(config.policy_core_size, name='lstm')(processed, state)
+    size = config.policy_core_size
+    state = layers.LSTM(size, config.coupled_gates, name='lstm')(
+      processed, state
+    )
+    if not config.head_sees_answer:
+      return state, state.hidden
+    return state, jnp.concatenate([state.hidden, nn.relu(processed)], axis=-1)
 
   def _queries(self, hidden: jax.Array, size: int) -> jax.Array | None:
     config = self.config

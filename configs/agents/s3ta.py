@@ -24,6 +24,12 @@ class S3TAConfig(schema.NetworkConfig):
       the more an object of a few pixels moves keys and values from the start.
     vision_centred: the first convolution's kernels start with a mean of 0, so
       that even ground does not fill the gates [C: not].
+    coupled_gates: in both recurrent cores the input gate is 1 - the forget
+      gate, so that cells stay in [-1, 1] [C: not]. Otherwise what is constant
+      in a game adds up in them and hides what changes.
+    feature_norm: 'cells' brings each channel of the ConvLSTM's output to mean 0
+      and deviation 1 over the cells of a row before it becomes keys and values
+      [C: 'none']. Even ground then gives 0, and few cells give much.
     key_channels: the first channels of its output that become keys.
     queries: what attends: 'top_down' makes the queries from the policy LSTM's
       previous state; 'fixed' learns them as a bias [ablation, S3TA 4.4];
@@ -38,6 +44,10 @@ class S3TAConfig(schema.NetworkConfig):
     query_spread: standard deviation of the biases that top-down queries start
       from [C: 0]. Above 0 the heads look at different places from the start.
     answer_hidden, answer_size: the answer processor's MLP.
+    answer_sees_queries: the answer processor gets the queries beside the
+      answers [P]. They come from the state, not from the screen.
+    head_sees_answer: policy and value see the processed answer beside the
+      policy LSTM's output [C: not].
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
     remat: compute the vision core's gates again in the backward pass, which
@@ -62,6 +72,8 @@ class S3TAConfig(schema.NetworkConfig):
   vision_channels: int = 128
   vision_gain: float = 1.0
   vision_centred: bool = False
+  coupled_gates: bool = False
+  feature_norm: str = 'none'
   key_channels: int = 8
   queries: str = 'top_down'
   num_queries: int = 4
@@ -71,6 +83,8 @@ class S3TAConfig(schema.NetworkConfig):
   query_spread: float = 0.0
   answer_hidden: tuple[int, ...] = (512,)
   answer_size: int = 256
+  answer_sees_queries: bool = True
+  head_sees_answer: bool = False
   policy_core_size: int = 256
   head_hidden: int = 128
   remat: bool = False
@@ -103,6 +117,7 @@ class S3TAConfig(schema.NetworkConfig):
     errors.choice(
       'network.queries', self.queries, ('top_down', 'fixed', 'l2_norm')
     )
+    errors.choice('network.feature_norm', self.feature_norm, ('none', 'cells'))
     errors.require(
       self.queries != 'l2_norm' or self.num_queries == 1,
       'network.num_queries',

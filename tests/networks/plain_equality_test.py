@@ -84,6 +84,13 @@ def _assert_close(ours, theirs):
     np.testing.assert_allclose(a, b, rtol=0, atol=atol, err_msg=name)
 
 
+# What S3TA's `small` adds to the published network.
+_SEEING = {
+  'coupled_gates': True,
+  'feature_norm': 'cells',
+  'answer_sees_queries': False,
+  'head_sees_answer': True,
+}
 _MIRRORED = [
   agent for agent in agents.AGENTS if plain.form_of(agents.make(agent, 'paper'))
 ]
@@ -99,6 +106,8 @@ _RESIDUAL = [
   [
     *((agent, _FRAMES, {}) for agent in _MIRRORED),
     ('s3ta', _FRAMES, {'remat': True}),
+    ('s3ta', _FRAMES, _SEEING),
+    ('s3ta', _FRAMES, _SEEING | {'remat': True}),
     ('impala_ff', _FRAMES, {'pixel_block': 2}),
     *((agent, _BLOCKS[index % 2], {}) for index, agent in enumerate(_RESIDUAL)),
   ],

@@ -9,6 +9,10 @@ itself. The concatenations, which would be much larger than O, are never built.
 import jax
 import jax.numpy as jnp
 
+# Far below that of any channel that says something: hidden states are within
+# [-1, 1]. Without it a channel that is the same everywhere would divide by 0.
+_LEAST_VARIANCE = 1e-4
+
 
 def attend(
   queries: jax.Array,
@@ -99,6 +103,29 @@ def _answer(
     ],
     axis=-1,
   )
+
+
+def normalize_over_cells(features: jax.Array) -> jax.Array:
+  """Brings each channel to mean 0 and deviation 1 over cells.
+
+  Instance normalisation (Ulyanov et al. 2016) without scale and shift. What is
+  the same in all cells gives 0, and what is in few cells gives much, so that
+  attention which is spread over all of them passes it on.
+
+  Args:
+    features: float32 [..., height, width, channels].
+
+  Returns:
+    float32, the same shape.
+  """
+  axes = (-3, -2)
+  centred = features - jnp.mean(features, axes, keepdims=True)
+  variance = jnp.mean(jnp.square(centred), axes, keepdims=True)
+  return centred * jax.lax.rsqrt(variance + _LEAST_VARIANCE)
+
+
+# Choices of `S3TAConfig.feature_norm`.
+NORMS = {'none': lambda features: features, 'cells': normalize_over_cells}
 
 
 def keys_and_values(

@@ -39,14 +39,15 @@ class PolicyCoreOutput(NamedTuple):
   """What comes out of the policy core; leading axes [T, B] or [B].
 
   Attributes:
-    hidden: float32 [..., lstm_features].
+    output: float32 [..., lstm_features], the LSTM's; behind it, if
+      `output_has_answer`, the processed answer.
     queries: float32 [..., heads, key_channels + basis_channels], or None; also
       None where attention has no queries.
     attention: float32 [..., heads, h, w], or None.
     answers: float32 [..., heads, value channels + basis_channels], or None.
   """
 
-  hidden: jax.Array
+  output: jax.Array
   queries: jax.Array | None
   attention: jax.Array | None
   answers: jax.Array | None
@@ -64,7 +65,10 @@ class PolicyCore(nn.Module):
     query_hidden: hidden layers of the query MLP.
     query_spread: see `S3TAConfig`.
     answer_sizes: layers of the answer processor.
+    answer_sees_queries: see `S3TAConfig`.
+    output_has_answer: whether the processed answer is part of the output.
     lstm_features: units of the policy LSTM.
+    coupled: see `recurrent.LSTM`.
     threshold: of the attention, see `attention.harden`.
     record: also return queries, attention and answers, which training does not
       need.
@@ -78,7 +82,10 @@ class PolicyCore(nn.Module):
   query_hidden: tuple[int, ...]
   query_spread: float
   answer_sizes: tuple[int, ...]
+  answer_sees_queries: bool
+  output_has_answer: bool
   lstm_features: int
+  coupled: bool
   threshold: float
   record: bool
 
@@ -104,27 +111,29 @@ class PolicyCore(nn.Module):
         self.norm_includes_basis,
         self.threshold,
       )
-      flat_queries = []
     else:
       answers, maps = attention.attend(
         queries, features, flat_basis, self.threshold
       )
-      flat_queries = [jnp.reshape(queries, (batch, -1))]
-    joined = jnp.concatenate(
-      [
-        *flat_queries,
-        jnp.reshape(answers, (batch, -1)),
-        prev_action,
-        prev_reward[:, None],
-      ],
-      axis=-1,
+    joined = [
+      jnp.reshape(answers, (batch, -1)),
+      prev_action,
+      prev_reward[:, None],
+    ]
+    if queries is not None and self.answer_sees_queries:
+      joined.insert(0, jnp.reshape(queries, (batch, -1)))
+    processed = torsos.MLP(self.answer_sizes, name='answer')(
+      jnp.concatenate(joined, axis=-1)
     )
-    processed = torsos.MLP(self.answer_sizes, name='answer')(joined)
-    state = recurrent.LSTM(self.lstm_features, name='lstm')(processed, state)
+    lstm = recurrent.LSTM(self.lstm_features, self.coupled, name='lstm')
+    state = lstm(processed, state)
+    output = state.hidden
+    if self.output_has_answer:
+      output = jnp.concatenate([output, nn.relu(processed)], axis=-1)
     if not self.record:
-      return state, PolicyCoreOutput(state.hidden, None, None, None)
+      return state, PolicyCoreOutput(output, None, None, None)
     maps = jnp.reshape(maps, (batch, self.num_queries, height, width))
-    return state, PolicyCoreOutput(state.hidden, queries, maps, answers)
+    return state, PolicyCoreOutput(output, queries, maps, answers)
 
   def _make_queries(self, hidden: jax.Array) -> jax.Array | None:
     """The queries [B, heads, size], made from hidden [B, lstm_features]."""

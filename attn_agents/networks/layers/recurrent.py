@@ -38,6 +38,37 @@ def reset(is_first: jax.Array, state: types.Nest) -> types.Nest:
   return jax.tree_util.tree_map(reset_leaf, state)
 
 
+def num_gates(coupled: bool) -> int:
+  """Preactivations per unit of `update_by`."""
+  return 3 if coupled else 4
+
+
+def update_by(coupled: bool, gates: jax.Array, cell: jax.Array) -> LSTMState:
+  """`update_coupled` or `update`."""
+  return (update_coupled if coupled else update)(gates, cell)
+
+
+def update_coupled(gates: jax.Array, cell: jax.Array) -> LSTMState:
+  """As `update`, with 1 - the forget gate as input gate.
+
+  The cell is a running mean of candidates, and stays in [-1, 1] however long an
+  episode lasts. That of `update` may grow with every row. This is the variant
+  CIFG of Greff et al. 2016, "LSTM: A Search Space Odyssey".
+
+  Args:
+    gates: float32 [..., 3 * features], preactivations of candidate, forget gate
+      and output gate.
+    cell: float32 [..., features], the cell before.
+
+  Returns:
+    The state after, arrays [..., features].
+  """
+  candidate, forget_gate, output_gate = jnp.split(gates, 3, axis=-1)
+  kept = jax.nn.sigmoid(forget_gate + 1.0)
+  cell = kept * cell + (1.0 - kept) * jnp.tanh(candidate)
+  return LSTMState(jax.nn.sigmoid(output_gate) * jnp.tanh(cell), cell)
+
+
 def update(
   gates: jax.Array, cell: jax.Array, forget_bias: float = 1.0
 ) -> LSTMState:
@@ -160,16 +191,19 @@ class LSTM(nn.Module):
 
   Attributes:
     features: units.
+    coupled: whether the input gate is 1 - the forget gate.
   """
 
   features: int
+  coupled: bool = False
 
   @nn.compact
   def __call__(self, inputs: jax.Array, state: LSTMState) -> LSTMState:
     """Maps inputs [B, channels] and the state before to the state after."""
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
-    gates = nn.Dense(4 * self.features, name='gates')(joined)
-    return update(gates, state.cell)
+    units = num_gates(self.coupled) * self.features
+    gates = nn.Dense(units, name='gates')(joined)
+    return update_by(self.coupled, gates, state.cell)
 
 
 class TwoBiasLSTM(nn.Module):

@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -89,3 +90,36 @@ def test_order_of_cells_does_not_matter():
 def test_attention_sums_to_one(problem):
   _, maps = attention.attend(*problem)
   np.testing.assert_allclose(np.sum(maps, axis=-1), 1.0, atol=1e-6)
+
+
+def test_even_ground_gives_nothing_and_few_cells_give_much():
+  features = np.full((2, 4, 5, 3), 0.4, np.float32)
+  features[0, 1, 2, 0] = 0.9
+  features[1, :2, :, 0] = -0.9
+  normed = np.asarray(attention.normalize_over_cells(jnp.asarray(features)))
+  np.testing.assert_allclose(normed[..., 1:], 0.0, atol=1e-4)
+  # One cell of twenty, and half of the cells: means 0, deviations 1.
+  np.testing.assert_allclose(normed[0, 1, 2, 0], np.sqrt(19.0), rtol=0.01)
+  np.testing.assert_allclose(normed[1, 0, 0, 0], -1.0, rtol=0.01)
+  np.testing.assert_allclose(normed.mean((1, 2)), 0.0, atol=1e-5)
+  np.testing.assert_allclose(normed[..., 0].std((1, 2)), 1.0, rtol=0.01)
+
+
+def test_attention_over_all_cells_passes_one_object_only_if_normed():
+  # Where the object is in one of 400 cells, an even map sees a 400th of it.
+  rng = np.random.default_rng(0)
+  features = rng.normal(0.4, 1e-3, (1, 20, 20, 2)).astype(np.float32)
+  basis = np.zeros((400, 0), np.float32)
+  weights = np.linspace(-1.0, 1.0, 400)
+  queries = np.ones((1, 1, 1), np.float32)
+  changes = []
+  for norm in ('none', 'cells'):
+    answers = []
+    for seen in (0.4, 0.9):
+      features[..., 0] = weights.reshape(20, 20)
+      features[0, 3, 4, 1] = seen
+      normed = attention.NORMS[norm](jnp.asarray(features))
+      flat = jnp.reshape(normed, (1, 400, 2))
+      answers.append(float(attention.attend(queries, flat, basis)[0][0, 0, 0]))
+    changes.append(abs(answers[1] - answers[0]))
+  assert changes[1] > 20.0 * changes[0] > 0.0

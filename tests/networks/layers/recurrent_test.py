@@ -46,6 +46,31 @@ def test_lstm_equals_numpy():
   )
 
 
+def test_coupled_gates_equal_numpy():
+  rng = np.random.default_rng(0)
+  gates = rng.normal(size=(_BATCH, 3 * _FEATURES)).astype(np.float32)
+  before = rng.uniform(-1, 1, (_BATCH, _FEATURES)).astype(np.float32)
+  after = recurrent.update_coupled(gates, before)
+  g, f, o = (gates[:, k * _FEATURES : (k + 1) * _FEATURES] for k in range(3))
+  kept = _sigmoid(f + 1.0)
+  cell = kept * before + (1.0 - kept) * np.tanh(g)
+  np.testing.assert_allclose(after.cell, cell, atol=1e-6)
+  np.testing.assert_allclose(
+    after.hidden, _sigmoid(o) * np.tanh(cell), atol=1e-6
+  )
+
+
+def test_coupled_cells_stay_bounded_where_others_grow():
+  # Gates that keep everything and let everything in, for a long episode.
+  cell = {3: jnp.zeros((1, 1)), 4: jnp.zeros((1, 1))}
+  for _ in range(200):
+    coupled = recurrent.update_by(True, jnp.full((1, 3), 3.0), cell[3])
+    free = recurrent.update_by(False, jnp.full((1, 4), 3.0), cell[4])
+    cell = {3: coupled.cell, 4: free.cell}
+  assert 0.9 < float(cell[3][0, 0]) <= 1.0
+  assert float(cell[4][0, 0]) > 10.0
+
+
 def test_reset_zeroes_only_first_rows():
   state = recurrent.LSTMState(jnp.ones((3, 2, 2, 1)), jnp.ones((3, 4)))
   with jax.numpy_rank_promotion('raise'):
