@@ -173,6 +173,49 @@ class Agent:
     )
     return outputs
 
+  def unroll_parts(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    action: types.Array,
+    agent_state: types.AgentState,
+    length: int,
+  ) -> tuple[types.NetworkOutput, types.AgentState]:
+    """As `unroll`, and the states from which its parts begin.
+
+    Args:
+      params: from `initial_params`.
+      timestep: `types.TimeStep` [T + 1, B].
+      action: int32 [T, B].
+      agent_state: the state before row 0, [B].
+      length: rows of a part, a divisor of T.
+
+    Returns:
+      `types.NetworkOutput` [T + 1, B], and the states before rows 0, length,
+      2 length and so on, [T / length, B].
+    """
+    prev_action = jnp.concatenate(
+      [agent_state.prev_action[None], action], axis=0
+    )
+    core_state, outputs, states = agent_state.core_state, [], []
+    for start in range(0, len(action), length):
+      end = start + length
+      # The last row is of the last part.
+      rows = slice(start, end if end < len(action) else None)
+      states.append(types.AgentState(core_state, prev_action[start]))
+      part, core_state = self._apply(
+        params,
+        jax.tree.map(lambda x, rows=rows: x[rows], timestep),
+        prev_action[rows],
+        core_state,
+        None,
+      )
+      outputs.append(part)
+    return (
+      jax.tree.map(lambda *x: jnp.concatenate(x), *outputs),
+      jax.tree.map(lambda *x: jnp.stack(x), *states),
+    )
+
   def _apply(
     self,
     params: types.Nest,

@@ -30,8 +30,8 @@ MakeTargets = Callable[..., ppo.Targets]
 class _Sequences(NamedTuple):
   """What minibatches are chosen from: N sequences of L rows.
 
-  Whole unrolls where the network is recurrent (L = T, N = B), single rows where
-  it is not (L = 1, N = T B).
+  Parts of unrolls where the network is recurrent (L = `sequence_length` or T,
+  N = T / L B), single rows where it is not (L = 1, N = T B).
 
   Attributes:
     timestep: [L, N, ...].
@@ -117,11 +117,23 @@ class _Passes:
   ) -> tuple[_Sequences, jax.Array, jax.Array]:
     """Targets, the order of all steps, and valid transitions on all devices."""
     learning = self._learning
-    outputs = self._agent.unroll(
-      state.params, unroll.timestep, unroll.action, unroll.agent_state
+    recurrent = self._config.network.recurrent
+    length = learning.sequence_length
+    rows = (
+      state.params,
+      unroll.timestep,
+      unroll.action,
+      unroll.agent_state,
     )
+    if recurrent and length:
+      outputs, states = self._agent.unroll_parts(*rows, length)
+    else:
+      outputs, states = self._agent.unroll(*rows), _stack([unroll.agent_state])
     targets = self._make_targets(outputs, unroll, learning)
-    sequences = _cut(unroll, targets, self._config.network.recurrent)
+    if recurrent:
+      sequences = _cut(unroll, targets, states)
+    else:
+      sequences = _cut_rows(unroll, targets)
     order = minibatches.order(
       self._config.seed,
       state.learner_steps,
@@ -176,14 +188,34 @@ class _Passes:
     )
 
 
+def _stack(trees: Sequence[types.Nest]) -> types.Nest:
+  return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+
+
 def _cut(
-  unroll: types.Unroll, targets: ppo.Targets, recurrent: bool
+  unroll: types.Unroll, targets: ppo.Targets, states: types.AgentState
 ) -> _Sequences:
-  """Sequences that can be told apart without changing the network's output."""
-  # The last row is only there for its value, which is in the targets by now.
-  timestep = jax.tree.map(lambda x: x[:-1], unroll.timestep)
-  if recurrent:
-    return _Sequences(timestep, unroll.action[:-1], targets, unroll.agent_state)
+  """Parts of equal length, as many as there are states [T / L, B]."""
+  parts = len(states.prev_action)
+  length = len(unroll.action) // parts
+
+  def cut(x: jax.Array) -> jax.Array:
+    x = jnp.reshape(x, (parts, length, *x.shape[1:]))
+    return jnp.reshape(jnp.swapaxes(x, 0, 1), (length, -1, *x.shape[3:]))
+
+  return _Sequences(
+    # The last row is only there for its value, which is in the targets by now.
+    timestep=jax.tree.map(lambda x: cut(x[:-1]), unroll.timestep),
+    action=cut(unroll.action)[:-1],
+    targets=jax.tree.map(cut, targets),
+    agent_state=jax.tree.map(
+      lambda x: jnp.reshape(x, (-1, *x.shape[2:])), states
+    ),
+  )
+
+
+def _cut_rows(unroll: types.Unroll, targets: ppo.Targets) -> _Sequences:
+  """Single rows, which a network without state tells apart."""
   count = unroll.action.size
 
   def flatten(tree: types.Nest) -> types.Nest:
@@ -193,7 +225,7 @@ def _cut(
     [unroll.agent_state.prev_action[None], unroll.action[:-1]]
   )
   return _Sequences(
-    timestep=flatten(timestep),
+    timestep=flatten(jax.tree.map(lambda x: x[:-1], unroll.timestep)),
     action=jnp.zeros((0, count), unroll.action.dtype),
     targets=flatten(targets),
     agent_state=types.AgentState((), prev_action.reshape(count)),

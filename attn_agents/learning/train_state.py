@@ -37,6 +37,16 @@ class Agent(Protocol):
   ) -> types.NetworkOutput:
     """The network's output on rows [L, B], with actions [L - 1, B] between."""
 
+  def unroll_parts(
+    self,
+    params: types.Nest,
+    timestep: types.TimeStep,
+    action: types.Array,
+    agent_state: types.AgentState,
+    length: int,
+  ) -> tuple[types.NetworkOutput, types.AgentState]:
+    """The same, and the states before parts of `length` rows."""
+
 
 class Hyperparameters(NamedTuple):
   """What may change during a run without recompilation; each float32 []."""

@@ -18,6 +18,7 @@ from attn_agents.losses import ppo
 from configs import schema
 from configs.agents import impala_ff, s3ta
 from tests.learning import linear
+from tests.networks import tiny
 
 _EPOCHS, _PARTS = 3, 2
 
@@ -204,6 +205,91 @@ def test_rows_of_a_feedforward_batch_are_mixed():
     )
     assert agent.shapes[0] == (linear.T + 1, linear.B)
     assert set(agent.shapes[1:]) == {expected}
+
+
+def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
+  """One step on all parts, against the loss of each from states of `inspect`."""
+  agent, _ = tiny.make_agent()
+  config = dataclasses.replace(
+    tiny.make_config(),
+    algorithm='ppo',
+    learning=dataclasses.replace(
+      _SECTIONS['ppo'],
+      unroll_length=4,
+      batch_size=2,
+      num_epochs=1,
+      num_minibatches=1,
+      sequence_length=2,
+      normalize_advantages=False,
+    ),
+    optimizer=schema.OptimizerConfig(
+      name='rmsprop', learning_rate=0.01, clip_threshold=1e6
+    ),
+  )
+  unroll = _real_unroll(agent, rows=4, batch=2)
+  devices = jax.devices()[:1]
+  before = train_state.init_state(agent, config, jax.random.key(0))
+  _, metrics = registry.get('ppo').make_update(agent, config, devices)(
+    train_state.replicate(before, devices), batching.shard(unroll, 1)
+  )
+
+  states, state = [], unroll.agent_state
+  prev = np.concatenate([state.prev_action[None], unroll.action])
+  for row in range(4):
+    states.append(state)
+    timestep = jax.tree.map(lambda x, row=row: x[row], unroll.timestep)
+    seen = agent.inspect(before.params, timestep, state)
+    state = types.AgentState(seen.core_state, prev[row + 1])
+  outputs = agent.unroll(
+    before.params, unroll.timestep, unroll.action, unroll.agent_state
+  )
+  targets = registry.get('ppo').make_targets(outputs, unroll, config.learning)
+
+  def part_loss(params, start, length):
+    def of_part(tree):
+      return jax.tree.map(lambda x: x[start : start + length], tree)
+
+    part = agent.unroll(
+      params,
+      of_part(unroll.timestep),
+      of_part(unroll.action)[:-1],
+      states[start],
+    )
+    return ppo.ppo_loss(
+      part.policy_logits,
+      part.baseline,
+      of_part(targets),
+      config.learning,
+      config.learning.entropy_cost,
+      config.learning.clip_epsilon,
+    )[0]
+
+  def loss(params, parts):
+    return sum(part_loss(params, *part) for part in parts) / 8
+
+  norms = [
+    float(optax.global_norm(jax.grad(loss)(before.params, parts)))
+    for parts in ([(0, 2), (2, 2)], [(0, 4)])
+  ]
+  np.testing.assert_allclose(metrics['grad_norm'], norms[0], rtol=1e-4)
+  # Gradients of whole unrolls go further back.
+  assert abs(norms[1] / norms[0] - 1.0) > 1e-3
+
+
+def _real_unroll(agent, rows, batch):
+  rng = np.random.default_rng(0)
+  step_type = np.ones((rows + 1, batch), np.int8)
+  state = agent.initial_state(batch)
+  core_state = jax.tree.map(
+    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
+    state.core_state,
+  )
+  return types.Unroll(
+    timestep=tiny.random_timestep(rng, step_type),
+    action=rng.integers(tiny.NUM_ACTIONS, size=(rows, batch), dtype=np.int32),
+    behaviour_logits=np.zeros((rows, batch, tiny.NUM_ACTIONS), np.float32),
+    agent_state=types.AgentState(core_state, np.asarray(state.prev_action)),
+  )
 
 
 def test_the_next_update_draws_another_order_and_a_copy_the_same():
