@@ -62,7 +62,7 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
     if recurrent:
       self._validate_parts(
         per_device * (self.unroll_length // length),
-        'sequences',
+        'sequences' if self.sequence_length else 'environments',
         ', which a recurrent network keeps whole',
       )
     else:

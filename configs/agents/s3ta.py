@@ -176,8 +176,10 @@ def paper() -> schema.Config:
 def small() -> schema.Config:
   """The same agent cut to a 2-core CPU: 84 x 84 grey, 7 x 7 cells, narrow.
 
-  What it starts from is our choice [C], made on labelled frames of Catch and
-  Pong; tests/networks/sight_test.py asks the same of drawn ones.
+  What it starts from, how its cores are bounded and what is normalised is our
+  choice [C]. Without it the policy does not come to depend on the screen where
+  rewards say little (docs/sight.md). tests/networks/sight_test.py asks whether
+  it sees drawn frames.
   """
   return schema.Config(
     agent='s3ta',
@@ -189,8 +191,14 @@ def small() -> schema.Config:
       vision_channels=16,
       vision_gain=6.0,
       vision_centred=True,
+      coupled_gates=True,
+      feature_norm='cells',
+      key_channels=4,
+      num_queries=8,
       query_hidden=(64, 64),
-      query_spread=0.5,
+      query_spread=1.0,
+      answer_sees_queries=False,
+      head_sees_answer=True,
       answer_hidden=(128,),
       answer_size=128,
       policy_core_size=128,

@@ -289,6 +289,20 @@ def test_what_the_user_says_wins_over_the_machine():
       'a divisor of the 8 environments on each device, which a recurrent',
     ),
     (
+      {'settings': ['learning.sequence_length=5']},
+      'sequence_length=5: expected a divisor of unroll_length = 32',
+    ),
+    ({'settings': ['learning.sequence_length=-1']}, 'sequence_length=-1'),
+    (
+      {
+        'settings': [
+          'learning.sequence_length=16',
+          'learning.num_minibatches=3',
+        ]
+      },
+      'a divisor of the 128 sequences on each device, which a recurrent',
+    ),
+    (
       {
         'agent': 'drarl',
         'preset': 'paper',

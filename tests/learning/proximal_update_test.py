@@ -208,7 +208,7 @@ def test_rows_of_a_feedforward_batch_are_mixed():
 
 
 def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
-  """One step on all parts, against the loss of each from states of `inspect`."""
+  """One step on all parts, against losses from the states of `inspect`."""
   agent, _ = tiny.make_agent()
   config = dataclasses.replace(
     tiny.make_config(),

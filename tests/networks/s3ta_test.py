@@ -80,11 +80,15 @@ def test_small_preset_shapes():
   params = _param_shapes(config, 9)
   assert params['torso']['conv_0']['kernel'].shape == (6, 6, 1, 16)
   assert params['torso']['conv_1']['kernel'].shape == (4, 4, 16, 32)
-  assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 64)
-  assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 16, 64)
-  # 4 queries of 8 + 64, 4 answers of 16 - 8 + 64, 9 actions, 1 reward.
-  answer = params['policy_core']['answer']['Dense_0']['kernel']
-  assert answer.shape == (4 * 72 + 4 * 72 + 10, 128)
+  # Three gates of 16 channels.
+  assert params['vision_core']['conv_x']['kernel'].shape == (3, 3, 32, 48)
+  assert params['vision_core']['conv_h']['kernel'].shape == (3, 3, 16, 48)
+  # 8 queries of 4 + 64; 8 answers of 16 - 4 + 64, 9 actions, 1 reward.
+  core = params['policy_core']
+  assert core['query']['Dense_2']['kernel'].shape == (64, 8 * 68)
+  assert core['answer']['Dense_0']['kernel'].shape == (8 * 76 + 10, 128)
+  # The LSTM's output and the processed answer.
+  assert params['head']['kernel'].shape == (128 + 128, 128)
   state = factory.make_network(config, 9).initial_state(3)
   assert state.vision.hidden.shape == (3, 7, 7, 16)
 
