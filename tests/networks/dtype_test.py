@@ -19,6 +19,9 @@ _SIZES = {
     'conv_kernels': (8, 4),
     'conv_strides': (4, 3),
     'vision_channels': 16,
+    # Norms over four cells and sharp attention magnify what is rounded.
+    'feature_norm': 'none',
+    'query_spread': 0.5,
   },
   'impala_lstm': {
     'channels': (8, 8),
@@ -83,5 +86,4 @@ def test_bfloat16_is_near_and_keeps_float32(agent):
   assert max(jax.tree.leaves(far)) > 1e-4, 'it computed in float32'
   far = jax.tree.map(relative, near_gradients, gradients)
   for path, error in jax.tree_util.tree_leaves_with_path(far):
-    # Norms over the few cells of frames as small magnify rounding.
-    assert error < 0.15, jax.tree_util.keystr(path)
+    assert error < 0.1, jax.tree_util.keystr(path)
