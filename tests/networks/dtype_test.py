@@ -19,9 +19,15 @@ _SIZES = {
     'conv_kernels': (8, 4),
     'conv_strides': (4, 3),
     'vision_channels': 16,
-    # Norms over four cells and sharp attention magnify what is rounded.
+    # The published attention: norms over four cells, and heads that are far
+    # apart, magnify what is rounded.
     'feature_norm': 'none',
     'query_spread': 0.5,
+    'key_channels': 8,
+    'answer_sees_queries': True,
+    'num_queries': 4,
+    'coupled_gates': False,
+    'head_sees_answer': False,
   },
   'impala_lstm': {
     'channels': (8, 8),
