@@ -11,6 +11,15 @@ from configs import errors, schema
 # What may change when a run is continued: its speed and length, not what it
 # computes.
 RESUMABLE = ('max_frames', 'queue.', 'runtime.')
+# Fields that are younger than some runs, with what those did without them:
+# the defaults of their classes, whatever a preset has now.
+YOUNGER: Mapping[str, Any] = {
+  'learning.sequence_length': 0,
+  'network.answer_sees_queries': True,
+  'network.coupled_gates': False,
+  'network.feature_norm': 'none',
+  'network.head_sees_answer': False,
+}
 
 _TRUE = ('true', '1', 'yes', 'on')
 _FALSE = ('false', '0', 'no', 'off')
@@ -64,7 +73,8 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
   """Inverse of `to_dict`: `template` gives the types, `values` the values.
 
   A run from before a field under `RESUMABLE` takes the template's value: it
-  does not change what the run computes.
+  does not change what the run computes. From before one of `YOUNGER` it takes
+  the value there.
 
   Args:
     template: a config, or a section of one.
@@ -80,8 +90,12 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
       raise errors.unknown('config field', name, names)
   changes = {}
   for name in names:
+    path = f'{prefix}{name}'
     if name not in values:
-      if f'{prefix}{name}'.startswith(RESUMABLE):
+      if path.startswith(RESUMABLE):
+        continue
+      if path in YOUNGER:
+        changes[name] = YOUNGER[path]
         continue
       raise errors.ConfigError(f"config field '{name}' is missing")
     current, value = getattr(template, name), values[name]
@@ -106,7 +120,8 @@ def differences(
   for name in sorted({*flat_old, *flat_new}):
     if name.startswith(RESUMABLE):
       continue
-    a, b = flat_old.get(name, missing), flat_new.get(name, missing)
+    a = flat_old.get(name, YOUNGER.get(name, missing))
+    b = flat_new.get(name, missing)
     if a != b:
       rows.append((name, a, b))
   return rows

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from results import figures, learning, speed, tried
+from results import figures, learning, sight, speed, tried
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -35,6 +35,7 @@ DOCUMENTS: Mapping[str, Tables] = {
     'side_by_side': learning.side_by_side,
     'catch': learning.catch,
   },
+  'docs/sight.md': {'sight': sight.table},
   'docs/tried.md': {
     'tried_breakout': functools.partial(tried.table, 'breakout'),
     'tried_pong': functools.partial(tried.table, 'pong'),

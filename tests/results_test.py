@@ -10,7 +10,7 @@ import pytest
 from attn_agents.evaluation.reporting import run_results
 from attn_agents.runs import old_configs
 from configs import agents, errors
-from results import draw, learning, speed, tried
+from results import draw, learning, sight, speed, tried
 
 _RESULTS = pathlib.Path(draw.__file__).parent
 
@@ -64,6 +64,14 @@ def test_every_run_that_was_tried_has_a_row():
   for path in run_results.find([str(_RESULTS / 'tried')]):
     name = path.relative_to(_RESULTS).as_posix()
     assert sum(f'](../results/{name})' in table for table in tables) == 1, name
+
+
+def test_every_run_about_sight_has_a_row():
+  found = run_results.find([str(_RESULTS / 'sight')])
+  assert sorted(path.name for path in found) == sorted(sight.names())
+  table = sight.table()
+  for path in found:
+    assert f'](../results/sight/{path.name})' in table
 
 
 def test_the_last_row_before_a_time_is_taken():

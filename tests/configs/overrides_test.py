@@ -104,3 +104,27 @@ def test_a_run_from_before_a_field_of_runtime_is_read():
   values = overrides.to_dict(config)
   del values['runtime']['evaluate_every_frames']
   assert overrides.from_dict(config, values) == config
+
+
+def test_a_run_from_before_a_field_that_computes_has_what_it_did():
+  now = agents.make('s3ta', 'small')
+  values = overrides.to_dict(now)
+  for path in overrides.YOUNGER:
+    section, name = path.split('.')
+    # What it did without is the class's default, not the preset's value.
+    made = type(getattr(now, section))()
+    assert getattr(made, name) == overrides.YOUNGER[path], path
+    del values[section][name]
+  read = overrides.from_dict(now, values)
+  assert not read.network.coupled_gates and now.network.coupled_gates
+  assert read.network.feature_norm == 'none' and read.network.num_queries == 8
+  assert overrides.differences(values, overrides.to_dict(read)) == []
+  named = [
+    row[0] for row in overrides.differences(values, overrides.to_dict(now))
+  ]
+  assert named == [
+    'network.answer_sees_queries',
+    'network.coupled_gates',
+    'network.feature_norm',
+    'network.head_sees_answer',
+  ]
