@@ -67,6 +67,7 @@ def _make_run(config: schema.Config, batch: int, method: str) -> children.Run:
     method,
     convolution.DTYPES[network.dtype],
     network.remat,
+    coupled=network.coupled_gates,
   )
   inputs = jax.random.normal(
     jax.random.key(0), (rows, batch, height, width, network.conv_channels[-1])

@@ -14,7 +14,7 @@ RESUMABLE = ('max_frames', 'queue.', 'runtime.')
 # Fields that are younger than some runs, with what those did without them:
 # the defaults of their classes, whatever a preset has now.
 YOUNGER: Mapping[str, Any] = {
-  'learning.sequence_length': 0,
+  'learning.part_length': 0,
   'network.answer_sees_queries': True,
   'network.coupled_gates': False,
   'network.feature_norm': 'none',
@@ -73,8 +73,8 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
   """Inverse of `to_dict`: `template` gives the types, `values` the values.
 
   A run from before a field under `RESUMABLE` takes the template's value: it
-  does not change what the run computes. From before one of `YOUNGER` it takes
-  the value there.
+  does not change what the run computes. A run from before a field of `YOUNGER`
+  takes the value given there.
 
   Args:
     template: a config, or a section of one.

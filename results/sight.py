@@ -15,7 +15,7 @@ _LAST_SHARE = 0.25
 
 
 def table() -> str:
-  """A row per run in the order of `runs.csv`, which says what was changed."""
+  """A row per run in the order of `runs.csv`, which names their networks."""
   with (_HERE / 'runs.csv').open() as file:
     return tables.markdown(
       tables.from_rows([_row(**line) for line in csv.DictReader(file)])
@@ -28,7 +28,7 @@ def names() -> list[str]:
     return [line['run'] for line in csv.DictReader(file)]
 
 
-def _row(run: str, change: str) -> dict[str, str]:
+def _row(run: str, network: str) -> dict[str, str]:
   path = _HERE / run
   config = json.loads((path / 'config.json').read_text())['config']
   logged = metrics_table.read(path / 'metrics.csv')
@@ -36,7 +36,7 @@ def _row(run: str, change: str) -> dict[str, str]:
   last = [x for x in logged if x['agent_steps'] > (1.0 - _LAST_SHARE) * end]
   return {
     'game': config['environment']['game'],
-    'run': f'[{change}](../results/sight/{run})',
+    'network': f'[{network}](../results/sight/{run})',
     'steps': f'{end / 1e3:.0f} k',
     'logits': _mean(last, 'logits_deviation', '.3f'),
     'value': _mean(last, 'value_deviation', '.3f'),

@@ -24,9 +24,11 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
   Attributes:
     num_epochs: passes over each batch.
     num_minibatches: parts of a batch per pass, each one step.
-    sequence_length: minibatches of a recurrent network are made of parts of
-      unrolls, so many rows each, and gradients go no further back. The shorter
-      they are, the more environments a minibatch is from [C: 0, whole unrolls].
+    part_length: rows of the sequences in a recurrent network's minibatches.
+      Each starts from the state that the parameters before the update give it,
+      and gradients stop there. Shorter parts mix more environments into each
+      minibatch; the network is compiled once per part of an unroll. 0: whole
+      unrolls [C].
     clip_epsilon: the ratio to the policy before the update is clipped to
       [1 - x, 1 + x], the value to x around the one before; falls with the
       learning rate if that falls to 0.
@@ -36,7 +38,7 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
   loss_reduction: str = 'mean'
   num_epochs: int = 4
   num_minibatches: int = 4
-  sequence_length: int = 0
+  part_length: int = 0
   clip_epsilon: float = 0.1
   normalize_advantages: bool = True
 
@@ -50,11 +52,17 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
     for name in ('num_epochs', 'num_minibatches'):
       value = getattr(self, name)
       base.require(value >= 1, name, value, 'at least 1')
-    length = self.sequence_length or self.unroll_length
+    length = self.part_length or self.unroll_length
+    base.require(
+      recurrent or not self.part_length,
+      'part_length',
+      self.part_length,
+      '0: a network without state learns from single rows',
+    )
     base.require(
       length > 0 and self.unroll_length % length == 0,
-      'sequence_length',
-      self.sequence_length,
+      'part_length',
+      self.part_length,
       f'a divisor of unroll_length = {self.unroll_length}, or 0; nearest is '
       + str(errors.nearest_divisor(self.unroll_length, max(length, 1))),
     )
@@ -62,7 +70,7 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
     if recurrent:
       self._validate_parts(
         per_device * (self.unroll_length // length),
-        'sequences' if self.sequence_length else 'environments',
+        'sequences' if self.part_length else 'environments',
         ', which a recurrent network keeps whole',
       )
     else:

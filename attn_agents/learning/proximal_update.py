@@ -30,7 +30,7 @@ MakeTargets = Callable[..., ppo.Targets]
 class _Sequences(NamedTuple):
   """What minibatches are chosen from: N sequences of L rows.
 
-  Parts of unrolls where the network is recurrent (L = `sequence_length` or T,
+  Parts of unrolls where the network is recurrent (L = `part_length` or T,
   N = T / L B), single rows where it is not (L = 1, N = T B).
 
   Attributes:
@@ -118,7 +118,7 @@ class _Passes:
     """Targets, the order of all steps, and valid transitions on all devices."""
     learning = self._learning
     recurrent = self._config.network.recurrent
-    length = learning.sequence_length
+    length = learning.part_length
     rows = (
       state.params,
       unroll.timestep,

@@ -60,7 +60,9 @@ class LSTM(nn.Module):
   ) -> recurrent.LSTMState:
     """Maps inputs [B, channels] and the state before to the state after."""
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
-    gates = nn.Dense((4 - self.coupled) * self.features, name='gates')(joined)
+    gates = nn.Dense((3 if self.coupled else 4) * self.features, name='gates')(
+      joined
+    )
     return lstm(gates, state.cell, self.coupled)
 
 

@@ -80,7 +80,7 @@ class _ConvLSTM(nn.Module):
   def __call__(
     self, inputs: jax.Array, state: recurrent.LSTMState
   ) -> recurrent.LSTMState:
-    channels = (4 - self.coupled) * self.features
+    channels = (3 if self.coupled else 4) * self.features
     gates = nn.Conv(channels, (3, 3), name='conv_x')(inputs)
     gates += nn.Conv(channels, (3, 3), name='conv_h')(state.hidden)
     return layers.lstm(gates, state.cell, self.coupled)

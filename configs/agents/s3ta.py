@@ -29,7 +29,8 @@ class S3TAConfig(schema.NetworkConfig):
       in a game adds up in them and hides what changes.
     feature_norm: 'cells' brings each channel of the ConvLSTM's output to mean 0
       and deviation 1 over the cells of a row before it becomes keys and values
-      [C: 'none']. Even ground then gives 0, and few cells give much.
+      [C: 'none']. Even ground then gives 0, and an object in few cells stands
+      out.
     key_channels: the first channels of its output that become keys.
     queries: what attends: 'top_down' makes the queries from the policy LSTM's
       previous state; 'fixed' learns them as a bias [ablation, S3TA 4.4];
@@ -46,8 +47,8 @@ class S3TAConfig(schema.NetworkConfig):
     answer_hidden, answer_size: the answer processor's MLP.
     answer_sees_queries: the answer processor gets the queries beside the
       answers [P]. They come from the state, not from the screen.
-    head_sees_answer: policy and value see the processed answer beside the
-      policy LSTM's output [C: not].
+    head_sees_answer: policy and value see the processed answer, behind a ReLU,
+      beside the policy LSTM's output [C: not].
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
     remat: compute the vision core's gates again in the backward pass, which
@@ -176,10 +177,10 @@ def paper() -> schema.Config:
 def small() -> schema.Config:
   """The same agent cut to a 2-core CPU: 84 x 84 grey, 7 x 7 cells, narrow.
 
-  What it starts from, how its cores are bounded and what is normalised is our
-  choice [C]. Without it the policy does not come to depend on the screen where
-  rewards say little (docs/sight.md). tests/networks/sight_test.py asks whether
-  it sees drawn frames.
+  How it starts, the bounds of its cores and the norm of its features are our
+  choice [C]: with the published ones a network as narrow stays blind for long
+  where rewards say little (docs/sight.md). tests/networks/sight_test.py asks
+  whether it sees drawn frames.
   """
   return schema.Config(
     agent='s3ta',

@@ -289,14 +289,18 @@ def test_what_the_user_says_wins_over_the_machine():
       'a divisor of the 8 environments on each device, which a recurrent',
     ),
     (
-      {'settings': ['learning.sequence_length=5']},
-      'sequence_length=5: expected a divisor of unroll_length = 32',
+      {'agent': 'drarl', 'settings': ['learning.part_length=16']},
+      'part_length=16: expected 0: a network without state',
     ),
-    ({'settings': ['learning.sequence_length=-1']}, 'sequence_length=-1'),
+    (
+      {'settings': ['learning.part_length=5']},
+      'part_length=5: expected a divisor of unroll_length = 32',
+    ),
+    ({'settings': ['learning.part_length=-1']}, 'part_length=-1'),
     (
       {
         'settings': [
-          'learning.sequence_length=16',
+          'learning.part_length=16',
           'learning.num_minibatches=3',
         ]
       },

@@ -216,17 +216,17 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
     learning=dataclasses.replace(
       _SECTIONS['ppo'],
       unroll_length=4,
-      batch_size=2,
+      batch_size=3,
       num_epochs=1,
       num_minibatches=1,
-      sequence_length=2,
+      part_length=2,
       normalize_advantages=False,
     ),
     optimizer=schema.OptimizerConfig(
       name='rmsprop', learning_rate=0.01, clip_threshold=1e6
     ),
   )
-  unroll = _real_unroll(agent, rows=4, batch=2)
+  unroll = _real_unroll(agent, rows=4, batch=3)
   devices = jax.devices()[:1]
   before = train_state.init_state(agent, config, jax.random.key(0))
   _, metrics = registry.get('ppo').make_update(agent, config, devices)(
@@ -265,7 +265,7 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
     )[0]
 
   def loss(params, parts):
-    return sum(part_loss(params, *part) for part in parts) / 8
+    return sum(part_loss(params, *part) for part in parts) / 10
 
   norms = [
     float(optax.global_norm(jax.grad(loss)(before.params, parts)))
@@ -279,6 +279,8 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
 def _real_unroll(agent, rows, batch):
   rng = np.random.default_rng(0)
   step_type = np.ones((rows + 1, batch), np.int8)
+  # Episodes start at a part's first row and inside of one.
+  step_type[2, 0] = step_type[3, 1] = types.StepType.FIRST
   state = agent.initial_state(batch)
   core_state = jax.tree.map(
     lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),

@@ -17,17 +17,8 @@ _SIZES = {
   's3ta': {
     'conv_channels': (8, 8),
     'conv_kernels': (8, 4),
-    'conv_strides': (4, 3),
+    'conv_strides': (4, 1),
     'vision_channels': 16,
-    # The published attention: norms over four cells, and heads that are far
-    # apart, magnify what is rounded.
-    'feature_norm': 'none',
-    'query_spread': 0.5,
-    'key_channels': 8,
-    'answer_sees_queries': True,
-    'num_queries': 4,
-    'coupled_gates': False,
-    'head_sees_answer': False,
   },
   'impala_lstm': {
     'channels': (8, 8),
@@ -37,6 +28,10 @@ _SIZES = {
   'impala_shallow': {'conv_channels': (8, 8), 'hidden_size': 16},
   'drarl': {'channels': (8, 8), 'blocks_per_section': 1},
 }
+
+# Of a gradient's norm. S3TA norms features over 30 cells of noise here, which
+# magnifies what is rounded.
+_FARTHEST = {agent: 0.3 if agent == 's3ta' else 0.1 for agent in _SIZES}
 
 
 def _network(agent, dtype):
@@ -92,4 +87,4 @@ def test_bfloat16_is_near_and_keeps_float32(agent):
   assert max(jax.tree.leaves(far)) > 1e-4, 'it computed in float32'
   far = jax.tree.map(relative, near_gradients, gradients)
   for path, error in jax.tree_util.tree_leaves_with_path(far):
-    assert error < 0.1, jax.tree_util.keystr(path)
+    assert error < _FARTHEST[agent], jax.tree_util.keystr(path)

@@ -96,9 +96,6 @@ def test_without_what_small_adds_they_are_not():
   config = s3ta.small()
   network = dataclasses.replace(
     config.network,
-    vision_gain=1.0,
-    vision_centred=False,
-    query_spread=0.0,
     coupled_gates=False,
     feature_norm='none',
     answer_sees_queries=True,

@@ -20,7 +20,8 @@ leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
     baseline         float32 [N]
     attention        float32 [N, heads, h, w], where the agent has any
     queries          float32 [N, heads, key size], where it has any
-    keys             float32 [N, h, w, key_channels], O_K; the basis is fixed
+    keys             float32 [N, h, w, key_channels], O_K, normed if the agent
+                     norms it; the basis is fixed
     answers          float32 [N, heads, value channels + 64]
     vision_core_saturated, policy_core_saturated
                      float32 [N], after the row, of networks with such cores;

@@ -1,16 +1,17 @@
 """Soft spatial attention: queries against keys, answers from values.
 
 Keys are K = [O_K, S] and values V = [O_V, S], where O = [O_K, O_V] is the
-vision core's output and S the spatial basis (S3TA section 2). S is the same
-for all times and environments, so the sums over its channels are taken with S
-itself. The concatenations, which would be much larger than O, are never built.
+vision core's output, normed if `S3TAConfig.feature_norm` says so, and S the
+spatial basis (S3TA section 2). S is the same for all times and environments, so
+the sums over its channels are taken with S itself. The concatenations, which
+would be much larger than O, are never built.
 """
 
 import jax
 import jax.numpy as jnp
 
-# Far below that of any channel that says something: hidden states are within
-# [-1, 1]. Without it a channel that is the same everywhere would divide by 0.
+# A channel that deviates by much less than the root of this over the cells counts
+# as even. Without it one that is the same everywhere would divide by 0.
 _LEAST_VARIANCE = 1e-4
 
 
@@ -109,8 +110,9 @@ def normalize_over_cells(features: jax.Array) -> jax.Array:
   """Brings each channel to mean 0 and deviation 1 over cells.
 
   Instance normalisation (Ulyanov et al. 2016) without scale and shift. What is
-  the same in all cells gives 0, and what is in few cells gives much, so that
-  attention which is spread over all of them passes it on.
+  the same in all cells gives 0. An object in few cells stands out by up to
+  sqrt(cells) deviations, so that a map which weighs cells only slightly unevenly
+  passes it on. An exactly even map passes 0.
 
   Args:
     features: float32 [..., height, width, channels].

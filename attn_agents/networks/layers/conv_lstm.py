@@ -25,7 +25,7 @@ class ConvLSTM(nn.Module):
     method: one of `conv_functions.METHODS`.
     dtype: of convolutions and gates; state and nonlinearities are float32.
     remat: keep only inputs and states for the backward pass and compute the
-      gates again there, which is more work. Gates have 4 * features channels in
+      gates again there, which is more work. Gates have 3 or 4 * features channels in
       every row and are by far the largest arrays of the agent.
     gain: the inputs' kernel starts this many times as large as Flax's.
     coupled: whether the input gate is 1 - the forget gate.

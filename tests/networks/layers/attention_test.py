@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from attn_agents.networks.layers import attention, spatial_basis
+from configs import errors
+from configs.agents import s3ta
 
 _BATCH, _HEADS, _HEIGHT, _WIDTH, _CHANNELS, _KEYS = 2, 3, 5, 4, 14, 6
 _CELLS = _HEIGHT * _WIDTH
@@ -105,21 +107,37 @@ def test_even_ground_gives_nothing_and_few_cells_give_much():
   np.testing.assert_allclose(normed[..., 0].std((1, 2)), 1.0, rtol=0.01)
 
 
-def test_attention_over_all_cells_passes_one_object_only_if_normed():
-  # Where the object is in one of 400 cells, an even map sees a 400th of it.
-  rng = np.random.default_rng(0)
-  features = rng.normal(0.4, 1e-3, (1, 20, 20, 2)).astype(np.float32)
+def test_a_nearly_even_map_passes_one_object_only_if_normed():
+  """One cell of 400 changes by 0.5; the map weighs cells by up to 10 %."""
+  queries = np.full((1, 1, 1), 0.1, np.float32)
+  keys = np.linspace(-1.0, 1.0, 400).reshape(20, 20)
   basis = np.zeros((400, 0), np.float32)
-  weights = np.linspace(-1.0, 1.0, 400)
-  queries = np.ones((1, 1, 1), np.float32)
-  changes = []
-  for norm in ('none', 'cells'):
-    answers = []
-    for seen in (0.4, 0.9):
-      features[..., 0] = weights.reshape(20, 20)
-      features[0, 3, 4, 1] = seen
-      normed = attention.NORMS[norm](jnp.asarray(features))
-      flat = jnp.reshape(normed, (1, 400, 2))
-      answers.append(float(attention.attend(queries, flat, basis)[0][0, 0, 0]))
-    changes.append(abs(answers[1] - answers[0]))
-  assert changes[1] > 20.0 * changes[0] > 0.0
+
+  def answer(norm, seen, keys):
+    features = np.full((1, 20, 20, 2), 0.4, np.float32)
+    features[..., 1] += np.random.default_rng(0).normal(0, 1e-3, (20, 20))
+    features[0, 3, 4, 1] = seen
+    features = np.array(attention.NORMS[norm](jnp.asarray(features)))
+    features[..., 0] = keys
+    flat = features.reshape(1, 400, 2)
+    return float(attention.attend(queries, flat, basis)[0][0, 0, 0])
+
+  def change(norm):
+    return abs(answer(norm, 0.9, keys) - answer(norm, 0.4, keys))
+
+  assert change('cells') > 2.0 * change('none') > 0.0
+  # Relative to what is constant, the difference is of another order.
+  constant = answer('none', 0.4, keys)
+  assert change('none') / abs(constant) < 0.01
+  assert change('cells') / abs(answer('cells', 0.4, keys)) > 0.1
+  # An exactly even map sees nothing at all of normed features.
+  assert abs(answer('cells', 0.9, np.zeros((20, 20)))) < 1e-5
+
+
+def test_every_norm_that_a_config_may_name_exists():
+  for name in attention.NORMS:
+    s3ta.S3TAConfig(feature_norm=name).validate()
+  with pytest.raises(errors.ConfigError) as caught:
+    s3ta.S3TAConfig(feature_norm='batch').validate()
+  for name in attention.NORMS:
+    assert name in str(caught.value)

@@ -24,7 +24,7 @@ def _random_like(tree, seed):
   )
 
 
-def _problem(rows=_ROWS):
+def _problem(rows=_ROWS, coupled=False):
   rng = np.random.default_rng(0)
   inputs = rng.normal(size=(rows, _BATCH, 5, 4, 2)).astype(np.float32)
   is_first = np.zeros((rows, _BATCH), bool)
@@ -33,7 +33,7 @@ def _problem(rows=_ROWS):
     is_first[2, 1] = is_first[3, 1] = is_first[4, 2] = True
   zeros = recurrent.zero_state((_BATCH, 5, 4, _FEATURES))
   params = jax.eval_shape(
-    conv_lstm.ConvLSTM(_FEATURES).init,
+    conv_lstm.ConvLSTM(_FEATURES, coupled=coupled).init,
     jax.random.key(0),
     inputs,
     is_first,
@@ -55,6 +55,23 @@ def _plain(params, inputs, is_first, state):
     carry, output = cell.apply(theirs, carry, row)
     outputs.append(output)
   return jnp.stack(outputs), recurrent.LSTMState(carry[1], carry[0])
+
+
+def _plain_coupled(params, inputs, is_first, state):
+  """Coupled gates in a Python loop, by Flax's convolutions."""
+  conv = nn.Conv(3 * _FEATURES, (3, 3))
+  ours, outputs = params['params'], []
+  for row, first in zip(inputs, is_first, strict=True):
+    keep = 1.0 - first.astype(np.float32)[:, None, None, None]
+    hidden, cell = (keep * leaf for leaf in state)
+    gates = conv.apply({'params': ours['conv_x']}, row)
+    gates += conv.apply({'params': ours['conv_h']}, hidden)
+    candidate, forget, out = jnp.split(gates, 3, axis=-1)
+    kept = nn.sigmoid(forget + 1.0)
+    cell = kept * cell + (1.0 - kept) * jnp.tanh(candidate)
+    state = recurrent.LSTMState(nn.sigmoid(out) * jnp.tanh(cell), cell)
+    outputs.append(state.hidden)
+  return jnp.stack(outputs), state
 
 
 def _value_and_grad(function, params, inputs, is_first, state):
@@ -85,16 +102,16 @@ def _assert_near(actual, expected, tolerance):
 @pytest.mark.parametrize('rows', [1, _ROWS])
 @pytest.mark.parametrize('method', ['lax', 'canonical'])
 @pytest.mark.parametrize('remat', [False, True])
-def test_equals_flax_cell_in_values_and_gradients(rows, method, remat):
-  problem = _problem(rows)
-  module = conv_lstm.ConvLSTM(_FEATURES, method, remat=remat)
-  for ours, theirs in zip(
-    module.apply(*problem), _plain(*problem), strict=True
-  ):
+@pytest.mark.parametrize('coupled', [False, True])
+def test_equals_flax_in_values_and_gradients(rows, method, remat, coupled):
+  problem = _problem(rows, coupled)
+  module = conv_lstm.ConvLSTM(_FEATURES, method, remat=remat, coupled=coupled)
+  plain = _plain_coupled if coupled else _plain
+  for ours, theirs in zip(module.apply(*problem), plain(*problem), strict=True):
     _assert_near(ours, theirs, 1e-5)
   _assert_near(
     _value_and_grad(module.apply, *problem),
-    _value_and_grad(_plain, *problem),
+    _value_and_grad(plain, *problem),
     1e-5,
   )
 
