@@ -10,8 +10,8 @@ would be much larger than O, are never built.
 import jax
 import jax.numpy as jnp
 
-# A channel that deviates by much less than the root of this over the cells counts
-# as even. Without it one that is the same everywhere would divide by 0.
+# A channel counts as even if it deviates over the cells by much less than the
+# root of this. One that is the same everywhere would otherwise divide by 0.
 _LEAST_VARIANCE = 1e-4
 
 
@@ -111,7 +111,7 @@ def normalize_over_cells(features: jax.Array) -> jax.Array:
 
   Instance normalisation (Ulyanov et al. 2016) without scale and shift. What is
   the same in all cells gives 0. An object in few cells stands out by up to
-  sqrt(cells) deviations, so that a map which weighs cells only slightly unevenly
+  sqrt(cells) deviations, so that a map which weighs cells slightly unevenly
   passes it on. An exactly even map passes 0.
 
   Args:

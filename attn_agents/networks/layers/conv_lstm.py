@@ -25,8 +25,8 @@ class ConvLSTM(nn.Module):
     method: one of `conv_functions.METHODS`.
     dtype: of convolutions and gates; state and nonlinearities are float32.
     remat: keep only inputs and states for the backward pass and compute the
-      gates again there, which is more work. Gates have 3 or 4 * features channels in
-      every row and are by far the largest arrays of the agent.
+      gates again there, which is more work. Gates have 3 or 4 times as many
+      channels in every row, and are by far the largest arrays of the agent.
     gain: the inputs' kernel starts this many times as large as Flax's.
     coupled: whether the input gate is 1 - the forget gate.
   """
