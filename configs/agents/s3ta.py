@@ -25,8 +25,8 @@ class S3TAConfig(schema.NetworkConfig):
     vision_centred: the first convolution's kernels start with a mean of 0, so
       that even ground does not fill the gates [C: not].
     coupled_gates: in both recurrent cores the input gate is 1 - the forget
-      gate, so that cells stay in [-1, 1] [C: not]. Otherwise what is constant
-      in a game adds up in them and hides what changes.
+      gate, so that cells stay between -1 and 1 [C: not]. Otherwise what is
+      constant in a game adds up in them and hides what changes.
     feature_norm: 'cells' brings each channel of the ConvLSTM's output to mean 0
       and deviation 1 over the cells of a row before it becomes keys and values
       [C: 'none']. Even ground then gives 0, and an object in few cells stands
