@@ -92,10 +92,13 @@ def test_small_objects_are_seen():
 
 
 @pytest.mark.slow
-def test_without_what_small_adds_they_are_not():
+def test_from_the_published_start_they_are_not():
   config = s3ta.small()
   network = dataclasses.replace(
     config.network,
+    vision_gain=1.0,
+    vision_centred=False,
+    query_spread=0.0,
     coupled_gates=False,
     feature_norm='none',
     answer_sees_queries=True,
