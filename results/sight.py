@@ -16,16 +16,17 @@ _LAST_SHARE = 0.25
 
 def table() -> str:
   """A row per run in the order of `runs.csv`, which names their networks."""
-  with (_HERE / 'runs.csv').open() as file:
-    return tables.markdown(
-      tables.from_rows([_row(**line) for line in csv.DictReader(file)])
-    )
+  return tables.markdown(tables.from_rows([_row(**line) for line in _lines()]))
 
 
 def names() -> list[str]:
   """The runs of the table."""
+  return [line['run'] for line in _lines()]
+
+
+def _lines() -> list[dict[str, str]]:
   with (_HERE / 'runs.csv').open() as file:
-    return [line['run'] for line in csv.DictReader(file)]
+    return list(csv.DictReader(file))
 
 
 def _row(run: str, network: str) -> dict[str, str]:

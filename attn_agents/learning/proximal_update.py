@@ -117,21 +117,16 @@ class _Passes:
   ) -> tuple[_Sequences, jax.Array, jax.Array]:
     """Targets, the order of all steps, and valid transitions on all devices."""
     learning = self._learning
-    recurrent = self._config.network.recurrent
-    length = learning.part_length
-    rows = (
-      state.params,
-      unroll.timestep,
-      unroll.action,
-      unroll.agent_state,
-    )
-    if recurrent and length:
-      outputs, states = self._agent.unroll_parts(*rows, length)
+    start = unroll.agent_state
+    rows = (state.params, unroll.timestep, unroll.action, start)
+    if learning.part_length:
+      outputs, starts = self._agent.unroll_parts(*rows, learning.part_length)
     else:
-      outputs, states = self._agent.unroll(*rows), _stack([unroll.agent_state])
+      outputs = self._agent.unroll(*rows)
+      starts = jax.tree.map(lambda x: x[None], start)
     targets = self._make_targets(outputs, unroll, learning)
-    if recurrent:
-      sequences = _cut(unroll, targets, states)
+    if self._config.network.recurrent:
+      sequences = _cut(unroll, targets, starts)
     else:
       sequences = _cut_rows(unroll, targets)
     order = minibatches.order(
@@ -188,15 +183,11 @@ class _Passes:
     )
 
 
-def _stack(trees: Sequence[types.Nest]) -> types.Nest:
-  return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
-
-
 def _cut(
-  unroll: types.Unroll, targets: ppo.Targets, states: types.AgentState
+  unroll: types.Unroll, targets: ppo.Targets, starts: types.AgentState
 ) -> _Sequences:
-  """Parts of equal length, as many as there are states [T / L, B]."""
-  parts = len(states.prev_action)
+  """Parts of equal length, one from each of the states [T / L, B]."""
+  parts = len(starts.prev_action)
   length = len(unroll.action) // parts
 
   def cut(x: jax.Array) -> jax.Array:
@@ -209,7 +200,7 @@ def _cut(
     action=cut(unroll.action)[:-1],
     targets=jax.tree.map(cut, targets),
     agent_state=jax.tree.map(
-      lambda x: jnp.reshape(x, (-1, *x.shape[2:])), states
+      lambda x: jnp.reshape(x, (-1, *x.shape[2:])), starts
     ),
   )
 

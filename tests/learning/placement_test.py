@@ -3,10 +3,7 @@
 A device can only be split in two before JAX starts.
 """
 
-import os
-import pathlib
-import subprocess
-import sys
+from tests.learning import two_devices
 
 _CODE = """
 import jax, jax.numpy as jnp, numpy as np
@@ -37,18 +34,4 @@ print('done')
 
 
 def test_each_device_has_its_row_as_pmap_expects_it():
-  root = pathlib.Path(__file__).parents[2]
-  done = subprocess.run(
-    [sys.executable, '-c', _CODE],
-    cwd=root,
-    env=os.environ
-    | {
-      'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
-    capture_output=True,
-    text=True,
-    timeout=120,
-    check=False,
-  )
-  assert done.stdout == 'done\n', done.stderr
+  assert two_devices.run('-c', _CODE) == 'done\n'

@@ -5,10 +5,6 @@ devices is fixed when JAX starts.
 """
 
 import dataclasses
-import os
-import pathlib
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +15,7 @@ from attn_agents.algorithms import q_learning, registry, vtrace
 from attn_agents.learning import batching, train_state
 from configs import schema
 from configs.agents import darqn_soft
+from tests.learning import two_devices
 
 T, B, A = 4, 4, 5
 _LEARNING = q_learning.QLearningConfig(
@@ -204,16 +201,7 @@ def test_a_run_without_a_target_network_carries_none():
 
 
 def test_two_devices_do_what_one_does():
-  done = subprocess.run(
-    [sys.executable, '-m', 'tests.learning.q_update_test'],
-    env={
-      **os.environ, 'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
-    cwd=pathlib.Path(__file__).parents[2],
-    capture_output=True, text=True, timeout=300, check=False,
-  )  # fmt: skip
-  assert done.returncode == 0, done.stderr
+  two_devices.run('-m', 'tests.learning.q_update_test')
 
 
 def _compare_devices():

@@ -4,11 +4,6 @@ Run as a program, this file measures with two devices: their number is fixed
 when JAX starts.
 """
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import jax
 import numpy as np
 
@@ -22,7 +17,7 @@ from attn_agents.learning import (
   train_state,
 )
 from attn_agents.runs import checkpoints
-from tests.learning import known
+from tests.learning import known, two_devices
 
 
 class _Publisher:
@@ -79,16 +74,7 @@ def _measure_with_two_devices():
 
 
 def test_of_two_devices_the_first_measures_its_share():
-  done = subprocess.run(
-    [sys.executable, '-m', 'tests.learning.sight_of_batches_test'],
-    env={
-      **os.environ, 'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
-    cwd=pathlib.Path(__file__).parents[2],
-    capture_output=True, text=True, timeout=300, check=False,
-  )  # fmt: skip
-  assert done.returncode == 0, done.stderr
+  two_devices.run('-m', 'tests.learning.sight_of_batches_test')
 
 
 if __name__ == '__main__':

@@ -6,9 +6,6 @@ the number of CPU devices is fixed when JAX starts.
 
 import dataclasses
 import functools
-import os
-import pathlib
-import subprocess
 import sys
 
 import jax
@@ -22,7 +19,7 @@ from attn_agents.learning import batching, train_state
 from attn_agents.losses import vtrace
 from configs import schema
 from configs.agents import s3ta
-from tests.learning import linear
+from tests.learning import linear, two_devices
 
 _CONFIG = schema.Config(
   agent='linear',
@@ -114,17 +111,7 @@ def _run(config, devices, num_updates=4):
 
 def test_two_devices_make_the_update_of_one(tmp_path):
   path = tmp_path / 'two.npz'
-  environment = os.environ | {
-    'JAX_PLATFORMS': 'cpu',
-    'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    'PYTHONPATH': os.pathsep.join(
-      [str(pathlib.Path(__file__).parents[2]), os.environ.get('PYTHONPATH', '')]
-    ),
-  }
-  subprocess.run(
-    [sys.executable, __file__, str(path)],
-    env=environment, check=True, timeout=300,
-  )  # fmt: skip
+  two_devices.run('-m', 'tests.learning.update_test', str(path))
   two = np.load(path)
   one = _run_all(jax.devices()[:1])
   assert two['num_devices'] == 2

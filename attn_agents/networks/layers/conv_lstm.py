@@ -74,7 +74,7 @@ class ConvLSTM(nn.Module):
         state: recurrent.LSTMState, row: tuple[jax.Array, jax.Array]
       ) -> tuple[recurrent.LSTMState, jax.Array]:
         gates = gates_of(row[0])
-        state, _ = _step(state, gates, row[1], kernel_h, method, self.coupled)
+        state, _ = _step(state, gates, row[1], kernel_h, method)
         return state, state.hidden
 
       state, hidden = jax.lax.scan(step, state, (inputs, is_first))
@@ -82,36 +82,34 @@ class ConvLSTM(nn.Module):
     flat = jnp.reshape(inputs, (-1, *inputs.shape[2:]))
     gates = gates_of(flat)
     gates = jnp.reshape(gates, (*inputs.shape[:2], *gates.shape[1:]))
-    return scan(gates, is_first, state, kernel_h, method, self.coupled)
+    return scan(gates, is_first, state, kernel_h, method)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def scan(
   gates: jax.Array,
   is_first: jax.Array,
   state: recurrent.LSTMState,
   kernel: jax.Array,
   method: str,
-  coupled: bool = False,
 ) -> tuple[jax.Array, recurrent.LSTMState]:
   """The recurrence, over T rows. Reverse-mode differentiation only.
 
   Args:
     gates: float [T, B, height, width, 4 * features], what the inputs and the
-      bias contribute to the preactivations of `recurrent.update`; 3 * features,
-      of `recurrent.update_coupled`, if `coupled`.
+      bias contribute to the preactivations of `recurrent.update`, or
+      3 * features, of `recurrent.update_coupled`.
     is_first: bool [T, B]; the state is zeroed before these rows.
     state: float32 [B, height, width, features] before row 0.
     kernel: float [3, 3, features, channels of `gates`], of the state's
       contribution, of the dtype of `gates`.
     method: 'lax' or 'canonical', see `conv_functions.convolve`.
-    coupled: see `ConvLSTM`.
 
   Returns:
     The hidden states float32 [T, B, height, width, features] and the last
     state.
   """
-  return _forward(gates, is_first, state, kernel, method, coupled)[0]
+  return _forward(gates, is_first, state, kernel, method)[0]
 
 
 def _step(
@@ -120,19 +118,16 @@ def _step(
   is_first: jax.Array,
   kernel: jax.Array,
   method: str,
-  coupled: bool,
 ) -> tuple[recurrent.LSTMState, tuple[recurrent.LSTMState, jax.Array]]:
   """The state after one row; the state before it, zeroed, and all gates."""
   before = recurrent.reset(is_first, state)
   hidden = before.hidden.astype(gates.dtype)
   gates += conv_functions.convolve(hidden, kernel, method)
-  return _update(coupled, gates, before.cell), (before, gates)
+  return _update(gates, before.cell), (before, gates)
 
 
-def _update(
-  coupled: bool, gates: jax.Array, cell: jax.Array
-) -> recurrent.LSTMState:
-  return recurrent.update_by(coupled, gates.astype(jnp.float32), cell)
+def _update(gates: jax.Array, cell: jax.Array) -> recurrent.LSTMState:
+  return recurrent.update_by_gates(gates.astype(jnp.float32), cell)
 
 
 _Residuals = tuple[recurrent.LSTMState, jax.Array, jax.Array, jax.Array]
@@ -144,18 +139,17 @@ def _forward(
   state: recurrent.LSTMState,
   kernel: jax.Array,
   method: str,
-  coupled: bool,
 ) -> tuple[tuple[jax.Array, recurrent.LSTMState], _Residuals]:
   if gates.shape[0] == 1:
     # Acting has one row, and needs no loop.
-    state, kept = _step(state, gates[0], is_first[0], kernel, method, coupled)
+    state, kept = _step(state, gates[0], is_first[0], kernel, method)
     before, gates = jax.tree.map(lambda x: x[None], kept)
     return (state.hidden[None], state), (before, gates, is_first, kernel)
 
   def step(
     state: recurrent.LSTMState, row: tuple[jax.Array, jax.Array]
   ) -> tuple[recurrent.LSTMState, tuple[jax.Array, tuple]]:
-    state, kept = _step(state, *row, kernel, method, coupled)
+    state, kept = _step(state, *row, kernel, method)
     return state, (state.hidden, kept)
 
   state, (hidden, kept) = jax.lax.scan(step, state, (gates, is_first))
@@ -164,7 +158,6 @@ def _forward(
 
 def _backward(
   method: str,
-  coupled: bool,
   residuals: _Residuals,
   gradients: tuple[jax.Array, recurrent.LSTMState],
 ) -> tuple[jax.Array, None, recurrent.LSTMState, jax.Array]:
@@ -176,8 +169,7 @@ def _backward(
     row: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
   ) -> tuple[recurrent.LSTMState, jax.Array]:
     gates, cell, is_first, hidden_gradient = row
-    update = functools.partial(_update, coupled)
-    _, pull_back = jax.vjp(update, gates, cell)
+    _, pull_back = jax.vjp(_update, gates, cell)
     gates_gradient, cell_gradient = pull_back(
       recurrent.LSTMState(after.hidden + hidden_gradient, after.cell)
     )

@@ -39,12 +39,13 @@ def reset(is_first: jax.Array, state: types.Nest) -> types.Nest:
 
 
 def num_gates(coupled: bool) -> int:
-  """Preactivations per unit of `update_by`."""
+  """Preactivations per unit, by which `update_by_gates` tells the two apart."""
   return 3 if coupled else 4
 
 
-def update_by(coupled: bool, gates: jax.Array, cell: jax.Array) -> LSTMState:
-  """`update_coupled` or `update`."""
+def update_by_gates(gates: jax.Array, cell: jax.Array) -> LSTMState:
+  """`update_coupled` where there are three gates to a unit, else `update`."""
+  coupled = gates.shape[-1] == num_gates(coupled=True) * cell.shape[-1]
   return (update_coupled if coupled else update)(gates, cell)
 
 
@@ -203,7 +204,7 @@ class LSTM(nn.Module):
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
     units = num_gates(self.coupled) * self.features
     gates = nn.Dense(units, name='gates')(joined)
-    return update_by(self.coupled, gates, state.cell)
+    return update_by_gates(gates, state.cell)
 
 
 class TwoBiasLSTM(nn.Module):

@@ -64,8 +64,8 @@ def test_coupled_cells_stay_bounded_where_others_grow():
   # Gates that keep everything and let everything in, for a long episode.
   cell = {3: jnp.zeros((1, 1)), 4: jnp.zeros((1, 1))}
   for _ in range(200):
-    coupled = recurrent.update_by(True, jnp.full((1, 3), 3.0), cell[3])
-    free = recurrent.update_by(False, jnp.full((1, 4), 3.0), cell[4])
+    coupled = recurrent.update_by_gates(jnp.full((1, 3), 3.0), cell[3])
+    free = recurrent.update_by_gates(jnp.full((1, 4), 3.0), cell[4])
     cell = {3: coupled.cell, 4: free.cell}
   assert 0.9 < float(cell[3][0, 0]) <= 1.0
   assert float(cell[4][0, 0]) > 10.0
