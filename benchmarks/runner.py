@@ -12,10 +12,10 @@ from absl import flags
 from attn_agents.distributed import process_environment
 from benchmarks import harness, host, report
 from configs import errors
-from launch import command_line
+from launch import command_line, paths
 
 ROUNDS = flags.DEFINE_integer('rounds', 5, 'Rounds of A B A B ...', 1)
-JSON = flags.DEFINE_string('json', None, 'Write the figures to this file.')
+JSON = paths.define('json', None, 'Write the figures to this file.')
 SMOKE = flags.DEFINE_bool(
   'smoke', False, 'Smallest sizes and one round: only see that it runs.'
 )

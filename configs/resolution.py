@@ -1,6 +1,7 @@
 """Turns a user's request into a complete config for this machine."""
 
 import dataclasses
+import os.path
 from collections.abc import Sequence
 
 from attn_agents.algorithms import registry
@@ -41,7 +42,7 @@ class Request:
       'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
     evaluate_every: `runtime.evaluate_every_frames`.
-    init_from: `runtime.init_from`.
+    init_from: `runtime.init_from`; may be relative, or begin with `~`.
     settings: 'section.field=value' strings, applied last.
   """
 
@@ -172,6 +173,7 @@ def resolve(
   }
   settings = [f'{k}={v}' for k, v in asked.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
+  config = _with_absolute_paths(config)
   if not config.max_frames and config.optimizer.ends_run:
     config = dataclasses.replace(
       config, max_frames=config.optimizer.anneal_frames
@@ -179,6 +181,16 @@ def resolve(
   config = fit_to_machine(config, platform, cores)
   validation.validate(config, num_devices)
   return config
+
+
+def _with_absolute_paths(config: schema.Config) -> schema.Config:
+  """The run's processes work in another directory than the command."""
+  init_from = config.runtime.init_from
+  if not init_from:
+    return config
+  path = os.path.abspath(os.path.expanduser(init_from))
+  runtime = dataclasses.replace(config.runtime, init_from=path)
+  return dataclasses.replace(config, runtime=runtime)
 
 
 def fit_to_machine(

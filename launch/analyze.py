@@ -27,7 +27,7 @@ from attn_agents.interpretability import options, registry
 from attn_agents.runs import saved_runs
 from attn_agents.utils import interrupt
 from configs import errors, games, schema
-from launch import command_line
+from launch import command_line, paths
 
 _LARGE = 40e6
 _NAMES = tuple(registry.ANALYSES)
@@ -37,7 +37,7 @@ _OPTIONS = [
   if kind is not None
 ]
 
-_RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, 'The --logdir of a training run.')
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint', 'newest', 'newest, best, or a learner step.'
 )
@@ -51,7 +51,7 @@ _MAX_STEPS = flags.DEFINE_integer(
 _ANALYSES = flags.DEFINE_list(
   'analyses', ['all'], f'all, or some of {", ".join(_NAMES)}.'
 )
-_BASELINE = flags.DEFINE_string(
+_BASELINE = paths.define(
   'baseline',
   None,
   'The --logdir of another run of the game, to compare saliency and gradients '
@@ -63,14 +63,16 @@ _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
 _STATES = flags.DEFINE_boolean(
   'states', False, 'Record recurrent state too, for other programs.'
 )
-_OUT = flags.DEFINE_string(
+_OUT = paths.define(
   'out', None, "Where all of it goes; in the run's analyses/ if unset."
 )
 # Those of single analyses.
 _ANALYSIS_FLAGS = {
-  flag.name: getattr(flags, f'DEFINE_{flag.kind}')(
-    flag.name, flag.default, flag.help
-  )
+  flag.name: (
+    paths.define
+    if flag.kind == 'path'
+    else getattr(flags, f'DEFINE_{flag.kind}')
+  )(flag.name, flag.default, flag.help)
   for kind in _OPTIONS
   for flag in options.flags(kind)
 }

@@ -14,14 +14,12 @@ import os
 import pathlib
 import sys
 
-from absl import flags
-
 from attn_agents.runs import run_directory, saved_runs
 from configs import errors
-from launch import command_line
+from launch import command_line, paths
 
-_RUN = flags.DEFINE_string('run', None, 'Directory of the run.')
-_OUT = flags.DEFINE_string(
+_RUN = paths.define('run', None, 'Directory of the run.')
+_OUT = paths.define(
   'out',
   None,
   'New directory for the converted run; in place of the old one if unset.',

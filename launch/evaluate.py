@@ -22,9 +22,9 @@ from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from attn_agents.utils import machine
 from configs import agents, errors, games, schema, validation
-from launch import command_line
+from launch import command_line, paths
 
-_RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, 'The --logdir of a training run.')
 _GAME = flags.DEFINE_string(
   'game', None, 'Game to play; the one it was trained on if unset.'
 )
@@ -56,7 +56,7 @@ _ACTION_REPEAT = flags.DEFINE_integer(
   'scores that papers print took 6 (Mnih et al. 2015).',
 )
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
-_OUT = flags.DEFINE_string(
+_OUT = paths.define(
   'out', None, "Where the two files go; in the run's evaluations/ if unset."
 )
 

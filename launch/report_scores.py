@@ -17,12 +17,12 @@ from absl import flags
 
 from attn_agents.evaluation import protocols
 from configs import errors
-from launch import command_line
+from launch import command_line, paths
 
-_RUNS = flags.DEFINE_list(
+_RUNS = paths.define_list(
   'runs', None, 'Directories of runs, or directories that hold runs.'
 )
-_OUT = flags.DEFINE_string('out', 'report', 'Directory for the files.')
+_OUT = paths.define('out', 'report', 'Directory for the files.')
 _PROTOCOL = flags.DEFINE_string(
   'protocol', 'noop', 'Protocol of the evaluations to report.'
 )

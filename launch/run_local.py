@@ -8,7 +8,6 @@ saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
 """
 
 import contextlib
-import pathlib
 import sys
 
 from absl import flags
@@ -23,7 +22,7 @@ from attn_agents.runs import (
 )
 from attn_agents.utils import machine
 from configs import errors, resolution, schema, validation
-from launch import command_line
+from launch import command_line, paths
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
 _GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
@@ -40,7 +39,7 @@ _ALGORITHM = flags.DEFINE_string(
   + ', '.join(registry.ALGORITHMS)
   + ", or auto: the preset's own. No agent can learn by all of them.",
 )
-_LOGDIR = flags.DEFINE_string(
+_LOGDIR = paths.define(
   'logdir',
   None,
   "The run's directory. If unset: runs/<agent>_<algorithm>_<game>_<preset>.",
@@ -69,7 +68,7 @@ _EVALUATE_EVERY = flags.DEFINE_integer(
   'Emulator frames between two evaluations during training. They keep the best '
   'checkpoint. If unset or 0, there are none.',
 )
-_INIT_FROM = flags.DEFINE_string(
+_INIT_FROM = paths.define(
   'init_from',
   None,
   'Directory of a run. A new run starts from the parameters of its newest '
@@ -102,8 +101,7 @@ def main() -> int:
     num_actors=_NUM_ACTORS.value,
     envs_per_actor=_ENVS_PER_ACTOR.value,
     evaluate_every=_EVALUATE_EVERY.value,
-    init_from=_INIT_FROM.value
-    and str(pathlib.Path(_INIT_FROM.value).absolute()),
+    init_from=_INIT_FROM.value,
     settings=_SET.value,
   )
   resolution.check_names(request)

@@ -16,7 +16,7 @@ import sys
 from absl import flags
 
 from configs import errors, games, resolution
-from launch import command_line, suite
+from launch import command_line, paths, suite
 
 _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
 _GAMES = flags.DEFINE_string(
@@ -33,7 +33,7 @@ _MAX_FRAMES = flags.DEFINE_integer(
 _EPISODES = flags.DEFINE_integer(
   'episodes', 200, 'Games to evaluate each run with at its end; 0 for none.'
 )
-_ROOT = flags.DEFINE_string('root', 'runs/suite', 'Directory for the runs.')
+_ROOT = paths.define('root', 'runs/suite', 'Directory for the runs.')
 _JOBS = flags.DEFINE_integer('jobs', 1, 'Number of runs at a time.')
 _PRESET = flags.DEFINE_string('preset', 'auto', 'See run_local.py.')
 _ALGORITHM = flags.DEFINE_string('algorithm', 'auto', 'See run_local.py.')

@@ -138,7 +138,7 @@ def require_readable(runs: Sequence[Run]) -> None:
 def _games(names: str) -> list[str]:
   """The games of 'pong,sweep6', each once, in this order."""
   found: dict[str, None] = {}
-  for name in names.split(','):
+  for name in map(str.strip, names.split(',')):
     if name in games.GAME_SETS:
       found.update(dict.fromkeys(games.GAME_SETS[name]))
     elif name in games.names():

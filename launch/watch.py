@@ -20,9 +20,9 @@ from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from configs import errors, games
-from launch import command_line
+from launch import command_line, paths
 
-_RUN = flags.DEFINE_string('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, 'The --logdir of a training run.')
 _GAME = flags.DEFINE_string(
   'game', None, 'Game to play; if unset, the game of the run.'
 )

@@ -17,7 +17,7 @@ class Flag(NamedTuple):
 
   Attributes:
     name: of the flag, without dashes.
-    kind: its type as absl calls it: 'integer', 'string', 'list' or
+    kind: 'path', or its type as absl calls it: 'integer', 'string', 'list' or
       'multi_string'.
     default: as the flag takes it.
     help: what `--help` says.

@@ -31,7 +31,7 @@ class Options(options.Options):
     None,
     'JSON file that says which sprite appears where; a fish from the left if '
     'unset.',
-    kind='string',
+    kind='path',
     parse=_load,
   )
   steps: int = 225
