@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import pathlib
 from collections.abc import Callable, Sequence
 
@@ -180,7 +181,10 @@ class Context:
       plan,
       self.directory / 'baseline' / name,
       actions=actions,
-      facts={'shown': str(self.recorded.path)},
+      facts={
+        'shown': str(self.recorded.path),
+        'shown_actions': hashlib.sha256(actions.tobytes()).hexdigest(),
+      },
     )
     same = len(shown) == len(self.recorded) and all(
       np.array_equal(ours['frame'], theirs['frame'])

@@ -5,10 +5,12 @@ and the positions in lists, e.g. 'params/torso/conv_0/kernel' or
 'opt_state/inner_state/1/0/mu/torso/conv_0/kernel'.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import numpy as np
 from flax import traverse_util
 
 from attn_agents import types
@@ -32,6 +34,16 @@ def flatten(tree: types.Nest) -> dict[str, Any]:
   if len(named) < len(leaves):
     raise ValueError('two arrays of the tree have the same name')
   return named
+
+
+def digest(tree: types.Nest) -> str:
+  """SHA-256, in hexadecimal, of all names, dtypes, shapes and values."""
+  total = hashlib.sha256()
+  for name, leaf in sorted(flatten(tree).items()):
+    array = np.asarray(leaf)
+    total.update(f'{name} {array.dtype} {array.shape} '.encode())
+    total.update(array.tobytes())
+  return total.hexdigest()
 
 
 def nest(named: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from attn_agents.interpretability.recordings import recording
+from attn_agents.runs import run_directory
 from tests.launch import commands
 from tests.watching import runs
 
@@ -118,6 +119,22 @@ def test_another_recording_is_left_as_it_is(run, tmp_path):
     'analyze', f'--run={run.path}', f'--out={tmp_path}', '--max_steps=20'
   )
   assert 'another recording (different: plan)' in line
+
+
+def test_a_run_that_was_moved_keeps_its_recordings(tmp_path):
+  made = runs.Run(tmp_path / 'before')
+  made.save(3)
+  args = ('--max_steps=10', '--analyses=weights')
+  _analyze(made.directory, *args)
+  moved = run_directory.RunDirectory(tmp_path / 'after')
+  made.directory.path.rename(moved.path)
+  (part,) = moved.path.rglob('rows_0.npz')
+  before = part.stat().st_mtime_ns
+  _analyze(moved, *args, f'--baseline={moved.path}')
+  assert part.stat().st_mtime_ns == before
+  (page,) = moved.path.rglob('*.html')
+  assert str(moved.path) in page.read_text()
+  assert f'{made.directory.path}<' not in page.read_text()
 
 
 def test_stages_of_training_are_those_of_the_checkpoints(tmp_path):

@@ -20,6 +20,8 @@ from attn_agents.interpretability.recordings import (
 )
 from attn_agents.learning import sight
 from attn_agents.networks.layers import spatial_basis
+from attn_agents.runs import named_trees
+from configs import overrides
 
 # No actor and no evaluator has this place.
 _HOST = seeding.MAX_HOSTS - 1
@@ -115,6 +117,8 @@ def _facts(played: trained_agent.TrainedAgent, plan: Plan) -> dict[str, Any]:
   spec = played.environment_spec
   return {
     **played.facts,
+    'config': overrides.to_dict(played.config),
+    'parameters': named_trees.digest(played.params),
     'game': played.config.environment.game,
     'action_repeat': spec.action_repeat,
     'num_actions': spec.num_actions,

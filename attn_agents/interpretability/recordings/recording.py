@@ -38,11 +38,18 @@ from typing import Any
 
 import numpy as np
 
+from configs import overrides
+
 VERSION = 1
 PART_ROWS = 256
 _FACTS, _END = 'facts.json', 'end.json'
 # Facts that older recordings of this version lack.
-_NEWER_FACTS = ('screen_shape', 'actions', 'step_seconds')
+_NEWER_FACTS = (
+  *('screen_shape', 'actions', 'step_seconds'),
+  *('config', 'parameters', 'shown_actions'),
+)
+# Facts that say where things lay, which a run that is moved leaves behind.
+_PLACES = ('run', 'shown')
 
 
 class RecordingError(ValueError):
@@ -146,12 +153,7 @@ class Writer:
     path.mkdir(parents=True, exist_ok=True)
     if (path / _FACTS).is_file():
       there = Recording(path)
-      differing = sorted(
-        key
-        for key in {**there.facts, **facts}
-        if there.facts.get(key) != facts.get(key)
-        and (key in there.facts or key not in _NEWER_FACTS)
-      )
+      differing = _differing(path, there.facts, facts)
       if differing:
         raise RecordingError(
           f'{path} holds another recording (different: '
@@ -199,6 +201,35 @@ class Writer:
     os.replace(temporary, part)
     self._next += len(self._rows)
     self._rows = []
+
+
+def _differing(
+  path: pathlib.Path, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> list[str]:
+  """Names of the facts by which two recordings are of different things.
+
+  Args:
+    path: of the old one.
+    old: facts there.
+    new: facts of what is to be recorded.
+  """
+  names = {
+    key
+    for key in {**old, **new}
+    if old.get(key) != new.get(key)
+    and (key in old or key not in _NEWER_FACTS)
+    and key not in ('config', *_PLACES)
+  }
+  if 'config' in old and 'config' in new:
+    rows = overrides.differences(old['config'], new['config'])
+    names.update(name for name, _, _ in rows)
+  if 'parameters' not in old and old.get('run') != new.get('run'):
+    # Nothing else tells two runs of one seed apart. A recording in the
+    # directory of the run is of this run.
+    run = pathlib.Path(new.get('run', path)).resolve()
+    if not path.resolve().is_relative_to(run):
+      names.add('run')
+  return sorted(names)
 
 
 def json_ready(value: Any) -> Any:

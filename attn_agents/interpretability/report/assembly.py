@@ -79,7 +79,8 @@ def _facts(given: context.Context, command: str) -> dict[str, str]:
   """Everything that is needed to make the report again."""
   recorded, facts, plan = given.recorded, given.recorded.facts, given.plan
   return {
-    'Run': str(facts['run']),
+    # The recording says where it lay then.
+    'Run': str(given.played.facts['run']),
     'Agent': f'{facts["agent"]}, preset {facts["preset"]}, trained with '
     f'{facts["algorithm"]}, seed {facts["training_seed"]}',
     'Checkpoint': f'learner step {facts["checkpoint"]:,}',

@@ -11,6 +11,7 @@ from attn_agents.interpretability.recordings import (
   moments,
   record,
   recording,
+  trained_agent,
   views,
 )
 from attn_agents.networks.layers import spatial_basis
@@ -144,6 +145,47 @@ def test_another_plan_is_refused_where_a_recording_is(played, recorded):
     record.record(played, other, recorded.path)
 
 
+def _of_run(played, path):
+  """The same agent, as the checkpoint of a run that lies there."""
+  return played.with_params(played.params, run=str(path))
+
+
+def test_a_recording_is_of_an_agent_wherever_its_run_lies(played, tmp_path):
+  plan = dataclasses.replace(PLAN, num_episodes=1)
+  path = tmp_path / 'recording'
+  record.record(_of_run(played, '/before'), plan, path)
+  moved = record.record(_of_run(played, '/after'), plan, path)
+  assert moved.facts['run'] == '/before'
+  # Another agent at the same path, or one that plays otherwise, is not taken.
+  params = jax.tree.map(lambda x: x + 1e-3, played.params)
+  other = played.with_params(params, run='/before')
+  with pytest.raises(recording.RecordingError, match='different: parameters'):
+    record.record(other, plan, path)
+  environment = dataclasses.replace(played.config.environment, fire_reset=True)
+  config = dataclasses.replace(played.config, environment=environment)
+  other = trained_agent.TrainedAgent(
+    config, played.params, {**played.facts, 'run': '/before'}
+  )
+  with pytest.raises(
+    recording.RecordingError, match=r'different: environment\.fire_reset'
+  ):
+    record.record(other, plan, path)
+
+
+def test_older_recordings_are_known_by_their_run(played, tmp_path):
+  plan = dataclasses.replace(PLAN, num_episodes=1)
+  path = tmp_path / 'moved' / 'analyses' / 'recording'
+  record.record(_of_run(played, '/before'), plan, path)
+  facts = json.loads((path / 'facts.json').read_text())
+  for name in ('config', 'parameters'):
+    del facts[name]
+  (path / 'facts.json').write_text(json.dumps(facts))
+  # In the directory of the run itself, it is of this run.
+  record.record(_of_run(played, tmp_path / 'moved'), plan, path)
+  with pytest.raises(recording.RecordingError, match='different: run'):
+    record.record(_of_run(played, tmp_path / 'other'), plan, path)
+
+
 def test_recordings_that_lack_newer_facts_are_read(played, recorded, tmp_path):
   copy = tmp_path / 'copy'
   shutil.copytree(recorded.path, copy)
@@ -225,6 +267,10 @@ def test_what_another_agent_began_is_not_gone_on_with(played, tmp_path):
   with pytest.raises(KeyboardInterrupt):
     record.record(played, PLAN, path, report=fall_over)
   changed = played.with_params(jax.tree.map(lambda x: -3 * x, played.params))
+  # Another machine may compute something else with the same parameters.
+  facts = json.loads((path / 'facts.json').read_text())
+  del facts['parameters']
+  (path / 'facts.json').write_text(json.dumps(facts))
   with pytest.raises(
     recording.RecordingError, match='by another agent or machine'
   ):
