@@ -24,25 +24,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from attn_agents.environments import atari_suite
 from configs import schema
 
 _NOOP = 0
 _FIRE = 1
 # Whatever it does: in breakout it moves right, in pong too.
 _ACTION_2 = 2
-
-# In all other games FIRE is action 1 of the minimal set, which then has three
-# actions or more.
-GAMES_WITHOUT_FIRE = (
-  'asterix',
-  'crazy_climber',
-  'freeway',
-  'kung_fu_master',
-  'ms_pacman',
-  'skiing',
-  'surround',
-  'tutankham',
-)
 
 
 class Arrival(NamedTuple):
@@ -82,9 +70,12 @@ class Opening(NamedTuple):
 
 
 def presses_fire(config: schema.EnvironmentConfig) -> bool:
-  """Whether episodes have an opening: asked for, and action 1 is FIRE."""
-  has_fire = config.full_action_space or config.game not in GAMES_WITHOUT_FIRE
-  return config.fire_reset and has_fire
+  """Whether episodes have an opening: asked for, and action 1 is FIRE.
+
+  Every set whose action 1 is FIRE has an action 2, which the opening needs.
+  """
+  fire = atari_suite.SUITE.spec(config).actions[_FIRE] == 'fire'
+  return config.fire_reset and fire
 
 
 def play_opening(

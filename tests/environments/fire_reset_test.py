@@ -9,7 +9,7 @@ import pytest
 
 from attn_agents import types
 from attn_agents.environments import atari, fire_reset
-from configs import games, schema
+from configs import games
 from tests.environments import (
   ale_player,
   atari_rollout,
@@ -186,12 +186,18 @@ def test_lives_that_only_the_discount_counts_are_not_opened():
   )
 
 
-def test_all_actions_have_fire_in_every_game():
+def test_all_actions_have_fire_where_there_is_a_button():
   play_both(*make_both('ms_pacman', 1, full_action_space=True), 60)
 
 
-def test_games_without_fire_are_as_with_fire_reset_off():
-  config = dataclasses.replace(atari_rollout.SMALL, game='ms_pacman')
+@pytest.mark.parametrize('game, full', [('ms_pacman', False), ('skiing', True)])
+def test_games_without_fire_are_as_with_fire_reset_off(game, full):
+  config = dataclasses.replace(
+    atari_rollout.SMALL,
+    game=game,
+    full_action_space=full,
+    max_episode_frames=600,
+  )
   rollouts = [
     atari_rollout.rollout(
       atari_rollout.make(dataclasses.replace(config, fire_reset=fire), 2), 250
@@ -203,26 +209,28 @@ def test_games_without_fire_are_as_with_fire_reset_off():
   assert (rollouts[0].timestep.step_type == LAST).any()
 
 
-def has_fire(game: str) -> bool:
-  actions = ale_player.AlePlayer(game).actions
-  return len(actions) >= 3 and actions[1] == ale_py.Action.FIRE
+def has_fire(actions: list[ale_py.Action]) -> bool:
+  """The condition under which baselines wraps a game in FireResetEnv."""
+  return actions[1] == ale_py.Action.FIRE and len(actions) >= 3
 
 
 def test_presses_fire_where_action_1_is_fire():
-  asked = ['breakout', 'pong', 'boxing', *sorted(fire_reset.GAMES_WITHOUT_FIRE)]
-  for game in asked:
-    config = dataclasses.replace(FIRING, game=game)
-    assert fire_reset.presses_fire(config) == has_fire(game)
-    config = dataclasses.replace(config, full_action_space=True)
-    assert fire_reset.presses_fire(config)
-    assert not fire_reset.presses_fire(schema.EnvironmentConfig(game=game))
+  for game in games.ATARI_GAMES:
+    ale = ale_player.AlePlayer(game).ale
+    for full, actions in (
+      (False, ale.getMinimalActionSet()),
+      (True, ale.getLegalActionSet()),
+    ):
+      asked = dataclasses.replace(FIRING, game=game, full_action_space=full)
+      assert fire_reset.presses_fire(asked) == has_fire(actions), (game, full)
+      unasked = dataclasses.replace(asked, fire_reset=False)
+      assert not fire_reset.presses_fire(unasked)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('game', games.ATARI_GAMES)
 def test_every_game_opens_as_in_baselines(game):
-  assert has_fire(game) == (game not in fire_reset.GAMES_WITHOUT_FIRE)
-  if has_fire(game):
+  if has_fire(ale_player.AlePlayer(game).actions):
     play_both(*make_both(game, 1), 300)
 
 
