@@ -108,9 +108,10 @@ class Follower:
       checkpointer.close()
 
   def _keep(self, snapshot: checkpoints.Snapshot) -> None:
-    checkpointer = checkpoints.Checkpointer(self._run.best, keep=1)
+    checkpointer = checkpoints.Checkpointer(self._run.best, keep=None)
     try:
-      checkpointer.save(snapshot)
+      # The one there may be of a later step.
+      checkpointer.save_alone(snapshot)
     finally:
       checkpointer.close()
 

@@ -108,7 +108,11 @@ class Training:
     return self._finished()
 
   def save(self, at_end: bool = False) -> None:
-    """Saves the present state, then the content of the source."""
+    """Saves the present state, then the content of the source.
+
+    Raises:
+      NotWrittenError: see `Checkpointer.save`; nothing is saved beside it.
+    """
     self._take_snapshot()
     self.save_latest()
     self._source.save(self.latest.counters.learner_steps, at_end)

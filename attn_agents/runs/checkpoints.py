@@ -53,6 +53,10 @@ class Snapshot:
   recent_lengths: tuple[float, ...] = ()
 
 
+class NotWrittenError(RuntimeError):
+  """Orbax wrote no checkpoint, and raised nothing."""
+
+
 class Checkpointer:
   """The checkpoints of one run, named by learner step."""
 
@@ -82,10 +86,32 @@ class Checkpointer:
 
     Orbax writes beside the final name and renames at the end, so a process
     killed in between leaves the former checkpoints as they were.
+
+    Raises:
+      NotWrittenError: there are checkpoints of later steps. Orbax does not
+        write earlier ones.
     """
     step = snapshot.counters.learner_steps
     if step in self._manager.all_steps():
       return False
+    self._write(snapshot, force=False)
+    return True
+
+  def save_alone(self, snapshot: Snapshot) -> None:
+    """Writes a checkpoint, then removes those of all other steps.
+
+    A checkpointer that does so keeps all by itself (`keep=None`).
+    """
+    step = snapshot.counters.learner_steps
+    if step not in self._manager.all_steps():
+      self._write(snapshot, force=True)
+    for other in self._manager.all_steps():
+      if other != step:
+        self._manager.delete(other)
+
+  def _write(self, snapshot: Snapshot, force: bool) -> None:
+    """Writes a checkpoint; `force` does so below the newest step, too."""
+    step = snapshot.counters.learner_steps
     arrays = {
       name: np.asarray(x)
       for name, x in named_trees.flatten(snapshot.state).items()
@@ -97,15 +123,20 @@ class Checkpointer:
       'recent_lengths': [float(x) for x in snapshot.recent_lengths],
       'arrays': named_trees.specs(arrays),
     }
-    self._manager.save(
+    written = self._manager.save(
       step,
+      force=force,
       args=ocp.args.Composite(
         state=ocp.args.StandardSave(named_trees.nest(arrays)),
         meta=ocp.args.JsonSave(meta),
       ),
     )
     self._manager.wait_until_finished()
-    return True
+    if not (written and (self._path / str(step)).is_dir()):
+      raise NotWrittenError(
+        f'checkpoint {step} was not written: the newest in {self._path} is '
+        f'{self.newest()}'
+      )
 
   def restore(self, template: types.Nest, step: int | None = None) -> Snapshot:
     """Reads the newest checkpoint, or that of `step`.

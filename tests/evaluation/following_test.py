@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import shutil
 
 import jax
 import numpy as np
@@ -77,6 +78,17 @@ def test_checkpoints_are_scored_when_due_and_once(learner):
   assert float(rows[0]['return_mean']) == expected.mean
   assert float(rows[0]['return_standard_error']) == expected.standard_error
   assert (rows[0]['frames'], rows[0]['wall_time']) == ('1100', '2.50')
+
+
+def test_a_best_of_a_later_step_without_a_score_gives_way(learner):
+  learner.save(5, 5000)
+  learner.follower().follow(_go)
+  # Of a run that somebody takes up again further back.
+  learner.run.evaluation_curve.unlink()
+  shutil.rmtree(learner.run.checkpoints)
+  learner.save(2, 2000)
+  assert 'best' in learner.follower().follow(_go)
+  assert saved_runs.find(learner.run, 'best') == (learner.run.best, 2)
 
 
 def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):

@@ -221,6 +221,20 @@ def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
   assert made._source.saved == [(3, False), (5, False), (8, False), (9, True)]
 
 
+def test_what_was_not_written_is_not_reported_as_saved(tmp_path):
+  """Nor is anything saved beside it."""
+  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=9999, runtime=runtime
+  )
+  later = checkpoints.Counters(learner_steps=10**9)
+  checkpointer.save(checkpoints.Snapshot({'w': np.float32(0)}, later))
+  with pytest.raises(checkpoints.NotWrittenError, match='checkpoint 1 '):
+    made.run(lambda: False)
+  assert made.saved is None
+  assert made._source.saved == []
+
+
 def _long(tmp_path, deviation):
   """Five updates and rows, of more steps than a young run has."""
   info = _INFO._replace(agent_steps=blindness.SETTLED_STEPS)

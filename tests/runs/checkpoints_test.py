@@ -63,6 +63,30 @@ def test_only_the_newest_are_kept_and_any_kept_one_can_be_asked_for(tmp_path):
   assert sorted(p.name for p in tmp_path.iterdir()) == ['2', '3']
 
 
+def test_what_orbax_does_not_write_is_not_said_to_be_saved(tmp_path):
+  manager = checkpoints.Checkpointer(tmp_path)
+  manager.save(_snapshot(5))
+  with pytest.raises(
+    checkpoints.NotWrittenError, match=rf'checkpoint 3 .* {tmp_path} is 5'
+  ):
+    manager.save(_snapshot(3))
+  assert [p.name for p in tmp_path.iterdir()] == ['5']
+  # Orbax says that it has written, and there is nothing.
+  manager._manager.save = lambda *args, **kwargs: True
+  with pytest.raises(checkpoints.NotWrittenError, match='checkpoint 7'):
+    manager.save(_snapshot(7))
+
+
+def test_a_checkpoint_takes_the_place_of_earlier_and_later_ones(tmp_path):
+  manager = checkpoints.Checkpointer(tmp_path, keep=None)
+  for step in (5, 9, 2, 2):
+    manager.save_alone(_snapshot(step, step))
+    assert [p.name for p in tmp_path.iterdir()] == [str(step)]
+    got = manager.restore(_snapshot(0).state, step)
+    assert got.state['w'][0, 0] == step
+    assert manager.newest() == step
+
+
 def test_nothing_to_restore_is_said(tmp_path):
   with pytest.raises(FileNotFoundError, match='no checkpoint'):
     checkpoints.Checkpointer(tmp_path).restore(_snapshot(0).state)
