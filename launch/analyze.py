@@ -6,8 +6,8 @@
 Plays once and leaves the recording in a directory of the run's analyses/, with
 numbers, arrays and figures of each analysis, videos, and report.html, which any
 browser opens from disk. The same command again uses the recording as it is, and
-continues one that was interrupted. Exit codes: 0 done, 2 bad input, 130
-interrupted.
+continues one that was interrupted. Exit codes: 0 done, 1 failed, 2 bad input,
+130/143 stopped without a report.
 """
 
 import contextlib

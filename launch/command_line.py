@@ -10,6 +10,7 @@ from attn_agents.environments import registry as environments
 from configs import errors, schema
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
 # Names of actions in one line.
 _MOST_ACTIONS = 9
 
@@ -56,7 +57,7 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   """Parses absl flags, calls `main`, and returns the exit code.
 
   Bad input, whether a flag absl does not know or a `ConfigError`, ends in one
-  line on stderr and exit code 2.
+  line on stderr and exit code 2. Ctrl-C ends in exit code 130.
   """
   argv = list(sys.argv if argv is None else argv)
   app.define_help_flags()
@@ -71,3 +72,5 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
     line = ' '.join(str(error).split())
     print(f'error: {line}', file=sys.stderr)
     return USAGE_ERROR
+  except KeyboardInterrupt:
+    return INTERRUPTED

@@ -5,7 +5,7 @@
 
 Leaves evaluation.csv and summary.json in a directory of the run's evaluations/
 and prints the summary. The same command gives the same numbers again. Exit
-codes: 0 done, 2 bad input, 130 interrupted with nothing written.
+codes: 0 done, 1 failed, 2 bad input, 130/143 stopped with nothing written.
 """
 
 import contextlib

@@ -3,8 +3,9 @@
 
     launch/run_local.py --agent=s3ta --game=ms_pacman
 
-The same command again continues the run. Exit codes: 0 done or stopped and
-saved, 1 failed, 2 bad input, 130/143 stopped with nothing saved.
+The same command again continues the run. Exit codes: 0 done, or stopped by
+Ctrl-C and saved; 75 stopped by the machine and saved, to be continued; 1
+failed; 2 bad input; 130/143 stopped with nothing saved.
 """
 
 import contextlib

@@ -6,12 +6,11 @@
 The page draws the agent's attention over the game. While training goes on, it
 loads each new checkpoint. Only browsers on this machine can open the page. From
 another machine, forward the port: ssh -L 8712:127.0.0.1:8712 ... Ctrl-C ends
-it. Exit codes: 0 ended, 1 failed, 2 bad input.
+it. Exit codes: 0 ended, 1 failed, 2 bad input, 143 ended by SIGTERM.
 """
 
 import asyncio
 import contextlib
-import signal
 import sys
 
 from absl import flags
@@ -19,6 +18,7 @@ from absl import flags
 from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
+from attn_agents.utils import stopping
 from configs import errors, games
 from launch import command_line, paths
 
@@ -71,8 +71,8 @@ def main() -> int:
     print(f'page      http://127.0.0.1:{listening.getsockname()[1]}/')
     print('end       Ctrl-C', flush=True)
     watched = session.Watched(run, trained, played, plan)
-    asyncio.run(session.serve(watched, listening))
-  return 0
+    number = asyncio.run(session.serve(watched, listening))
+  return 128 + number if stopping.is_by_machine(number) else 0
 
 
 def _check_flags() -> None:
@@ -89,8 +89,8 @@ def _check_flags() -> None:
 
 
 if __name__ == '__main__':
-  # Ends the command before the page is served, too, and after it.
-  signal.signal(signal.SIGTERM, signal.default_int_handler)
   with contextlib.suppress(KeyboardInterrupt):
-    sys.exit(command_line.run(main))
+    code = command_line.run(main)
+    # Ctrl-C is how it ends, before the page is served too.
+    sys.exit(0 if code == command_line.INTERRUPTED else code)
   sys.exit(0)

@@ -8,6 +8,9 @@ nothing else may be left out by being absent.
 
 import importlib.util
 import os
+import signal
+
+import pytest
 
 # Before JAX is imported, here and in the processes that tests start.
 os.environ['XLA_FLAGS'] = ' '.join(
@@ -29,3 +32,13 @@ if importlib.util.find_spec('reverb') is None:
     'synchronous_test.py',
     'transport/reverb',
   ]
+
+
+@pytest.fixture
+def restored_handlers():
+  """Puts the handlers of stop signals back, after what replaces them."""
+  numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+  before = {number: signal.getsignal(number) for number in numbers}
+  yield
+  for number, handler in before.items():
+    signal.signal(number, handler)

@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from attn_agents.distributed import lifecycle
+from attn_agents.utils import stopping
 
 # The run ends when one of these dies; an actor alone does not end it.
 _ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
@@ -39,7 +40,7 @@ def diagnose(
   Args:
     statuses: every process's final status.
     launcher_code: exit code of the launching process, negative for a signal.
-    stop_signal: that the user sent, or 0.
+    stop_signal: the first that asked it to stop, or 0.
     missing: a process that was found dead while nobody had asked to stop.
     has_checkpoint: whether the run has any checkpoint.
   """
@@ -51,8 +52,11 @@ def diagnose(
   if learner is not None and learner.state == 'done' and not missing:
     return Ending(0, f'done; {saved}')
   if stop_signal and not missing and not _any_fatal(failed):
-    if learner is not None and learner.state == 'stopped' and has_checkpoint:
-      return Ending(0, f'stopped; {saved}')
+    if has_checkpoint and _lost_nothing(learner):
+      code = (
+        stopping.TO_BE_CONTINUED if stopping.is_by_machine(stop_signal) else 0
+      )
+      return Ending(code, f'stopped; {saved}')
     return Ending(128 + stop_signal, f'stopped before it could save; {saved}')
   if missing:
     return Ending(1, f'failed: {missing}; {saved}')
@@ -69,6 +73,11 @@ def diagnose(
   else:
     cause = 'the program ended by itself'
   return Ending(1, f'failed: {cause}; {saved}')
+
+
+def _lost_nothing(learner: lifecycle.Status | None) -> bool:
+  """Whether all that was learned is in a checkpoint."""
+  return learner is None or learner.state in ('starting', 'stopped')
 
 
 def is_over(statuses: Sequence[lifecycle.Status]) -> bool:

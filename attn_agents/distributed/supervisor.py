@@ -24,6 +24,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.runs import run_directory, saved_runs
+from attn_agents.utils import stopping
 
 _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
@@ -60,8 +61,6 @@ class _NoConsole:
 class _Watch:
   """What the supervisor has seen so far."""
 
-  stop_signal: int = 0
-  signals: int = 0
   stopping_since: float = 0.0
   missing: str = ''
 
@@ -74,19 +73,19 @@ class Supervisor:
     self._place = place
     self._console = console
     self._watch = _Watch()
+    self._requests = stopping.Requests()
 
   def run(self) -> outcome.Ending:
     """Starts the program and returns when it and all its processes are gone.
 
-    SIGINT and SIGTERM ask it to save and stop; a second one does not wait.
-    Must be called in the main thread.
+    SIGINT, SIGTERM, SIGUSR1 and SIGHUP ask it to save and stop. A second Ctrl-C
+    does not wait. Must be called in the main thread.
     """
+    self._requests.listen()
     # Of a run whose parent was killed, the learner may still be saving.
     lifecycle.wait_for_former_run(self._place.logdir, _STOP_SECONDS)
     lifecycle.clear_statuses(self._place.logdir)
     lifecycle.adopt_orphans()
-    for number in (signal.SIGINT, signal.SIGTERM):
-      signal.signal(number, self._on_signal)
     launcher = self._start()
     try:
       while launcher.poll() is None and not self._out_of_patience():
@@ -101,7 +100,7 @@ class Supervisor:
     return outcome.diagnose(
       list(lifecycle.read_statuses(self._place.logdir)),
       launcher_code=launcher.wait(),
-      stop_signal=self._watch.stop_signal,
+      stop_signal=self._requests.first,
       missing=self._watch.missing,
       has_checkpoint=_has_checkpoint(self._place.logdir),
     )
@@ -135,11 +134,7 @@ class Supervisor:
     statuses = list(lifecycle.read_statuses(self._place.logdir))
     if not self._watch.missing and not self._watch.stopping_since:
       self._watch.missing = self._find_dead(statuses)
-    if (
-      self._watch.stop_signal
-      or self._watch.missing
-      or outcome.is_over(statuses)
-    ):
+    if self._requests.first or self._watch.missing or outcome.is_over(statuses):
       self._stop(launcher)
     try:
       self._console.update(statuses)
@@ -165,18 +160,13 @@ class Supervisor:
   def _out_of_patience(self) -> bool:
     since = self._watch.stopping_since
     late = since and time.monotonic() - since > _STOP_SECONDS
-    return bool(late or self._watch.signals > 1)
-
-  def _on_signal(self, number: int, frame: object) -> None:
-    del frame
-    self._watch.stop_signal = self._watch.stop_signal or number
-    self._watch.signals += 1
+    return bool(late or self._requests.in_a_hurry)
 
   def _end_all(self) -> None:
     """Leaves no descendant behind, orphans included."""
     deadline = (self._watch.stopping_since or time.monotonic()) + _STOP_SECONDS
     while alive := psutil.Process().children(recursive=True):
-      if self._watch.signals > 1 or time.monotonic() > deadline:
+      if self._requests.in_a_hurry or time.monotonic() > deadline:
         for process in alive:
           _kill(process)
       psutil.wait_procs(alive, timeout=_POLL_SECONDS)

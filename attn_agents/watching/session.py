@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import signal
 import socket as sockets
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from aiohttp import web
 from attn_agents.environments import registry as environments
 from attn_agents.interpretability.drawing import overlays
 from attn_agents.runs import run_directory
+from attn_agents.utils import stopping
 from attn_agents.watching import audience as audience_lib
 from attn_agents.watching import following, games, pace, server
 from configs import schema
@@ -57,20 +57,29 @@ class Watched:
     }
 
 
-async def serve(watched: Watched, listening: sockets.socket) -> None:
-  """Plays to all viewers until SIGINT or SIGTERM.
+async def serve(watched: Watched, listening: sockets.socket) -> int:
+  """Plays to all viewers until a signal asks it to stop.
 
   Args:
     watched: what to play.
     listening: from `server.listen`.
+
+  Returns:
+    The number of that signal.
 
   Raises:
     Exception: the error that ended the player or the follower.
   """
   loop = asyncio.get_running_loop()
   ended = asyncio.Event()
-  for number in (signal.SIGINT, signal.SIGTERM):
-    loop.add_signal_handler(number, ended.set)
+  asked: list[int] = []
+
+  def end(number: int) -> None:
+    asked.append(number)
+    ended.set()
+
+  for number in stopping.heard():
+    loop.add_signal_handler(number, end, number)
   audience = audience_lib.Audience(watched.facts())
   runner = web.AppRunner(
     server.make_app(audience), access_log=None, shutdown_timeout=1.0
@@ -88,6 +97,7 @@ async def serve(watched: Watched, listening: sockets.socket) -> None:
   stop.set()
   await runner.cleanup()
   await asyncio.gather(*threads)
+  return asked[0] if asked else 0
 
 
 def _tasks(

@@ -28,15 +28,34 @@ def test_done_is_0_whatever_launchpad_says():
   assert ending.cause == 'done; checkpoint saved at 1,234 frames'
 
 
-def test_a_stop_is_0_once_saved():
-  ending = _diagnose(_status('learner', 'stopped', saved=8), signal=15)
+@pytest.mark.parametrize(
+  ('signal', 'code'), [(2, 0), (15, 75), (1, 75), (10, 75)]
+)
+def test_a_stop_once_saved_says_whether_to_run_it_again(signal, code):
+  ending = _diagnose(_status('learner', 'stopped', saved=8), signal=signal)
   assert (ending.code, ending.cause) == (
-    0,
+    code,
     'stopped; checkpoint saved at 8 frames',
   )
 
 
-@pytest.mark.parametrize(('state', 'signal'), [('done', 0), ('stopped', 15)])
+@pytest.mark.parametrize('learner', [None, 'starting'])
+def test_a_stop_before_anything_was_learned_loses_nothing(learner):
+  statuses = [_status('learner', learner, GONE)] if learner else []
+  ending = _diagnose(*statuses, signal=15)
+  assert (ending.code, ending.cause) == (
+    75,
+    'stopped; the last checkpoint stands',
+  )
+
+
+def test_a_learner_that_died_while_it_was_asked_to_save_has_not_saved():
+  ending = _diagnose(_status('learner', 'running', GONE), signal=15)
+  assert ending.code == 143
+  assert ending.cause.startswith('stopped before it could save')
+
+
+@pytest.mark.parametrize(('state', 'signal'), [('done', 0), ('stopped', 2)])
 def test_what_the_user_should_know_is_said_at_the_end(state, signal):
   status = _status('learner', state, saved=8, warning='the policy is blind')
   ending = _diagnose(status, signal=signal)
@@ -48,7 +67,7 @@ def test_what_the_user_should_know_is_said_at_the_end(state, signal):
   assert well.cause.endswith('saved at 8 frames')
 
 
-@pytest.mark.parametrize(('signal', 'code'), [(2, 130), (15, 143)])
+@pytest.mark.parametrize(('signal', 'code'), [(2, 130), (15, 143), (1, 129)])
 def test_a_stop_with_nothing_saved_has_the_signals_code(signal, code):
   ending = _diagnose(
     _status('learner', 'starting', GONE), signal=signal, checkpoint=False
@@ -95,7 +114,7 @@ def test_one_lost_actor_of_two_does_not_spoil_the_end():
   ending = _diagnose(
     _status('actor_supervisor', 'failed', detail='5 restarts used up'),
     _status('learner', 'stopped', saved=8),
-    signal=15,
+    signal=2,
   )
   assert ending.code == 0
 

@@ -1,10 +1,15 @@
-import os
+import pathlib
 import signal
-import threading
+import subprocess
+import sys
+import time
 
 import pytest
 
 from attn_agents.distributed import supervisor, topology
+from tests import terminal
+
+_ROOT = pathlib.Path(__file__).parents[2]
 
 
 class _BrokenTerminal:
@@ -18,6 +23,8 @@ class _BrokenTerminal:
 _ROLES = """
 import os, signal, sys, time
 from attn_agents.distributed import lifecycle, topology
+from attn_agents.utils import stopping
+stopping.leave_to_parent()
 place = topology.from_json(sys.argv[1].partition('=')[2])
 stop = lifecycle.StopSignal()
 status = lifecycle.StatusFile(place.logdir, 'learner')
@@ -26,28 +33,120 @@ time.sleep(1.0)
 if os.environ.get('END') == 'done':
   status.set('done')
 stop.event.wait()
+time.sleep(float(os.environ.get('SAVING', '0')))
 status.set('stopped', saved=7)
 """
 
 
-@pytest.mark.parametrize('end', ['done', 'signal'])
-def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch, end):
+def _place(directory, monkeypatch, **environment):
   """A program of one process stands in for Launchpad's."""
-  (tmp_path / 'checkpoints' / '7').mkdir(parents=True)
-  program = tmp_path / 'program.py'
+  (directory / 'checkpoints' / '7').mkdir(parents=True)
+  program = directory / 'program.py'
   program.write_text(_ROLES)
-  monkeypatch.setenv('END', end)
+  for name, value in environment.items():
+    monkeypatch.setenv(name, value)
   monkeypatch.setitem(supervisor._PROGRAMS, 'launchpad', [str(program)])
-  place = topology.Topology(str(tmp_path), 'x:1', 'x:2', (0,), 4)
-  if end == 'signal':
-    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
-  old = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
-  try:
-    ending = supervisor.Supervisor(place, _BrokenTerminal()).run()
-  finally:
-    for number, handler in zip(
-      (signal.SIGINT, signal.SIGTERM), old, strict=True
-    ):
-      signal.signal(number, handler)
+  return topology.Topology(str(directory), 'x:1', 'x:2', (0,), 4)
+
+
+@pytest.mark.usefixtures('restored_handlers')
+def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
+  place = _place(tmp_path, monkeypatch, END='done')
+  ending = supervisor.Supervisor(place, _BrokenTerminal()).run()
   assert ending.code == 0
-  assert ending.cause.startswith('done' if end == 'done' else 'stopped')
+  assert ending.cause.startswith('done')
+
+
+_SUPERVISE = """
+import sys
+from attn_agents.distributed import supervisor, topology
+class Quiet:
+  def update(self, statuses):
+    for status in statuses:
+      if status.state == 'running':
+        open(sys.argv[2] + '/running', 'w').close()
+  def close(self):
+    pass
+supervisor._PROGRAMS['launchpad'] = [sys.argv[2] + '/program.py']
+ending = supervisor.Supervisor(topology.from_json(sys.argv[1]), Quiet()).run()
+print(ending.cause, flush=True)
+sys.exit(ending.code)
+"""
+
+
+def _supervised(directory, monkeypatch, *, saving, under=()):
+  """A supervisor in a process of its own, whose program takes long to save."""
+  place = _place(directory, monkeypatch, SAVING=str(saving))
+  process = subprocess.Popen(
+    [*under, sys.executable, '-c', _SUPERVISE, topology.to_json(place),
+     str(directory)],
+    cwd=_ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True,
+  )  # fmt: skip
+  deadline = time.monotonic() + 60
+  while not (directory / 'running').exists():
+    assert time.monotonic() < deadline
+    assert process.poll() is None
+    time.sleep(0.05)
+  return process
+
+
+def _ending(process):
+  text, _ = process.communicate(timeout=30)
+  return process.returncode, text.strip()
+
+
+_SAVED = 'stopped; checkpoint saved at 7 frames'
+
+
+@pytest.mark.parametrize(
+  ('numbers', 'code'),
+  [
+    ([signal.SIGTERM] * 3, 75),
+    ([signal.SIGUSR1, signal.SIGCONT, signal.SIGTERM], 75),
+    ([signal.SIGHUP, signal.SIGHUP], 75),
+    # Not of a terminal, so that it may be of a program that repeats itself.
+    ([signal.SIGINT, signal.SIGINT], 0),
+  ],
+)
+def test_machines_repeat_themselves_and_are_not_in_a_hurry(
+  tmp_path, monkeypatch, numbers, code
+):
+  process = _supervised(tmp_path, monkeypatch, saving=2)
+  for number in numbers:
+    process.send_signal(number)
+    time.sleep(0.05)
+  assert _ending(process) == (code, _SAVED)
+
+
+def test_a_signal_to_each_process_of_a_job_is_one_stop(tmp_path, monkeypatch):
+  process = _supervised(tmp_path, monkeypatch, saving=1)
+  children = supervisor.psutil.Process(process.pid).children(recursive=True)
+  assert children
+  for member in (*children, process):
+    member.send_signal(signal.SIGUSR1)
+  assert _ending(process) == (75, _SAVED)
+
+
+def test_a_hangup_that_was_ignored_stays_ignored(tmp_path, monkeypatch):
+  process = _supervised(tmp_path, monkeypatch, saving=0, under=['nohup'])
+  process.send_signal(signal.SIGHUP)
+  with pytest.raises(subprocess.TimeoutExpired):
+    process.wait(2)
+  process.send_signal(signal.SIGTERM)
+  assert _ending(process) == (75, _SAVED)
+
+
+@pytest.mark.parametrize(('times', 'code'), [(1, 0), (2, 130)])
+def test_a_second_ctrl_c_at_a_terminal_does_not_wait(
+  tmp_path, monkeypatch, times, code
+):
+  with terminal.opened() as (under, press_ctrl_c):
+    process = _supervised(tmp_path, monkeypatch, saving=3, under=under)
+    for _ in range(times):
+      press_ctrl_c()
+      time.sleep(0.5)
+    start = time.monotonic()
+    ended, text = _ending(process)
+  assert ended == code
+  assert (time.monotonic() - start < 2) == (times == 2)
+  assert text.startswith('stopped; ' if times == 1 else 'stopped before it ')

@@ -64,3 +64,11 @@ def test_all_pairs():
     else:
       with pytest.raises(errors.ConfigError):
         _check(trained, played)
+
+
+def test_ctrl_c_ends_any_command_without_a_traceback(capsys):
+  def interrupted():
+    raise KeyboardInterrupt
+
+  assert command_line.run(interrupted, ['command']) == 130
+  assert capsys.readouterr().err == ''

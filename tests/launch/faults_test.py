@@ -8,13 +8,15 @@ import psutil
 import pytest
 
 from attn_agents.runs import checkpoints
+from tests import terminal
 from tests.launch import running
 
 
-def _start(logdir, *args: str) -> running.LocalRun:
+def _start(logdir, *args: str, under=()) -> running.LocalRun:
   return running.LocalRun(
-    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3', *args
-  )
+    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3', *args,
+    under=under,
+  )  # fmt: skip
 
 
 @pytest.fixture(name='algorithm')
@@ -171,9 +173,27 @@ def test_ctrl_c_during_start_ends_at_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_second_ctrl_c_does_not_wait(run):
+def test_a_second_ctrl_c_at_a_terminal_does_not_wait(tmp_path):
+  with terminal.opened() as (under, press_ctrl_c):
+    run = _start(tmp_path / 'run', under=under)
+    run.wait_until_learning()
+    for _ in range(2):
+      press_ctrl_c()
+      time.sleep(0.5)
+    assert run.end(timeout=10) in (0, 130)
+    assert not run.orphans()
+
+
+@pytest.mark.slow
+def test_sigterm_twice_still_saves(run):
+  # As Slurm does at the time limit, to each process of the run.
+  run.wait_until_learning()
+  family = psutil.Process(run.process.pid).children(recursive=True)
   for _ in range(2):
-    run.process.send_signal(signal.SIGINT)
-    time.sleep(0.5)
-  assert run.end(timeout=10) in (0, 130)
+    for process in (psutil.Process(run.process.pid), *family):
+      process.terminate()
+    time.sleep(0.05)
+  assert run.end(timeout=20) == 75, run.text()
+  assert run.last_line().startswith('stopped; checkpoint saved at ')
+  assert _newest(run) >= run.rows()[-1]['learner_steps']
   assert not run.orphans()

@@ -87,7 +87,7 @@ def test_it_plays_what_training_saves(page, tmp_path):
       _check_that_the_game_stays_in_view(page)
       assert said == []
       assert run.process.poll() is None, run.text()
-      assert watching.end(process, signal.SIGTERM) == ''
+      assert watching.end(process, signal.SIGINT) == ''
       page.wait_for_selector('[data-stage=gone]#view')
       assert 'has ended' in page.inner_text('#notice')
   finally:

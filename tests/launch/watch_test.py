@@ -61,7 +61,7 @@ def test_it_waits_for_the_first_checkpoint_and_goes_on_with_the_next(run):
         await asyncio.to_thread(run.save, step)
         await _reaches(viewer, step)
       # Ended while somebody watches, who is told.
-      ending = asyncio.to_thread(watching.end, process, signal.SIGINT)
+      ending = asyncio.to_thread(watching.end, process, signal.SIGTERM)
       ended = asyncio.ensure_future(ending)
       while (await viewer.receive(timeout=30)).type != aiohttp.WSMsgType.CLOSE:
         pass

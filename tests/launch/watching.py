@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -35,10 +36,11 @@ def watch(run, *args):
 
 
 def end(process, number, timeout=30.0):
-  """What it says on stderr after a signal, with exit code 0."""
+  """What it says on stderr after a signal, with the exit code of that."""
   start = time.monotonic()
   process.send_signal(number)
   _, stderr = process.communicate(timeout=timeout)
-  assert process.returncode == 0, stderr
+  code = 0 if number == signal.SIGINT else 128 + number
+  assert process.returncode == code, stderr
   assert time.monotonic() - start < timeout
   return stderr

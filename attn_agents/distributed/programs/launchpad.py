@@ -24,6 +24,7 @@ from attn_agents.distributed.roles import (
   learner,
   reverb_servers,
 )
+from attn_agents.utils import stopping
 
 if TYPE_CHECKING:
   import launchpad as lp
@@ -135,6 +136,7 @@ def _process(role: str) -> 'local_multi_processing.PythonProcess':
 def main() -> int:
   """Entry point of the launching process."""
   place = topology.from_command_line()
+  stopping.leave_to_parent()
   lifecycle.die_with_parent()
   lifecycle.log_to_file(place.logdir, 'launcher')
   launch(place)

@@ -23,6 +23,7 @@ from attn_agents.distributed.roles import (
   learner,
 )
 from attn_agents.runs import run_directory, saved_runs
+from attn_agents.utils import stopping
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -160,6 +161,7 @@ class OneProcess(learner.LearnerRole):
 
 def main() -> int:
   """Entry point of the process."""
+  stopping.leave_to_parent()
   place = topology.from_command_line()
   hide_tensorflow()
   OneProcess(place).run()
