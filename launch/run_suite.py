@@ -6,7 +6,8 @@
 
 The same command again continues where it was stopped and skips finished runs.
 `launch/report_scores.py` makes tables and figures of the runs. Exit codes: 0
-all done or stopped, 1 some runs failed, 2 bad input.
+all done, or stopped by Ctrl-C; 75 stopped by the machine, to be continued; 1
+some runs failed; 2 bad input.
 """
 
 import pathlib
@@ -15,6 +16,7 @@ import sys
 
 from absl import flags
 
+from attn_agents.utils import stopping
 from configs import errors, games, resolution
 from launch import command_line, paths, suite
 
@@ -79,18 +81,52 @@ def main() -> int:
     _EPISODES.value,
   )
   suite.require_readable(runs)
+  suite.require_any_valid(
+    [
+      resolution.Request(
+        agent=run.agent,
+        game=run.game,
+        preset=_PRESET.value,
+        algorithm=_ALGORITHM.value,
+        runtime=_RUNTIME.value,
+        seed=run.seed,
+        max_frames=run.max_frames,
+        settings=_SET.value,
+      )
+      for run in runs
+    ]
+  )
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():
         print(shlex.join(command))
     return 0
   worker = suite.Worker(_JOBS.value, lambda line: print(line, flush=True))
-  failed = worker.run(runs)
-  if failed:
-    listed = ', '.join(f'{name} ({code})' for name, code in failed.items())
-    print(f'{len(failed)} of {len(runs)} failed, with exit code: {listed}')
+  outcome = worker.run(runs)
+  for name, line in outcome.failed.items():
+    print(f'{name}: failed with {line}')
+  if outcome.failed:
+    print(f'{len(outcome.failed)} of {len(runs)} failed')
+  if worker.stop_signal:
+    print('stopped; the same command goes on')
+  elif outcome.unfinished:
+    print(
+      f'{len(outcome.unfinished)} of {len(runs)} were stopped '
+      f'({", ".join(outcome.unfinished)}); the same command goes on with them'
+    )
+  elif not outcome.failed:
+    print(f'all {len(runs)} done')
+  return _exit_code(worker, outcome)
+
+
+def _exit_code(worker: suite.Worker, outcome: suite.Outcome) -> int:
+  # A batch system starts the suite again, and with it what failed.
+  if stopping.is_by_machine(worker.stop_signal):
+    return stopping.TO_BE_CONTINUED
+  if outcome.failed:
     return 1
-  print('stopped' if worker.stopped else f'all {len(runs)} done')
+  if outcome.unfinished and not worker.stop_signal:
+    return stopping.TO_BE_CONTINUED
   return 0
 
 

@@ -4,23 +4,30 @@ Each run is the command that a user would type, in a process of its own, so that
 a run of a suite can be repeated alone.
 """
 
-import contextlib
 import dataclasses
+import functools
 import itertools
+import os
 import pathlib
 import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from attn_agents.distributed import lifecycle
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import metrics_table
-from configs import errors, games
+from attn_agents.utils import machine, metrics_table, stopping
+from configs import errors, games, resolution, validation
 
 _LAUNCH = pathlib.Path(__file__).parent
 _POLL_SECONDS = 0.2
+# More than a run takes from a signal to its end.
+_FORMER_SECONDS = 30.0
+# Bytes of a log that are looked at for its last line.
+_LONGEST_END = 4096
+_ENDED = object()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +142,33 @@ def require_readable(runs: Sequence[Run]) -> None:
       directory.content()
 
 
+def require_any_valid(requests: Sequence[resolution.Request]) -> None:
+  """Refuses what is wrong for every run, before the first one starts.
+
+  Raises:
+    ConfigError: what the first run would say, if none could start here.
+  """
+  missing = machine.missing_libraries()
+  devices = machine.probe_devices()
+  if devices.reason:
+    raise errors.ConfigError(f'no JAX device: {devices.reason}')
+  host = machine.describe()
+  refusals: list[errors.ConfigError] = []
+  for request in requests:
+    try:
+      resolution.check_names(request)
+      config = resolution.resolve(
+        request, devices.platform, devices.count, host.cores, missing
+      )
+      validation.validate_memory(config, host.memory_bytes)
+    except errors.ConfigError as error:
+      refusals.append(error)
+    else:
+      return
+  if refusals:
+    raise refusals[0]
+
+
 def _games(names: str) -> list[str]:
   """The games of 'pong,sweep6', each once, in this order."""
   found: dict[str, None] = {}
@@ -158,11 +192,24 @@ def _command(script: str, *arguments: str, **flags: object) -> list[str]:
   ]
 
 
+@dataclasses.dataclass
+class Outcome:
+  """How the runs of a suite ended that are not done.
+
+  Attributes:
+    failed: by name of the run, the exit code and what it said last.
+    unfinished: names of runs that were stopped before their end.
+  """
+
+  failed: dict[str, str] = dataclasses.field(default_factory=dict)
+  unfinished: list[str] = dataclasses.field(default_factory=list)
+
+
 class Worker:
   """Runs a suite, several runs at a time.
 
-  Attributes:
-    stopped: whether a signal has asked it to stop.
+  Whatever ends this process ends its runs, which save: a signal is passed on,
+  and where the system has parent-death signals its own death makes one.
   """
 
   def __init__(self, jobs: int, say: Callable[[str], None]):
@@ -174,77 +221,98 @@ class Worker:
     """
     self._jobs = jobs
     self._say = say
-    self.stopped = False
+    self._requests = stopping.Requests()
+    self._told = False
     self._processes: dict[str, subprocess.Popen] = {}
+    self._outcome = Outcome()
 
-  def run(self, runs: Sequence[Run]) -> dict[str, int]:
+  @property
+  def stop_signal(self) -> int:
+    """Number of the first signal that asked it to stop, or 0."""
+    return self._requests.first
+
+  def run(self, runs: Sequence[Run]) -> Outcome:
     """Runs the remaining commands of each run.
 
-    Returns:
-      Exit codes of failed runs, by name. A failure does not stop other runs.
+    Signals are heard from here on. A failure does not stop other runs.
     """
+    self._requests.listen()
     waiting = iter(runs)
-    failed: dict[str, int] = {}
-    active: dict[str, Generator[None, None, int]] = {}
-    with self._signals():
-      while True:
-        while len(active) < self._jobs and not self.stopped:
-          run = next(waiting, None)
-          if run is None:
-            break
-          active[run.name] = self._steps(run)
-        if not active:
-          return failed
-        for name, steps in list(active.items()):
-          try:
-            next(steps)
-          except StopIteration as end:
-            del active[name]
-            if end.value:
-              failed[name] = end.value
-        time.sleep(_POLL_SECONDS)
+    active: dict[str, Iterator[None]] = {}
+    while True:
+      while len(active) < self._jobs and not self.stop_signal:
+        run = next(waiting, None)
+        if run is None:
+          break
+        active[run.name] = self._steps(run)
+      if not active:
+        return self._outcome
+      self._pass_on()
+      for name, steps in list(active.items()):
+        if next(steps, _ENDED) is _ENDED:
+          del active[name]
+      time.sleep(_POLL_SECONDS)
 
-  def _steps(self, run: Run) -> Generator[None, None, int]:
-    """Yields until the run's commands have ended; returns its exit code."""
+  def _steps(self, run: Run) -> Iterator[None]:
+    """Yields until the run's commands have ended."""
     left = run.left()
     if not left:
       self._say(f'{run.name}: already done')
-      return 0
+      return
+    yield from self._wait_for_former(run)
     run.logdir.parent.mkdir(parents=True, exist_ok=True)
     log = run.logdir.with_name(f'{run.name}.log')
     for command in left:
-      if self.stopped:
-        return 0
+      if self.stop_signal:
+        break
       self._say(f'{run.name}: {shlex.join(command)}')
+      began = log.stat().st_size if log.exists() else 0
       process = self._processes[run.name] = _start(command, log)
       while process.poll() is None:
         yield
       del self._processes[run.name]
-      if process.returncode:
-        self._say(
-          f'{run.name}: failed with exit code {process.returncode} ({log})'
-        )
-        return process.returncode
-    self._say(f'{run.name}: {"stopped" if self.stopped else "done"}')
-    return 0
+      code = process.returncode
+      if stopping.ended_by_request(code) or (code and self._killed):
+        break
+      if code:
+        line = f'exit code {code}: {_last_line(log, began)}'
+        self._outcome.failed[run.name] = line
+        self._say(f'{run.name}: failed with {line} ({log})')
+        return
+    else:
+      if not self.stop_signal:
+        self._say(f'{run.name}: done')
+        return
+    self._outcome.unfinished.append(run.name)
+    self._say(f'{run.name}: stopped')
 
-  @contextlib.contextmanager
-  def _signals(self) -> Iterator[None]:
-    """Forwards signals to the runs, which save and end."""
-
-    def stop(number: int, frame: object) -> None:
-      del frame
-      self.stopped = True
-      for process in self._processes.values():
-        process.send_signal(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
+  def _wait_for_former(self, run: Run) -> Iterator[None]:
+    """Yields while a run of a suite that was killed is still saving."""
+    directory = run_directory.RunDirectory(run.logdir)
+    deadline = time.monotonic() + _FORMER_SECONDS
+    if directory.is_locked():
+      self._say(f'{run.name}: waits for the end of what runs there')
+    while (
+      directory.is_locked()
+      and time.monotonic() < deadline
+      and not self.stop_signal
+    ):
       yield
-    finally:
-      for number, handler in before.items():
-        signal.signal(number, handler)
+
+  @property
+  def _killed(self) -> bool:
+    return self._requests.in_a_hurry
+
+  def _pass_on(self) -> None:
+    """Tells the runs to save and end, once; or ends them, in a hurry."""
+    if self._killed:
+      for process in self._processes.values():
+        process.kill()
+    elif self.stop_signal and not self._told:
+      self._told = True
+      by_machine = stopping.is_by_machine(self.stop_signal)
+      for process in self._processes.values():
+        process.send_signal(signal.SIGTERM if by_machine else signal.SIGINT)
 
 
 def _start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
@@ -257,4 +325,16 @@ def _start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
       stderr=file,
       # Ctrl-C reaches only this process, which forwards it once.
       start_new_session=True,
+      # No other thread of this process runs that could hold a lock.
+      preexec_fn=functools.partial(  # noqa: PLW1509
+        lifecycle.tie_to, os.getpid()
+      ),
     )
+
+
+def _last_line(log: pathlib.Path, began: int) -> str:
+  """The last line that a command wrote to its log, from byte `began` on."""
+  with open(log, 'rb') as file:
+    file.seek(max(began, log.stat().st_size - _LONGEST_END))
+    lines = file.read().decode(errors='replace').split('\n')
+  return next((line.strip() for line in lines[::-1] if line.strip()), '')

@@ -175,6 +175,23 @@ def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
       target=_watch_parent, args=(parent, signal_number), daemon=True
     ).start()
     return
+  _set_death_signal(parent, signal_number)
+
+
+def tie_to(parent: int) -> None:
+  """Has this process, and what it becomes by exec, end with its parent.
+
+  Runs between fork and exec, as a `preexec_fn`: whatever kills the parent, the
+  command gets a SIGTERM. Does nothing where the system cannot do that.
+
+  Args:
+    parent: the parent's process id.
+  """
+  if _HAS_PRCTL:
+    _set_death_signal(parent, signal.SIGTERM)
+
+
+def _set_death_signal(parent: int, signal_number: int) -> None:
   ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number)
   if os.getppid() != parent:
     os.kill(os.getpid(), signal_number)

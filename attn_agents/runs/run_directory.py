@@ -191,6 +191,17 @@ class RunDirectory:
         f'--logdir={self.path}: another run is using it at this moment'
       ) from None
 
+  def is_locked(self) -> bool:
+    """Whether a process has locked the directory."""
+    try:
+      with open(self.path / 'lock') as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+      return True
+    except OSError:
+      return False
+    return False
+
   def write(self, content: Mapping[str, Any]) -> None:
     """Writes config.json in one step; the format is added."""
     partial = self.path / 'config.partial'

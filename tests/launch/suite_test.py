@@ -3,6 +3,7 @@
 import json
 import pathlib
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -69,11 +70,17 @@ def test_what_is_done_is_skipped(tmp_path, frames, step, episodes, left):
   assert [pathlib.Path(c[1]).stem for c in run.left()] == left
 
 
+# Signals are heard from the first `Worker.run` on.
+pytestmark = pytest.mark.usefixtures('restored_handlers')
+
+
 def _stand_in(monkeypatch, codes):
   """Runs that write when they begin and end, and end with these codes."""
   script = (
     'import sys, time, pathlib, json, signal\n'
-    'signal.signal(signal.SIGTERM, lambda *a: sys.exit(0))\n'
+    'signal.signal(signal.SIGTERM, lambda *a: sys.exit(75))\n'
+    'signal.signal(signal.SIGINT, lambda *a: sys.exit(0))\n'
+    'print("the cause of it")\n'
     'path = pathlib.Path(sys.argv[1])\n'
     'start = time.time()\n'
     'time.sleep(float(sys.argv[3]))\n'
@@ -98,23 +105,86 @@ def test_failures_are_named_and_others_go_on(tmp_path, monkeypatch):
   _stand_in(monkeypatch, [(0, 0.6), (3, 0.6), (0, 0.6), (0, 0.6)])
   runs = suite.plan(['s3ta'], 'pong', 4, tmp_path, 1000)
   said = []
-  failed = suite.Worker(2, said.append).run(runs)
-  assert failed == {'s3ta_pong_seed1': 3}
+  outcome = suite.Worker(2, said.append).run(runs)
+  assert outcome.failed == {'s3ta_pong_seed1': 'exit code 3: the cause of it'}
+  assert outcome.unfinished == []
   assert len(list(tmp_path.glob('*.times'))) == 4
   assert _most_at_a_time(tmp_path) == 2
   assert sum('done' in line for line in said) == 3
 
 
-def test_a_signal_reaches_the_runs_and_starts_no_other(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+  'number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
+)
+def test_a_signal_reaches_the_runs_and_starts_no_other(
+  tmp_path, monkeypatch, number
+):
   _stand_in(monkeypatch, [(0, 30), (0, 30), (0, 30)])
   runs = suite.plan(['s3ta'], 'pong', 3, tmp_path, 1000)
   worker = suite.Worker(2, print)
-  threading.Timer(2.0, signal.raise_signal, [signal.SIGTERM]).start()
+  threading.Timer(2.0, signal.raise_signal, [number]).start()
   start = time.monotonic()
-  assert worker.run(runs) == {}
-  assert worker.stopped
+  outcome = worker.run(runs)
+  assert outcome.failed == {}
+  assert len(outcome.unfinished) == 2
+  assert worker.stop_signal == number
   assert time.monotonic() - start < 15
   assert not list(tmp_path.glob('*seed2*'))
+
+
+_SUITE = """
+import pathlib, sys
+from launch import suite
+script = '''
+import fcntl, pathlib, signal, sys, time
+lock = open(sys.argv[1] + '/lock', 'w')
+fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def save(number, frame):
+  time.sleep(2)
+  pathlib.Path(sys.argv[1] + '/saved').touch()
+  sys.exit(75)
+signal.signal(signal.SIGTERM, save)
+if not pathlib.Path(sys.argv[1] + '/saved').exists():
+  pathlib.Path(sys.argv[1] + '/started').touch()
+  time.sleep(60)
+'''
+suite.Run.left = lambda self: [[sys.executable, '-c', script, str(self.logdir)]]
+runs = suite.plan(['s3ta'], 'pong', 1, pathlib.Path(sys.argv[1]), 1000)
+print(suite.Worker(1, print).run(runs), flush=True)
+"""
+
+
+def _suite(directory):
+  return subprocess.Popen(
+    [sys.executable, '-c', _SUITE, str(directory)],
+    cwd=commands.LAUNCH.parent, stdout=subprocess.PIPE, text=True,
+  )  # fmt: skip
+
+
+@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGHUP])
+def test_a_suite_that_ends_ends_its_runs_and_the_next_one_goes_on(
+  tmp_path, number
+):
+  logdir = tmp_path / 's3ta_pong_seed0'
+  logdir.mkdir()
+  first = _suite(tmp_path)
+  deadline = time.monotonic() + 60
+  while not (logdir / 'started').exists():
+    assert time.monotonic() < deadline
+    assert first.poll() is None
+    time.sleep(0.05)
+  first.send_signal(number)
+  if number == signal.SIGKILL:
+    first.wait(10)
+    # Its run is still saving, and holds the lock.
+    assert not (logdir / 'saved').exists()
+  else:
+    said = first.communicate(timeout=20)[0].splitlines()
+    assert said[-1] == "Outcome(failed={}, unfinished=['s3ta_pong_seed0'])"
+    assert (logdir / 'saved').exists()
+  said = _suite(tmp_path).communicate(timeout=60)[0].splitlines()
+  assert (logdir / 'saved').exists()
+  assert said[-1] == 'Outcome(failed={}, unfinished=[])'
 
 
 def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
@@ -138,6 +208,9 @@ def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
     (['--seeds=0'], '--seeds=0: expected at least 1'),
     (['--preset=smal'], "did you mean 'small'"),
     (['--max_frames=0'], 'expected the frames of each run'),
+    (['--set=learning.batchsize=3'], "did you mean 'batch_size'?"),
+    (['--set=learning.discount=2'], 'learning.discount=2'),
+    (['--set=learning.discount=2', '--dry_run'], 'learning.discount=2'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, args, words):
