@@ -51,7 +51,8 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-core test-slow bench-smoke results docs \
+.PHONY: help setup setup-dev train test test-core test-slow test-chaos bench-smoke \
+  results docs \
   docs-serve lint format hooks locks doctor clean
 
 help:  ## list the targets
@@ -94,6 +95,9 @@ test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
 
 test-slow: setup-dev  ## the long proofs
 	$(PYTHON) -m pytest -m slow $(ARGS)
+
+test-chaos: setup-dev  ## break real runs at random (ARGS="--hours=1 --root=DIR")
+	$(PYTHON) -m tests.chaos $(ARGS)
 
 bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it too)
 	$(PYTHON) -m benchmarks.smoke

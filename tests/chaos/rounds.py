@@ -1,0 +1,67 @@
+"""Which run gets which fault in each round, from the seed alone."""
+
+import dataclasses
+import random
+from collections.abc import Mapping
+
+from tests.chaos import faults
+from tests.launch import running
+
+# Rounds of one directory, whose runs then end.
+_ROUNDS_OF_A_RUN = 5
+
+_CATCH = running.TINY_CATCH
+_REPLAY = [
+  *('--agent=drqn', '--game=catch', '--preset=small', '--num_actors=2'),
+  *('--envs_per_actor=4', '--set=environment.height=20'),
+  *('--set=environment.width=10', '--set=network.conv_channels=4,8'),
+  *('--set=network.conv_kernels=4,3', '--set=network.conv_strides=2,1'),
+  *('--set=network.hidden_size=16', '--set=network.lstm_size=16'),
+  *(
+    '--set=learning.replay_capacity=5000',
+    '--set=runtime.log_every_seconds=0.5',
+  ),
+  *('--set=learning.replay_min_size=500',),
+  '--set=runtime.checkpoint_every_seconds=2',
+]
+ALGORITHMS: Mapping[str, list[str]] = {
+  'appo': [*_CATCH, '--algorithm=appo'],
+  'vtrace': [*_CATCH, '--algorithm=vtrace'],
+  'ppo': [*_CATCH, '--algorithm=ppo'],
+  'q_learning': [*_REPLAY, '--algorithm=q_learning'],
+}
+RUNTIMES = ('threads', 'launchpad')
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+  """What a round does; the same for the same seed and number."""
+
+  runtime: str
+  algorithm: str
+  kind: str
+  moment: str
+
+
+def choose(
+  seed: int, number: int, missing: Mapping[str, str], only: tuple[str, ...] = ()
+) -> tuple[Choice, random.Random]:
+  """Chooses round `number`, and gives the generator of what is left to draw.
+
+  Args:
+    seed: of the harness.
+    number: of the round.
+    missing: kinds that cannot be made here.
+    only: kinds to draw from; all if empty.
+  """
+  visit = number // _ROUNDS_OF_A_RUN
+  # Every pair in turn.
+  runtime = RUNTIMES[visit % 2]
+  algorithm = list(ALGORITHMS)[visit // 2 % len(ALGORITHMS)]
+  rng = random.Random(f'{seed}/{number}')
+  kinds = [k for k in only or faults.MOMENTS if k not in missing]
+  if runtime == 'launchpad' and len(kinds) > 1:
+    # Reverb's waits take seconds each under libfaketime.
+    kinds = [k for k in kinds if k != 'clock']
+  kind = rng.choice(kinds)
+  return Choice(runtime, algorithm, kind, rng.choice(faults.MOMENTS[kind])), rng
