@@ -14,7 +14,7 @@ import sys
 from absl import flags
 
 from attn_agents.algorithms import registry
-from attn_agents.distributed import isolation, topology
+from attn_agents.distributed import isolation, lifecycle, topology
 from attn_agents.runs import (
   initial_parameters,
   kept_replays,
@@ -88,6 +88,9 @@ _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
   'Its ports are then open to the network.',
 )
 
+# As long as a run whose parent was killed may take to end.
+_FORMER_RUN_SECONDS = 14.0
+
 
 def main() -> int:
   """Checks everything, then runs the program; returns the exit code."""
@@ -126,6 +129,7 @@ def main() -> int:
     initial_parameters.check(config)
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
+  _check_ports(config.queue, run, continued)
   run.open(config, devices)
   _print_plan(request, config, run, devices, cores, continued)
   print(f'runtime   {config.runtime.kind} ({why})')
@@ -167,6 +171,21 @@ def _confine(place: topology.Topology) -> str:
       'is acceptable here, pass --allow_open_ports'
     )
   return f'NOT confined ({result.detail}): other hosts can reach ports {ports}'
+
+
+def _check_ports(
+  queue: schema.QueueConfig, run: run_directory.RunDirectory, continued: bool
+) -> None:
+  """Refuses fixed ports that others hold, other than this run itself.
+
+  Raises:
+    ConfigError: they are in use or refused, or the run is in use.
+  """
+  if continued:
+    # Of a run whose parent was killed, servers may still be ending.
+    run.lock()
+    lifecycle.wait_for_former_run(run.path, _FORMER_RUN_SECONDS)
+  topology.check_ports(queue)
 
 
 def _print_plan(

@@ -2,10 +2,11 @@
 
 import argparse
 import dataclasses
+import errno
 import json
 
 from attn_agents.utils import machine
-from configs import schema
+from configs import errors, schema
 
 _LOOPBACK = '127.0.0.1'
 
@@ -63,6 +64,26 @@ def _choose_addresses(queue: schema.QueueConfig) -> tuple[str, str]:
   free = machine.free_ports(chosen.count(0))
   first, second = (port or free.pop() for port in chosen)
   return f'{_LOOPBACK}:{first}', f'{_LOOPBACK}:{second}'
+
+
+def check_ports(queue: schema.QueueConfig) -> None:
+  """Refuses fixed ports that no server can listen on here.
+
+  Raises:
+    ConfigError: with the field and its value.
+  """
+  for name in ('queue_port', 'variables_port'):
+    port = getattr(queue, name)
+    if not port:
+      continue
+    try:
+      machine.check_port(port)
+    except OSError as error:
+      taken = error.errno == errno.EADDRINUSE
+      why = 'is in use' if taken else f'is refused ({error.strerror})'
+      raise errors.ConfigError(
+        f'queue.{name}={port} {why}; expected a free port, or 0 to take one'
+      ) from None
 
 
 def apply(place: Topology, config: schema.Config) -> schema.Config:

@@ -119,6 +119,23 @@ def free_ports(count: int) -> list[int]:
       probe.close()
 
 
+def check_port(port: int) -> None:
+  """Looks whether a server can listen on a port, on all addresses.
+
+  One is free again as soon as its server has ended: connections that wait for
+  their last packets (TIME_WAIT, a minute) do not count. Servers with
+  SO_REUSEPORT, gRPC's among them, would share a taken port without a word.
+
+  Raises:
+    OSError: somebody listens there, or this process may not.
+  """
+  with socket.socket() as probe:
+    # As gRPC does; but not SO_REUSEPORT.
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(('', port))
+    probe.listen()
+
+
 def missing_libraries() -> list[str]:
   """Libraries of the Launchpad runtime that are missing; imports nothing."""
   return [

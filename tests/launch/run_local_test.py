@@ -4,6 +4,7 @@ import itertools
 import json
 import signal
 import subprocess
+import sys
 import time
 
 import psutil
@@ -29,6 +30,51 @@ from tests.launch import commands, running
 def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):
   logdir = tmp_path / 'run'
   assert words in commands.refused('run_local', *args, f'--logdir={logdir}')
+  assert not logdir.exists(), 'something was left behind'
+
+
+# In a network where the run stays as it is: others may hold its ports.
+_WITH_TAKEN_PORT = """
+import socket, sys
+from attn_agents.distributed import isolation
+if not isolation.confine_to_loopback().confined:
+  sys.exit(99)
+from tests.launch import commands
+with socket.create_server(('', 0)) as taken:
+  port = taken.getsockname()[1]
+  setting = f'--set=queue.{sys.argv[1]}={port}'
+  done = commands.run('run_local', setting, *sys.argv[2:])
+print(done.stderr.strip().replace(str(port), 'PORT'), end='')
+sys.exit(done.returncode)
+"""
+
+
+@running.NEEDS_LAUNCHPAD
+@pytest.mark.parametrize('field', ['queue_port', 'variables_port'])
+def test_a_taken_port_is_refused_before_anything_starts(field, tmp_path):
+  logdir = tmp_path / 'run'
+  done = subprocess.run(
+    [
+      sys.executable,
+      '-c',
+      _WITH_TAKEN_PORT,
+      field,
+      f'--logdir={logdir}',
+      *running.TINY,
+    ],
+    cwd=running.ROOT,
+    capture_output=True,
+    text=True,
+    timeout=120,
+    check=False,
+  )
+  if done.returncode == 99:
+    pytest.skip('no network namespaces here')
+  assert done.returncode == 2, done
+  assert done.stdout == (
+    f'error: queue.{field}=PORT is in use; expected a free port, or 0 to take '
+    'one'
+  )
   assert not logdir.exists(), 'something was left behind'
 
 

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import platform
+import socket
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import psutil
 import pytest
 
 from attn_agents.utils import cgroup, machine
+from tests import lingering
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -145,6 +147,16 @@ def test_failures_are_reasons(monkeypatch, probe, reason):
   devices = machine.probe_devices(timeout=1)
   assert devices.count == 0
   assert reason in devices.reason
+
+
+def test_a_port_is_free_once_its_server_has_ended():
+  machine.check_port(lingering.port())
+  for host in ('', '127.0.0.1'):
+    with (
+      socket.create_server((host, 0)) as other,
+      pytest.raises(OSError, match='in use'),
+    ):
+      machine.check_port(other.getsockname()[1])
 
 
 def test_missing_libraries_are_named_and_nothing_is_imported(monkeypatch):

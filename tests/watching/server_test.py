@@ -12,6 +12,7 @@ from aiohttp import test_utils
 from attn_agents.watching import audience as audience_lib
 from attn_agents.watching import server
 from configs import errors
+from tests import lingering
 
 
 def _with_client(use):
@@ -190,6 +191,12 @@ def test_nonsense_ends_a_viewer_and_no_other():
       assert await _frame(other) == (1, b'frame')
 
   _with_client(use)
+
+
+def test_a_fixed_port_is_free_once_its_server_has_ended():
+  port = lingering.port('127.0.0.1')
+  with server.listen(port) as listening:
+    assert listening.getsockname() == ('127.0.0.1', port)
 
 
 def test_only_loopback_is_listened_on():

@@ -4,7 +4,6 @@ Both are plain Reverb (tensors only); no process of ours listens with Courier,
 which decodes pickles from anyone who reaches it.
 """
 
-import socket
 from typing import Any, NamedTuple
 
 import reverb
@@ -159,14 +158,13 @@ def _serve(
 ) -> reverb.Server:
   if port:
     # Reverb sets SO_REUSEPORT: a second server on a taken port starts without
-    # a word and takes half of the clients. A plain bind tells the truth.
-    with socket.socket() as probe:
-      try:
-        probe.bind(('', port))
-      except OSError as error:
-        raise PortInUseError(
-          f'port {port} for {tables[0].name} is taken: {error.strerror}'
-        ) from None
+    # a word and takes half of the clients.
+    try:
+      machine.check_port(port)
+    except OSError as error:
+      raise PortInUseError(
+        f'port {port} for {tables[0].name} is taken: {error.strerror}'
+      ) from None
   return reverb.Server(
     tables, port=port or machine.free_ports(1)[0], checkpointer=checkpointer
   )

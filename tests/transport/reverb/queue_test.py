@@ -8,7 +8,7 @@ import pytest
 
 from attn_agents import types
 from attn_agents.transport.reverb import queue, servers
-from tests import trajectories
+from tests import lingering, trajectories
 
 CAPACITY = 4
 
@@ -127,6 +127,15 @@ def test_a_taken_port_is_refused_instead_of_shared(address):
   port = int(address.rpartition(':')[2])
   with pytest.raises(servers.PortInUseError, match=str(port)):
     servers.queue_server(trajectories.numbered(0), CAPACITY, port=port)
+
+
+def test_a_port_serves_again_once_its_server_has_ended():
+  port = lingering.port()
+  server = servers.queue_server(trajectories.numbered(0), CAPACITY, port=port)
+  address = f'127.0.0.1:{port}'
+  _writer(address).insert(trajectories.numbered(3))
+  assert _reader(address).depth() == 1
+  server.stop()
 
 
 def _leaves(tree):
