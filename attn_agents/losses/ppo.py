@@ -150,7 +150,7 @@ def ppo_loss(
   policy = transitions.policy_terms(
     policy_logits, targets.action, targets.behaviour_log_prob
   )
-  ratio = jnp.exp(policy.log_prob - targets.log_prob)
+  ratio = _ratio(policy.log_prob - targets.log_prob, targets.advantage)
   # Advantages and errors are 0 where masked, the entropy is not.
   surrogate = _surrogate(ratio, targets.advantage, clip_epsilon)
   pg_loss = jnp.sum(targets.importance * surrogate)
@@ -165,6 +165,16 @@ def ppo_loss(
     targets.weight,
     ratio_clip_fraction=jnp.abs(ratio - 1.0) > clip_epsilon,
   )
+
+
+def _ratio(log_ratio: jax.Array, advantage: types.Array) -> jax.Array:
+  """exp(log_ratio), but at most e where the clip takes its place.
+
+  Gains stop at a ratio of 1 + eps < e. Beyond 88.7 the exponential overflows,
+  and 0 times its derivative would be NaN.
+  """
+  bounded = jnp.minimum(log_ratio, 1.0)
+  return jnp.exp(jnp.where(advantage < 0.0, log_ratio, bounded))
 
 
 def _surrogate(

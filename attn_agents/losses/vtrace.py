@@ -136,7 +136,9 @@ def _correct(
     steps.action,
     transitions.log_prob(steps.behaviour_logits, steps.action),
   )
-  rhos = jnp.exp(policy.log_ratio)
+  # Constant before the exponential, which overflows beyond 88.7: the infinity
+  # is clipped, but 0 times its derivative would be NaN.
+  rhos = jnp.exp(jax.lax.stop_gradient(policy.log_ratio))
   vtrace_errors = functools.partial(
     rlax.vtrace,
     lambda_=config.vtrace_lambda,

@@ -189,6 +189,26 @@ def test_gradient_is_zero_only_where_the_clip_stops_a_gain():
   np.testing.assert_allclose(logits_grad[going], expected[going], atol=1e-5)
 
 
+@pytest.mark.parametrize('log_ratio', [-200.0, -89.0, 80.0, 89.0, 200.0])
+def test_the_clip_holds_ratios_that_float32_cannot(log_ratio):
+  """Where a gain is stopped, and where there is none, nothing overflows."""
+  logits, baseline, targets = _make_minibatch(8)
+  log_prob = _log_prob(logits, targets.action) - np.float32(log_ratio)
+  advantage = np.abs(targets.advantage)
+  advantage[1::3] = 0.0
+  if log_ratio < 0:
+    advantage = -advantage
+  targets = targets._replace(log_prob=log_prob, advantage=advantage)
+  valid = targets.weight > 0
+  bound = 1 + np.sign(log_ratio) * _EPSILON
+  expected = -(targets.importance * advantage)[valid].sum() * bound
+  loss, metrics, logits_grad, _ = _evaluate(logits, baseline, targets)
+  np.testing.assert_allclose(metrics['pg_loss'], expected, rtol=1e-5)
+  assert metrics['ratio_clip_fraction'] == 1.0
+  assert np.isfinite(loss)
+  np.testing.assert_array_equal(logits_grad, 0.0)
+
+
 @pytest.mark.parametrize('epsilon', [0.1, 0.0])
 def test_clip_may_change_without_recompilation(epsilon):
   """0 is where an annealed clip ends: every change of the ratio is beyond."""

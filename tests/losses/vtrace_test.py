@@ -89,6 +89,62 @@ def test_baseline_gradient_is_the_td_error_and_comes_from_its_loss_alone(name):
   np.testing.assert_allclose(grads.baseline, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize('name', _CONFIGS)
+@pytest.mark.parametrize('seed', [11, 12])
+def test_policies_far_apart_give_the_numbers_of_float64(name, seed):
+  """log rho of -200 to 200, where float32 holds no e^x beyond 88.7."""
+  config = _CONFIGS[name]
+  outputs, unroll = batches.make_batch(seed)
+  far = np.linspace(-200, 200, _VALID.size, dtype=np.float32)
+  far = np.random.default_rng(seed).permutation(far).reshape(_VALID.shape)
+  for logits, moved in (
+    (outputs.policy_logits[:-1], np.minimum(far, 0)),
+    (unroll.behaviour_logits, -np.maximum(far, 0)),
+  ):
+    at = unroll.action[..., None]
+    taken = np.take_along_axis(logits, at, -1) + moved[..., None]
+    np.put_along_axis(logits, at, taken, -1)
+  ref = vtrace_reference.reference(outputs, unroll, config)
+  log_rho = np.log(ref.rho[_VALID])
+  assert log_rho.min() < -150 and log_rho.max() > 150
+  log_pi = episodes.log_softmax(outputs.policy_logits[:-1])
+  taken_log_pi = episodes.taken(log_pi, unroll.action)
+  terms = ref.advantages * taken_log_pi
+  result = _evaluate(config, outputs, unroll)
+  np.testing.assert_allclose(
+    result.metrics['pg_loss'], -terms[_VALID].sum(), rtol=1e-4
+  )
+  score = episodes.score(outputs.policy_logits[:-1], unroll.action)
+  expected = np.zeros(outputs.policy_logits.shape)
+  expected[:-1] = -(ref.advantages * _VALID)[..., None] * score
+  grads = result.outputs_grad
+  np.testing.assert_allclose(grads.policy_logits, expected, atol=5e-5)
+  errors = (ref.targets - outputs.baseline[:-1]) * _VALID
+  np.testing.assert_allclose(
+    grads.baseline[:-1], -config.baseline_cost * errors, atol=5e-5
+  )
+
+
+def test_a_ratio_beyond_float32_gives_a_finite_gradient():
+  """Logits [1, 0, 0] against [-89.5, 0, 0], action 0."""
+  outputs, unroll = batches.single_step(0.0)
+  logits = np.zeros((4, 1, 3), np.float32)
+  logits[0, 0, 0] = 1.0
+  behaviour = np.zeros((3, 1, 3), np.float32)
+  behaviour[0, 0, 0] = -89.5
+  result = _evaluate(
+    vtrace_lib.VTraceConfig(),
+    outputs._replace(policy_logits=logits),
+    unroll._replace(behaviour_logits=behaviour),
+  )
+  # The ratio counts as 1: minus the advantage times 1 - pi(0).
+  np.testing.assert_allclose(
+    result.outputs_grad.policy_logits[0, 0, 0],
+    -(0.5 - 3.0) * (1 - np.e / (np.e + 2)),
+    rtol=1e-5,
+  )
+
+
 def test_entropy_gradient():
   config = vtrace_lib.VTraceConfig()
   outputs, unroll = batches.make_batch(4)
