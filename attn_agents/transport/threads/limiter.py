@@ -9,9 +9,9 @@ class RatioLimiter:
 
       error = samples_per_insert * (inserts - min_size) - samples,
 
-  inserts wait while it is above `tolerance` and samples where they would take
-  it below `-tolerance`. Until `min_size` items are there, no insert waits and
-  every sample does.
+  inserts wait where they would take it above `tolerance`, and samples where
+  they would take it below `-tolerance`. Until `min_size` items are there, no
+  insert waits and every sample does.
 
   Attributes:
     inserts: so far.
@@ -32,7 +32,8 @@ class RatioLimiter:
     """Whether `count` more items may come in."""
     if self.inserts + count <= self._min_size:
       return True
-    return self._error(self.inserts, self.samples) <= self._tolerance
+    error = self._error(self.inserts + count, self.samples)
+    return error <= self._tolerance
 
   def may_sample(self, count: int) -> bool:
     """Whether `count` more samples may be taken."""
