@@ -57,11 +57,10 @@ class Player:
       step_type = _MID if self._rng.random() < 0.7 else _LAST
       if is_start or rows[-1]['step_type'] == _LAST:
         step_type = _FIRST
-      # A lost life, which brings no new frame; not many of them at once.
+      # A lost life, which brings no new frame; several at once, too.
       repeats = (
-        step_type == _FIRST and len(rows) > 8 and self._rng.random() < 0.5
-        and all(row['step_type'] != _FIRST for row in rows[-8:])
-      )  # fmt: skip
+        step_type == _FIRST and not is_start and self._rng.random() < 0.5
+      )
       self._number += 1
       seen = [self._number] * self._stack
       if repeats:
@@ -111,14 +110,22 @@ def row_spec(frame_stack=1):
 
 
 def all_ends(players, rows_per_item):
-  """Numbers of all rows that end a sequence, oldest first in each list."""
-  return [
-    row['number']
-    for player in players
-    for rows in player.rows
-    for index, row in enumerate(rows)
-    if index >= rows_per_item - 1 and row['step_type'] != _FIRST
-  ]
+  """Numbers of all rows that end a sequence, oldest first in each list.
+
+  Rows that a sequence holds show every frame of its first stack.
+  """
+  ends = []
+  for rows in (rows for player in players for rows in player.rows):
+    for index in range(rows_per_item - 1, len(rows)):
+      held = rows[index - rows_per_item + 1 :][:rows_per_item]
+      stack = len(held[0]['seen'])
+      first = stack if stack > 1 else 0
+      shown = {row['number'] for row in held[: first + 1]}
+      if held[-1]['step_type'] != _FIRST and shown.issuperset(
+        held[first]['seen']
+      ):
+        ends.append(held[-1]['number'])
+  return ends
 
 
 def rows_per_item(frame_stack, length):

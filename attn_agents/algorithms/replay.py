@@ -110,7 +110,8 @@ def rows_per_item(config: 'schema.Config', sequence_length: int) -> int:
 
   They include rows that only the first stack of frames shows. There is one more
   than frames, for the row after a lost life that ends the episode, which brings
-  no new frame (`transport/sequences.py`).
+  no new frame. Where two lives are lost so fast that this is one too few, no
+  sequence begins (`transport/sequences.py`).
 
   Args:
     config: the run's.

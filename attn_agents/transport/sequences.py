@@ -97,6 +97,54 @@ def _fills(timestep: types.TimeStep, frame_stack: int) -> np.ndarray:
   return fills
 
 
+class Ends:
+  """Says which rows of one actor end a sequence that can be put together.
+
+  Others are never drawn: those with too few rows before them, those at FIRST,
+  and those whose first stack shows a frame from before the sequence. The last
+  are near two lives lost within a stack: each of them takes a row and brings no
+  frame, and a sequence has room for one.
+  """
+
+  def __init__(self, frame_stack: int, rows_per_item: int):
+    """Starts with an actor that has not played yet.
+
+    Args:
+      frame_stack: frames in each observation, S.
+      rows_per_item: R, rows of a sequence with the S that only its first stack
+        shows, if S > 1.
+    """
+    self._before_first = frame_stack if frame_stack > 1 else 0
+    self._rows_per_item = rows_per_item
+    self._repeats: np.ndarray | None = None
+    self._fills: np.ndarray | None = None
+
+  def find(self, rows: Row) -> np.ndarray:
+    """Bool [L, N] for rows [L, N], which follow on those of the last call."""
+    firsts = rows.step_type == types.StepType.FIRST
+    repeats, fills = firsts & ~rows.fills, rows.fills
+    if self._repeats is not None and self._fills is not None:
+      repeats = np.concatenate([self._repeats, repeats])
+      fills = np.concatenate([self._fills, fills])
+    ends = ~firsts
+    start = len(repeats) - len(ends) - (self._rows_per_item - 1)
+    for t in range(len(ends)):
+      ends[t] &= self._shows_all(repeats, fills, start + t)
+    self._repeats = repeats[1 - self._rows_per_item :]
+    self._fills = fills[1 - self._rows_per_item :]
+    return ends
+
+  def _shows_all(
+    self, repeats: np.ndarray, fills: np.ndarray, start: int
+  ) -> np.ndarray | bool:
+    """Whether rows from `start` on have all frames of the first stack."""
+    if start < 0:
+      return False
+    first = start + self._before_first
+    few = np.count_nonzero(repeats[start + 1 : first + 1], axis=0) <= 1
+    return few | fills[start : first + 1].any(axis=0)
+
+
 def report_of(trajectory: types.Trajectory) -> types.ReplayReport:
   """The report on an unroll that goes into a replay."""
   steps = types.num_agent_steps(trajectory.unroll.timestep.step_type)

@@ -89,7 +89,7 @@ class ReplaySink:
     self._reports = self._client.trajectory_writer(
       num_keep_alive_refs=1, get_signature_timeout_ms=None
     )
-    self._num_seen = 0
+    self._ends = sequences.Ends(frame_stack, rows_per_item)
 
   def insert(self, trajectory: types.Trajectory) -> float:
     """Adds an unroll; returns the seconds spent waiting for the limiter.
@@ -106,9 +106,8 @@ class ReplaySink:
     self._check(packed)
     if self._writer is None:
       self._writer = self._make_writer(rows.action.shape[1])
-    for t in range(len(rows.action)):
-      row = Packed(*(x[t] for x in packed))
-      self._append(self._writer, row, rows.step_type[t])
+    for t, ends in enumerate(self._ends.find(rows)):
+      self._append(self._writer, Packed(*(x[t] for x in packed)), ends)
     start = time.monotonic()
     self._flush(self._writer)
     waited = time.monotonic() - start
@@ -147,16 +146,13 @@ class ReplaySink:
     return writer
 
   def _append(
-    self, writer: reverb.TrajectoryWriter, row: Packed, step_type: np.ndarray
+    self, writer: reverb.TrajectoryWriter, row: Packed, ends: np.ndarray
   ) -> None:
     """One row of all environments, and the sequences that end with it."""
-    envs = range(len(step_type))
+    envs = range(len(ends))
     writer.append([Packed(*(x[env] for x in row)) for env in envs])
-    self._num_seen += 1
-    if self._num_seen < self._rows_per_item:
-      return
     for env in envs:
-      if step_type[env] != types.StepType.FIRST:
+      if ends[env]:
         writer.create_item(
           servers.REPLAY_TABLE,
           priority=1.0,

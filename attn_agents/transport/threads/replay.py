@@ -38,9 +38,9 @@ class ReplayBuffer:
   """Rows of all environments, each once; sequences are drawn uniformly.
 
   A ring of `capacity` rows. Each knows the row before it in its environment, so
-  that a sequence is found from its end. Every agent step is the end of one, and
-  may be drawn for as long as the ring holds all rows of it. Any thread may call
-  anything.
+  that a sequence is found from its end. `sequences.Ends` says which rows end
+  one, which may be drawn for as long as the ring holds all its rows. Any thread
+  may call anything.
   """
 
   def __init__(
@@ -91,7 +91,7 @@ class ReplayBuffer:
 
   def make_sink(self) -> 'ReplaySink':
     """Where one actor's unrolls go, for one life of it."""
-    return ReplaySink(self, self._frame_stack)
+    return ReplaySink(self, self._frame_stack, self._rows_per_item)
 
   def batches(self) -> Iterator[sequences.Sampled]:
     """Yields batches for ever.
@@ -170,7 +170,7 @@ class ReplayBuffer:
     self,
     rows: sequences.Row,
     before: np.ndarray,
-    num_seen: int,
+    ends: np.ndarray,
     report: types.ReplayReport,
   ) -> np.ndarray:
     """Adds rows [L, N] of N environments; for `ReplaySink`.
@@ -181,15 +181,13 @@ class ReplayBuffer:
       rows: that follow on each other.
       before: int64 [N], numbers of the rows before them; not looked at where
         there are none.
-      num_seen: rows of each environment that came before these.
+      ends: bool [L, N], which rows end a sequence, see `sequences.Ends`.
       report: of their making.
 
     Returns:
       Numbers of the last ones, int64 [N].
     """
     length, num_envs = rows.step_type.shape
-    ends = rows.step_type != types.StepType.FIRST
-    ends &= (np.arange(length) + num_seen >= self._rows_per_item - 1)[:, None]
     count = int(np.count_nonzero(ends))
     with self._changed:
       while not self._limiter.may_insert(count):
@@ -251,12 +249,14 @@ class ReplayBuffer:
 class ReplaySink:
   """One actor's way into the replay."""
 
-  def __init__(self, buffer: ReplayBuffer, frame_stack: int):
+  def __init__(
+    self, buffer: ReplayBuffer, frame_stack: int, rows_per_item: int
+  ):
     """Starts with an actor that has not played yet."""
     self._buffer = buffer
     self._frame_stack = frame_stack
+    self._ends = sequences.Ends(frame_stack, rows_per_item)
     self._last: np.ndarray | None = None
-    self._num_seen = 0
 
   def insert(self, trajectory: types.Trajectory) -> float:
     """Adds an unroll; returns the seconds spent waiting for the limiter."""
@@ -266,8 +266,8 @@ class ReplaySink:
     )
     if self._last is None:
       self._last = np.zeros(rows.action.shape[1], np.int64)
+    ends = self._ends.find(rows)
     self._last = self._buffer.insert(
-      rows, self._last, self._num_seen, sequences.report_of(trajectory)
+      rows, self._last, ends, sequences.report_of(trajectory)
     )
-    self._num_seen += len(rows.action)
     return time.monotonic() - start
