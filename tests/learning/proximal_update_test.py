@@ -13,7 +13,12 @@ import pytest
 
 from attn_agents import types
 from attn_agents.algorithms import proximal, registry
-from attn_agents.learning import batching, train_state
+from attn_agents.learning import (
+  batching,
+  gradient_step,
+  proximal_update,
+  train_state,
+)
 from attn_agents.losses import ppo
 from configs import schema
 from configs.agents import impala_ff, s3ta
@@ -345,3 +350,54 @@ def test_the_clip_falls_with_a_learning_rate_that_falls_to_0(anneal_to):
   if not anneal_to:
     # Exact at the last, whose steps have size 0; near it where they are small.
     np.testing.assert_allclose(fractions[2], 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize('algorithm', _SECTIONS)
+def test_schedules_stand_still_within_an_update(algorithm, monkeypatch):
+  """All steps of an update have one learning rate, clip and entropy cost."""
+  config = _config(
+    True, anneal_frames=4 * 1000, algorithm=algorithm, clip_epsilon=0.8
+  )
+  updates = []
+
+  def loss(logits, baseline, targets, learning, entropy_cost, clip_epsilon):
+    value, metrics = ppo.ppo_loss(
+      logits, baseline, targets, learning, entropy_cost, clip_epsilon
+    )
+    used = {'entropy_cost': entropy_cost, 'clip_epsilon': clip_epsilon}
+    return value, metrics | used
+
+  def mean(metrics):
+    updates.append(jax.device_get(metrics))
+    return metrics[0]
+
+  monkeypatch.setattr(proximal_update, 'ppo', _Replaced(ppo, ppo_loss=loss))
+  monkeypatch.setattr(
+    proximal_update, 'gradient_step', _Replaced(gradient_step, mean=mean)
+  )
+  devices = jax.devices()[:1]
+  agent = linear.LinearAgent()
+  state = train_state.init_state(agent, config, jax.random.key(0))
+  state = train_state.replicate(
+    state._replace(agent_steps=jnp.int32(500)), devices
+  )
+  step = registry.get(algorithm).make_update(agent, config, devices)
+  unroll = batching.shard(linear.make_unroll(0), 1)
+  for _ in range(2):
+    state, _ = step(state, unroll)
+  for steps, done in zip(updates, (500, 519), strict=True):
+    left = 1 - done / 1000
+    assert len(steps) == _EPOCHS * _PARTS
+    for name, at_start in (
+      ('learning_rate', 0.01), ('clip_epsilon', 0.8), ('entropy_cost', None),
+    ):  # fmt: skip
+      used = [float(metrics[name]) for metrics in steps]
+      expected = at_start * left if at_start else config.learning.entropy_cost
+      np.testing.assert_allclose(used, expected, rtol=1e-5, err_msg=name)
+
+
+class _Replaced:
+  """A module with some names replaced."""
+
+  def __init__(self, module, **names):
+    self.__dict__.update(vars(module) | names)
