@@ -51,9 +51,10 @@ class GradientStep:
         learning_rate: after annealing;
         grad_norm: global norm of the gradient, before the clip;
         clipped: `optimizers.clip_fraction`;
-        nonfinite: 1 if grad_norm was not finite, else 0.
-      A gradient that is not finite, or of no transitions, changes neither
-      parameters nor optimiser.
+        nonfinite: 1 if grad_norm, or what it would make of parameters or
+          optimiser, was not finite, else 0.
+      Such a gradient, or one of no transitions, changes neither parameters nor
+      optimiser.
     """
     grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
     hyperparams = state.hyperparams
@@ -61,15 +62,12 @@ class GradientStep:
       self._config, hyperparams.learning_rate, state.agent_steps
     )
     grad_norm = optax.global_norm(grads)
-    finite = jnp.isfinite(grad_norm)
-    good = finite & (metrics['num_transitions'] > 0)
     metrics |= {
       'learning_rate': learning_rate,
       'grad_norm': grad_norm,
       'clipped': optimizers.clip_fraction(
         grads, self._config.optimizer.clip, hyperparams.clip_threshold
       ),
-      'nonfinite': 1.0 - finite.astype(jnp.float32),
     }
     opt_state = optimizers.set_hyperparams(
       state.opt_state,
@@ -78,11 +76,17 @@ class GradientStep:
       clip_threshold=hyperparams.clip_threshold,
     )
     updates, opt_state = self._optimizer.update(grads, opt_state, state.params)
+    changed = optax.apply_updates(state.params, updates), opt_state
+    # A clip can hide an infinite gradient, and a finite gradient can become NaN
+    # in the optimiser: centred RMSProp's variance may round to below 0.
+    finite = jnp.isfinite(grad_norm) & _all_finite(changed)
+    good = finite & (metrics['num_transitions'] > 0)
     params, opt_state = jax.tree.map(
       lambda new, old: jnp.where(good, new, old),
-      (optax.apply_updates(state.params, updates), opt_state),
+      changed,
       (state.params, state.opt_state),
     )
+    metrics['nonfinite'] = 1.0 - finite.astype(jnp.float32)
     return state._replace(params=params, opt_state=opt_state), metrics
 
   def _reduce(
@@ -97,6 +101,11 @@ class GradientStep:
       name: value / count if name in losses else value
       for name, value in metrics.items()
     }
+
+
+def _all_finite(tree: types.Nest) -> jax.Array:
+  leaves = [jnp.isfinite(x).all() for x in jax.tree.leaves(tree)]
+  return jnp.stack(leaves).all()
 
 
 def mean(metrics: Sequence[train_state.Metrics]) -> train_state.Metrics:

@@ -3,8 +3,15 @@
 import threading
 from typing import Protocol
 
+import jax
+import jax.numpy as jnp
+
 from attn_agents import types
 from attn_agents.transport import interface
+
+
+class NotFiniteError(RuntimeError):
+  """Parameters hold infinities or NaN, and are of no use to actors."""
 
 
 class Publisher(interface.VariablePublisher, Protocol):
@@ -15,7 +22,10 @@ class Publisher(interface.VariablePublisher, Protocol):
 
 
 class BackgroundPublisher:
-  """Publishes in a thread; skips all but the newest waiting parameters."""
+  """Publishes in a thread; skips all but the newest waiting parameters.
+
+  Parameters that are not finite are never published: that is a failure.
+  """
 
   def __init__(self, variables: interface.VariablePublisher):
     """Starts the thread."""
@@ -54,6 +64,16 @@ class BackgroundPublisher:
           while self._newest is None:
             self._changed.wait()
           (values, version), self._newest = self._newest, None
+        if not _is_finite(values):
+          raise NotFiniteError(
+            f'parameters of update {version} are infinite or NaN; start from '
+            'another checkpoint'
+          )
         self._variables.publish(values, version)
     except BaseException as error:
       self._error = error
+
+
+@jax.jit
+def _is_finite(values: types.Array) -> jax.Array:
+  return jnp.isfinite(values).all()

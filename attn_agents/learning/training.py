@@ -27,7 +27,7 @@ class StalledError(RuntimeError):
 
 
 class DivergedError(RuntimeError):
-  """Gradients were infinite or NaN for several rows of metrics."""
+  """Updates were infinite or NaN for several rows of metrics."""
 
 
 class Feeder(Protocol):
@@ -91,7 +91,7 @@ class Training:
 
     Raises:
       StalledError: no data for `runtime.stall_seconds`.
-      DivergedError: gradients were not finite for several rows of metrics.
+      DivergedError: updates were not finite for several rows of metrics.
     """
     try:
       self._loop(should_stop)
@@ -220,7 +220,7 @@ class Training:
     self._nonfinite_rows = self._nonfinite_rows + 1 if all_bad else 0
     if self._nonfinite_rows >= _MAX_NONFINITE_ROWS:
       raise DivergedError(
-        'gradients were infinite or NaN in every update of the last '
-        f'{self._nonfinite_rows} rows of metrics.csv; a lower '
-        'optimizer.learning_rate may help'
+        'gradients, or what the optimizer made of them, were infinite or NaN '
+        f'in every update of the last {self._nonfinite_rows} rows of '
+        'metrics.csv; a lower optimizer.learning_rate may help'
       )

@@ -57,6 +57,10 @@ class NotWrittenError(RuntimeError):
   """Orbax wrote no checkpoint, and raised nothing."""
 
 
+class NotFiniteError(RuntimeError):
+  """A state holds infinities or NaN, from which no run goes on."""
+
+
 class Checkpointer:
   """The checkpoints of one run, named by learner step."""
 
@@ -90,6 +94,7 @@ class Checkpointer:
     Raises:
       NotWrittenError: there are checkpoints of later steps. Orbax does not
         write earlier ones.
+      NotFiniteError: an array holds infinities or NaN; nothing is written.
     """
     step = snapshot.counters.learner_steps
     if step in self._manager.all_steps():
@@ -116,6 +121,12 @@ class Checkpointer:
       name: np.asarray(x)
       for name, x in named_trees.flatten(snapshot.state).items()
     }
+    bad = [name for name, x in arrays.items() if not np.isfinite(x).all()]
+    if bad:
+      raise NotFiniteError(
+        f'checkpoint {step} was not written: {bad[0]} is infinite or NaN, and '
+        f'{len(bad) - 1} other arrays; the newest is {self.newest()}'
+      )
     meta = {
       'format': run_directory.FORMAT,
       'counters': dataclasses.asdict(snapshot.counters),

@@ -42,6 +42,27 @@ def test_of_parameters_not_sent_yet_only_the_newest_go():
   made.check()
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_parameters_that_are_not_finite_are_never_sent(bad):
+  store = Store()
+  store.go_on.set()
+  made = publisher.BackgroundPublisher(store)
+  made.publish(np.array([1.0, 1e30, -1e30], np.float32), 0)
+  _wait_until(lambda: store.versions == [0])
+  made.publish(np.array([1.0, bad, -bad], np.float32), 1)
+
+  def failed():
+    try:
+      made.check()
+    except RuntimeError as error:
+      assert 'parameters of update 1 are infinite or NaN' in str(error)
+      return True
+    return False
+
+  _wait_until(failed)
+  assert store.versions == [0]
+
+
 @pytest.mark.parametrize('look', ['publish', 'check'])
 def test_a_failed_publication_is_noticed_by_whoever_looks(look):
   """Synchronous actors would wait for it, and no update follow, for ever."""

@@ -130,6 +130,30 @@ def _step(update_fn, devices, state, batch):
   return train_state.unreplicate(state), jax.device_get(metrics)
 
 
+def test_an_update_that_is_not_finite_is_not_applied():
+  """Nor copied to the target network, which is due here at every update."""
+  config = dataclasses.replace(
+    _CONFIG,
+    learning=dataclasses.replace(_LEARNING, target_update_steps=1),
+    optimizer=dataclasses.replace(_CONFIG.optimizer, learning_rate=3e38),
+  )
+  devices = jax.devices()[:1]
+  agent = SummingAgent()
+  step = registry.get('q_learning').make_update(agent, config, devices)
+  state = train_state.replicate(
+    train_state.init_state(agent, config, jax.random.key(0)), devices
+  )
+  nonfinite = []
+  for seed in range(3):
+    batch = batching.shard_replay(_batch(seed, new_steps=10), 1)
+    state, metrics = step(state, batch)
+    nonfinite.append(float(metrics['nonfinite']))
+    assert np.isfinite(metrics['grad_norm'])
+    for leaf in jax.tree.leaves(train_state.unreplicate(state)):
+      assert np.isfinite(leaf).all()
+  assert any(nonfinite)
+
+
 def test_updates_are_those_of_numpy_step_by_step():
   """Targets, both networks' rows, clamp, centred RMSProp, learning rate."""
   update_fn, devices = _compile()

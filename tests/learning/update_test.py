@@ -11,11 +11,17 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from attn_agents.algorithms import a2c, proximal, registry
 from attn_agents.algorithms import vtrace as vtrace_lib
-from attn_agents.learning import batching, train_state
+from attn_agents.learning import (
+  batching,
+  gradient_step,
+  optimizers,
+  train_state,
+)
 from attn_agents.losses import vtrace
 from configs import schema
 from configs.agents import s3ta
@@ -286,6 +292,72 @@ def test_nonfinite_gradient_is_reported_and_not_applied():
   assert (
     train_state.unreplicate(state).params['policy'] != after.params['policy']
   ).any()
+
+
+_CENTRED = schema.OptimizerConfig(
+  name='centred_rmsprop', learning_rate=0.01, decay=0.5, epsilon=1e-12,
+  clip='value', clip_threshold=1e9,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('algorithm', _CONFIGS)
+def test_an_update_that_is_not_finite_is_not_applied(algorithm):
+  """A finite gradient whose step is beyond float32."""
+  config = dataclasses.replace(
+    _CONFIGS[algorithm],
+    optimizer=dataclasses.replace(_CENTRED, learning_rate=3e38),
+  )
+  step, state = _start(config)
+  nonfinite = []
+  for i in range(4):
+    state, metrics = step(state, batching.shard(linear.make_unroll(i), 1))
+    nonfinite.append(float(metrics['nonfinite']))
+    assert np.isfinite(metrics['grad_norm'])
+    for leaf in jax.tree.leaves(train_state.unreplicate(state)):
+      assert np.isfinite(leaf).all()
+  assert any(nonfinite)
+
+
+def test_a_variance_that_rounds_to_below_0_is_not_applied():
+  """Centred RMSProp on one gradient again and again."""
+  gradient = gradient_step.GradientStep(
+    dataclasses.replace(_CONFIG, optimizer=_CENTRED)
+  )
+  grads = {'w': jnp.linspace(100.0, 9000.0, 2000, dtype=jnp.float32)}
+  params = jax.tree.map(jnp.zeros_like, grads)
+  optimizer = optimizers.make_optimizer(_CENTRED)
+  opt_state = optimizer.init(params)
+  plain = params
+  for _ in range(40):
+    updates, opt_state = optimizer.update(grads, opt_state, plain)
+    plain = optax.apply_updates(plain, updates)
+  assert np.isnan(plain['w']).any(), 'optax does not do what this is about'
+
+  state = train_state.TrainState(
+    params=params,
+    opt_state=optimizer.init(params),
+    hyperparams=train_state.Hyperparameters(
+      *map(jnp.float32, (0.01, 0.0, 1e-12, 1e9))
+    ),
+    agent_steps=jnp.int32(0),
+    learner_steps=jnp.int32(0),
+  )
+  apply = jax.pmap(
+    lambda state: gradient.apply(
+      state, grads, {'num_transitions': jnp.float32(5)}
+    ),
+    axis_name=train_state.AXIS,
+    devices=jax.devices()[:1],
+  )
+  state = train_state.replicate(state, jax.devices()[:1])
+  nonfinite = []
+  for _ in range(40):
+    state, metrics = apply(state)
+    assert np.isfinite(metrics['grad_norm'])
+    nonfinite.append(float(metrics['nonfinite'][0]))
+    for leaf in jax.tree.leaves(train_state.unreplicate(state)):
+      assert np.isfinite(leaf).all()
+  assert nonfinite[0] == 0.0 and nonfinite[-1] == 1.0
 
 
 def test_host_copy_survives_the_donation_of_its_state():

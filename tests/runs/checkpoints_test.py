@@ -77,6 +77,22 @@ def test_what_orbax_does_not_write_is_not_said_to_be_saved(tmp_path):
     manager.save(_snapshot(7))
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+@pytest.mark.parametrize('save', ['save', 'save_alone'])
+def test_a_state_that_is_not_finite_is_not_saved(tmp_path, bad, save):
+  manager = checkpoints.Checkpointer(tmp_path, keep=None)
+  manager.save(_snapshot(1, 3e38))
+  for name in ('w', 'bf'):
+    worse = _snapshot(2, 1.0)
+    worse.state[name].flat[-1] = bad
+    with pytest.raises(
+      checkpoints.NotFiniteError,
+      match=f'checkpoint 2 was not written: {name} is .* the newest is 1',
+    ):
+      getattr(manager, save)(worse)
+  assert manager.newest() == 1
+
+
 def test_a_checkpoint_takes_the_place_of_earlier_and_later_ones(tmp_path):
   manager = checkpoints.Checkpointer(tmp_path, keep=None)
   for step in (5, 9, 2, 2):
