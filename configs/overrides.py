@@ -82,12 +82,19 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
     prefix: of its fields' names, 'section.', for messages.
 
   Raises:
-    ConfigError: `values` lacks another field or has one that does not exist.
+    ConfigError: `values` lacks another field, has one that does not exist, or
+      a value of another type.
   """
+  if not isinstance(values, Mapping):
+    raise errors.ConfigError(
+      f'{prefix.rstrip(".") or "config"}={values!r}: expected an object in '
+      'braces'
+    )
   names = [f.name for f in dataclasses.fields(template)]  # type: ignore[arg-type]
   for name in values:
     if name not in names:
       raise errors.unknown('config field', name, names)
+  kinds = {f.name: f.type for f in dataclasses.fields(template)}  # type: ignore[arg-type]
   changes = {}
   for name in names:
     path = f'{prefix}{name}'
@@ -101,8 +108,8 @@ def from_dict(template: _S, values: Mapping[str, Any], prefix: str = '') -> _S:
     current, value = getattr(template, name), values[name]
     if dataclasses.is_dataclass(current):
       value = from_dict(current, value, f'{prefix}{name}.')
-    elif isinstance(current, tuple):
-      value = tuple(value)
+    else:
+      value = _checked(kinds[name], path, value, current)
     changes[name] = value
   return dataclasses.replace(template, **changes)  # type: ignore[type-var]
 
@@ -192,3 +199,34 @@ def _parse(kind: Any, path: str, text: str, current: object) -> Any:
     raise errors.ConfigError(
       f"{path}='{text}': expected {expected}, like {current}"
     ) from None
+
+
+def _checked(kind: Any, path: str, value: Any, current: object) -> Any:
+  """A value from JSON, which must be of the declared type.
+
+  Args:
+    kind: as for `_parse`.
+    path: of the field.
+    value: what JSON says; a list for a tuple.
+    current: the field's value, an example in the error.
+  """
+  kinds = typing.get_args(kind)
+  optional = type(None) in kinds
+  if optional:
+    kind = next(k for k in kinds if k is not type(None))
+  if value is None and optional:
+    return None
+  # A bool is an int to Python, but no number to a user.
+  allowed = {float: (int, float), int: (int,), bool: (bool,), str: (str,)}
+  names = {float: 'a number', int: 'an integer', str: 'a text'}
+  names[bool] = 'true or false'
+  expected = names.get(kind, 'a list of integers')
+  expected += ' or null' if optional else ''
+  items = [value] if kind in allowed else value
+  fits = isinstance(items, list | tuple) and all(
+    isinstance(item, allowed.get(kind, (int,)))
+    and (kind is bool or not isinstance(item, bool))
+    for item in items
+  )
+  errors.require(fits, path, repr(value), f'{expected}, like {current!r}')
+  return value if kind in allowed else tuple(value)

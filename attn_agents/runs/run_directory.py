@@ -55,9 +55,12 @@ def require_format(content: Mapping[str, Any], logdir: pathlib.Path) -> None:
 
   Raises:
     ConfigError: it is of an earlier format, with the command that converts it,
-      or of a later one.
+      or of a later one, or of none that there is.
   """
   found = content.get('format', 1)
+  errors.require(
+    isinstance(found, int), f'{logdir}: format', repr(found), 'an integer'
+  )
   if found < FORMAT:
     raise errors.ConfigError(
       f'{logdir} is a run of an earlier version; convert it with '
@@ -217,6 +220,17 @@ class RunDirectory:
     """
     content = self.content_of_any_format()
     require_format(content, self.path)
+    path = self.path / 'config.json'
+    config = content.get('config')
+    if not isinstance(config, dict):
+      raise errors.ConfigError(
+        f'{path} is damaged: expected a config, an object in braces'
+      )
+    for name in ('agent', 'preset', 'algorithm'):
+      if not isinstance(config.get(name), str):
+        raise errors.ConfigError(
+          f'{path} is damaged: expected a config with the name of its {name}'
+        )
     return content
 
   def content_of_any_format(self) -> dict[str, Any]:
@@ -243,7 +257,13 @@ class RunDirectory:
       ConfigError: config.json is of another format, or has other fields than
         the configs of this version.
     """
-    return to_config(self.content()['config'])
+    values = self.content()['config']
+    try:
+      return to_config(values)
+    except errors.ConfigError as error:
+      raise errors.ConfigError(
+        f'{self.path / "config.json"}: {error}'
+      ) from error
 
   def starts(self) -> int:
     """How often the run has been started, this time included."""

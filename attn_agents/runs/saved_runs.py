@@ -6,6 +6,7 @@ Imports no JAX, so that a wrong name is refused at once.
 import dataclasses
 import pathlib
 
+from attn_agents.environments import registry as environments
 from attn_agents.runs import run_directory
 from configs import errors, schema
 
@@ -15,11 +16,14 @@ def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
 
   Raises:
     ConfigError: there is no run there, with the name of the nearest beside it;
-      or it is of an earlier format, with the command that converts it.
+      or it is of an earlier format, with the command that converts it; or its
+      config is damaged or of a game that there is not.
   """
   run = run_directory.RunDirectory(path)
   require_run(run, path)
-  return run, run.config()
+  config = run.config()
+  environments.suite_of(config.environment.game).validate(config.environment)
+  return run, config
 
 
 def require_run(run: run_directory.RunDirectory, path: str) -> None:

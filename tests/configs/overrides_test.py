@@ -83,6 +83,36 @@ def test_json_with_a_strange_or_missing_field_is_refused(config):
     overrides.from_dict(config, values)
 
 
+@pytest.mark.parametrize(
+  ('section', 'name', 'value', 'words'),
+  [
+    ('learning', 'unroll_length', 'ten', "unroll_length='ten': expected an in"),
+    ('learning', 'unroll_length', 2.5, 'expected an integer, like'),
+    ('learning', 'unroll_length', True, 'expected an integer, like'),
+    ('optimizer', 'learning_rate', None, 'expected a number, like'),
+    ('optimizer', 'clip', 3, 'expected a text, like'),
+    ('environment', 'grayscale', 1, 'expected true or false, like'),
+    ('network', 'conv_channels', 8, 'expected a list of integers, like'),
+    ('network', 'conv_channels', [8, 'a'], 'expected a list of integers'),
+    ('learning', 'max_policy_lag', 'x', 'expected an integer or null, like'),
+  ],
+)
+def test_json_of_another_type_is_refused(config, section, name, value, words):
+  values = overrides.to_dict(config)
+  values[section][name] = value
+  with pytest.raises(errors.ConfigError) as caught:
+    overrides.from_dict(config, values)
+  assert f'{section}.{name}={value!r}: ' in str(caught.value)
+  assert words in str(caught.value)
+
+
+@pytest.mark.parametrize('value', [None, 3, []])
+def test_json_without_a_section_is_refused(config, value):
+  values = {**overrides.to_dict(config), 'network': value}
+  with pytest.raises(errors.ConfigError, match=r'network=.*object in braces'):
+    overrides.from_dict(config, values)
+
+
 def test_differences_name_what_computes_and_leave_out_what_may_change(config):
   other = overrides.apply(
     config,

@@ -123,3 +123,35 @@ def test_a_damaged_config_is_refused_in_one_line(tmp_path, text):
   with pytest.raises(errors.ConfigError, match='is damaged') as caught:
     run_directory.RunDirectory(tmp_path).config()
   assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  ('change', 'words'),
+  [
+    ({'config': None}, 'expected a config, an object in braces'),
+    ({'config': []}, 'expected a config, an object in braces'),
+    ({'config': {'agent': 5}}, 'the name of its agent'),
+    ({'config': {'agent': 's3ta', 'preset': 'small'}}, 'of its algorithm'),
+    ({'format': 'two'}, "format='two': expected an integer"),
+  ],
+)
+def test_a_config_of_another_form_is_refused_in_one_line(
+  tmp_path, change, words
+):
+  run = _open(tmp_path / 'run', _config())
+  content = json.loads((run.path / 'config.json').read_text())
+  (run.path / 'config.json').write_text(json.dumps({**content, **change}))
+  with pytest.raises(errors.ConfigError, match=words) as caught:
+    run.config()
+  assert str(run.path) in str(caught.value)
+
+
+def test_a_wrong_field_is_refused_with_the_file_that_has_it(tmp_path):
+  run = _open(tmp_path / 'run', _config())
+  content = json.loads((run.path / 'config.json').read_text())
+  content['config']['learning']['unroll_length'] = 'ten'
+  (run.path / 'config.json').write_text(json.dumps(content))
+  with pytest.raises(
+    errors.ConfigError, match=r'run/config.json: .*unroll_length=.*integer'
+  ):
+    run.config()
