@@ -71,6 +71,9 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   except (flags.Error, errors.ConfigError) as error:
     line = ' '.join(str(error).split())
     print(f'error: {line}', file=sys.stderr)
+    # What libraries left running complains while the process ends, for example
+    # reads of the other arrays of a damaged checkpoint.
+    sys.unraisablehook = lambda _: None
     return USAGE_ERROR
   except KeyboardInterrupt:
     return INTERRUPTED

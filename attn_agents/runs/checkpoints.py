@@ -16,6 +16,10 @@ import orbax.checkpoint as ocp
 
 from attn_agents import types
 from attn_agents.runs import named_trees, run_directory
+from configs import errors
+
+# Characters. Some of Orbax's messages list every array.
+_MOST_OF_CAUSE = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +163,7 @@ class Checkpointer:
 
     Raises:
       FileNotFoundError: there is none.
-      ConfigError: it is of another format.
+      ConfigError: it is of another format, or damaged.
       ValueError: its arrays have other names, shapes or dtypes than those of
         `template`; the message lists them.
     """
@@ -177,11 +181,8 @@ class Checkpointer:
     empty = {
       name: np.zeros(shape, dtype) for name, (dtype, shape) in expected.items()
     }
-    restored = self._manager.restore(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardRestore(named_trees.nest(empty))
-      ),
+    restored = self._read(
+      step, state=ocp.args.StandardRestore(named_trees.nest(empty))
     )
     return Snapshot(
       state=named_trees.fill(template, named_trees.flatten(restored['state'])),
@@ -194,7 +195,7 @@ class Checkpointer:
     """Dtype and shape of each array of a checkpoint, by name.
 
     Raises:
-      ConfigError: it is of another format.
+      ConfigError: it is of another format, or damaged.
     """
     return self._meta(step)['arrays']
 
@@ -203,7 +204,36 @@ class Checkpointer:
     self._manager.close()
 
   def _meta(self, step: int) -> dict[str, Any]:
-    args = ocp.args.Composite(meta=ocp.args.JsonRestore())
-    meta = self._manager.restore(step, args=args)['meta']
+    meta = self._read(step, meta=ocp.args.JsonRestore())['meta']
+    if not isinstance(meta, dict):
+      raise self._damaged(step, 'its meta part is no object in braces')
     run_directory.require_format(meta, self._path.parent)
+    for name in ('arrays', 'counters'):
+      if not isinstance(meta.get(name), dict):
+        raise self._damaged(step, f'its meta part has no {name}')
+    counted = [field.name for field in dataclasses.fields(Counters)]
+    if sorted(meta['counters']) != sorted(counted):
+      raise self._damaged(step, 'its meta part has other counters')
     return meta
+
+  def _read(self, step: int, **args: Any) -> Mapping[str, Any]:
+    """Items of a checkpoint.
+
+    Raises:
+      ConfigError: files are missing or damaged.
+    """
+    try:
+      return self._manager.restore(step, args=ocp.args.Composite(**args))
+    except (PermissionError, MemoryError):
+      raise
+    except Exception as error:
+      # Which it is depends on the file that is hurt, and Orbax names none.
+      why = f'{type(error).__name__}: {error}'
+      raise self._damaged(step, why.splitlines()[0]) from error
+
+  def _damaged(self, step: int, why: str) -> errors.ConfigError:
+    return errors.ConfigError(
+      f'checkpoint {self._path / str(step)} is damaged '
+      f'({why[:_MOST_OF_CAUSE]}); without this directory the checkpoint before '
+      'it is the newest'
+    )

@@ -31,8 +31,8 @@ def check(config: schema.Config) -> None:
     config: of the run to be started.
 
   Raises:
-    ConfigError: there is no such run or checkpoint, or its arrays have other
-      names or shapes, which are listed.
+    ConfigError: there is no such run or checkpoint, or it is damaged, or its
+      arrays have other names or shapes, which are listed.
   """
   _source(config)
   done = subprocess.run(
@@ -124,10 +124,10 @@ def _copied(
 def _check_here(values: Mapping[str, Any]) -> None:
   """`check` in a process that may load JAX."""
   from attn_agents import experiment
-  from attn_agents.runs import checkpoints, named_trees
+  from attn_agents.runs import checkpoints, named_trees, parameters
 
   config = run_directory.to_config(values)
-  _, directory, step = _source(config)
+  run, directory, step = _source(config)
   checkpointer = checkpoints.Checkpointer(directory)
   prefix = 'params/'
   theirs = {
@@ -138,6 +138,8 @@ def _check_here(values: Mapping[str, Any]) -> None:
   checkpointer.close()
   params = experiment.Experiment(config).params_spec
   _copied(config, named_trees.specs(params), theirs)
+  # Only reading the arrays shows whether they are whole.
+  parameters.restore(run.config(), directory, step)
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -256,3 +257,38 @@ def test_kill_in_the_middle_never_leaves_half_a_checkpoint(tmp_path):
     got = manager.restore(template)
     assert manager.newest() >= done
     np.testing.assert_array_equal(got.state['w'], manager.newest())
+
+
+@pytest.mark.parametrize('how', ['halved', 'emptied', 'removed'])
+def test_a_damaged_file_is_no_other_checkpoint(tmp_path, how):
+  saved = _snapshot(7, 0.25)
+  manager = checkpoints.Checkpointer(tmp_path / 'whole')
+  manager.save(saved)
+  manager.close()
+  whole = tmp_path / 'whole' / '7'
+  refused = set()
+  for number, victim in enumerate(sorted(whole.rglob('*'))):
+    if not victim.is_file():
+      continue
+    name = victim.relative_to(whole)
+    copy = tmp_path / str(number) / '7'
+    shutil.copytree(whole, copy)
+    if how == 'removed':
+      (copy / name).unlink()
+    else:
+      size = victim.stat().st_size // 2 if how == 'halved' else 0
+      os.truncate(copy / name, size)
+    manager = checkpoints.Checkpointer(copy.parent)
+    try:
+      got = manager.restore(_snapshot(0).state)
+    except errors.ConfigError as error:
+      assert f'checkpoint {copy} is damaged' in str(error)
+      assert len(str(error).splitlines()) == 1
+      refused.add(name.as_posix())
+    else:
+      # Orbax keeps notes of its own that it can do without.
+      np.testing.assert_array_equal(got.state['w'], saved.state['w'])
+      assert got.counters == saved.counters
+    finally:
+      manager.close()
+  assert {'meta/metadata', 'state/manifest.ocdbt'} <= refused

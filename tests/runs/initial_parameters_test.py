@@ -1,6 +1,8 @@
 """Parameters of another run: what is copied, and what is refused."""
 
 import dataclasses
+import os
+import shutil
 
 import jax
 import numpy as np
@@ -89,4 +91,19 @@ def test_a_run_that_is_none_is_refused(tmp_path):
   path.mkdir()
   config = _from(path, _config('darqn_hard'))
   with pytest.raises(errors.ConfigError, match='is no run'):
+    initial_parameters.check(config)
+
+
+def test_a_damaged_checkpoint_is_refused_before_anything_starts(
+  source, tmp_path
+):
+  path = shutil.copytree(source[0], tmp_path / 'run')
+  (checkpoint,) = (path / 'checkpoints').iterdir()
+  # Names and shapes stand elsewhere, and are whole.
+  for file in checkpoint.rglob('d/*'):
+    os.truncate(file, file.stat().st_size // 2)
+  config = _from(path, _config('darqn_soft'))
+  with pytest.raises(
+    errors.ConfigError, match=rf'checkpoint {checkpoint} is damaged'
+  ):
     initial_parameters.check(config)
