@@ -33,12 +33,13 @@ import functools
 import json
 import os
 import pathlib
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from configs import overrides
+from configs import errors, overrides
 
 VERSION = 1
 PART_ROWS = 256
@@ -48,12 +49,14 @@ _NEWER_FACTS = (
   *('screen_shape', 'actions', 'step_seconds'),
   *('config', 'parameters', 'shown_actions'),
 )
+# Arrays that every recording has.
+_ALWAYS = frozenset(('frame', 'observation', 'reward', 'action', 'step_type'))
 # Facts that say where things lay, which a run that is moved leaves behind.
 _PLACES = ('run', 'shown')
 
 
-class RecordingError(ValueError):
-  """There is no recording, or it is another than was expected."""
+class RecordingError(errors.ConfigError):
+  """There is no recording, or it is damaged or another than expected."""
 
 
 class Recording:
@@ -63,19 +66,37 @@ class Recording:
     """Opens it.
 
     Raises:
-      RecordingError: there is none, or of another version.
+      RecordingError: there is none, or it is damaged or of another version.
     """
     self.path = pathlib.Path(path)
     try:
       self.facts: dict[str, Any] = json.loads((self.path / _FACTS).read_text())
     except (OSError, ValueError) as error:
       raise RecordingError(f'{path} is no recording: {error}') from error
+    if not isinstance(self.facts, dict):
+      raise RecordingError(f'{path} is no recording: facts.json has no facts')
     version = self.facts.get('version')
     if version != VERSION:
       raise RecordingError(
         f'{path}: version {version} of the format, expected {VERSION}'
       )
     self._parts = sorted(self.path.glob('rows_*.npz'), key=_first_row)
+    self._check_parts()
+
+  def _check_parts(self) -> None:
+    """Refuses parts that are missing or damaged, without reading rows."""
+    for part in self._parts:
+      if lacking := _ALWAYS - set(_load(part).files):
+        raise _damaged(part, f'it has no {", ".join(sorted(lacking))}')
+    if not self.ended:
+      return
+    end = self.path / _END
+    try:
+      rows = json.loads(end.read_text())['num_rows']
+    except (ValueError, KeyError, TypeError) as error:
+      raise _damaged(end, str(error)) from error
+    if rows != self.num_rows:
+      raise _damaged(end, f'it says {rows} rows, there are {self.num_rows}')
 
   @property
   def ended(self) -> bool:
@@ -254,7 +275,17 @@ def _first_row(part: pathlib.Path) -> int:
 
 def _load(part: pathlib.Path) -> Any:
   """The arrays of a part; each is read only when it is asked for."""
-  return np.load(part)
+  try:
+    return np.load(part)
+  except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    raise _damaged(part, str(error)) from error
+
+
+def _damaged(file: pathlib.Path, why: str) -> RecordingError:
+  return RecordingError(
+    f'{file} is damaged ({why}); delete the recording, {file.parent}, and it '
+    'is made again'
+  )
 
 
 def _replace(path: pathlib.Path, content: bytes) -> None:

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import os
 import shutil
 
 import jax
@@ -204,6 +205,39 @@ def test_reading_some_rows_equals_reading_all(recorded):
   np.testing.assert_array_equal(
     recorded.rows('policy_logits', rows), recorded['policy_logits'][rows]
   )
+
+
+@pytest.mark.parametrize(
+  ('name', 'content', 'words'),
+  [
+    ('facts.json', b'[]', 'has no facts'),
+    ('rows_8.npz', b'', 'rows_8.npz is damaged'),
+    ('rows_8.npz', b'text', 'rows_8.npz is damaged'),
+    ('rows_8.npz', 'half', 'rows_8.npz is damaged'),
+    ('rows_8.npz', 'few', 'it has no action, frame, observation, step_type'),
+    ('rows_24.npz', None, 'it says 30 rows, there are 24'),
+    ('end.json', b'{"num_rows": 3}', 'it says 3 rows, there are 30'),
+    ('end.json', b'[]', 'end.json is damaged'),
+  ],
+)
+def test_a_damaged_recording_is_refused_in_one_line(
+  recorded, tmp_path, name, content, words
+):
+  copy = shutil.copytree(recorded.path, tmp_path / 'copy')
+  file = copy / name
+  if content is None:
+    file.unlink()
+  elif content == 'half':
+    os.truncate(file, file.stat().st_size // 2)
+  elif content == 'few':
+    with file.open('wb') as opened:
+      np.savez(opened, reward=np.zeros(8, np.float32))
+  else:
+    file.write_bytes(content)
+  with pytest.raises(recording.RecordingError, match=words) as caught:
+    recording.Recording(copy)
+  assert str(copy) in str(caught.value)
+  assert '\n' not in str(caught.value)
 
 
 def test_what_is_no_recording_is_refused(tmp_path):
