@@ -1,9 +1,14 @@
-"""Reads metrics.csv: whole, or only its newest row. Standard library only."""
+"""Reads metrics.csv: whole, or only its newest row.
+
+Imports only the standard library, and errors.
+"""
 
 import csv
 import math
 import os
 import pathlib
+
+from configs import errors
 
 Row = dict[str, float]
 
@@ -15,20 +20,37 @@ def read(path: pathlib.Path | str) -> list[Row]:
   """All rows; none if there is no file. Empty cells become NaN.
 
   A last line that a crash cut short is left out.
+
+  Raises:
+    ConfigError: it is no such table.
   """
   if not os.path.exists(path):
     return []
-  with open(path, newline='') as file:
-    lines = [line for line in file if line.endswith('\n')]
-  return [
-    _row(row) for row in csv.DictReader(lines) if None not in row.values()
-  ]
+  try:
+    with open(path, newline='') as file:
+      lines = [line for line in file if line.endswith('\n')]
+    return [
+      _row(row) for row in csv.DictReader(lines) if None not in row.values()
+    ]
+  except (ValueError, TypeError, csv.Error, IsADirectoryError) as error:
+    raise _damaged(path, error) from error
 
 
 def last(path: pathlib.Path | str) -> Row | None:
-  """The newest complete row, None if there is none; reads only the tail."""
+  """The newest complete row, None if there is none; reads only the tail.
+
+  Raises:
+    ConfigError: it is no such table.
+  """
   if not os.path.exists(path):
     return None
+  try:
+    return _last(path)
+  except (ValueError, TypeError, csv.Error, IsADirectoryError) as error:
+    raise _damaged(path, error) from error
+
+
+def _last(path: pathlib.Path | str) -> Row | None:
   with open(path, 'rb') as file:
     header = file.readline()
     start = file.tell()
@@ -45,3 +67,9 @@ def _row(texts: dict[str, str]) -> Row:
   return {
     name: float(text) if text else math.nan for name, text in texts.items()
   }
+
+
+def _damaged(path: pathlib.Path | str, error: Exception) -> errors.ConfigError:
+  return errors.ConfigError(
+    f'{path} is damaged ({error}); expected a table of numbers with commas'
+  )

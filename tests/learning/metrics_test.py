@@ -8,6 +8,7 @@ from tensorboard.backend.event_processing import event_accumulator
 from attn_agents.learning import batching, metrics
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
+from configs import errors
 
 _UPDATE = {
   'loss': 3.0, 'pg_loss': 1.0, 'baseline_loss': 2.0, 'entropy': 0.5,
@@ -147,6 +148,22 @@ def test_an_empty_table_has_no_last_row(tmp_path):
   metrics.MetricsWriter(tmp_path, learner_steps=0).close()
   assert metrics_table.last(tmp_path / 'metrics.csv') is None
   assert metrics_table.read(tmp_path / 'metrics.csv') == []
+
+
+@pytest.mark.parametrize(
+  'content', [b'a,b\n1,many\n', b'\xff\xfe\x00\n\x00\n', b'a\n1,2\n', None]
+)
+def test_what_is_no_table_is_refused_in_one_line(tmp_path, content):
+  path = tmp_path / 'metrics.csv'
+  if content is None:
+    path.mkdir()
+  else:
+    path.write_bytes(content)
+  for read in (metrics_table.read, metrics_table.last):
+    with pytest.raises(errors.ConfigError, match='is damaged') as caught:
+      read(path)
+    assert str(path) in str(caught.value)
+    assert '\n' not in str(caught.value)
 
 
 def test_event_files_hold_every_row_once_even_after_continuing(tmp_path):

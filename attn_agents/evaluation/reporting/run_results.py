@@ -93,11 +93,12 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     policy: of that evaluation, too.
 
   Raises:
-    ConfigError: it is of an earlier format.
+    ConfigError: it is of an earlier format, or one of its files is damaged.
   """
   run = run_directory.RunDirectory(path)
   config = run.content()['config']
-  rows = metrics_table.read(run.metrics)
+  rows = _rows(run.metrics, 'episode_return_mean')
+  evaluations = _rows(run.evaluation_curve, 'return_mean')
   game = config['environment']['game']
   return RunResult(
     path=path,
@@ -109,11 +110,20 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     frames=int(rows[-1]['frames']) if rows else 0,
     seconds=rows[-1]['wall_time'] if rows else 0.0,
     training=_curve(rows, 'episode_return_mean'),
-    evaluation=_curve(metrics_table.read(run.evaluation_curve), 'return_mean'),
+    evaluation=_curve(evaluations, 'return_mean'),
     summary=_newest_summary(
       run.evaluations, evaluated_game=game, protocol=protocol, policy=policy
     ),
   )
+
+
+def _rows(path: pathlib.Path, column: str) -> list[metrics_table.Row]:
+  """Rows of a table that has frames, times and this column."""
+  rows = metrics_table.read(path)
+  for name in ('frames', 'wall_time', column):
+    if rows and name not in rows[0]:
+      raise errors.ConfigError(f"{path} is damaged: it has no column '{name}'")
+  return rows
 
 
 def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
@@ -130,13 +140,18 @@ def _newest_summary(
   directory: pathlib.Path, **wanted: str
 ) -> dict[str, Any] | None:
   """That of the newest checkpoint; of several, that with most episodes."""
-  summaries = [
-    json.loads(p.read_text()) for p in sorted(directory.glob('*/summary.json'))
-  ]
-  fitting = [
-    s for s in summaries if all(s[name] == v for name, v in wanted.items())
-  ]
-  return max(fitting, key=lambda s: (s['frames'], s['episodes']), default=None)
+  fitting = []
+  for path in sorted(directory.glob('*/summary.json')):
+    try:
+      summary = json.loads(path.read_text())
+      if all(summary[name] == value for name, value in wanted.items()):
+        fitting.append((summary['frames'], summary['episodes'], summary))
+    except (ValueError, KeyError, TypeError) as error:
+      raise errors.ConfigError(
+        f'{path} is damaged ({type(error).__name__}: {error}); expected what '
+        'launch/evaluate.py writes'
+      ) from error
+  return max(fitting, key=lambda found: found[:2], default=(None,))[-1]
 
 
 def write_curves(path: pathlib.Path, results: Iterable[RunResult]) -> None:

@@ -14,6 +14,7 @@ from attn_agents.evaluation.reporting import (
   tables,
 )
 from attn_agents.runs import run_directory
+from configs import errors
 from tests.launch import commands
 
 
@@ -178,3 +179,24 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     out = f'--out={tmp_path / "out"}'
     assert words in commands.refused('report_scores', *args, out)
     assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize(
+  ('name', 'text', 'words'),
+  [
+    ('metrics.csv', 'a,b\n1,2\n', "no column 'frames'"),
+    ('metrics.csv', 'frames\nmany\n', 'expected a table of numbers'),
+    ('evaluation_curve.csv', 'frames,wall_time\n1,2\n', "'return_mean'"),
+    ('evaluations/a/summary.json', '', 'Expecting value'),
+    ('evaluations/a/summary.json', '[]', 'launch/evaluate.py writes'),
+    ('evaluations/a/summary.json', '{"frames": 1}', "'evaluated_game'"),
+  ],
+)
+def test_a_damaged_file_is_named_in_one_line(tmp_path, name, text, words):
+  path = _run(tmp_path, 's3ta', 'pong', 0, mean=1.0)
+  (path / name).write_text(text)
+  with pytest.raises(errors.ConfigError) as caught:
+    _read([path])
+  assert f'{path / name} is damaged' in str(caught.value)
+  assert words in str(caught.value)
+  assert '\n' not in str(caught.value)
