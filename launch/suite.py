@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from attn_agents.distributed import lifecycle
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import machine, metrics_table, stopping
+from attn_agents.utils import machine, metrics_table, patience, stopping
 from configs import errors, games, resolution, validation
 
 _LAUNCH = pathlib.Path(__file__).parent
@@ -289,13 +289,11 @@ class Worker:
   def _wait_for_former(self, run: Run) -> Iterator[None]:
     """Yields while a run of a suite that was killed is still saving."""
     directory = run_directory.RunDirectory(run.logdir)
-    deadline = time.monotonic() + _FORMER_SECONDS
+    waiting = patience.Patience(_FORMER_SECONDS)
     if directory.is_locked():
       self._say(f'{run.name}: waits for the end of what runs there')
     while (
-      directory.is_locked()
-      and time.monotonic() < deadline
-      and not self.stop_signal
+      directory.is_locked() and not waiting.is_over() and not self.stop_signal
     ):
       yield
 

@@ -10,14 +10,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from typing import IO
 
 import psutil
 
+from attn_agents.utils import patience
+
 _ROOT = pathlib.Path(__file__).parents[2]
 _CHILD = 'attn_agents.diagnostics.child'
+_LOOK_SECONDS = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +98,12 @@ def _ask_one_child(
 def _read_line(pipe: IO[bytes], timeout: float) -> tuple[bytes, bool]:
   """Returns (line, False), (b'', False) at the end or (b'', True) in time."""
   line = b''
-  deadline = time.monotonic() + timeout
+  waiting = patience.Patience(timeout)
   while not line.endswith(b'\n'):
-    left = max(0.0, deadline - time.monotonic())
-    if not select.select([pipe], [], [], left)[0]:
-      return b'', True
+    if not select.select([pipe], [], [], _LOOK_SECONDS)[0]:
+      if waiting.is_over():
+        return b'', True
+      continue
     # Past the buffer, which `select` does not see.
     byte = os.read(pipe.fileno(), 1)
     if not byte:

@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from attn_agents.utils import patience
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HAS_PRCTL = sys.platform.startswith('linux')
@@ -133,8 +135,8 @@ def clear_statuses(logdir: pathlib.Path | str) -> None:
 
 def wait_for_former_run(logdir: pathlib.Path | str, timeout: float) -> None:
   """Waits for processes that a former run in `logdir` left behind to end."""
-  deadline = time.monotonic() + timeout
-  while time.monotonic() < deadline:
+  waiting = patience.Patience(timeout)
+  while not waiting.is_over():
     if not any(_still_runs(status) for status in read_statuses(logdir)):
       return
     time.sleep(0.1)

@@ -24,7 +24,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import stopping
+from attn_agents.utils import patience, stopping
 
 _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
@@ -61,7 +61,7 @@ class _NoConsole:
 class _Watch:
   """What the supervisor has seen so far."""
 
-  stopping_since: float = 0.0
+  stopping: patience.Patience | None = None
   missing: str = ''
 
 
@@ -132,7 +132,7 @@ class Supervisor:
   def _look(self, launcher: subprocess.Popen) -> None:
     """Stops the launcher if there is a reason to; shows the run."""
     statuses = list(lifecycle.read_statuses(self._place.logdir))
-    if not self._watch.missing and not self._watch.stopping_since:
+    if not self._watch.missing and self._watch.stopping is None:
       self._watch.missing = self._find_dead(statuses)
     if self._requests.first or self._watch.missing or outcome.is_over(statuses):
       self._stop(launcher)
@@ -145,8 +145,8 @@ class Supervisor:
 
   def _stop(self, launcher: subprocess.Popen) -> None:
     """Asks everything to save and stop, once."""
-    if not self._watch.stopping_since:
-      self._watch.stopping_since = time.monotonic()
+    if self._watch.stopping is None:
+      self._watch.stopping = patience.Patience(_STOP_SECONDS)
       if launcher.poll() is None:
         launcher.send_signal(signal.SIGTERM)
 
@@ -158,15 +158,14 @@ class Supervisor:
     return outcome.first_dead(list(lifecycle.read_statuses(self._place.logdir)))
 
   def _out_of_patience(self) -> bool:
-    since = self._watch.stopping_since
-    late = since and time.monotonic() - since > _STOP_SECONDS
-    return bool(late or self._requests.in_a_hurry)
+    waiting = self._watch.stopping
+    late = waiting is not None and waiting.is_over()
+    return late or self._requests.in_a_hurry
 
   def _end_all(self) -> None:
     """Leaves no descendant behind, orphans included."""
-    deadline = (self._watch.stopping_since or time.monotonic()) + _STOP_SECONDS
     while alive := psutil.Process().children(recursive=True):
-      if self._requests.in_a_hurry or time.monotonic() > deadline:
+      if self._out_of_patience():
         for process in alive:
           _kill(process)
       psutil.wait_procs(alive, timeout=_POLL_SECONDS)

@@ -11,6 +11,7 @@ from attn_agents import types
 from attn_agents.learning import batching, blindness, learner, metrics
 from attn_agents.runs import checkpoints
 from attn_agents.transport import interface
+from attn_agents.utils import patience
 from configs import schema
 
 _POLL_SECONDS = 0.2
@@ -175,7 +176,7 @@ class Training:
   def _next_batch(
     self, should_stop: Callable[[], bool]
   ) -> tuple[types.Batch, batching.BatchInfo] | None:
-    deadline = time.monotonic() + self._runtime.stall_seconds
+    waiting = patience.Patience(self._runtime.stall_seconds)
     filled, told = 0.0, 0.0
     while not should_stop():
       batch = self._feeder.get(timeout=_POLL_SECONDS)
@@ -185,13 +186,14 @@ class Training:
       if size > filled:
         # The first batch waits until the replay is filled; that is no stall.
         now = time.monotonic()
-        filled, deadline = size, now + self._runtime.stall_seconds
+        filled = size
+        waiting = patience.Patience(self._runtime.stall_seconds)
         if now - told >= self._runtime.log_every_seconds:
           self._report(f'{size:,.0f} transitions in the replay')
           told = now
       # If publishing fails, actors wait for parameters for ever.
       self._learner.check()
-      if time.monotonic() > deadline:
+      if waiting.is_over():
         raise StalledError(
           'no batch was complete for '
           f'{self._runtime.stall_seconds:g} s (runtime.stall_seconds)'

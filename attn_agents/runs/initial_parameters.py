@@ -9,13 +9,13 @@ import dataclasses
 import json
 import os
 import pathlib
-import subprocess
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attn_agents.algorithms import registry
 from attn_agents.runs import run_directory, saved_runs
+from attn_agents.utils import children
 from configs import errors, overrides, schema
 
 if TYPE_CHECKING:
@@ -35,18 +35,14 @@ def check(config: schema.Config) -> None:
       arrays have other names or shapes, which are listed.
   """
   _source(config)
-  done = subprocess.run(
+  done = children.run(
     [
       *(sys.executable, '-m', 'attn_agents.runs.initial_parameters'),
       json.dumps(overrides.to_dict(config)),
     ],
-    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
+    _CHECK_SECONDS,
+    {**os.environ, 'JAX_PLATFORMS': 'cpu'},
     cwd=pathlib.Path(__file__).parents[2],
-    stdin=subprocess.DEVNULL,
-    capture_output=True,
-    text=True,
-    timeout=_CHECK_SECONDS,
-    check=False,
   )
   if done.returncode:
     lines = (done.stdout or done.stderr).strip().splitlines()

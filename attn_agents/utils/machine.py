@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 
-from attn_agents.utils import cgroup
+from attn_agents.utils import cgroup, children
 
 # What only the Launchpad runtime needs.
 _LAUNCHPAD_LIBRARIES = {'launchpad': 'Launchpad', 'reverb': 'Reverb'}
@@ -161,14 +161,10 @@ def probe_devices(timeout: float = 120.0) -> Devices:
   if _only_cpu_possible():
     return Devices('cpu', _simulated_cpu_devices(), 'cpu')
   try:
-    done = subprocess.run(
+    done = children.run(
       [sys.executable, '-c', _PROBE],
-      env={**os.environ, 'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'},
-      stdin=subprocess.DEVNULL,
-      capture_output=True,
-      text=True,
-      timeout=timeout,
-      check=False,
+      timeout,
+      {**os.environ, 'XLA_PYTHON_CLIENT_PREALLOCATE': 'false'},
     )
   except subprocess.TimeoutExpired:
     return Devices('cpu', 0, '', f'JAX did not start within {timeout:g} s')

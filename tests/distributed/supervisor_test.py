@@ -33,7 +33,8 @@ time.sleep(1.0)
 if os.environ.get('END') == 'done':
   status.set('done')
 stop.event.wait()
-time.sleep(float(os.environ.get('SAVING', '0')))
+for _ in range(int(10 * float(os.environ.get('SAVING', '0')))):
+  time.sleep(0.1)
 status.set('stopped', saved=7)
 """
 
@@ -58,7 +59,7 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
 
 
 _SUPERVISE = """
-import sys
+import os, sys
 from attn_agents.distributed import supervisor, topology
 class Quiet:
   def update(self, statuses):
@@ -67,6 +68,7 @@ class Quiet:
         open(sys.argv[2] + '/running', 'w').close()
   def close(self):
     pass
+supervisor._STOP_SECONDS = float(os.environ.get('STOP_SECONDS', 14))
 supervisor._PROGRAMS['launchpad'] = [sys.argv[2] + '/program.py']
 ending = supervisor.Supervisor(topology.from_json(sys.argv[1]), Quiet()).run()
 print(ending.cause, flush=True)
@@ -124,6 +126,21 @@ def test_a_signal_to_each_process_of_a_job_is_one_stop(tmp_path, monkeypatch):
   assert children
   for member in (*children, process):
     member.send_signal(signal.SIGUSR1)
+  assert _ending(process) == (75, _SAVED)
+
+
+def test_time_in_which_nothing_ran_is_not_time_to_save(tmp_path, monkeypatch):
+  monkeypatch.setenv('STOP_SECONDS', '2')
+  process = _supervised(tmp_path, monkeypatch, saving=1.5)
+  parent = supervisor.psutil.Process(process.pid)
+  family = [parent, *parent.children(recursive=True)]
+  process.terminate()
+  time.sleep(0.5)
+  for member in family:
+    member.suspend()
+  time.sleep(3.0)
+  for member in family:
+    member.resume()
   assert _ending(process) == (75, _SAVED)
 
 

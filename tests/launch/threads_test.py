@@ -108,6 +108,28 @@ def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+  'runtime',
+  ['threads', pytest.param('launchpad', marks=running.NEEDS_LAUNCHPAD)],
+)
+def test_a_run_that_was_suspended_goes_on(tmp_path, runtime):
+  run = _run(
+    tmp_path / 'run', f'--runtime={runtime}', '--set=runtime.stall_seconds=5'
+  )
+  run.wait_until_learning()
+  parent = psutil.Process(run.process.pid)
+  for _ in range(2):
+    family = [parent, *parent.children(recursive=True)]
+    for process in family:
+      process.suspend()
+    time.sleep(12)
+    for process in family:
+      process.resume()
+    run.wait_until_learning(4)
+  _stop(run)
+
+
+@pytest.mark.slow
 @running.NEEDS_LAUNCHPAD
 @pytest.mark.parametrize('first', ['launchpad', 'threads'])
 def test_a_run_continues_under_the_other_runtime(tmp_path, first):

@@ -3,13 +3,14 @@
 import dataclasses
 import itertools
 import threading
+import time
 
 import numpy as np
 import pytest
 
 from attn_agents.learning import batching, blindness, metrics, training
 from attn_agents.runs import checkpoints
-from attn_agents.utils import metrics_table
+from attn_agents.utils import metrics_table, patience
 from configs import schema
 
 _UPDATE = {
@@ -153,6 +154,24 @@ def test_no_data_is_a_named_fault_that_saves(tmp_path):
   with pytest.raises(training.StalledError, match=r'runtime\.stall_seconds'):
     made.run(lambda: False)
   assert checkpointer.newest() == 2
+
+
+def test_time_in_which_nothing_ran_is_no_stall(tmp_path, monkeypatch):
+  slept = [0.0]
+  monkeypatch.setattr(patience, '_now', lambda: time.monotonic() + slept[0])
+
+  def batches():
+    yield from itertools.islice(_forever(), 2)
+    yield None
+    slept[0] += 1000.0
+    # The batch is late, since others wake up too.
+    yield None
+    yield from itertools.islice(_forever(), 1)
+
+  made, checkpointer, _ = _training(tmp_path, FakeLearner(), batches())
+  with pytest.raises(training.StalledError):
+    made.run(lambda: False)
+  assert checkpointer.newest() == 3
 
 
 def test_gradients_that_stay_infinite_are_a_named_fault(tmp_path):

@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from attn_agents.utils import cgroup, machine
+from attn_agents.utils import cgroup, children, machine
 from tests import lingering
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -90,15 +90,15 @@ def test_nothing_here_imports_jax():
 
 @pytest.fixture
 def count_processes(monkeypatch):
-  """Lists the commands that `subprocess.run` was given."""
+  """Lists the commands that `children.run` was given."""
   commands: list[list[str]] = []
-  run = subprocess.run
+  run = children.run
 
-  def recording(command, **kwargs):
+  def recording(command, *args):
     commands.append(command)
-    return run(command, **kwargs)
+    return run(command, *args)
 
-  monkeypatch.setattr(subprocess, 'run', recording)
+  monkeypatch.setattr(children, 'run', recording)
   return commands
 
 

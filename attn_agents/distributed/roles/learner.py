@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from attn_agents.distributed import lifecycle
 from attn_agents.distributed.roles import base
 from attn_agents.runs import initial_parameters, run_directory
+from attn_agents.utils import patience
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -39,7 +40,9 @@ class LearnerRole(base.Role):
     thread.start()
     while thread.is_alive() and not stop():
       thread.join(timeout=0.1)
-    thread.join(timeout=base.GRACE_SECONDS)
+    grace = patience.Patience(base.GRACE_SECONDS)
+    while thread.is_alive() and not grace.is_over():
+      thread.join(timeout=0.1)
     if self._training is not None:
       if not outcome:
         # In the middle of a long update: what the host knows is saved.

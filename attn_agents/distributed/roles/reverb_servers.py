@@ -5,6 +5,7 @@ import time
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.roles import base
 from attn_agents.runs import run_directory, saved_runs
+from attn_agents.utils import patience
 
 
 class ReverbServers(base.Role):
@@ -40,8 +41,8 @@ class ReverbServers(base.Role):
 
   def _outlast_learner(self) -> None:
     """Stays until the learner, which may need its servers, has ended."""
-    deadline = time.monotonic() + base.GRACE_SECONDS
-    while time.monotonic() < deadline:
+    grace = patience.Patience(base.GRACE_SECONDS)
+    while not grace.is_over():
       statuses = lifecycle.read_statuses(self.place.logdir)
       learner = next((s for s in statuses if s.role == 'learner'), None)
       if (

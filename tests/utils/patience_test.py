@@ -1,0 +1,70 @@
+"""Time in which a process stood still is not time that it waited."""
+
+import pytest
+
+from attn_agents.utils import patience
+
+
+class _Clock:
+  def __init__(self):
+    self.time = 1000.0
+
+  def __call__(self):
+    return self.time
+
+
+@pytest.fixture(name='clock')
+def _clock(monkeypatch):
+  made = _Clock()
+  monkeypatch.setattr(patience, '_now', made)
+  return made
+
+
+def _seconds_until_over(clock, waiting, step=0.1, most=10_000.0):
+  start = clock.time
+  while not waiting.is_over():
+    assert clock.time - start < most, 'never'
+    clock.time += step
+  return clock.time - start
+
+
+@pytest.mark.parametrize('seconds', [0.5, 6.0, 600.0])
+def test_without_a_stop_it_is_a_plain_time_limit(clock, seconds):
+  waiting = patience.Patience(seconds)
+  assert _seconds_until_over(clock, waiting) == pytest.approx(seconds, abs=0.2)
+
+
+@pytest.mark.parametrize(('seconds', 'fresh'), [(6.0, 6.0), (600.0, 10.0)])
+@pytest.mark.parametrize('stopped', [20.0, 7200.0])
+def test_a_stop_just_before_the_end_leaves_a_fresh_look(
+  clock, seconds, fresh, stopped
+):
+  waiting = patience.Patience(seconds)
+  while clock.time < 1000.0 + seconds - 0.3:
+    assert not waiting.is_over()
+    clock.time += 0.1
+  clock.time += stopped
+  assert _seconds_until_over(clock, waiting) == pytest.approx(fresh, abs=0.5)
+
+
+def test_a_stop_at_the_beginning_takes_nothing_away(clock):
+  waiting = patience.Patience(600.0)
+  clock.time += 3600.0
+  assert _seconds_until_over(clock, waiting) == pytest.approx(600.0, abs=0.2)
+
+
+def test_taking_turns_with_another_job_still_ends(clock):
+  waiting = patience.Patience(600.0)
+  ran = 0.0
+  while not waiting.is_over():
+    assert ran < 3000.0, 'never'
+    clock.time += 0.1
+    ran += 0.1
+    if round(ran * 10) % 50 == 0:
+      clock.time += 30.0
+  assert 600.0 <= ran <= 1250.0
+
+
+def test_a_machine_that_is_merely_slow_still_ends(clock):
+  waiting = patience.Patience(600.0)
+  assert 600.0 <= _seconds_until_over(clock, waiting, step=7.0) <= 1200.0
