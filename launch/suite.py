@@ -5,18 +5,15 @@ a run of a suite can be repeated alone.
 """
 
 import dataclasses
-import functools
 import itertools
-import os
 import pathlib
 import shlex
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from attn_agents.distributed import lifecycle
+from attn_agents.distributed import tied
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import machine, metrics_table, patience, stopping
 from configs import errors, games, resolution, validation
@@ -208,8 +205,8 @@ class Outcome:
 class Worker:
   """Runs a suite, several runs at a time.
 
-  Whatever ends this process ends its runs, which save: a signal is passed on,
-  and where the system has parent-death signals its own death makes one.
+  Whatever ends this process ends its runs, which save: a signal is passed on as
+  a SIGTERM, and where the system has parent-death signals so is its own death.
   """
 
   def __init__(self, jobs: int, say: Callable[[str], None]):
@@ -308,25 +305,20 @@ class Worker:
         process.kill()
     elif self.stop_signal and not self._told:
       self._told = True
-      by_machine = stopping.is_by_machine(self.stop_signal)
       for process in self._processes.values():
-        process.send_signal(signal.SIGTERM if by_machine else signal.SIGINT)
+        process.terminate()
 
 
 def _start(command: Sequence[str], log: pathlib.Path) -> subprocess.Popen:
   """Starts a command that writes to the end of a log file."""
   with open(log, 'a') as file:
     return subprocess.Popen(
-      command,
+      tied.command(command),
       stdin=subprocess.DEVNULL,
       stdout=file,
       stderr=file,
       # Ctrl-C reaches only this process, which forwards it once.
       start_new_session=True,
-      # No other thread of this process runs that could hold a lock.
-      preexec_fn=functools.partial(  # noqa: PLW1509
-        lifecycle.tie_to, os.getpid()
-      ),
     )
 
 

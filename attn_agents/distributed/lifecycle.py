@@ -183,8 +183,8 @@ def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
 def tie_to(parent: int) -> None:
   """Has this process, and what it becomes by exec, end with its parent.
 
-  Runs between fork and exec, as a `preexec_fn`: whatever kills the parent, the
-  command gets a SIGTERM. Does nothing where the system cannot do that.
+  Whatever kills the parent, the command gets a SIGTERM. Does nothing where the
+  system cannot do that.
 
   Args:
     parent: the parent's process id.

@@ -79,7 +79,6 @@ def _stand_in(monkeypatch, codes):
   script = (
     'import sys, time, pathlib, json, signal\n'
     'signal.signal(signal.SIGTERM, lambda *a: sys.exit(75))\n'
-    'signal.signal(signal.SIGINT, lambda *a: sys.exit(0))\n'
     'print("the cause of it")\n'
     'path = pathlib.Path(sys.argv[1])\n'
     'start = time.time()\n'
