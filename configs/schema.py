@@ -227,6 +227,8 @@ class RuntimeConfig:
     evaluation_steps: agent steps of each such score in place of a number of
       games, as DQN's papers have it; 0 for games.
     evaluation_envs: environments that play them side by side.
+    evaluation_max_episode_frames: frames after which a game of such a score is
+      cut off; the same for all scores of a run.
     stall_seconds: a learner without data for this long ends the run.
     init_from: the directory of a run whose newest checkpoint gives a new run
       its first parameters; '' for random ones.
@@ -245,6 +247,7 @@ class RuntimeConfig:
   evaluation_episodes: int = 20
   evaluation_steps: int = 0
   evaluation_envs: int = 4
+  evaluation_max_episode_frames: int = 108_000
   stall_seconds: float = 600.0
   init_from: str = ''
 

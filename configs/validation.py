@@ -30,6 +30,30 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   config.learning.validate(num_devices, config.network.recurrent)
   _validate_optimizer(config)
   _validate_flow(config)
+  check_cap(
+    'runtime.evaluation_max_episode_frames',
+    config.runtime.evaluation_max_episode_frames,
+    config.environment.action_repeat,
+  )
+
+
+def check_cap(name: str, frames: int, action_repeat: int) -> None:
+  """Checks after how many frames games are cut while scoring.
+
+  Args:
+    name: of the flag or field.
+    frames: emulator frames of a game, at most.
+    action_repeat: frames per agent step.
+
+  Raises:
+    ConfigError: no step fits in, or EnvPool cannot count so far.
+  """
+  errors.require(
+    action_repeat <= frames < 2**31,
+    name,
+    frames,
+    f'{action_repeat} (one step) to {2**31 - 1}; papers have 108000',
+  )
 
 
 def _validate_numbers(config: schema.Config) -> None:

@@ -55,11 +55,19 @@ _ACTION_REPEAT = flags.DEFINE_integer(
   'Frames per action of a random policy without a run; 4 if unset. The random '
   'scores that papers print took 6 (Mnih et al. 2015).',
 )
+_MAX_EPISODE_FRAMES = flags.DEFINE_integer(
+  'max_episode_frames',
+  protocols.MAX_EPISODE_FRAMES,
+  'Emulator frames after which a game is cut. Papers play half an hour; an '
+  'agent that never ends a game plays all of it.',
+)
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of games and actions.')
 _OUT = paths.define(
   'out', None, "Where the two files go; in the run's evaluations/ if unset."
 )
 
+# Between two lines about what it waits for.
+_REMIND_SECONDS = 30.0
 # EnvPool pools the last two frames of each; the most is a second of play.
 _ACTION_REPEATS = (2, 60)
 
@@ -100,29 +108,45 @@ def main() -> int:
     protocol=_PROTOCOL.value,
     policy=_POLICY.value,
     seed=_SEED.value,
+    max_episode_frames=_MAX_EPISODE_FRAMES.value,
   )
   scorer = evaluator.Evaluator(_to_play(player.config), plan)
-  played = _play(scorer, player.params)
   game = scorer.environment.game
   action_repeat = scorer.spec.action_repeat
+  facts = {**player.facts, **scorer.facts()}
+  out = pathlib.Path(_OUT.value or player.directory / _name(game, player.name))
+  results.require_same(out, facts, plan.num_episodes)
+  played = _play(scorer, player.params)
   summary = results.summarise(game, played, action_repeat)
-  out = pathlib.Path(
-    _OUT.value
-    or player.directory
-    / f'{game}_{player.name}_{plan.protocol}_{plan.num_episodes}_'
-    f'seed{plan.seed}'
-  )
   results.write(
     out,
     played,
     summary,
     first_seed=plan.seeds.environment,
     action_repeat=action_repeat,
-    facts={**player.facts, **scorer.facts()},
+    facts=facts,
   )
-  print(results.in_words(game, summary))
+  print(results.in_words(game, summary, plan.max_episode_frames))
   print(f'written   {out}')
   return 0
+
+
+def _name(game: str, player: str) -> str:
+  """Of the directory for what the flags ask for."""
+
+  def unless_default(flag: Any) -> int | None:
+    return None if flag.value in (None, flag.default) else flag.value
+
+  return protocols.directory_name(
+    game,
+    player,
+    _PROTOCOL.value,
+    _EPISODES.value,
+    _SEED.value,
+    _MAX_EPISODE_FRAMES.value,
+    envs=unless_default(_NUM_ENVS),
+    repeat=unless_default(_ACTION_REPEAT),
+  )
 
 
 def _trained(path: str) -> _Player:
@@ -189,18 +213,29 @@ def _check_flags() -> None:
 
 
 def _to_play(config: schema.Config) -> schema.Config:
-  """With the game and the action repeat that were asked for."""
+  """With the game and the action repeat that were asked for.
+
+  Raises:
+    ConfigError: no step of the agent fits in `--max_episode_frames`.
+  """
   config = saved_runs.with_game(config, _GAME.value)
-  if _ACTION_REPEAT.value is None:
-    return config
-  environment = dataclasses.replace(
-    config.environment, action_repeat=_ACTION_REPEAT.value
+  environment = config.environment
+  if _ACTION_REPEAT.value is not None:
+    environment = dataclasses.replace(
+      environment, action_repeat=_ACTION_REPEAT.value
+    )
+  validation.check_cap(
+    '--max_episode_frames',
+    _MAX_EPISODE_FRAMES.value,
+    environment.action_repeat,
   )
   return dataclasses.replace(config, environment=environment)
 
 
 def _play(scorer: Any, params: Any) -> list[Any]:
-  """Plays, with a bar on a terminal."""
+  """Plays, with a bar on a terminal, and a line now and then on stderr."""
+  from attn_agents.evaluation import waiting
+
   console = rich.console.Console(stderr=True)
   columns = (
     *rich.progress.Progress.get_default_columns(),
@@ -213,11 +248,17 @@ def _play(scorer: Any, params: Any) -> list[Any]:
     task = progress.add_task(
       scorer.environment.game, total=scorer.plan.num_episodes, last=''
     )
+
+    def say(line: str) -> None:
+      text = f'{line} (--max_episode_frames)'
+      progress.console.print(text, highlight=False, soft_wrap=True)
+
     return scorer.evaluate(
       params,
       report=lambda episode: progress.update(
         task, advance=1, last=f'last {episode.game_return:g}'
       ),
+      progress=waiting.Reminder(say, scorer.describe, _REMIND_SECONDS),
     )
 
 

@@ -16,7 +16,7 @@ import sys
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from configs import errors
+from configs import errors, validation
 from launch import command_line, paths
 
 _RUNS = paths.define_list(
@@ -29,6 +29,11 @@ _PROTOCOL = flags.DEFINE_string(
 _POLICY = flags.DEFINE_string(
   'policy', 'sampled', 'Policy of the evaluations to report.'
 )
+_MAX_EPISODE_FRAMES = flags.DEFINE_integer(
+  'max_episode_frames',
+  protocols.MAX_EPISODE_FRAMES,
+  'Cap of the games of the evaluations to report.',
+)
 
 
 def main() -> int:
@@ -39,11 +44,14 @@ def main() -> int:
       'hold runs'
     )
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
+  validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
   # Plotting takes a second to load.
   from attn_agents.evaluation.reporting import curves, run_results, tables
 
   results = [
-    run_results.read(path, _PROTOCOL.value, _POLICY.value)
+    run_results.read(
+      path, _PROTOCOL.value, _POLICY.value, _MAX_EPISODE_FRAMES.value
+    )
     for path in run_results.find(_RUNS.value)
   ]
   out = pathlib.Path(_OUT.value)

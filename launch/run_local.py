@@ -15,6 +15,7 @@ from absl import flags
 
 from attn_agents.algorithms import registry
 from attn_agents.distributed import isolation, lifecycle, topology
+from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
   kept_replays,
@@ -127,6 +128,10 @@ def main() -> int:
   continued = run.check(config)
   if config.runtime.init_from and not continued:
     initial_parameters.check(config)
+  if config.runtime.evaluate_every_frames:
+    protocols.require_same_cap(
+      run.evaluation_curve, config.runtime.evaluation_max_episode_frames
+    )
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
   _check_ports(config.queue, run, continued)
@@ -225,6 +230,9 @@ def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
   length = f'{runtime.evaluation_episodes} games'
   if runtime.evaluation_steps:
     length = f'{runtime.evaluation_steps:,} steps'
+  cap = runtime.evaluation_max_episode_frames
+  if cap != protocols.MAX_EPISODE_FRAMES:
+    length += f', cut after {cap:,} frames,'
   return {
     'evaluator': f'{length} at least every '
     f'{runtime.evaluate_every_frames:,} frames'

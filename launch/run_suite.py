@@ -16,8 +16,9 @@ import sys
 
 from absl import flags
 
+from attn_agents.evaluation import protocols
 from attn_agents.utils import stopping
-from configs import errors, games, resolution
+from configs import errors, games, resolution, validation
 from launch import command_line, paths, suite
 
 _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
@@ -34,6 +35,11 @@ _MAX_FRAMES = flags.DEFINE_integer(
 )
 _EPISODES = flags.DEFINE_integer(
   'episodes', 200, 'Games to evaluate each run with at its end; 0 for none.'
+)
+_MAX_EPISODE_FRAMES = flags.DEFINE_integer(
+  'max_episode_frames',
+  protocols.MAX_EPISODE_FRAMES,
+  'Emulator frames after which a game of these evaluations is cut.',
 )
 _ROOT = paths.define('root', 'runs/suite', 'Directory for the runs.')
 _JOBS = flags.DEFINE_integer('jobs', 1, 'Number of runs at a time.')
@@ -57,6 +63,7 @@ def main() -> int:
       f'--max_frames={_MAX_FRAMES.value}: expected the frames of each run, at '
       'least 1'
     )
+  validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
   for agent in _AGENTS.value:
     resolution.check_names(
       resolution.Request(
@@ -79,6 +86,7 @@ def main() -> int:
       *(f'--set={text}' for text in _SET.value),
     ],
     _EPISODES.value,
+    _MAX_EPISODE_FRAMES.value,
   )
   suite.require_readable(runs)
   suite.require_any_valid(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from attn_agents.distributed import tied
+from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import machine, metrics_table, patience, stopping
 from configs import errors, games, resolution, validation
@@ -37,6 +38,7 @@ class Run:
     max_frames: emulator frames of training.
     arguments: further flags of `run_local.py`, the same for all runs.
     episodes: games of the evaluation at its end; 0 for none.
+    max_episode_frames: after which these games are cut.
   """
 
   agent: str
@@ -46,6 +48,7 @@ class Run:
   max_frames: int
   arguments: tuple[str, ...] = ()
   episodes: int = 0
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES
 
   @property
   def name(self) -> str:
@@ -66,7 +69,12 @@ class Run:
     )
     if not self.episodes:
       return [train]
-    evaluate = _command('evaluate', run=self.logdir, episodes=self.episodes)
+    evaluate = _command(
+      'evaluate',
+      run=self.logdir,
+      episodes=self.episodes,
+      max_episode_frames=self.max_episode_frames,
+    )
     return [train, evaluate]
 
   @property
@@ -80,8 +88,15 @@ class Run:
     """Whether the newest checkpoint has been evaluated."""
     run = run_directory.RunDirectory(self.logdir)
     steps = saved_runs.steps(run.checkpoints)
-    pattern = f'{self.game}_{max(steps, default=0)}_*_{self.episodes}_*'
-    return any(run.evaluations.glob(f'{pattern}/summary.json'))
+    name = protocols.directory_name(
+      self.game,
+      f'{max(steps, default=0)}_sampled',
+      'noop',
+      self.episodes,
+      0,
+      self.max_episode_frames,
+    )
+    return (run.evaluations / name / 'summary.json').exists()
 
   def left(self) -> list[list[str]]:
     """The remaining commands."""
@@ -99,6 +114,7 @@ def plan(
   max_frames: int,
   arguments: Sequence[str] = (),
   episodes: int = 0,
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
 ) -> list[Run]:
   """All runs, game by game, so that agents can be compared early.
 
@@ -111,6 +127,7 @@ def plan(
     max_frames: see `Run`.
     arguments: see `Run`.
     episodes: see `Run`.
+    max_episode_frames: see `Run`.
 
   Raises:
     ConfigError: a game is unknown.
@@ -124,6 +141,7 @@ def plan(
       max_frames,
       tuple(arguments),
       episodes,
+      max_episode_frames,
     )
     for game, seed, agent in itertools.product(
       _games(game_names), range(num_seeds), agents

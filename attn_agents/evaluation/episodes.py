@@ -43,6 +43,18 @@ class Episode(NamedTuple):
   end: str
 
 
+class Progress(NamedTuple):
+  """Where an evaluation is.
+
+  Attributes:
+    games: games that count and have ended.
+    agent_steps: of the longest game in progress that will count.
+  """
+
+  games: int
+  agent_steps: int
+
+
 class StoppedError(RuntimeError):
   """The caller asked to stop before all games had ended."""
 
@@ -59,6 +71,7 @@ def play(
   num_episodes: int,
   *,
   report: Callable[[Episode], None] = lambda episode: None,
+  progress: Callable[[Progress], None] = lambda progress: None,
   should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Episode]:
   """Plays `num_episodes` whole games.
@@ -68,6 +81,7 @@ def play(
     policy: for B environments, at the start of a game in all of them.
     num_episodes: how many, at least 1.
     report: called for each that counts, when it has ended.
+    progress: called at every row.
     should_stop: asked at every row.
 
   Returns:
@@ -82,7 +96,7 @@ def play(
   def wants(env: int, games: list[Episode]) -> bool:
     return len(games) < quota[env]
 
-  return _play(environment, policy, wants, report, should_stop)
+  return _play(environment, policy, wants, report, progress, should_stop)
 
 
 def play_steps(
@@ -91,6 +105,7 @@ def play_steps(
   agent_steps: int,
   *,
   report: Callable[[Episode], None] = lambda episode: None,
+  progress: Callable[[Progress], None] = lambda progress: None,
   should_stop: Callable[[], bool] = lambda: False,
 ) -> list[Episode]:
   """Plays a number of steps, and finishes the games that are in progress then.
@@ -103,6 +118,7 @@ def play_steps(
     policy: see `play`.
     agent_steps: of all environments together, at least.
     report: see `play`.
+    progress: see `play`.
     should_stop: see `play`.
 
   Returns:
@@ -117,7 +133,7 @@ def play_steps(
     del env
     return sum(game.agent_steps for game in games) < share
 
-  return _play(environment, policy, wants, report, should_stop)
+  return _play(environment, policy, wants, report, progress, should_stop)
 
 
 def _play(
@@ -125,16 +141,23 @@ def _play(
   policy: Policy,
   wants: Callable[[int, list[Episode]], bool],
   report: Callable[[Episode], None],
+  progress: Callable[[Progress], None],
   should_stop: Callable[[], bool],
 ) -> list[Episode]:
   """Plays until no environment, given its games so far, wants another."""
   played: list[list[Episode]] = [[] for _ in range(environment.num_envs)]
   timestep = environment.reset().timestep
-  while any(wants(env, games) for env, games in enumerate(played)):
+  agent_steps = np.zeros(environment.num_envs, np.int64)
+  while any(wanting := [wants(env, games) for env, games in enumerate(played)]):
     if should_stop():
       raise StoppedError
+    progress(Progress(sum(map(len, played)), int(agent_steps[wanting].max())))
     timestep, game_end = environment.step(policy.act(timestep))
-    for i in np.flatnonzero(~np.isnan(game_end.game_return)):
+    # The row that starts a game is no step of it.
+    agent_steps += timestep.step_type != types.StepType.FIRST
+    ended = ~np.isnan(game_end.game_return)
+    agent_steps[ended] = 0
+    for i in np.flatnonzero(ended):
       if wants(i, played[i]):
         episode = Episode(
           environment=int(i),

@@ -31,6 +31,7 @@ class Plan:
     protocol: see `protocols.apply`.
     policy: one of `protocols.POLICIES`.
     seed: of games and actions.
+    max_episode_frames: emulator frames of a game, at most.
   """
 
   num_episodes: int = 200
@@ -40,6 +41,7 @@ class Plan:
   protocol: str = 'noop'
   policy: str = 'sampled'
   seed: int = 0
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES
 
   @property
   def seeds(self) -> seeding.ActorSeeds:
@@ -64,7 +66,9 @@ class Evaluator:
       agent: who plays, with parameters like those of the config's agent; None
         for that one.
     """
-    self.environment = protocols.apply(config.environment, plan.protocol)
+    self.environment = protocols.apply(
+      config.environment, plan.protocol, plan.max_episode_frames
+    )
     self.plan = plan
     self._agent = agent
     self._parts = experiment.Experiment(
@@ -95,6 +99,7 @@ class Evaluator:
     params: types.Nest,
     *,
     report: Callable[[episodes.Episode], None] = lambda episode: None,
+    progress: Callable[[episodes.Progress], None] = lambda progress: None,
     should_stop: Callable[[], bool] = lambda: False,
   ) -> list[episodes.Episode]:
     """Plays what the plan says; the same every time it is called.
@@ -102,6 +107,7 @@ class Evaluator:
     Args:
       params: of the agent; not looked at by the random policy.
       report: see `episodes.play`.
+      progress: see `episodes.play`.
       should_stop: see `episodes.play`.
 
     Raises:
@@ -123,6 +129,7 @@ class Evaluator:
           policy,
           plan.agent_steps,
           report=report,
+          progress=progress,
           should_stop=should_stop,
         )
       return episodes.play(
@@ -130,6 +137,7 @@ class Evaluator:
         policy,
         plan.num_episodes,
         report=report,
+        progress=progress,
         should_stop=should_stop,
       )
     finally:
@@ -148,6 +156,16 @@ class Evaluator:
       plan.seeds.policy,
     )
 
+  def describe(self, progress: episodes.Progress) -> str:
+    """One line about where `evaluate` is."""
+    plan, game = self.plan, self.environment.game
+    of = '' if plan.agent_steps else f' of {plan.num_episodes}'
+    frames = self.spec.action_repeat * progress.agent_steps
+    return (
+      f'{game}: {progress.games}{of} games are over, the longest in progress '
+      f'has {frames:,} frames of at most {plan.max_episode_frames:,}'
+    )
+
   def facts(self) -> dict[str, Any]:
     """What was played how, for summary.json."""
     return {
@@ -157,4 +175,5 @@ class Evaluator:
       'policy': self.plan.policy,
       'seed': self.plan.seed,
       'environments': self.plan.num_envs,
+      'max_episode_frames': self.plan.max_episode_frames,
     }

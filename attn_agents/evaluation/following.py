@@ -7,10 +7,11 @@ and a slow evaluation skips checkpoints instead of holding up the learner.
 
 import csv
 import dataclasses
-from collections.abc import Callable
+import pathlib
+from collections.abc import Callable, Sequence
 
 from attn_agents import experiment
-from attn_agents.evaluation import evaluator, results
+from attn_agents.evaluation import episodes, evaluator, protocols, results
 from attn_agents.runs import checkpoints, run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import schema
@@ -25,6 +26,7 @@ _COLUMNS = (
   'return_median',
   'return_standard_error',
   'human_normalised',
+  protocols.CAP_COLUMN,
 )
 
 
@@ -45,7 +47,11 @@ class Follower:
       config: of the run.
       plan: how to score; the same games for every checkpoint.
       every_frames: frames of training between two scores, at least.
+
+    Raises:
+      ConfigError: see `protocols.require_same_cap`.
     """
+    protocols.require_same_cap(run.evaluation_curve, plan.max_episode_frames)
     self._run, self._config = run, config
     self._evaluator = evaluator.Evaluator(config, plan)
     self._spec = experiment.Experiment(config).state_spec()
@@ -57,11 +63,20 @@ class Follower:
     )
     self._best = max((row['return_mean'] for row in rows), default=None)
 
-  def follow(self, should_stop: Callable[[], bool]) -> str | None:
+  def describe(self, progress: episodes.Progress) -> str:
+    """One line about where an evaluation is."""
+    return self._evaluator.describe(progress)
+
+  def follow(
+    self,
+    should_stop: Callable[[], bool],
+    progress: Callable[[episodes.Progress], None] = lambda progress: None,
+  ) -> str | None:
     """Scores the newest checkpoint if one is due.
 
     Args:
       should_stop: asked at every row of the games.
+      progress: called at every row of the games.
 
     Returns:
       One line about the result, None if nothing was due.
@@ -73,7 +88,7 @@ class Follower:
     if snapshot is None or snapshot.counters.frames < self._due:
       return None
     played = self._evaluator.evaluate(
-      snapshot.state.params, should_stop=should_stop
+      snapshot.state.params, progress=progress, should_stop=should_stop
     )
     summary = results.summarise(
       self._evaluator.environment.game,
@@ -130,13 +145,24 @@ class Follower:
       summary.median,
       summary.standard_error,
       normalised,
+      self._evaluator.plan.max_episode_frames,
     )
     path = self._run.evaluation_curve
+    columns = _columns(path)
     with path.open('a', newline='') as file:
-      writer = csv.writer(file)
+      writer = csv.DictWriter(file, columns, extrasaction='ignore')
       if not path.stat().st_size:
-        writer.writerow(_COLUMNS)
-      writer.writerow(row)
+        writer.writeheader()
+      writer.writerow(dict(zip(_COLUMNS, row, strict=True)))
+
+
+def _columns(path: pathlib.Path) -> Sequence[str]:
+  """Those that the table has; all if there is none yet."""
+  try:
+    with path.open(newline='') as file:
+      return next(csv.reader(file), _COLUMNS)
+  except FileNotFoundError:
+    return _COLUMNS
 
 
 def _next(frames: int, every: int) -> int:

@@ -7,11 +7,12 @@ import math
 import os
 import pathlib
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attn_agents.evaluation import episodes as episodes_lib
-from attn_agents.evaluation import scores
+from attn_agents.evaluation import protocols, scores
+from configs import errors
 
 _COLUMNS = (
   'episode',
@@ -79,8 +80,12 @@ def summarise(
   )
 
 
-def in_words(game: str, summary: Summary) -> str:
-  """A few lines for a terminal."""
+def in_words(
+  game: str,
+  summary: Summary,
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
+) -> str:
+  """A few lines for a terminal; the cap where it is unusual or cut a game."""
   lines = [
     f'game      {game}, {summary.episodes} episodes of '
     f'{summary.mean_frames:,.0f} frames in the mean',
@@ -88,8 +93,11 @@ def in_words(game: str, summary: Summary) -> str:
     f'{summary.standard_error:,.2f}), median {summary.median:,.2f}, '
     f'{summary.minimum:,.2f} to {summary.maximum:,.2f}',
   ]
-  if summary.cut:
-    lines.append(f'cut       {summary.cut:.1%} of the games, by the frame cap')
+  if summary.cut or max_episode_frames != protocols.MAX_EPISODE_FRAMES:
+    lines.append(
+      f'cut       {summary.cut:.1%} of the games, after '
+      f'{max_episode_frames:,} frames'
+    )
   values = summary.human_normalised
   if values:
     text = f'{values["table"]:.1%}'
@@ -97,6 +105,44 @@ def in_words(game: str, summary: Summary) -> str:
       text += f', {values["s3ta"]:.1%} by the convention of S3TA'
     lines.append(f'human     {text} (0 % random, 100 % human)')
   return '\n'.join(lines)
+
+
+def require_same(
+  directory: pathlib.Path, facts: Mapping[str, Any], episodes: int
+) -> None:
+  """Refuses a directory with the evaluation of something else.
+
+  Args:
+    directory: where an evaluation is to be written; it need not exist.
+    facts: of that evaluation.
+    episodes: its number of games.
+
+  Raises:
+    ConfigError: with what differs.
+  """
+  path = directory / 'summary.json'
+  if not path.exists():
+    return
+  try:
+    there = dict(json.loads(path.read_text()))
+  except (OSError, TypeError, ValueError) as error:
+    raise errors.ConfigError(
+      f'{path} cannot be read ({error}); delete it or choose another --out'
+    ) from None
+  there.setdefault('max_episode_frames', protocols.MAX_EPISODE_FRAMES)
+  # A run may have been moved.
+  asked = {k: v for k, v in facts.items() if k != 'run'} | {
+    'episodes': episodes
+  }
+  differ = '; '.join(
+    f'{name}: {there[name]} there, {value} now'
+    for name, value in asked.items()
+    if name in there and there[name] != value
+  )
+  if differ:
+    raise errors.ConfigError(
+      f'{directory} holds another evaluation ({differ}); choose another --out'
+    )
 
 
 def write(

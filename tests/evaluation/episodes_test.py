@@ -77,6 +77,22 @@ def test_reports_come_as_games_end():
   assert [e.agent_steps for e in reported] == [1, 1, 4, 4]
 
 
+def test_progress_is_told_at_every_row():
+  environment = counting_environment.CountingEnvironment([2, 9])
+  told = []
+  episodes.play(environment, _Still(2), 3, progress=told.append)
+  # Two of the short game, which is over at row 5, and one of the long one.
+  games = [0, 0, 1, 1, 1, 2, 2, 2, 2]
+  assert told == [episodes.Progress(n, steps) for steps, n in enumerate(games)]
+  alone = counting_environment.CountingEnvironment([2])
+  told.clear()
+  episodes.play_steps(alone, _Still(1), 4, progress=told.append)
+  # The third step starts a game, and is no step of it.
+  assert [tuple(each) for each in told] == [
+    (0, 0), (0, 1), (1, 0), (1, 0), (1, 1),
+  ]  # fmt: skip
+
+
 class _Catcher:
   """Moves below the ball."""
 

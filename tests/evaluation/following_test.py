@@ -12,6 +12,7 @@ from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, following, results
 from attn_agents.runs import checkpoints, parameters, run_directory, saved_runs
 from attn_agents.utils import machine
+from configs import errors
 from tests import in_process
 
 PLAN = evaluator.Plan(num_episodes=8, num_envs=4, seed=3)
@@ -115,6 +116,45 @@ def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):
   assert best.counters.frames == 2000
   two = learner.save(9, 9000, factor=2)
   jax.tree.map(np.testing.assert_array_equal, best.params, two)
+
+
+def _follower(learner, cap):
+  plan = dataclasses.replace(PLAN, max_episode_frames=cap)
+  return following.Follower(learner.run, learner.config, plan, 1000)
+
+
+def test_a_curve_has_one_cap_and_names_it(learner):
+  learner.save(1, 1000)
+  _follower(learner, 4000).follow(_go)
+  assert [row['max_episode_frames'] for row in learner.curve()] == ['4000']
+  expected = 'evaluation_max_episode_frames=108000: expected 4000'
+  with pytest.raises(errors.ConfigError, match=expected):
+    _follower(learner, 108_000)
+  learner.save(2, 2000)
+  assert _follower(learner, 4000).follow(_go) is not None
+
+
+def test_a_curve_from_before_the_cap_goes_on_as_it_was(learner):
+  learner.save(1, 1000)
+  learner.follower().follow(_go)
+  path = learner.run.evaluation_curve
+  lines = path.read_text().splitlines()
+  path.write_text(''.join(f'{x.rpartition(",")[0]}\n' for x in lines))
+  with pytest.raises(errors.ConfigError, match='expected 108000'):
+    _follower(learner, 4000)
+  learner.save(2, 2000)
+  learner.follower().follow(_go)
+  rows = learner.curve()
+  assert [row['learner_steps'] for row in rows] == ['1', '2']
+  assert not {None, 'max_episode_frames'} & set(rows[1])
+
+
+def test_the_progress_of_a_score_is_told(learner):
+  learner.save(1, 1000)
+  told = []
+  learner.follower().follow(_go, told.append)
+  assert told[-1].games < 8 and told[-1].agent_steps > 0
+  assert 'of 8 games are over' in learner.follower().describe(told[-1])
 
 
 def test_a_stop_in_the_middle_writes_nothing(learner):

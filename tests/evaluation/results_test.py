@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents.evaluation import episodes, results
+from configs import errors
 
 PLAYED = [
   episodes.Episode(0, 0, 10.0, 100, episodes.GAME_OVER),
@@ -64,5 +65,53 @@ def test_words_for_a_terminal():
     'breakout', results.summarise('breakout', PLAYED, action_repeat=4)
   )
   assert 'mean 11.62' in text and 'median 7.00' in text
-  assert '25.0% of the games' in text
+  assert '25.0% of the games, after 108,000 frames' in text
   assert '34.5% (0 % random' in text
+
+
+def test_an_unusual_cap_is_named_even_if_it_cut_nothing():
+  summary = results.summarise('breakout', PLAYED[:1], action_repeat=4)
+  assert 'cut' not in results.in_words('breakout', summary)
+  text = results.in_words('breakout', summary, 20_000)
+  assert '0.0% of the games, after 20,000 frames' in text
+
+
+def test_no_evaluation_replaces_another(tmp_path):
+  summary = results.summarise('breakout', PLAYED, 4)
+  facts = {'run': '/a', 'protocol': 'noop', 'max_episode_frames': 108_000}
+
+  def write(**change):
+    asked = facts | change
+    results.require_same(tmp_path, asked, len(PLAYED))
+    results.write(
+      tmp_path, PLAYED, summary, first_seed=0, action_repeat=4, facts=asked
+    )
+
+  write()
+  write()
+  write(run='/moved')
+  before = (tmp_path / 'summary.json').read_text()
+  for change, words in (
+    ({'protocol': 'sticky'}, 'protocol: noop there, sticky now'),
+    (
+      {'max_episode_frames': 4000},
+      'max_episode_frames: 108000 there, 4000 now',
+    ),
+  ):
+    with pytest.raises(errors.ConfigError, match=words):
+      write(**change)
+  with pytest.raises(errors.ConfigError, match='episodes: 4 there, 5 now'):
+    results.require_same(tmp_path, facts, 5)
+  assert (tmp_path / 'summary.json').read_text() == before
+
+
+def test_evaluations_from_before_the_cap_had_the_usual_one(tmp_path):
+  path = tmp_path / 'summary.json'
+  path.write_text('{"protocol": "noop", "episodes": 4}')
+  facts = {'protocol': 'noop', 'max_episode_frames': 108_000}
+  results.require_same(tmp_path, facts, 4)
+  with pytest.raises(errors.ConfigError, match='108000 there, 400 now'):
+    results.require_same(tmp_path, facts | {'max_episode_frames': 400}, 4)
+  path.write_text('{"protocol": ')
+  with pytest.raises(errors.ConfigError, match='cannot be read'):
+    results.require_same(tmp_path, facts, 4)

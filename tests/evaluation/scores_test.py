@@ -81,6 +81,7 @@ def test_protocols_change_only_how_games_start_and_end():
   )
   assert protocols.apply(lives, 'noop') == noop
   assert (noop.height, noop.frame_stack, noop.fire_reset) == (84, 4, True)
+  assert protocols.apply(trained, 'noop', 4000).max_episode_frames == 4000
   sticky = protocols.apply(trained, 'sticky')
   assert (sticky.noop_max, sticky.sticky_action_probability) == (1, 0.25)
   with pytest.raises(errors.ConfigError, match="did you mean 'noop'"):

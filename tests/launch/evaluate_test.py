@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import subprocess
+import sys
 
 import jax
 import numpy as np
@@ -121,9 +123,62 @@ def test_chance_decides_as_often_as_asked(tmp_path):
   assert 0.5 < frames[1] / frames[0] < 2
 
 
+# Without waiting for half a minute.
+_SPEAKING = """
+import sys
+from launch import command_line, evaluate
+evaluate._REMIND_SECONDS = 0.0
+sys.exit(command_line.run(evaluate.main))
+"""
+
+
+def test_it_says_what_it_waits_for_and_cuts_games_where_told(tmp_path):
+  done = subprocess.run(
+    [
+      sys.executable, '-c', _SPEAKING, '--policy=random', '--game=breakout',
+      '--episodes=3', '--num_envs=2', '--max_episode_frames=82',
+      f'--out={tmp_path}',
+    ],
+    cwd=commands.LAUNCH.parent, capture_output=True, text=True, timeout=120,
+    check=False,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  lines = done.stderr.splitlines()
+  assert (
+    'breakout: 0 of 3 games are over, the longest in progress has 76 frames '
+    'of at most 82 (--max_episode_frames)'
+  ) in lines
+  assert any('2 of 3 games are over' in line for line in lines)
+  rows, summary = _files(tmp_path)
+  # A step of 4 frames that the cap would cut in two is not played.
+  assert [(row['frames'], row['end']) for row in rows] == 3 * [
+    ('80', 'frame_cap')
+  ]
+  assert (summary['max_episode_frames'], summary['cut']) == (82, 1.0)
+  assert '100.0% of the games, after 82 frames' in done.stdout
+
+
+def test_each_way_to_play_has_a_directory_and_replaces_no_other(run):
+  args = [f'--run={run.path}', '--checkpoint=3', '--episodes=3']
+  done = commands.run(
+    'evaluate', *args, '--max_episode_frames=400', '--num_envs=2'
+  )
+  assert done.returncode == 0, done.stderr
+  there = run.evaluations / 'catch_3_sampled_noop_3_seed0_max400_envs2'
+  before = _files(there)
+  assert before[1]['max_episode_frames'] == 400
+  line = commands.refused('evaluate', *args, '--num_envs=2', f'--out={there}')
+  assert 'max_episode_frames: 400 there, 108000 now' in line
+  assert _files(there) == before
+
+
 @pytest.mark.parametrize(
   ('args', 'words'),
   [
+    (
+      ['--run={run}', '--max_episode_frames=3'],
+      '--max_episode_frames=3: expected 4 (one step) to 2147483647',
+    ),
     (['--run={run}', '--checkpoint=5'], 'the nearest is 3'),
     (['--run={run}', '--checkpoint=last'], 'steps 3, 12'),
     (['--run={run}', '--checkpoint=best'], '--evaluate_every'),

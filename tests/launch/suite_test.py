@@ -70,6 +70,16 @@ def test_what_is_done_is_skipped(tmp_path, frames, step, episodes, left):
   assert [pathlib.Path(c[1]).stem for c in run.left()] == left
 
 
+def test_an_evaluation_with_another_cap_is_not_the_suites(tmp_path):
+  runs = [
+    suite.plan(['s3ta'], 'pong', 1, tmp_path, 1000, [], 30, cap)[0]
+    for cap in (108_000, 4000)
+  ]
+  _left_behind(runs[0].logdir, 1000, 100)
+  assert [len(run.left()) for run in runs] == [0, 1]
+  assert '--max_episode_frames=4000' in runs[1].left()[0]
+
+
 # Signals are heard from the first `Worker.run` on.
 pytestmark = pytest.mark.usefixtures('restored_handlers')
 

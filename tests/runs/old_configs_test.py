@@ -36,6 +36,8 @@ def test_v_trace_under_the_clip_is_appo():
     if field in today[section]:
       assert today[section].pop(field) == value
   assert today['learning'] == old
+  # Younger too, and free to change.
+  assert today['runtime'].pop('evaluation_max_episode_frames') == 108_000
   # Nothing else is another.
   for name in values:
     assert today[name] == ('appo' if name == 'algorithm' else values[name])

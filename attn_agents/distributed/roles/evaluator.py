@@ -36,7 +36,7 @@ def evaluate(
   A stop in the middle of an evaluation drops it: the run must end in seconds,
   and `launch/evaluate.py` scores its last checkpoint as well.
   """
-  from attn_agents.evaluation import episodes, evaluator, following
+  from attn_agents.evaluation import episodes, evaluator, following, waiting
 
   runtime = config.runtime
   plan = evaluator.Plan(
@@ -48,20 +48,26 @@ def evaluate(
       else min(runtime.evaluation_episodes, runtime.evaluation_envs)
     ),
     seed=config.seed,
+    max_episode_frames=runtime.evaluation_max_episode_frames,
   )
   run = run_directory.RunDirectory(place.logdir)
   follower = following.Follower(
     run, config, plan, runtime.evaluate_every_frames
   )
+
+  def say(line: str) -> None:
+    print(line, flush=True)
+    status.set('running', line)
+
   status.set('running', 'waiting for a checkpoint to evaluate')
+  reminder = waiting.Reminder(say, follower.describe)
   while not stop():
     try:
-      result = follower.follow(stop)
+      result = follower.follow(stop, reminder)
     except episodes.StoppedError:
       break
     if result is None:
       stop.event.wait(_POLL_SECONDS)
     else:
-      print(result, flush=True)
-      status.set('running', result)
+      say(result)
   status.set('stopped')

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory
 from attn_agents.utils import metrics_table
 from configs import agents, errors
@@ -84,13 +85,19 @@ def find(paths: Iterable[str]) -> list[pathlib.Path]:
   return list(found)
 
 
-def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
+def read(
+  path: pathlib.Path,
+  protocol: str,
+  policy: str,
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
+) -> RunResult:
   """One run's results.
 
   Args:
     path: its directory.
     protocol: of the evaluation to take, as summary.json has it.
     policy: of that evaluation, too.
+    max_episode_frames: after which its games were cut.
 
   Raises:
     ConfigError: it is of an earlier format, or one of its files is damaged.
@@ -112,7 +119,11 @@ def read(path: pathlib.Path, protocol: str, policy: str) -> RunResult:
     training=_curve(rows, 'episode_return_mean'),
     evaluation=_curve(evaluations, 'return_mean'),
     summary=_newest_summary(
-      run.evaluations, evaluated_game=game, protocol=protocol, policy=policy
+      run.evaluations,
+      evaluated_game=game,
+      protocol=protocol,
+      policy=policy,
+      max_episode_frames=max_episode_frames,
     ),
   )
 
@@ -137,13 +148,15 @@ def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
 
 
 def _newest_summary(
-  directory: pathlib.Path, **wanted: str
+  directory: pathlib.Path, **wanted: str | int
 ) -> dict[str, Any] | None:
   """That of the newest checkpoint; of several, that with most episodes."""
   fitting = []
   for path in sorted(directory.glob('*/summary.json')):
     try:
-      summary = json.loads(path.read_text())
+      summary = dict(json.loads(path.read_text()))
+      # Those from before it could be set do not name it.
+      summary.setdefault('max_episode_frames', protocols.MAX_EPISODE_FRAMES)
       if all(summary[name] == value for name, value in wanted.items()):
         fitting.append((summary['frames'], summary['episodes'], summary))
     except (ValueError, KeyError, TypeError) as error:

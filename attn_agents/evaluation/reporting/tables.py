@@ -17,7 +17,7 @@ from attn_agents.evaluation.reporting import (
 Table = tuple[Sequence[str], list[list[str]]]
 
 _SCORE_COLUMNS = (
-  *('game', 'agent', 'runs', 'frames', 'episodes'),
+  *('game', 'agent', 'runs', 'frames', 'episodes', 'max_episode_frames'),
   *('return_mean', 'return_deviation', 'human_normalised'),
   *('published_normalised', 'published_return'),
 )
@@ -93,13 +93,16 @@ def _score_row(
   means = [_mean(run) for run in group]
   mean = statistics.fmean(means)
   frames = statistics.fmean(run.frames for run in group)
-  episodes = sum((run.summary or {})['episodes'] for run in group)
+  summaries = [run.summary for run in group if run.summary is not None]
+  episodes = sum(summary['episodes'] for summary in summaries)
+  # The same for all, since only such evaluations are read.
+  cap = summaries[0]['max_episode_frames']
   deviation = f'{statistics.stdev(means):.2f}' if len(means) > 1 else _UNKNOWN
   normalised = _UNKNOWN
   if scores.has_references(game):
     normalised = f'{scores.human_normalised(game, mean):.3f}'
   return [
-    *(game, label, str(len(group)), f'{frames:.0f}', str(episodes)),
+    *(game, label, str(len(group)), f'{frames:.0f}', str(episodes), str(cap)),
     *(f'{mean:.2f}', deviation, normalised),
     *(_published_normalised(group[0]), _published_return(group[0])),
   ]

@@ -34,14 +34,14 @@ def _run(root, agent, game, seed, mean, algorithm='appo', episodes=10):
   return path
 
 
-def _evaluate(path, name, frames, mean, protocol='noop', episodes=10):
+def _evaluate(path, name, frames, mean, protocol='noop', episodes=10, **facts):
   game = json.loads((path / 'config.json').read_text())['config']
   (path / 'evaluations' / name).mkdir(exist_ok=True)
   (path / 'evaluations' / name / 'summary.json').write_text(
     json.dumps({
       'evaluated_game': game['environment']['game'], 'protocol': protocol,
       'policy': 'sampled', 'frames': frames, 'episodes': episodes,
-      'mean': mean,
+      'mean': mean, **facts,
     })
   )  # fmt: skip
 
@@ -64,6 +64,17 @@ def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
   assert run.summary['mean'] == 6.0
   assert run.training == run_results.Curve((4000, 8000), (60, 120), (2, 4))
   assert run.evaluation == run_results.Curve((4000,), (50,), (1.5,))
+
+
+def test_a_report_is_of_one_cap_and_names_it(tmp_path):
+  path = _run(tmp_path, 's3ta', 'pong', 3, mean=1.0)
+  _evaluate(path, 'b', 8000, 5.0, max_episode_frames=4000)
+  for cap, mean in ((108_000, 1.0), (4000, 5.0)):
+    run = run_results.read(path, 'noop', 'sampled', cap)
+    assert run.summary['mean'] == mean
+    columns, (row,) = tables.per_game([run])
+    assert row[columns.index('max_episode_frames')] == str(cap)
+  assert run_results.read(path, 'noop', 'sampled', 500).summary is None
 
 
 def test_scores_per_game(tmp_path):
