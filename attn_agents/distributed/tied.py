@@ -19,7 +19,7 @@ def command(argv: Sequence[str]) -> list[str]:
 def main(argv: Sequence[str]) -> None:
   """Ties this process to its parent and becomes the command."""
   lifecycle.tie_to(int(argv[0]))
-  os.execvp(argv[1], argv[1:])
+  os.execvp(argv[1], list(argv[1:]))
 
 
 if __name__ == '__main__':
