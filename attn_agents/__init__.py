@@ -2,3 +2,8 @@
 
 WORKSPACE.md is the map.
 """
+
+from attn_agents.utils import pools
+
+# Before NumPy and JAX load.
+pools.fit_to_quota()

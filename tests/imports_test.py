@@ -52,7 +52,7 @@ def test_configs_load_the_standard_library_and_what_needs_no_more():
   )  # fmt: skip
   assert done.stdout.splitlines() == [
     'attn_agents configs',
-    'attn_agents.algorithms attn_agents.environments',
+    'attn_agents.algorithms attn_agents.environments attn_agents.utils',
   ]
 
 

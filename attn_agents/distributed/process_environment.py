@@ -67,7 +67,7 @@ def of_role(role: str) -> dict[str, str]:
   if role == 'learner':
     return dict(_QUIET_TENSORFLOW)
   if role not in ('actor', 'evaluator'):
-    return {**_NO_ACCELERATOR, **ONE_THREAD}
+    return {**_NO_ACCELERATOR, **ONE_THREAD, 'NPROC': '1'}
   flags = os.environ.get('XLA_FLAGS', '').split()
   # Simulated devices are meant for the learner.
   flags = [f for f in flags if 'host_platform_device_count' not in f]

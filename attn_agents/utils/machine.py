@@ -70,12 +70,10 @@ class Devices:
 
 def describe() -> Machine:
   """Returns what this process may use of its host."""
-  # A fraction of a core is not worth a process that gets throttled for it.
-  quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
   physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
   return Machine(
     cpu=cpu_info('model name') or platform.machine(),
-    cores=min(_usable_cores(), quota),
+    cores=cores(),
     memory_bytes=int(min(physical, cgroup.memory_limit())),
     hostname=socket.gethostname(),
     platform=platform.platform(),
@@ -96,7 +94,15 @@ def cpu_info(name: str) -> str:
   return ''
 
 
-def _usable_cores() -> int:
+def cores() -> int:
+  """CPUs this process may use, >= 1; see `Machine.cores`."""
+  # A fraction of a core is not worth a process that gets throttled for it.
+  quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
+  return min(cores_of_affinity(), quota)
+
+
+def cores_of_affinity() -> int:
+  """CPUs this process may run on, whatever its quota."""
   if hasattr(os, 'sched_getaffinity'):
     return len(os.sched_getaffinity(0))
   # macOS has no affinities.

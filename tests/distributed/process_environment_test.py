@@ -34,3 +34,8 @@ def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
   assert process.wait(timeout=20) == 0
   said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')
+
+
+def test_servers_compute_nothing_and_have_no_pools():
+  env = process_environment.of_role('reverb')
+  assert env['NPROC'] == env['OMP_NUM_THREADS'] == '1'

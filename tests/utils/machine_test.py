@@ -174,4 +174,4 @@ def test_missing_libraries_are_named_and_nothing_is_imported(monkeypatch):
 def test_without_affinities_all_cores_count(monkeypatch):
   monkeypatch.delattr(os, 'sched_getaffinity')
   monkeypatch.setattr(os, 'cpu_count', lambda: 3)
-  assert machine._usable_cores() == 3
+  assert machine.cores_of_affinity() == 3

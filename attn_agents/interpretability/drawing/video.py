@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from attn_agents.interpretability.drawing import overlays
+from attn_agents.utils import machine
 
 # One agent step is 4 of the emulator's 60 frames a second.
 ROWS_PER_SECOND = 15.0
@@ -154,13 +155,15 @@ def write(
     raise ValueError(f'{path}: no pictures to write')
   first = _even(first)
   partial = path.with_name(f'{path.stem}.partial{path.suffix}')
+  # FFmpeg counts the machine's CPUs and knows no quota.
+  threads = ('-threads', str(machine.cores()))
   encoder = imageio_ffmpeg.write_frames(
     str(partial),
     (first.shape[1], first.shape[0]),
     fps=rows_per_second,
     macro_block_size=1,
     ffmpeg_log_level='error',
-    **options,
+    **{**options, 'output_params': [*options['output_params'], *threads]},
   )
   count = 0
   try:

@@ -41,6 +41,21 @@ def test_mp4_shows_each_picture_once_in_the_time_of_the_game(tmp_path):
   assert [path.name for path in tmp_path.iterdir()] == ['game.mp4']
 
 
+@pytest.mark.parametrize('name', ['game.mp4', 'game.gif'])
+def test_ffmpeg_takes_the_cores_of_a_quota(tmp_path, monkeypatch, name):
+  given = []
+  write_frames = imageio_ffmpeg.write_frames
+
+  def recording(*args, **kwargs):
+    given.append(kwargs['output_params'])
+    return write_frames(*args, **kwargs)
+
+  monkeypatch.setattr(imageio_ffmpeg, 'write_frames', recording)
+  monkeypatch.setattr(video.machine, 'cores', lambda: 3)
+  assert video.write(tmp_path / name, _pictures(2)) == 2
+  assert given[0][-2:] == ['-threads', '3']
+
+
 def test_a_gif_has_the_colours_of_each_picture(tmp_path):
   """Pictures of 200 colours each, other ones in each."""
   rng = np.random.default_rng(0)
