@@ -10,6 +10,7 @@ from configs import (
   errors,
   games,
   overrides,
+  ranges,
   schema,
   validation,
 )
@@ -91,7 +92,7 @@ def check_names(request: Request) -> None:
     flag = _FLAG_ONLY.get(name)
     if flag:
       raise errors.ConfigError(f'--set={setting}: use --{flag} instead')
-  overrides.apply(config, request.settings)
+  ranges.check(overrides.apply(config, request.settings))
 
 
 def choose_preset(preset: str, platform: str) -> tuple[str, str]:
@@ -173,6 +174,8 @@ def resolve(
   }
   settings = [f'{k}={v}' for k, v in asked.items() if v is not None]
   config = overrides.apply(config, [*settings, *request.settings])
+  # Before anything is computed from numbers that may be absurd.
+  ranges.check(config)
   config = _with_absolute_paths(config)
   if not config.max_frames and config.optimizer.ends_run:
     config = dataclasses.replace(
@@ -237,9 +240,7 @@ def _fit_free(
   envs = runtime.envs_per_actor or errors.nearest_divisor(
     batch, min(_MAX_ENVS_PER_ACTOR, batch)
   )
-  most = min(
-    validation.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs)
-  )
+  most = min(schema.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs))
   return runtime.num_actors or min(spare, most), envs
 
 
@@ -251,6 +252,6 @@ def _fit_waiting(
     num_actors = batch // runtime.envs_per_actor
     return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor
   num_actors = runtime.num_actors or errors.nearest_divisor(
-    batch, min(spare, batch), least=batch / validation.MAX_ENVS_PER_ACTOR
+    batch, min(spare, batch), least=batch / schema.MAX_ENVS_PER_ACTOR
   )
   return num_actors, max(1, batch // max(1, num_actors))

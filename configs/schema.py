@@ -7,13 +7,22 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attn_agents.algorithms import base
-from configs import errors, sizes
+from configs import errors, ranges, sizes
 
 if TYPE_CHECKING:
   from flax import linen as nn
+
+
+MAX_ACTORS = 256
+MAX_ENVS_PER_ACTOR = 255
+_BATCHES = ranges.Range(
+  1, 64, '1 to 64: 0 deadlocks, and each waiting batch makes data older'
+)
+_PORT = ranges.Range(0, 65535, 'a port up to 65535, or 0 for any')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +51,18 @@ class EnvironmentConfig:
     full_action_space: all 18 actions instead of the game's minimal set [R].
     max_episode_frames: frames after which a game is cut off [R].
   """
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'height': ranges.Range(1, 1024),
+    'width': ranges.Range(1, 1024),
+    'frame_stack': ranges.Range(1, 16),
+    'action_repeat': ranges.Range(1, 60),
+    'sticky_action_probability': ranges.Range(
+      0.0, 0.999, 'a probability below 1, 0 to 0.999'
+    ),
+    'noop_max': ranges.Range(1, 10_000),
+    'max_episode_frames': ranges.Range(1, ranges.MAX_STEPS),
+  }
 
   game: str = 'ms_pacman'
   height: int = 210
@@ -76,6 +97,7 @@ class NetworkConfig:
     quick_settings: 'section.field=value' that make the network narrow, and
       frames small enough, to learn Catch within a minute or two; for tests and
       smoke runs.
+    RANGES: of the numbers among the fields, see `configs.ranges`.
     convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
       their gradients in the one form that is fast on CPU; 'auto' chooses by
       backend.
@@ -85,6 +107,7 @@ class NetworkConfig:
 
   head: ClassVar[str] = 'policy'
   quick_settings: ClassVar[tuple[str, ...]] = ()
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {}
 
   convolution: str = 'auto'
   dtype: str = 'float32'
@@ -131,6 +154,7 @@ class NetworkConfig:
 
   def validate(self) -> None:
     """Raises `errors.ConfigError` if the sizes cannot make a network."""
+    ranges.check_section(self, 'network.')
     errors.choice(
       'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
     )
@@ -163,6 +187,18 @@ class OptimizerConfig:
       'value' clips each element, the S3TA paper's literal words.
     clip_threshold: 1280 = IMPALA's 40 x a batch of 32 summed losses [P].
   """
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'learning_rate': ranges.Range(1e-12, 100.0),
+    'anneal_frames': ranges.Range(0, ranges.MAX_FRAMES),
+    'anneal_to': ranges.Range(0.0, 1.0, 'a share of the learning rate, 0 to 1'),
+    'decay': ranges.DECAY,
+    'epsilon': ranges.Range(1e-30, 1000.0),
+    'momentum': ranges.DECAY,
+    'adam_beta1': ranges.DECAY,
+    'adam_beta2': ranges.DECAY,
+    'clip_threshold': ranges.Range(1e-12, 1e12),
+  }
 
   name: str = 'rmsprop'
   learning_rate: float = 2e-4
@@ -197,6 +233,13 @@ class QueueConfig:
     queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
       `runtime.kind` 'threads' there are none.
   """
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'capacity_batches': _BATCHES,
+    'prefetch_batches': _BATCHES,
+    'queue_port': _PORT,
+    'variables_port': _PORT,
+  }
 
   capacity_batches: int = 1
   prefetch_batches: int = 1
@@ -234,6 +277,23 @@ class RuntimeConfig:
       its first parameters; '' for random ones.
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    # The most are what the seeds of actors and environments are dealt out for.
+    'num_actors': ranges.Range(0, MAX_ACTORS),
+    'envs_per_actor': ranges.Range(0, MAX_ENVS_PER_ACTOR),
+    'env_threads': ranges.Range(0, 1024),
+    'max_actor_restarts': ranges.Range(0, 1000),
+    'publish_every_updates': ranges.Range(1, 1_000_000),
+    'checkpoint_every_seconds': ranges.SECONDS,
+    'checkpoints_kept': ranges.Range(1, 1_000_000),
+    'log_every_seconds': ranges.SECONDS,
+    'evaluate_every_frames': ranges.Range(0, ranges.MAX_FRAMES),
+    'evaluation_episodes': ranges.Range(1, 1_000_000),
+    'evaluation_steps': ranges.Range(0, ranges.MAX_STEPS),
+    'evaluation_envs': ranges.Range(1, MAX_ENVS_PER_ACTOR),
+    'stall_seconds': ranges.SECONDS,
+  }
+
   kind: str = 'auto'
   num_actors: int = 0
   envs_per_actor: int = 0
@@ -265,6 +325,11 @@ class Config:
     max_frames: emulator frames after which the run ends; 0 runs until stopped,
       or until an annealed learning rate reaches 0.
   """
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'seed': ranges.Range(0, 2**31 - 1),
+    'max_frames': ranges.Range(0, ranges.MAX_FRAMES),
+  }
 
   agent: str
   preset: str

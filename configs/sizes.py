@@ -32,24 +32,6 @@ def require_convolutions(
   )
 
 
-def require_positive(network: object, names: tuple[str, ...]) -> None:
-  """Raises `errors.ConfigError` unless these sizes are at least 1 everywhere.
-
-  Args:
-    network: a network section.
-    names: its fields, each an integer or a tuple of integers.
-  """
-  for name in names:
-    value = getattr(network, name)
-    sizes = value if isinstance(value, tuple) else (value,)
-    errors.require(
-      all(size >= 1 for size in sizes),
-      f'network.{name}',
-      value,
-      'at least 1 everywhere',
-    )
-
-
 def require_kernels_fit(
   kernels: tuple[int, ...],
   strides: tuple[int, ...],

@@ -1,13 +1,9 @@
 """Refuses configs that are wrong, would deadlock or would waste data."""
 
-import math
-
 from attn_agents.algorithms import registry
 from attn_agents.environments import registry as environments
-from configs import errors, schema
+from configs import errors, memory, ranges, schema
 
-MAX_ACTORS = 256
-MAX_ENVS_PER_ACTOR = 255
 RUNTIMES = ('launchpad', 'threads')
 
 
@@ -21,7 +17,7 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
   Raises:
     ConfigError: with the field, its value, what was expected and why.
   """
-  _validate_numbers(config)
+  ranges.check(config)
   _validate_environment(config.environment)
   config.network.validate()
   height, width, _ = environments.spec(config.environment).observation_shape
@@ -56,16 +52,6 @@ def check_cap(name: str, frames: int, action_repeat: int) -> None:
   )
 
 
-def _validate_numbers(config: schema.Config) -> None:
-  """Refuses infinity and NaN, which parse as numbers."""
-  for section in ('learning', 'optimizer', 'runtime'):
-    for name, value in vars(getattr(config, section)).items():
-      if isinstance(value, float):
-        errors.require(
-          math.isfinite(value), f'{section}.{name}', value, 'a finite number'
-        )
-
-
 def _validate_environment(env: schema.EnvironmentConfig) -> None:
   environments.suite_of(env.game).validate(env)
   errors.require(
@@ -74,16 +60,6 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     env.zero_discount_on_life_loss,
     'False with environment.episodic_life=True, where a lost life ends the '
     'episode already',
-  )
-  for name in ('frame_stack', 'action_repeat', 'noop_max'):
-    value = getattr(env, name)
-    errors.require(value >= 1, f'environment.{name}', value, 'at least 1')
-  sticky = env.sticky_action_probability
-  errors.require(
-    0 <= sticky < 1,
-    'environment.sticky_action_probability',
-    sticky,
-    'a probability below 1',
   )
   errors.require(
     env.max_episode_frames >= env.action_repeat,
@@ -108,24 +84,17 @@ def _validate_optimizer(config: schema.Config) -> None:
     'optimizer.name', optimizer.name, ('rmsprop', 'adam', 'centred_rmsprop')
   )
   errors.choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
-  for name in ('learning_rate', 'epsilon', 'clip_threshold'):
-    value = getattr(optimizer, name)
-    errors.require(value > 0, f'optimizer.{name}', value, 'a number above 0')
-  for name in ('decay', 'momentum', 'adam_beta1', 'adam_beta2'):
-    value = getattr(optimizer, name)
-    errors.require(
-      0 <= value < 1, f'optimizer.{name}', value, 'a number in [0, 1)'
-    )
   anneal = optimizer.anneal_frames
-  errors.require(anneal >= 0, 'optimizer.anneal_frames', anneal, '0 or more')
-  errors.require(
-    0 <= optimizer.anneal_to <= 1,
-    'optimizer.anneal_to',
-    optimizer.anneal_to,
-    'a share of the learning rate, 0 to 1',
+  steps = (
+    config.max_frames / environments.spec(config.environment).action_repeat
   )
-  most = config.max_frames
-  errors.require(most >= 0, 'max_frames', most, '0 or more')
+  errors.require(
+    steps <= ranges.MAX_STEPS,
+    'max_frames',
+    config.max_frames,
+    f'at most {ranges.MAX_STEPS} agent steps of '
+    'environment.action_repeat frames each',
+  )
   if optimizer.ends_run and not 0 < config.max_frames <= anneal:
     raise errors.ConfigError(
       f'max_frames={config.max_frames}: the learning rate reaches 0 after '
@@ -137,9 +106,6 @@ def _validate_optimizer(config: schema.Config) -> None:
 
 def _validate_flow(config: schema.Config) -> None:
   """Checks that data can flow from actors through the queue to devices."""
-  errors.require(
-    0 <= config.seed < 2**31, 'seed', config.seed, '0 to 2**31 - 1'
-  )
   _validate_runtime(config.runtime)
   _validate_waiting(config)
   algorithm = registry.get(config.algorithm)
@@ -157,50 +123,15 @@ def _validate_flow(config: schema.Config) -> None:
 
 def _validate_runtime(runtime: schema.RuntimeConfig) -> None:
   errors.choice('runtime.kind', runtime.kind, RUNTIMES)
-  # The most are what the seeds of actors and environments are dealt out for.
-  for name, low, most in (
-    ('num_actors', 1, MAX_ACTORS),
-    ('envs_per_actor', 1, MAX_ENVS_PER_ACTOR),
-    ('evaluation_envs', 1, MAX_ENVS_PER_ACTOR),
-    ('max_actor_restarts', 0, 1000),
-  ):
+  # 0 leaves the number to the machine, which is decided by now.
+  for name in ('num_actors', 'envs_per_actor', 'env_threads'):
     value = getattr(runtime, name)
-    errors.require(
-      low <= value <= most, f'runtime.{name}', value, f'{low} to {most}'
-    )
-  for name, low in (
-    ('env_threads', 1),
-    ('publish_every_updates', 1),
-    ('checkpoints_kept', 1),
-    ('evaluate_every_frames', 0),
-    ('evaluation_episodes', 1),
-    ('evaluation_steps', 0),
-  ):
-    value = getattr(runtime, name)
-    errors.require(value >= low, f'runtime.{name}', value, f'{low} or more')
-  for name in (
-    'checkpoint_every_seconds',
-    'log_every_seconds',
-    'stall_seconds',
-  ):
-    value = getattr(runtime, name)
-    errors.require(value > 0, f'runtime.{name}', value, 'seconds above 0')
+    errors.require(value >= 1, f'runtime.{name}', value, 'at least 1')
 
 
 def _validate_queue(queue: schema.QueueConfig, runtime: str) -> None:
-  for name in ('capacity_batches', 'prefetch_batches'):
-    value = getattr(queue, name)
-    errors.require(
-      1 <= value <= 64,
-      f'queue.{name}',
-      value,
-      '1 to 64: 0 deadlocks, and each waiting batch makes data older',
-    )
   for name in ('queue_port', 'variables_port'):
     value = getattr(queue, name)
-    errors.require(
-      0 <= value < 65536, f'queue.{name}', value, 'a port, or 0 for any'
-    )
     errors.require(
       not value or runtime == 'launchpad',
       f'queue.{name}',
@@ -216,25 +147,45 @@ def _validate_queue(queue: schema.QueueConfig, runtime: str) -> None:
 
 
 def validate_memory(config: schema.Config, memory_bytes: int) -> None:
-  """Refuses a replay that this machine cannot hold.
+  """Refuses a run whose data this machine cannot hold.
 
   Args:
-    config: the whole run.
-    memory_bytes: of the machine.
+    config: the whole run, complete.
+    memory_bytes: of the machine, or its container's limit if that is smaller.
 
   Raises:
-    ConfigError: with the largest replay that fits in.
+    ConfigError: with the setting that takes most, and the most that fits in.
   """
-  replay = registry.get(config.algorithm).replay(config)
-  if replay is None or replay.num_bytes <= memory_bytes:
+  found = memory.parts(config)
+  total = sum(part.num_bytes for part in found)
+  if total <= memory_bytes:
     return
-  each = replay.num_bytes // replay.capacity
-  raise errors.ConfigError(
-    f'learning.replay_capacity={replay.capacity} transitions take '
-    f'{replay.num_bytes / 1e9:.1f} GB, this machine has '
-    f'{memory_bytes / 1e9:.1f} GB; at most {memory_bytes // each} fit in, and '
-    'the rest of the run needs its own'
+  needs = (
+    f'this run keeps at least {_gigabytes(total)} in memory ('
+    + ', '.join(f'{part.name} {_gigabytes(part.num_bytes)}' for part in found)
+    + f'), and this machine has {_gigabytes(memory_bytes)}'
   )
+  replay = registry.get(config.algorithm).replay(config)
+  if replay is not None and 2 * replay.num_bytes >= total:
+    name, value = 'learning.replay_capacity', replay.capacity
+    left = memory_bytes - (total - replay.num_bytes)
+    fits = left // (replay.num_bytes // replay.capacity)
+  else:
+    name, value = 'learning.unroll_length', config.learning.unroll_length
+    rows = sum(part.num_bytes for part in found if part.per_row)
+    left = memory_bytes - (total - rows)
+    fits = left // (rows // (value + 1)) - 1
+  advice = f'at most {fits} fits in'
+  if fits < 1:
+    advice = (
+      'fewer actors or environments, smaller frames or a smaller '
+      'learning.batch_size are needed'
+    )
+  raise errors.ConfigError(f'{name}={value}: {needs}; {advice}')
+
+
+def _gigabytes(num_bytes: int) -> str:
+  return f'{num_bytes / 1e9:,.1f} GB'
 
 
 def _validate_waiting(config: schema.Config) -> None:

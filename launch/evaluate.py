@@ -21,7 +21,7 @@ from absl import flags
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from attn_agents.utils import machine
-from configs import agents, errors, games, schema, validation
+from configs import agents, errors, games, schema
 from launch import command_line, paths
 
 _RUN = paths.define('run', None, 'The --logdir of a training run.')
@@ -185,10 +185,10 @@ def _check_flags() -> None:
   for flag in (_EPISODES, _NUM_ENVS):
     errors.require(flag.value >= 1, f'--{flag.name}', flag.value, 'at least 1')
   errors.require(
-    _NUM_ENVS.value <= validation.MAX_ENVS_PER_ACTOR,
+    _NUM_ENVS.value <= schema.MAX_ENVS_PER_ACTOR,
     '--num_envs',
     _NUM_ENVS.value,
-    f'at most {validation.MAX_ENVS_PER_ACTOR}',
+    f'at most {schema.MAX_ENVS_PER_ACTOR}',
   )
   errors.require(_SEED.value >= 0, '--seed', _SEED.value, '0 or more')
   if _GAME.value is not None:

@@ -2,9 +2,11 @@
 
 import abc
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attn_agents.algorithms import base
+from configs import ranges
 
 if TYPE_CHECKING:
   from configs import schema
@@ -25,18 +27,15 @@ class ActorCriticConfig(base.LearningConfig):
       one. none sets no bound: actors play on while there is room in the queue.
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'baseline_cost': ranges.Range(0.0, 1e6),
+    'entropy_cost': ranges.Range(0.0, 1e6),
+    'max_policy_lag': ranges.Range(0, 1000, '0 to 1000, or none'),
+  }
+
   baseline_cost: float = 0.5
   entropy_cost: float = 0.01
   max_policy_lag: int | None = None
-
-  def validate(self, num_devices: int, recurrent: bool) -> None:
-    """See `LearningConfig.validate`."""
-    super().validate(num_devices, recurrent)
-    base.require_not_negative(self, ('baseline_cost', 'entropy_cost'))
-    lag = self.max_policy_lag
-    base.require(
-      lag is None or lag >= 0, 'max_policy_lag', lag, '0 or more, or none'
-    )
 
 
 class ActorCritic(base.Algorithm[base.Section], abc.ABC):

@@ -10,10 +10,10 @@ our choice.
 
 import abc
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
-from configs import errors
+from configs import errors, ranges
 
 if TYPE_CHECKING:
   import jax
@@ -38,6 +38,13 @@ class LearningConfig:
       numbers 1 is the same as the sign.
     loss_reduction: 'sum' or 'mean' over the transitions of all environments.
   """
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'unroll_length': ranges.Range(1, 10_000),
+    'batch_size': ranges.Range(1, 65_536),
+    'discount': ranges.SHARE,
+    'max_abs_reward': ranges.Range(0.0, 1e9),
+  }
 
   unroll_length: int = 50
   batch_size: int = 32
@@ -64,11 +71,7 @@ class LearningConfig:
         whole.
     """
     del num_devices, recurrent  # Not all algorithms split a batch further.
-    for name in ('unroll_length', 'batch_size'):
-      value = getattr(self, name)
-      require(value >= 1, name, value, 'at least 1')
-    require(0 <= self.discount <= 1, 'discount', self.discount, '0 to 1')
-    require_not_negative(self, ('max_abs_reward',))
+    ranges.check_section(self, 'learning.')
     errors.choice(
       'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
     )
@@ -282,10 +285,3 @@ def convert(
 def require(ok: bool, name: str, value: object, expected: str) -> None:
   """`errors.require` for a field of `learning`."""
   errors.require(ok, f'learning.{name}', value, expected)
-
-
-def require_not_negative(config: LearningConfig, names: Iterable[str]) -> None:
-  """Raises `errors.ConfigError` unless these fields are 0 or more."""
-  for name in names:
-    value = getattr(config, name)
-    require(value >= 0, name, value, 'a number of 0 or more')

@@ -1,9 +1,11 @@
 """PPO: synchronous proximal policy optimisation, as baselines' `ppo2`."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
-from attn_agents.algorithms import base, proximal, synchronous
+from attn_agents.algorithms import proximal, synchronous
+from configs import ranges
 
 if TYPE_CHECKING:
   from attn_agents import types
@@ -19,6 +21,10 @@ class PPOConfig(proximal.ProximalConfig):
     gae_lambda: of generalised advantage estimation.
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'gae_lambda': ranges.SHARE,
+  }
+
   unroll_length: int = 128
   batch_size: int = 8
   max_policy_lag: int | None = 0
@@ -28,8 +34,6 @@ class PPOConfig(proximal.ProximalConfig):
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
     synchronous.require_lock_step(self)
-    value = self.gae_lambda
-    base.require(0 <= value <= 1, 'gae_lambda', value, 'a number in [0, 1]')
 
 
 class PPO(proximal.Proximal[PPOConfig], synchronous.Synchronous[PPOConfig]):

@@ -2,11 +2,11 @@
 
 import abc
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from attn_agents.algorithms import actor_critic, base
-from configs import errors
+from configs import errors, ranges
 
 if TYPE_CHECKING:
   import jax
@@ -35,6 +35,15 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
     normalize_advantages: to mean 0 and deviation 1 in each minibatch.
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'num_epochs': ranges.Range(1, 1000),
+    'num_minibatches': ranges.Range(1, 65_536),
+    'part_length': ranges.Range(0, 10_000),
+    'clip_epsilon': ranges.Range(
+      1e-6, 0.999999, 'a number between 0 and 1, 1e-06 to 0.999999'
+    ),
+  }
+
   loss_reduction: str = 'mean'
   num_epochs: int = 4
   num_minibatches: int = 4
@@ -45,13 +54,6 @@ class ProximalConfig(actor_critic.ActorCriticConfig):
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
-    value = self.clip_epsilon
-    base.require(
-      0 < value < 1, 'clip_epsilon', value, 'a number between 0 and 1'
-    )
-    for name in ('num_epochs', 'num_minibatches'):
-      value = getattr(self, name)
-      base.require(value >= 1, name, value, 'at least 1')
     length = self.part_length or self.unroll_length
     base.require(
       recurrent or not self.part_length,

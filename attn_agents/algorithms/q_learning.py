@@ -5,11 +5,11 @@ the paper releases, [C] our choice. A step is an agent step of any actor.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from attn_agents.algorithms import base, replay
-from configs import errors
+from configs import errors, ranges
 
 if TYPE_CHECKING:
   import jax
@@ -49,6 +49,23 @@ class QLearningConfig(base.LearningConfig):
       released code, which makes better locations less likely.
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'sequence_length': ranges.Range(1, 10_000),
+    'replay_capacity': ranges.Range(1, ranges.MAX_STEPS),
+    'replay_min_size': ranges.Range(1, ranges.MAX_STEPS),
+    'steps_per_update': ranges.Range(1, 1_000_000),
+    'replay_checkpoint_seconds': ranges.Range(0.0, ranges.MAX_SECONDS),
+    'target_update_steps': ranges.Range(1, ranges.MAX_STEPS),
+    'max_abs_td_error': ranges.Range(0.0, 1e9),
+    'epsilon_start': ranges.SHARE,
+    'epsilon_end': ranges.SHARE,
+    'epsilon_steps': ranges.Range(1, ranges.MAX_STEPS),
+    'evaluation_epsilon': ranges.SHARE,
+    'final_learning_rate': ranges.Range(1e-12, 100.0),
+    'learning_rate_steps': ranges.Range(1, ranges.MAX_STEPS),
+    'reinforce_cost': ranges.Range(0.0, 1e6),
+  }
+
   unroll_length: int = 4
   sequence_length: int = 4
   replay_capacity: int = 500_000
@@ -74,34 +91,11 @@ class QLearningConfig(base.LearningConfig):
   def validate(self, num_devices: int, recurrent: bool) -> None:
     """See `LearningConfig.validate`."""
     super().validate(num_devices, recurrent)
-    for name in (
-      'sequence_length',
-      'replay_min_size',
-      'steps_per_update',
-      'target_update_steps',
-      'epsilon_steps',
-      'learning_rate_steps',
-    ):
-      value = getattr(self, name)
-      base.require(value >= 1, name, value, 'at least 1')
-    for name in ('epsilon_start', 'epsilon_end', 'evaluation_epsilon'):
-      value = getattr(self, name)
-      base.require(0 <= value <= 1, name, value, 'a number in [0, 1]')
     base.require(
       self.epsilon_end <= self.epsilon_start,
       'epsilon_end',
       self.epsilon_end,
       f'at most epsilon_start={self.epsilon_start}, from which it falls',
-    )
-    base.require(
-      self.final_learning_rate > 0,
-      'final_learning_rate',
-      self.final_learning_rate,
-      'a number above 0',
-    )
-    base.require_not_negative(
-      self,
-      ('max_abs_td_error', 'reinforce_cost', 'replay_checkpoint_seconds'),
     )
     base.require(
       self.replay_capacity >= self.replay_min_size,

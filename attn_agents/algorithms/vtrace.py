@@ -1,10 +1,11 @@
 """V-trace (IMPALA): one step on each batch, corrected for the policy lag."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from attn_agents.algorithms import actor_critic, base
+from configs import ranges
 
 if TYPE_CHECKING:
   import jax
@@ -23,18 +24,15 @@ class VTraceConfig(actor_critic.ActorCriticConfig):
     vtrace_lambda: V-trace's lambda [R].
   """
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'clip_rho_threshold': ranges.Range(1e-6, 1e6),
+    'clip_pg_rho_threshold': ranges.Range(1e-6, 1e6),
+    'vtrace_lambda': ranges.SHARE,
+  }
+
   clip_rho_threshold: float = 1.0
   clip_pg_rho_threshold: float = 1.0
   vtrace_lambda: float = 1.0
-
-  def validate(self, num_devices: int, recurrent: bool) -> None:
-    """See `LearningConfig.validate`."""
-    super().validate(num_devices, recurrent)
-    for name in ('clip_rho_threshold', 'clip_pg_rho_threshold'):
-      value = getattr(self, name)
-      base.require(value > 0, name, value, 'a number above 0')
-    value = self.vtrace_lambda
-    base.require(0 <= value <= 1, 'vtrace_lambda', value, 'a number in [0, 1]')
 
 
 class VTrace(actor_critic.ActorCritic[VTraceConfig]):

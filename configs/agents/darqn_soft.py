@@ -6,10 +6,11 @@ releases; see `attn_agents.algorithms.q_learning` for the tags.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from attn_agents.algorithms import q_learning
-from configs import errors, schema, sizes, small_presets
+from configs import errors, ranges, schema, sizes, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -50,6 +51,16 @@ class QNetworkConfig(schema.NetworkConfig):
 
   # Pixels around the frame, as in the code of DQN and of DARQN.
   BORDER: ClassVar[int] = 1
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'conv_channels': ranges.CHANNELS,
+    'conv_kernels': ranges.PIXELS,
+    'conv_strides': ranges.PIXELS,
+    'attention_size': ranges.UNITS,
+    'soft_share': ranges.SHARE,
+    'hidden_size': ranges.Range(0, 8192),
+    'lstm_size': ranges.Range(0, 8192),
+  }
 
   conv_channels: tuple[int, ...] = (32, 64, 256)
   conv_kernels: tuple[int, ...] = (8, 4, 3)
@@ -95,20 +106,7 @@ class QNetworkConfig(schema.NetworkConfig):
     sizes.require_convolutions(
       self.conv_channels, self.conv_kernels, self.conv_strides
     )
-    sizes.require_positive(
-      self,
-      ('conv_channels', 'conv_kernels', 'conv_strides', 'attention_size'),
-    )
     errors.choice('network.attention', self.attention, ('none', 'soft', 'hard'))
-    for name in ('hidden_size', 'lstm_size'):
-      value = getattr(self, name)
-      errors.require(value >= 0, f'network.{name}', value, '0 or more')
-    errors.require(
-      0 <= self.soft_share <= 1,
-      'network.soft_share',
-      self.soft_share,
-      'a number in [0, 1]',
-    )
     if self.attention != 'none':
       errors.require(
         self.lstm_size > 0,

@@ -5,10 +5,11 @@ baselines of the S3TA paper are options of the same network.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from attn_agents.algorithms import vtrace
-from configs import errors, schema, small_presets
+from configs import errors, ranges, schema, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -47,6 +48,15 @@ class ResNetConfig(schema.NetworkConfig):
     'network.hidden_size=64',
   )
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'channels': ranges.CHANNELS,
+    'pixel_block': ranges.PIXELS,
+    'blocks_per_section': ranges.Range(1, 100),
+    'mask_blocks': ranges.Range(1, 100),
+    'hidden_size': ranges.UNITS,
+    'lstm_size': ranges.Range(0, 8192),
+  }
+
   channels: tuple[int, ...] = (16, 32, 32)
   pixel_block: int = 1
   blocks_per_section: int = 2
@@ -81,20 +91,11 @@ class ResNetConfig(schema.NetworkConfig):
       ('none', 'residual', 'residual_simple'),
     )
     errors.require(
-      len(self.channels) >= 1 and all(size >= 1 for size in self.channels),
+      len(self.channels) >= 1,
       'network.channels',
       self.channels,
-      'at least one section, of at least one channel',
+      'at least one section',
     )
-    for name, low in (
-      ('pixel_block', 1),
-      ('blocks_per_section', 1),
-      ('mask_blocks', 1),
-      ('hidden_size', 1),
-      ('lstm_size', 0),
-    ):
-      value = getattr(self, name)
-      errors.require(value >= low, f'network.{name}', value, f'at least {low}')
 
 
 def paper() -> schema.Config:

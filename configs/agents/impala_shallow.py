@@ -7,9 +7,10 @@ With other sizes its convolutions and layer are those of DQN or of TorchBeast's
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from configs import schema, sizes
+from configs import ranges, schema, sizes
 from configs.agents import impala_ff
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ class ConvNetConfig(schema.NetworkConfig):
     'network.conv_strides=2,1',
     'network.hidden_size=64',
   )
+
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'conv_channels': ranges.CHANNELS,
+    'conv_kernels': ranges.PIXELS,
+    'conv_strides': ranges.PIXELS,
+    'hidden_size': ranges.UNITS,
+  }
 
   conv_channels: tuple[int, ...] = (16, 32)
   conv_kernels: tuple[int, ...] = (8, 4)
@@ -66,10 +74,6 @@ class ConvNetConfig(schema.NetworkConfig):
     sizes.require_convolutions(
       self.conv_channels, self.conv_kernels, self.conv_strides
     )
-    sizes.require_positive(
-      self, ('conv_channels', 'conv_kernels', 'conv_strides')
-    )
-    sizes.require_positive(self, ('hidden_size',))
 
   def validate_frames(self, height: int, width: int) -> None:
     """Raises `errors.ConfigError` if a kernel is larger than its inputs."""

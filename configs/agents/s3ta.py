@@ -1,10 +1,11 @@
 """S3TA: soft, spatial, sequential, top-down attention (Mott et al. 2019)."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from attn_agents.algorithms import vtrace
-from configs import errors, schema, sizes, small_presets
+from configs import errors, ranges, schema, sizes, small_presets
 
 if TYPE_CHECKING:
   from flax import linen as nn
@@ -67,6 +68,22 @@ class S3TAConfig(schema.NetworkConfig):
     'network.head_hidden=32',
   )
 
+  RANGES: ClassVar[Mapping[str, ranges.Range]] = {
+    'conv_channels': ranges.CHANNELS,
+    'conv_kernels': ranges.PIXELS,
+    'conv_strides': ranges.PIXELS,
+    'vision_channels': ranges.Range(2, 4096),
+    'vision_gain': ranges.Range(1e-3, 1000.0),
+    'key_channels': ranges.CHANNELS,
+    'num_queries': ranges.Range(1, 1024),
+    'query_hidden': ranges.UNITS,
+    'query_spread': ranges.Range(0.0, 1000.0),
+    'answer_hidden': ranges.UNITS,
+    'answer_size': ranges.UNITS,
+    'policy_core_size': ranges.UNITS,
+    'head_hidden': ranges.UNITS,
+  }
+
   conv_channels: tuple[int, ...] = (32, 64)
   conv_kernels: tuple[int, ...] = (8, 4)
   conv_strides: tuple[int, ...] = (4, 2)
@@ -125,18 +142,6 @@ class S3TAConfig(schema.NetworkConfig):
       self.num_queries,
       '1: with queries=l2_norm all heads would be the same map',
     )
-    errors.require(
-      self.query_spread >= 0.0,
-      'network.query_spread',
-      self.query_spread,
-      'at least 0',
-    )
-    errors.require(
-      self.vision_gain > 0.0,
-      'network.vision_gain',
-      self.vision_gain,
-      'a number above 0',
-    )
     sizes.require_convolutions(
       self.conv_channels, self.conv_kernels, self.conv_strides
     )
@@ -146,20 +151,6 @@ class S3TAConfig(schema.NetworkConfig):
       self.key_channels,
       f'between 1 and vision_channels - 1 = {self.vision_channels - 1}, since '
       'the rest become values',
-    )
-    sizes.require_positive(
-      self,
-      (
-        'num_queries',
-        'answer_size',
-        'policy_core_size',
-        'head_hidden',
-        'conv_channels',
-        'conv_kernels',
-        'conv_strides',
-        'query_hidden',
-        'answer_hidden',
-      ),
     )
 
 

@@ -178,13 +178,18 @@ def test_a_replay_takes_each_frame_once_and_must_fit_the_machine():
     config = _resolve(agent=agent, preset='paper')
     replay = registry.get(config.algorithm).replay(config)
     assert replay.num_bytes == 500_000 * each
-  validation.validate_memory(config, 500_000 * each)
-  with pytest.raises(errors.ConfigError) as caught:
-    validation.validate_memory(config, 3_000_000_000)
-  words = str(caught.value)
-  assert '3.5 GB, this machine has 3.0 GB' in words
-  assert f'at most {3_000_000_000 // each} fit in' in words
-  validation.validate_memory(_resolve(preset='paper'), 1)
+  # Beside it lie 8 x 5 rows that are being played, and a batch of 32 x 5.
+  others = (8 * 5 + 32 * 5) * (84 * 84 + 13 + 4 * 9)
+  validation.validate_memory(config, 500_000 * each + others)
+  for memory_bytes in (3_000_000_000, 500_000 * each + others - 1):
+    with pytest.raises(errors.ConfigError) as caught:
+      validation.validate_memory(config, memory_bytes)
+    words = str(caught.value)
+    fits = (memory_bytes - others) // each
+    assert words.startswith('learning.replay_capacity=500000: ')
+    assert f'this machine has {memory_bytes / 1e9:,.1f} GB' in words
+    assert f'at most {fits} fits in' in words
+    assert '\n' not in words
 
 
 def test_s3ta_baselines_learn_as_s3ta_does():
@@ -356,10 +361,10 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['agent=foo']}, 'use --agent instead'),
     ({'settings': ['preset=paper']}, 'use --preset instead'),
     ({'settings': ['environment.game=pong']}, 'use --game instead'),
-    ({'settings': ['network.conv_strides=4,0']}, 'at least 1 everywhere'),
-    ({'settings': ['network.head_hidden=0']}, 'at least 1 everywhere'),
+    ({'settings': ['network.conv_strides=4,0']}, '(4, 0): expected 1 to 64'),
+    ({'settings': ['network.head_hidden=0']}, '0: expected 1 to 8192'),
     ({'settings': ['environment.height=8']}, '10 to 1024'),
-    ({'settings': ['optimizer.learning_rate=inf']}, 'a finite number'),
+    ({'settings': ['optimizer.learning_rate=inf']}, 'the nearest is 100'),
     ({'settings': ['learning.discount=nan']}, 'learning.discount=nan'),
     ({'settings': ['queue.capacity_batches=1000']}, '1 to 64'),
     ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
@@ -518,7 +523,7 @@ def test_a_bounded_lag_shares_the_batch_among_actors():
   assert found('launchpad', 8, one) == (4, 16, 1)
   with pytest.raises(errors.ConfigError, match=r'max_policy_lag=1 actors wait'):
     found('launchpad', 2, one, 'runtime.envs_per_actor=5')
-  with pytest.raises(errors.ConfigError, match='0 or more'):
+  with pytest.raises(errors.ConfigError, match='0 to 1000, or none'):
     found('launchpad', 2, 'learning.max_policy_lag=-1')
 
 
@@ -558,7 +563,7 @@ def test_appo_with_the_paper_preset_keeps_its_batches():
     ('vtrace', 'num_epoch=2', 'unknown setting learning.num_epoch'),
     ('a2c', 'max_policy_lag=1', 'max_policy_lag=1: expected 0'),
     ('ppo', 'max_policy_lag=none', 'max_policy_lag=None: expected 0'),
-    ('vtrace', 'max_policy_lag=-1', '0 or more, or none'),
+    ('vtrace', 'max_policy_lag=-1', '0 to 1000, or none'),
   ],
 )  # fmt: skip
 def test_a_setting_of_another_algorithm_is_refused_with_its_name(

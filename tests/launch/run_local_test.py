@@ -25,6 +25,18 @@ from tests.launch import commands, running
     (['--envs_per_actor=7'], '--num_actors=8 --envs_per_actor=8'),
     (['--runtime=treads'], "unknown runtime 'treads'; did you mean 'threads'?"),
     (['--set=runtime.kind=threads'], 'use --runtime instead'),
+    (
+      ['--set=network.vision_gain=inf'],
+      'network.vision_gain=inf: expected 0.001 to 1000; the nearest is 1000',
+    ),
+    (
+      [
+        '--set=learning.unroll_length=10000',
+        '--set=learning.batch_size=32768',
+        '--envs_per_actor=128',
+      ],
+      'learning.unroll_length=10000: this run keeps at least 6,9',
+    ),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(args, words, tmp_path):

@@ -294,7 +294,7 @@ def test_the_lstm_starts_as_torchs_does():
     ({'hidden_size': 8}, 'attention takes the place'),
     ({'soft_share': 1.5}, 'soft_share=1.5'),
     ({'conv_strides': (4,)}, 'as many entries'),
-    ({'attention_size': 0}, 'at least 1'),
+    ({'attention_size': 0}, 'attention_size=0: expected 1 to'),
   ],
 )
 def test_sizes_that_make_no_network_are_refused(options, words):

@@ -236,5 +236,5 @@ def test_even_ground_is_seen_as_nothing_if_asked(centred):
 
 @pytest.mark.parametrize('gain', [0.0, -1.0])
 def test_a_gain_that_is_none_is_refused(gain):
-  with pytest.raises(errors.ConfigError, match=r'vision_gain=.*above 0'):
+  with pytest.raises(errors.ConfigError, match=r'vision_gain=.*0\.001 to'):
     s3ta.S3TAConfig(vision_gain=gain).validate()
