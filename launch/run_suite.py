@@ -89,21 +89,7 @@ def main() -> int:
     _MAX_EPISODE_FRAMES.value,
   )
   suite.require_readable(runs)
-  suite.require_any_valid(
-    [
-      resolution.Request(
-        agent=run.agent,
-        game=run.game,
-        preset=_PRESET.value,
-        algorithm=_ALGORITHM.value,
-        runtime=_RUNTIME.value,
-        seed=run.seed,
-        max_frames=run.max_frames,
-        settings=_SET.value,
-      )
-      for run in runs
-    ]
-  )
+  suite.require_any_valid({run.logdir: _request(run) for run in runs})
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():
@@ -125,6 +111,19 @@ def main() -> int:
   elif not outcome.failed:
     print(f'all {len(runs)} done')
   return _exit_code(worker, outcome)
+
+
+def _request(run: suite.Run) -> resolution.Request:
+  return resolution.Request(
+    agent=run.agent,
+    game=run.game,
+    preset=_PRESET.value,
+    algorithm=_ALGORITHM.value,
+    runtime=_RUNTIME.value,
+    seed=run.seed,
+    max_frames=run.max_frames,
+    settings=_SET.value,
+  )
 
 
 def _exit_code(worker: suite.Worker, outcome: suite.Outcome) -> int:

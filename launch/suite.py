@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attn_agents.distributed import tied
 from attn_agents.evaluation import protocols
@@ -157,8 +157,13 @@ def require_readable(runs: Sequence[Run]) -> None:
       directory.content()
 
 
-def require_any_valid(requests: Sequence[resolution.Request]) -> None:
+def require_any_valid(
+  requests: Mapping[pathlib.Path, resolution.Request],
+) -> None:
   """Refuses what is wrong for every run, before the first one starts.
+
+  Args:
+    requests: what each run asks for, by its directory.
 
   Raises:
     ConfigError: what the first run would say, if none could start here.
@@ -169,13 +174,14 @@ def require_any_valid(requests: Sequence[resolution.Request]) -> None:
     raise errors.ConfigError(f'no JAX device: {devices.reason}')
   host = machine.describe()
   refusals: list[errors.ConfigError] = []
-  for request in requests:
+  for logdir, request in requests.items():
     try:
       resolution.check_names(request)
       config = resolution.resolve(
         request, devices.platform, devices.count, host.cores, missing
       )
       validation.validate_memory(config, host.memory_bytes)
+      run_directory.RunDirectory(logdir).check(config)
     except errors.ConfigError as error:
       refusals.append(error)
     else:

@@ -15,6 +15,7 @@ from typing import IO
 
 import psutil
 
+from attn_agents.distributed import tied
 from attn_agents.utils import patience
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -67,7 +68,8 @@ def _ask_one_child(
   receiving, sending = os.pipe()
   with tempfile.TemporaryFile() as log, os.fdopen(receiving, 'rb') as answers:
     process = subprocess.Popen(
-      [sys.executable, '-m', module, str(sending), kind, *names],
+      # Whoever ends the doctor ends what hangs.
+      tied.command([sys.executable, '-m', module, str(sending), kind, *names]),
       env={
         **os.environ,
         'PYTHONPATH': os.pathsep.join([str(_ROOT), *sys.path]),

@@ -1,6 +1,8 @@
 """Children that crash, hang or exit are answers, and nothing outlives them."""
 
 import pathlib
+import subprocess
+import sys
 import time
 
 import psutil
@@ -50,6 +52,34 @@ def test_hanging_child_is_ended_with_all_it_started(tmp_path: pathlib.Path):
     time.sleep(0.05)
   else:
     assert not psutil.pid_exists(pid)
+
+
+_ASK = """
+import sys
+from attn_agents.diagnostics import runner
+module = 'tests.diagnostics.misbehaving_child'
+list(runner.ask('check', [sys.argv[1]], 60.0, module))
+"""
+
+
+def test_a_hanging_child_ends_with_who_asked(tmp_path: pathlib.Path):
+  pid_file = tmp_path / 'pid'
+  parent = subprocess.Popen(
+    [sys.executable, '-c', _ASK, f'hangs={pid_file}'],
+    cwd=pathlib.Path(__file__).parents[2],
+  )
+  gone = time.monotonic() + 30
+  while not pid_file.exists() or not pid_file.read_text():
+    assert time.monotonic() < gone
+    time.sleep(0.05)
+  (child,) = psutil.Process(parent.pid).children()
+  grandchild = psutil.Process(int(pid_file.read_text()))
+  try:
+    parent.terminate()
+    parent.wait(10)
+    child.wait(10)
+  finally:
+    grandchild.kill()
 
 
 def test_real_child_answers():

@@ -1,5 +1,6 @@
 """Suites of runs: the plan, and running it with stand-in commands."""
 
+import dataclasses
 import json
 import pathlib
 import signal
@@ -10,7 +11,8 @@ import time
 
 import pytest
 
-from configs import errors, games
+from attn_agents.runs import run_directory
+from configs import errors, games, overrides, resolution
 from launch import suite
 from tests.launch import commands
 
@@ -194,6 +196,20 @@ def test_a_suite_that_ends_ends_its_runs_and_the_next_one_goes_on(
   said = _suite(tmp_path).communicate(timeout=60)[0].splitlines()
   assert (logdir / 'saved').exists()
   assert said[-1] == 'Outcome(failed={}, unfinished=[])'
+
+
+def test_settings_that_no_run_on_disk_can_go_on_with_are_refused(tmp_path):
+  request = resolution.Request(
+    agent='impala_ff', game='catch', preset='small', runtime='threads', seed=0
+  )
+  old = run_directory.RunDirectory(tmp_path / 'old')
+  old.path.mkdir()
+  config = resolution.resolve(request, 'cpu', 1, 2)
+  old.write({'config': overrides.to_dict(config)})
+  changed = dataclasses.replace(request, settings=['learning.discount=0.5'])
+  with pytest.raises(errors.ConfigError, match='different config'):
+    suite.require_any_valid({old.path: changed})
+  suite.require_any_valid({old.path: changed, tmp_path / 'new': changed})
 
 
 def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
