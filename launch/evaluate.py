@@ -21,7 +21,7 @@ from absl import flags
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
 from attn_agents.utils import machine
-from configs import agents, errors, games, schema
+from configs import agents, errors, games, schema, validation
 from launch import command_line, paths
 
 _RUN = paths.define('run', None, 'The --logdir of a training run.')
