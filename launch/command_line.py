@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from attn_agents.environments import registry as environments
 from configs import errors, schema
@@ -61,6 +61,8 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   """
   argv = list(sys.argv if argv is None else argv)
   app.define_help_flags()
+  # Orbax warns of what an error says anyway; --verbosity brings it back.
+  logging.set_verbosity(logging.ERROR)
   try:
     rest = flags.FLAGS(argv)
     if len(rest) > 1:

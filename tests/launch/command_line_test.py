@@ -1,7 +1,9 @@
-"""Which games an agent may play: those whose actions mean the same."""
+"""One line for bad input, and which games an agent may play."""
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 
 import pytest
 
@@ -72,3 +74,36 @@ def test_ctrl_c_ends_any_command_without_a_traceback(capsys):
 
   assert command_line.run(interrupted, ['command']) == 130
   assert capsys.readouterr().err == ''
+
+
+_NOISY = """
+import sys
+from absl import logging
+from configs import errors
+from launch import command_line
+
+class Unfinished:
+  def __del__(self):
+    raise RuntimeError('Event loop is closed')
+
+def main():
+  global left
+  logging.warning('Metadata file does not exist')
+  left = Unfinished()
+  raise errors.ConfigError('x=1: expected 2')
+
+code = command_line.run(main, ['command', *sys.argv[1:]])
+del left
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(('flag', 'lines'), [((), 1), (('--verbosity=0',), 2)])
+def test_what_libraries_say_does_not_stand_beside_the_one_line(flag, lines):
+  done = subprocess.run(
+    [sys.executable, '-c', _NOISY, *flag],
+    capture_output=True, text=True, timeout=60, check=False,
+  )  # fmt: skip
+  assert done.returncode == 2
+  assert len(done.stderr.strip().splitlines()) == lines, done.stderr
+  assert done.stderr.strip().endswith('error: x=1: expected 2')
