@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import signal
 import sys
 import time
 
@@ -50,6 +51,8 @@ def main() -> int:
       'expected one of --hours=N, --malformed, --soak=MINUTES and --report'
     )
   root.mkdir(parents=True, exist_ok=True)
+  # Whatever ends the harness, its runs end, too.
+  signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
   if _HOURS.value is not None:
     _break(root, _HOURS.value)
   elif _MALFORMED.value:

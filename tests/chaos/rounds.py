@@ -1,6 +1,7 @@
 """Which run gets which fault in each round, from the seed alone."""
 
 import dataclasses
+import itertools
 import random
 from collections.abc import Mapping
 
@@ -12,16 +13,21 @@ _ROUNDS_OF_A_RUN = 5
 
 _CATCH = running.TINY_CATCH
 _REPLAY = [
-  *('--agent=drqn', '--game=catch', '--preset=small', '--num_actors=2'),
-  *('--envs_per_actor=4', '--set=environment.height=20'),
-  *('--set=environment.width=10', '--set=network.conv_channels=4,8'),
-  *('--set=network.conv_kernels=4,3', '--set=network.conv_strides=2,1'),
-  *('--set=network.hidden_size=16', '--set=network.lstm_size=16'),
-  *(
-    '--set=learning.replay_capacity=5000',
-    '--set=runtime.log_every_seconds=0.5',
-  ),
-  *('--set=learning.replay_min_size=500',),
+  '--agent=drqn',
+  '--game=catch',
+  '--preset=small',
+  '--num_actors=2',
+  '--envs_per_actor=4',
+  '--set=environment.height=20',
+  '--set=environment.width=10',
+  '--set=network.conv_channels=4,8',
+  '--set=network.conv_kernels=4,3',
+  '--set=network.conv_strides=2,1',
+  '--set=network.hidden_size=16',
+  '--set=network.lstm_size=16',
+  '--set=learning.replay_capacity=5000',
+  '--set=learning.replay_min_size=500',
+  '--set=runtime.log_every_seconds=0.5',
   '--set=runtime.checkpoint_every_seconds=2',
 ]
 ALGORITHMS: Mapping[str, list[str]] = {
@@ -54,10 +60,10 @@ def choose(
     missing: kinds that cannot be made here.
     only: kinds to draw from; all if empty.
   """
-  visit = number // _ROUNDS_OF_A_RUN
-  # Every pair in turn.
-  runtime = RUNTIMES[visit % 2]
-  algorithm = list(ALGORITHMS)[visit // 2 % len(ALGORITHMS)]
+  pairs = list(itertools.product(RUNTIMES, ALGORITHMS))
+  # Every pair in turn, in an order of the seed's own.
+  random.Random(seed).shuffle(pairs)
+  runtime, algorithm = pairs[number // _ROUNDS_OF_A_RUN % len(pairs)]
   rng = random.Random(f'{seed}/{number}')
   kinds = [k for k in only or faults.MOMENTS if k not in missing]
   if runtime == 'launchpad' and len(kinds) > 1:
