@@ -291,6 +291,7 @@ class RuntimeConfig:
     'evaluation_episodes': ranges.Range(1, 1_000_000),
     'evaluation_steps': ranges.Range(0, ranges.MAX_STEPS),
     'evaluation_envs': ranges.Range(1, MAX_ENVS_PER_ACTOR),
+    'evaluation_max_episode_frames': ranges.Range(1, 2**31 - 1),
     'stall_seconds': ranges.SECONDS,
   }
 

@@ -85,16 +85,6 @@ def _validate_optimizer(config: schema.Config) -> None:
   )
   errors.choice('optimizer.clip', optimizer.clip, ('global_norm', 'value'))
   anneal = optimizer.anneal_frames
-  steps = (
-    config.max_frames / environments.spec(config.environment).action_repeat
-  )
-  errors.require(
-    steps <= ranges.MAX_STEPS,
-    'max_frames',
-    config.max_frames,
-    f'at most {ranges.MAX_STEPS} agent steps of '
-    'environment.action_repeat frames each',
-  )
   if optimizer.ends_run and not 0 < config.max_frames <= anneal:
     raise errors.ConfigError(
       f'max_frames={config.max_frames}: the learning rate reaches 0 after '
@@ -106,6 +96,14 @@ def _validate_optimizer(config: schema.Config) -> None:
 
 def _validate_flow(config: schema.Config) -> None:
   """Checks that data can flow from actors through the queue to devices."""
+  repeat = environments.spec(config.environment).action_repeat
+  most = ranges.MAX_STEPS * repeat
+  errors.require(
+    config.max_frames <= most,
+    'max_frames',
+    config.max_frames,
+    f'at most {most}, {ranges.MAX_STEPS} agent steps of {repeat} frames',
+  )
   _validate_runtime(config.runtime)
   _validate_waiting(config)
   algorithm = registry.get(config.algorithm)

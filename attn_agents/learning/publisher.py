@@ -66,8 +66,8 @@ class BackgroundPublisher:
           (values, version), self._newest = self._newest, None
         if not _is_finite(values):
           raise NotFiniteError(
-            f'parameters of update {version} are infinite or NaN; start from '
-            'another checkpoint'
+            f'parameters of update {version} are infinite or NaN; remove the '
+            'newest checkpoint, or begin from another run'
           )
         self._variables.publish(values, version)
     except BaseException as error:
