@@ -14,6 +14,7 @@ import pytest
 from attn_agents.runs import run_directory
 from configs import errors, games, overrides, resolution
 from launch import suite
+from tests import terminal
 from tests.launch import commands
 
 
@@ -165,9 +166,9 @@ print(suite.Worker(1, print).run(runs), flush=True)
 """
 
 
-def _suite(directory):
+def _suite(directory, under=()):
   return subprocess.Popen(
-    [sys.executable, '-c', _SUITE, str(directory)],
+    [*under, sys.executable, '-c', _SUITE, str(directory)],
     cwd=commands.LAUNCH.parent, stdout=subprocess.PIPE, text=True,
   )  # fmt: skip
 
@@ -196,6 +197,27 @@ def test_a_suite_that_ends_ends_its_runs_and_the_next_one_goes_on(
   said = _suite(tmp_path).communicate(timeout=60)[0].splitlines()
   assert (logdir / 'saved').exists()
   assert said[-1] == 'Outcome(failed={}, unfinished=[])'
+
+
+@pytest.mark.parametrize('times', [1, 2])
+def test_a_second_ctrl_c_at_a_terminal_does_not_wait_for_the_runs(
+  tmp_path, times
+):
+  logdir = tmp_path / 's3ta_pong_seed0'
+  logdir.mkdir()
+  with terminal.opened() as (under, press_ctrl_c):
+    process = _suite(tmp_path, under)
+    deadline = time.monotonic() + 60
+    while not (logdir / 'started').exists():
+      assert time.monotonic() < deadline
+      assert process.poll() is None
+      time.sleep(0.05)
+    for _ in range(times):
+      press_ctrl_c()
+      time.sleep(0.5)
+    said = process.communicate(timeout=20)[0].splitlines()
+  assert said[-1] == "Outcome(failed={}, unfinished=['s3ta_pong_seed0'])"
+  assert (logdir / 'saved').exists() == (times == 1)
 
 
 def test_settings_that_no_run_on_disk_can_go_on_with_are_refused(tmp_path):
