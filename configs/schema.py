@@ -272,7 +272,8 @@ class RuntimeConfig:
     evaluation_envs: environments that play them side by side.
     evaluation_max_episode_frames: frames after which a game of such a score is
       cut off; the same for all scores of a run.
-    stall_seconds: a learner without data for this long ends the run.
+    stall_seconds: a learner without data for this long ends the run, and so
+      does a last checkpoint that finds no room for this long.
     init_from: the directory of a run whose newest checkpoint gives a new run
       its first parameters; '' for random ones.
   """

@@ -25,7 +25,7 @@ from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.interpretability import options, registry
 from attn_agents.runs import saved_runs
-from attn_agents.utils import interrupt
+from attn_agents.utils import disk, interrupt
 from configs import errors, games, schema
 from launch import command_line, paths
 
@@ -112,17 +112,18 @@ def main() -> int:
     policy=_POLICY.value,
     with_states=_STATES.value,
   )
-  given = context.Context(
-    played=agent,
-    recorded=_record(agent, plan, out / 'recording'),
-    plan=plan,
-    directory=out,
-    trained=trained,
-    checkpoints=run.checkpoints,
-    chosen=chosen,
-    other=None if other is None else trained_agent.restore(*other),
-  )
-  return _analyse(given, wanted)
+  with disk.explaining(out):
+    given = context.Context(
+      played=agent,
+      recorded=_record(agent, plan, out / 'recording'),
+      plan=plan,
+      directory=out,
+      trained=trained,
+      checkpoints=run.checkpoints,
+      chosen=chosen,
+      other=None if other is None else trained_agent.restore(*other),
+    )
+    return _analyse(given, wanted)
 
 
 def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:

@@ -1,5 +1,6 @@
 """What every command shares: flags, and one clear line for bad input."""
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
@@ -7,8 +8,10 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from attn_agents.environments import registry as environments
+from attn_agents.utils import disk
 from configs import errors, schema
 
+FAILED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130
 # Names of actions in one line.
@@ -57,7 +60,9 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   """Parses absl flags, calls `main`, and returns the exit code.
 
   Bad input, whether a flag absl does not know or a `ConfigError`, ends in one
-  line on stderr and exit code 2. Ctrl-C ends in exit code 130.
+  line on stderr and exit code 2; a directory that cannot be written, because
+  the disk is full for example, in one line and exit code 1. Ctrl-C ends in exit
+  code 130.
   """
   argv = list(sys.argv if argv is None else argv)
   app.define_help_flags()
@@ -79,3 +84,11 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
     return USAGE_ERROR
   except KeyboardInterrupt:
     return INTERRUPTED
+  except Exception as error:
+    found = disk.explained(error)
+    if found is None:
+      raise
+    # Which may be where stderr goes, too.
+    with contextlib.suppress(OSError):
+      print(f'failed: {found}', file=sys.stderr, flush=True)
+    return FAILED

@@ -15,6 +15,7 @@ import pathlib
 import sys
 
 from attn_agents.runs import run_directory, saved_runs
+from attn_agents.utils import disk
 from configs import errors
 from launch import command_line, paths
 
@@ -38,7 +39,9 @@ def main() -> int:
   from attn_agents.runs import conversion
 
   out = pathlib.Path(_OUT.value) if _OUT.value else None
-  print(conversion.convert(pathlib.Path(_RUN.value), out))
+  run = pathlib.Path(_RUN.value)
+  with disk.explaining(out or run.parent):
+    print(conversion.convert(run, out))
   return 0
 
 

@@ -20,7 +20,7 @@ from absl import flags
 
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
-from attn_agents.utils import machine
+from attn_agents.utils import disk, machine
 from configs import agents, errors, games, schema, validation
 from launch import command_line, paths
 
@@ -118,14 +118,15 @@ def main() -> int:
   results.require_same(out, facts, plan.num_episodes)
   played = _play(scorer, player.params)
   summary = results.summarise(game, played, action_repeat)
-  results.write(
-    out,
-    played,
-    summary,
-    first_seed=plan.seeds.environment,
-    action_repeat=action_repeat,
-    facts=facts,
-  )
+  with disk.explaining(out):
+    results.write(
+      out,
+      played,
+      summary,
+      first_seed=plan.seeds.environment,
+      action_repeat=action_repeat,
+      facts=facts,
+    )
   print(results.in_words(game, summary, plan.max_episode_frames))
   print(f'written   {out}')
   return 0

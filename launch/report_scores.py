@@ -12,10 +12,13 @@ Exit codes: 0 done, 2 bad input.
 
 import pathlib
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
 from attn_agents.evaluation import protocols
+from attn_agents.utils import disk
 from configs import errors, validation
 from launch import command_line, paths
 
@@ -46,7 +49,7 @@ def main() -> int:
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
   # Plotting takes a second to load.
-  from attn_agents.evaluation.reporting import curves, run_results, tables
+  from attn_agents.evaluation.reporting import run_results
 
   results = [
     run_results.read(
@@ -55,6 +58,19 @@ def main() -> int:
     for path in run_results.find(_RUNS.value)
   ]
   out = pathlib.Path(_OUT.value)
+  with disk.explaining(out):
+    _write(out, results)
+  without = [run.path.name for run in results if run.summary is None]
+  if without:
+    print(f'not evaluated, so only in the curves: {", ".join(without)}')
+  print(f'written to {out}')
+  return 0
+
+
+def _write(out: pathlib.Path, results: Sequence[Any]) -> None:
+  """Tables and figures of what `run_results.read` gave."""
+  from attn_agents.evaluation.reporting import curves, run_results, tables
+
   out.mkdir(parents=True, exist_ok=True)
   for name, table in (
     ('scores', tables.per_game(results)),
@@ -67,11 +83,6 @@ def main() -> int:
   run_results.write_curves(out / 'curves.csv', results)
   curves.draw(out / 'curves_frames.png', results, 'frames')
   curves.draw(out / 'curves_seconds.png', results, 'seconds')
-  without = [run.path.name for run in results if run.summary is None]
-  if without:
-    print(f'not evaluated, so only in the curves: {", ".join(without)}')
-  print(f'written to {out}')
-  return 0
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ signals, subreapers) is replaced elsewhere by what psutil can see.
 import contextlib
 import ctypes
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -23,12 +24,15 @@ from typing import Any
 
 import psutil
 
-from attn_agents.utils import patience
+from attn_agents.utils import disk, patience
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HAS_PRCTL = sys.platform.startswith('linux')
 _PARENT_SECONDS = 0.5
+# A status that is written over what was there may be read half written.
+_READ_TRIES = 5
+_READ_AGAIN_SECONDS = 0.01
 
 # Final states: afterwards the process may be gone.
 ENDED = ('done', 'stopped', 'failed')
@@ -66,7 +70,11 @@ class Status:
 
 
 class StatusFile:
-  """The status of this process, replaced in one step at every change."""
+  """The status of this process, replaced in one step at every change.
+
+  Where there is no room for another file, it is written over the old one, which
+  takes no more room. Where that fails too, it stays as it was.
+  """
 
   def __init__(
     self,
@@ -98,6 +106,8 @@ class StatusFile:
 
   def set_failed(self, error: BaseException) -> None:
     """The final status of a process that ends by an exception."""
+    # The system's errors do not say where there is no room.
+    error = disk.explained(error, self._path.parents[1]) or error
     self.set('failed', f'{type(error).__name__}: {error}')
 
   def _write(self, state: str, detail: str, extra: dict[str, Any]) -> None:
@@ -113,18 +123,40 @@ class StatusFile:
       dict(self._extra),
       self._shared_log,
     )
+    text = json.dumps(dataclasses.asdict(status))
     partial = self._path.with_suffix(f'.{os.getpid()}.partial')
-    partial.write_text(json.dumps(dataclasses.asdict(status)))
-    os.replace(partial, self._path)
+    try:
+      partial.write_text(text)
+      os.replace(partial, self._path)
+    except OSError as error:
+      if disk.explained(error, self._path.parent) is None:
+        raise
+      with contextlib.suppress(OSError):
+        partial.unlink()
+      self._write_over(text)
+
+  def _write_over(self, text: str) -> None:
+    try:
+      with open(self._path, 'r+b', buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        # JSON may end with spaces.
+        file.write(text.encode().ljust(size))
+    except OSError as error:
+      print(f'status not written ({error}): {text}', flush=True)
 
 
 def read_statuses(logdir: pathlib.Path | str) -> Iterator[Status]:
   """Every process's status, in the order of their names."""
   for path in sorted((pathlib.Path(logdir) / 'status').glob('*.json')):
-    try:
-      yield Status(**json.loads(path.read_text()))
-    except FileNotFoundError:
-      continue
+    for _ in range(_READ_TRIES):
+      try:
+        yield Status(**json.loads(path.read_text()))
+      except FileNotFoundError:
+        pass
+      except ValueError:
+        time.sleep(_READ_AGAIN_SECONDS)
+        continue
+      break
 
 
 def clear_statuses(logdir: pathlib.Path | str) -> None:
@@ -228,11 +260,30 @@ def describe_exit(code: int) -> str:
   return f'ended with exit code {code}'
 
 
+class _LossyFile(io.FileIO):
+  """A file that drops what finds no room: a log must not end its process."""
+
+  def write(self, data: Any) -> int:
+    """Writes all of it, or nothing."""
+    try:
+      return super().write(data)
+    except OSError as error:
+      if disk.explained(error) is None:
+        raise
+      return len(data)
+
+
+def _lossy(descriptor: int) -> io.TextIOWrapper:
+  raw = _LossyFile(descriptor, 'w', closefd=False)
+  return io.TextIOWrapper(io.BufferedWriter(raw), 'utf-8', line_buffering=True)
+
+
 def log_to_file(logdir: pathlib.Path | str, name: str) -> None:
   """Sends stdout and stderr of this process to `<logdir>/logs/<name>.log`.
 
   Appends, so that a continued run keeps its history; C++ output goes there
-  too, since the file descriptors themselves are replaced.
+  too, since the file descriptors themselves are replaced. What Python writes
+  while there is no room is lost.
   """
   path = pathlib.Path(logdir) / 'logs' / f'{name}.log'
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -242,6 +293,6 @@ def log_to_file(logdir: pathlib.Path | str, name: str) -> None:
   os.dup2(descriptor, 1)
   os.dup2(descriptor, 2)
   os.close(descriptor)
-  sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+  sys.stdout, sys.stderr = _lossy(1), _lossy(2)
   stamp = time.strftime('%Y-%m-%d %H:%M:%S')
   print(f'--- {name}, pid {os.getpid()}, {stamp} ---', flush=True)

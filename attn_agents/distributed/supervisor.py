@@ -24,7 +24,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import patience, stopping
+from attn_agents.utils import disk, patience, stopping
 
 _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
@@ -85,6 +85,7 @@ class Supervisor:
     # Of a run whose parent was killed, the learner may still be saving.
     lifecycle.wait_for_former_run(self._place.logdir, _STOP_SECONDS)
     lifecycle.clear_statuses(self._place.logdir)
+    run_directory.RunDirectory(self._place.logdir).remove_unfinished()
     lifecycle.adopt_orphans()
     launcher = self._start()
     try:
@@ -155,7 +156,11 @@ class Supervisor:
     if not outcome.first_dead(statuses):
       return ''
     # It may have written its final status between our reading and our looking.
-    return outcome.first_dead(list(lifecycle.read_statuses(self._place.logdir)))
+    statuses = list(lifecycle.read_statuses(self._place.logdir))
+    dead = outcome.first_dead(statuses)
+    # Or it could not write it.
+    full = disk.trouble(self._place.logdir) if dead else ''
+    return '; '.join(filter(None, (dead, full)))
 
   def _out_of_patience(self) -> bool:
     waiting = self._watch.stopping

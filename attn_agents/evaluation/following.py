@@ -7,13 +7,14 @@ and a slow evaluation skips checkpoints instead of holding up the learner.
 
 import csv
 import dataclasses
+import io
 import pathlib
 from collections.abc import Callable, Sequence
 
 from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, protocols, results
 from attn_agents.runs import checkpoints, run_directory, saved_runs
-from attn_agents.utils import metrics_table
+from attn_agents.utils import disk, metrics_table
 from configs import schema
 
 _COLUMNS = (
@@ -62,6 +63,8 @@ class Follower:
       max((int(row['frames']) for row in rows), default=0), every_frames
     )
     self._best = max((row['return_mean'] for row in rows), default=None)
+    # A score that could not be written.
+    self._scored: tuple[checkpoints.Snapshot, results.Summary] | None = None
 
   def describe(self, progress: episodes.Progress) -> str:
     """One line about where an evaluation is."""
@@ -83,23 +86,28 @@ class Follower:
 
     Raises:
       StoppedError: `should_stop()` in the middle; nothing is written.
+      StorageError: it cannot be written; the next call tries that again.
     """
-    snapshot = self._newest()
-    if snapshot is None or snapshot.counters.frames < self._due:
-      return None
-    played = self._evaluator.evaluate(
-      snapshot.state.params, progress=progress, should_stop=should_stop
-    )
-    summary = results.summarise(
-      self._evaluator.environment.game,
-      played,
-      self._evaluator.spec.action_repeat,
-    )
+    if self._scored is None:
+      snapshot = self._newest()
+      if snapshot is None or snapshot.counters.frames < self._due:
+        return None
+      played = self._evaluator.evaluate(
+        snapshot.state.params, progress=progress, should_stop=should_stop
+      )
+      summary = results.summarise(
+        self._evaluator.environment.game,
+        played,
+        self._evaluator.spec.action_repeat,
+      )
+      self._scored = snapshot, summary
+    snapshot, summary = self._scored
     # The score is last: a row without its checkpoint would hide a better one.
     if self._best is None or summary.mean > self._best:
       self._keep(snapshot)
       self._best = summary.mean
     self._write(snapshot, summary)
+    self._scored = None
     self._step = snapshot.counters.learner_steps
     self._due = _next(snapshot.counters.frames, self._every_frames)
     return (
@@ -149,11 +157,13 @@ class Follower:
     )
     path = self._run.evaluation_curve
     columns = _columns(path)
-    with path.open('a', newline='') as file:
-      writer = csv.DictWriter(file, columns, extrasaction='ignore')
+    text = io.StringIO(newline='')
+    with disk.explaining(self._run.path), path.open('ab') as file:
+      writer = csv.DictWriter(text, columns, extrasaction='ignore')
       if not path.stat().st_size:
         writer.writeheader()
       writer.writerow(dict(zip(_COLUMNS, row, strict=True)))
+      disk.append(file.fileno(), text.getvalue().encode())
 
 
 def _columns(path: pathlib.Path) -> Sequence[str]:

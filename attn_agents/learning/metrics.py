@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import io
 import math
 import os
 import pathlib
@@ -9,13 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import numpy as np
-import tensorboardX
 
 from attn_agents import types
 from attn_agents.algorithms import registry
-from attn_agents.learning import batching, sight
+from attn_agents.learning import batching, event_files, sight
 from attn_agents.runs import checkpoints
-from attn_agents.utils import metrics_table
+from attn_agents.utils import disk, metrics_table
 
 # Before and after what the updates of all algorithms measure.
 _FIRST_COLUMNS = (
@@ -54,8 +54,6 @@ _PRESENT_COLUMNS = (*SOURCE_COLUMNS, *sight.COLUMNS)
 # Episode statistics are over this many games, so that rows have values where
 # games rarely end.
 _RECENT_GAMES = 100
-# Of the event files; tensorboardX buffers two minutes by default.
-_FLUSH_SECONDS = 10
 
 Row = metrics_table.Row
 
@@ -167,13 +165,19 @@ class Window:
 
 
 class MetricsWriter:
-  """Appends rows to metrics.csv and TensorBoard event files."""
+  """Appends rows to metrics.csv and TensorBoard event files.
+
+  Rows that find no room wait, and are written before the next ones.
+  """
 
   def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
     """Opens the run's files.
 
     Drops rows later than `learner_steps`, where a continued run starts, so that
     no step is in the file twice.
+
+    Raises:
+      StorageError: they cannot be written.
     """
     self._path = pathlib.Path(logdir) / 'metrics.csv'
     kept = [
@@ -181,37 +185,49 @@ class MetricsWriter:
       for row in metrics_table.read(self._path)
       if row.get('learner_steps', math.inf) <= learner_steps
     ]
-    _rewrite(self._path, kept)
-    self._file = open(self._path, 'a', newline='')  # noqa: SIM115
-    self._csv = csv.DictWriter(self._file, columns())
-    self._events = tensorboardX.SummaryWriter(
-      str(pathlib.Path(logdir) / 'tensorboard'),
-      purge_step=int(kept[-1]['frames']) + 1 if kept else 0,
-      flush_secs=_FLUSH_SECONDS,
-    )
+    with disk.explaining(logdir):
+      _rewrite(self._path, kept)
+      self._csv = disk.PatientFile(self._path)
+      self._events = event_files.EventFile(
+        pathlib.Path(logdir) / 'tensorboard',
+        purge_step=int(kept[-1]['frames']) + 1 if kept else 0,
+      )
+
+  @property
+  def trouble(self) -> str:
+    """Why rows wait, '' if none do."""
+    return self._csv.trouble or self._events.trouble
 
   def write(self, row: Row) -> None:
     """Adds one row to both."""
-    self._csv.writerow({k: _text(v) for k, v in row.items()})
-    self._file.flush()
-    for name, value in row.items():
-      if name != 'frames' and math.isfinite(value):
-        self._events.add_scalar(name, value, int(row['frames']))
+    line = io.StringIO(newline='')
+    csv.DictWriter(line, columns()).writerow(
+      {k: _text(v) for k, v in row.items()}
+    )
+    self._csv.append(line.getvalue().encode())
+    self._events.add(
+      int(row['frames']),
+      {k: v for k, v in row.items() if k != 'frames' and math.isfinite(v)},
+    )
 
   def close(self) -> None:
     """Flushes and closes the files."""
-    self._file.close()
+    self._csv.close()
     self._events.close()
 
 
 def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
   """Replaces the file atomically; a crash leaves the old one."""
   partial = path.with_suffix('.partial')
-  with open(partial, 'w', newline='') as file:
-    writer = csv.DictWriter(file, columns(), extrasaction='ignore')
-    writer.writeheader()
-    writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
-  os.replace(partial, path)
+  try:
+    with open(partial, 'w', newline='') as file:
+      writer = csv.DictWriter(file, columns(), extrasaction='ignore')
+      writer.writeheader()
+      writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
+    os.replace(partial, path)
+  except OSError:
+    partial.unlink(missing_ok=True)
+    raise
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -4,6 +4,7 @@ import contextlib
 import math
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,13 +12,17 @@ from attn_agents import types
 from attn_agents.learning import batching, blindness, learner, metrics
 from attn_agents.runs import checkpoints
 from attn_agents.transport import interface
-from attn_agents.utils import patience
+from attn_agents.utils import disk, patience
 from configs import schema
 
 _POLL_SECONDS = 0.2
 # After an update longer than this the state is copied to the host, so that a
 # stop during the next update can save it.
 _LONG_UPDATE_SECONDS = 2.0
+# A checkpoint that found no room is tried again so long after at most, at the
+# end of a run sooner.
+_RETRY_SECONDS = 30.0
+_LAST_RETRY_SECONDS = 2.0
 # Single updates with infinite gradients are skipped and do no harm; this many
 # rows of them mean divergence.
 _MAX_NONFINITE_ROWS = 3
@@ -77,21 +82,29 @@ class Training:
     self._nonfinite_rows = 0
     self._evaluations = self._due_evaluations(start.counters.frames)
     self._saving = threading.Lock()
+    # What cannot be written at this moment, by what it is, and what is told.
+    self._troubles: dict[str, str] = {}
+    self._blind = ''
+    self._told: tuple[str, ...] = (self._blind,)
     self.latest = start
     self.saved: checkpoints.Counters | None = None
 
   @property
   def warning(self) -> str:
     """What the user should know of the run as it is now; '' if nothing."""
-    return self._watch.warning
+    return '; '.join(filter(None, (self._watch.warning, *self._lasting())))
 
   def run(self, should_stop: Callable[[], bool]) -> bool:
     """Learns; returns True if `max_frames` was reached, False if stopped.
 
-    It saves a checkpoint at the end, after a fault too.
+    It saves a checkpoint at the end, after a fault too. Where a directory
+    cannot be written, because the disk is full for example, it learns on and
+    tries again; the last checkpoint waits for `runtime.stall_seconds`, or until
+    `should_stop()`.
 
     Raises:
       StalledError: no data for `runtime.stall_seconds`.
+      StorageError: the last checkpoint could not be written.
       DivergedError: updates were not finite for several rows of metrics.
     """
     try:
@@ -100,12 +113,17 @@ class Training:
       # After a failed update the donated state may be gone.
       with contextlib.suppress(Exception):
         self._take_snapshot()
-      self.save_latest()
+      try:
+        self.save_latest()
+      except Exception:
+        # Not to hide what ended the run.
+        traceback.print_exc()
       self._writer.close()
       raise
     self._report('saving')
-    self.save(at_end=True)
+    self._save_at_end(should_stop)
     self._writer.close()
+    self._note_metrics()
     return self._finished()
 
   def save(self, at_end: bool = False) -> None:
@@ -113,10 +131,16 @@ class Training:
 
     Raises:
       NotWrittenError: see `Checkpointer.save`; nothing is saved beside it.
+      StorageError: likewise. What cannot be saved beside it is told, and is no
+        error: a run goes on without it.
     """
     self._take_snapshot()
     self.save_latest()
-    self._source.save(self.latest.counters.learner_steps, at_end)
+    self._troubles.pop('replay', None)
+    try:
+      self._source.save(self.latest.counters.learner_steps, at_end)
+    except disk.StorageError as error:
+      self._troubles['replay'] = f'the replay was not saved: {error}'
 
   def save_latest(self) -> None:
     """Saves the newest state on the host; any thread may call this."""
@@ -124,9 +148,67 @@ class Training:
       self._checkpointer.save(self.latest)
       self.saved = self.latest.counters
 
+  def _save_at_end(self, should_stop: Callable[[], bool]) -> None:
+    """Saves, as soon as that is possible.
+
+    Raises:
+      StorageError: it was not, until now.
+    """
+    waiting = patience.Patience(self._runtime.stall_seconds)
+    told = False
+    while True:
+      try:
+        self.save(at_end=True)
+        return
+      except disk.StorageError as error:
+        if not told:
+          self._report(f'cannot save yet: {error}')
+          told = True
+        again = time.monotonic() + _LAST_RETRY_SECONDS
+        while time.monotonic() < again:
+          if should_stop() or waiting.is_over():
+            raise
+          time.sleep(_POLL_SECONDS)
+
+  def _save_if_possible(self) -> bool:
+    """Saves during training; False if it has to be tried again."""
+    self._troubles.pop('checkpoint', None)
+    try:
+      self.save()
+    except disk.StorageError as error:
+      self._troubles['checkpoint'] = f'no checkpoint is saved: {error}'
+    self._tell()
+    return 'checkpoint' not in self._troubles
+
+  def _note_metrics(self) -> None:
+    self._troubles.pop('metrics', None)
+    if self._writer.trouble:
+      self._troubles['metrics'] = self._writer.trouble
+
+  def _lasting(self) -> list[str]:
+    """Troubles that a run ends with, which is saved nevertheless."""
+    return [
+      self._troubles[name]
+      for name in ('replay', 'metrics')
+      if name in self._troubles
+    ]
+
+  def _tell(self) -> None:
+    """Reports that it is training, and what there is to be said of that."""
+    # The free room in a trouble's words changes all the time.
+    told = (self._blind, *self._troubles)
+    if told != self._told:
+      self._told = told
+      for trouble in self._troubles.values():
+        print(trouble, flush=True)
+      parts = ('training', self._blind, *self._troubles.values())
+      self._report('; '.join(filter(None, parts)))
+
   def _loop(self, should_stop: Callable[[], bool]) -> None:
     self._report('waiting for the first trajectories')
-    row_start = checkpoint_start = time.monotonic()
+    row_start = time.monotonic()
+    every = self._runtime.checkpoint_every_seconds
+    next_checkpoint, earliest = row_start + every, row_start
     row_frames = start_frames = self._learner.counters.frames
     first, took, batch = True, 0.0, None
     while not self._finished() and not should_stop():
@@ -152,13 +234,13 @@ class Training:
         self._write_row(batch[0], row_frames, now - row_start)
         row_start, row_frames = now, self._learner.counters.frames
       due = self._due_evaluations(self._learner.counters.frames)
-      if (
-        now - checkpoint_start >= self._runtime.checkpoint_every_seconds
-        or due > self._evaluations
-      ):
-        self.save()
-        self._evaluations = due
-        checkpoint_start = time.monotonic()
+      wanted = now >= next_checkpoint or due > self._evaluations
+      if wanted and now >= earliest:
+        if self._save_if_possible():
+          self._evaluations = due
+          next_checkpoint = time.monotonic() + every
+        else:
+          earliest = time.monotonic() + min(every, _RETRY_SECONDS)
     if batch is not None and self._learner.counters.frames > row_frames:
       # Who stops a run early does not wait for the measurement to compile.
       compiled = row_frames > start_frames
@@ -216,8 +298,9 @@ class Training:
       {**self._source.stats(), **sight},
     )
     self._writer.write(row)
-    if warning := self._watch.add(row):
-      self._report(f'training; {warning}')
+    self._note_metrics()
+    self._blind = self._watch.add(row) or self._blind
+    self._tell()
     all_bad = not math.isnan(row['nonfinite']) and row['nonfinite'] == 1.0
     self._nonfinite_rows = self._nonfinite_rows + 1 if all_bad else 0
     if self._nonfinite_rows >= _MAX_NONFINITE_ROWS:

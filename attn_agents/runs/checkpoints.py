@@ -16,8 +16,11 @@ import orbax.checkpoint as ocp
 
 from attn_agents import types
 from attn_agents.runs import named_trees, run_directory
+from attn_agents.utils import disk
 from configs import errors
 
+# What Orbax writes besides the arrays, at most.
+_ADDED_BYTES = 65_536
 # Characters. Some of Orbax's messages list every array.
 _MOST_OF_CAUSE = 200
 
@@ -74,16 +77,20 @@ class Checkpointer:
     Args:
       directory: the run's `checkpoints` or `best`.
       keep: number of newest checkpoints that are kept; None keeps all.
+
+    Raises:
+      StorageError: it does not exist and cannot be made.
     """
     self._path = pathlib.Path(directory).absolute()
-    self._path.mkdir(parents=True, exist_ok=True)
-    self._manager = ocp.CheckpointManager(
-      self._path,
-      item_names=('state', 'meta'),
-      options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep, enable_async_checkpointing=False
-      ),
-    )
+    with disk.explaining(self._path):
+      self._path.mkdir(parents=True, exist_ok=True)
+      self._manager = ocp.CheckpointManager(
+        self._path,
+        item_names=('state', 'meta'),
+        options=ocp.CheckpointManagerOptions(
+          max_to_keep=keep, enable_async_checkpointing=False
+        ),
+      )
 
   def newest(self) -> int | None:
     """Learner step of the newest complete checkpoint, None if there is none."""
@@ -99,6 +106,8 @@ class Checkpointer:
       NotWrittenError: there are checkpoints of later steps. Orbax does not
         write earlier ones.
       NotFiniteError: an array holds infinities or NaN; nothing is written.
+      StorageError: it cannot be written, for lack of room for example; nothing
+        of it is left, and it can be tried again.
     """
     step = snapshot.counters.learner_steps
     if step in self._manager.all_steps():
@@ -138,15 +147,21 @@ class Checkpointer:
       'recent_lengths': [float(x) for x in snapshot.recent_lengths],
       'arrays': named_trees.specs(arrays),
     }
-    written = self._manager.save(
-      step,
-      force=force,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(named_trees.nest(arrays)),
-        meta=ocp.args.JsonSave(meta),
-      ),
-    )
-    self._manager.wait_until_finished()
+    needed = _ADDED_BYTES + sum(x.nbytes for x in arrays.values())
+    with disk.explaining(self._path, needed):
+      try:
+        written = self._manager.save(
+          step,
+          force=force,
+          args=ocp.args.Composite(
+            state=ocp.args.StandardSave(named_trees.nest(arrays)),
+            meta=ocp.args.JsonSave(meta),
+          ),
+        )
+        self._manager.wait_until_finished()
+      except Exception:
+        run_directory.remove_unfinished(self._path)
+        raise
     if not (written and (self._path / str(step)).is_dir()):
       raise NotWrittenError(
         f'checkpoint {step} was not written: the newest in {self._path} is '

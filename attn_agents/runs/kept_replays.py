@@ -46,6 +46,15 @@ def unfinished(directory: pathlib.Path) -> pathlib.Path:
   return path
 
 
+def discard_unfinished(directory: pathlib.Path) -> None:
+  """Empties the directory to write into, which stays where it is."""
+  for path in (directory / 'unfinished').glob('*'):
+    if path.is_dir():
+      shutil.rmtree(path, ignore_errors=True)
+    else:
+      path.unlink(missing_ok=True)
+
+
 def adopt(
   written: pathlib.Path,
   directory: pathlib.Path,

@@ -25,12 +25,13 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from typing import IO, Any
 
-from attn_agents.utils import machine
+from attn_agents.utils import disk, machine
 from configs import agents, errors, overrides, schema
 
 # Of config.json and of checkpoints, which both say it. Those of commit 02cacd7
@@ -71,6 +72,17 @@ def require_format(content: Mapping[str, Any], logdir: pathlib.Path) -> None:
       f'{logdir} is a run of a later version (format {found}, this version '
       f'reads {FORMAT}); update this program'
     )
+
+
+def remove_unfinished(directory: pathlib.Path) -> None:
+  """Removes what was left of checkpoints that were not written to their end.
+
+  Args:
+    directory: of checkpoints, to which nobody writes at this moment.
+  """
+  # Orbax writes under such a name and renames at the end.
+  for path in directory.glob('*.orbax-checkpoint-tmp*'):
+    shutil.rmtree(path, ignore_errors=True)
 
 
 class RunDirectory:
@@ -159,7 +171,7 @@ class RunDirectory:
     self.lock()
     before = self.content() if (self.path / 'config.json').exists() else {}
     now = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    self.write(
+    self._write_even_if_full(
       {
         **{name: before[name] for name in ('converted',) if name in before},
         'config': overrides.to_dict(config),
@@ -179,6 +191,28 @@ class RunDirectory:
     # Not before: a directory without config.json is not taken for a run's.
     for directory in (self.checkpoints, self.logs):
       directory.mkdir(exist_ok=True)
+
+  def remove_unfinished(self) -> None:
+    """Removes what processes left half written when they were killed.
+
+    None of them may be alive any more.
+    """
+    for directory in (self.checkpoints, self.best):
+      remove_unfinished(directory)
+    shutil.rmtree(self.replay / 'unfinished', ignore_errors=True)
+    for path in self.path.glob('*.partial'):
+      path.unlink(missing_ok=True)
+
+  def _write_even_if_full(self, content: Mapping[str, Any]) -> None:
+    """`write`, with the room of what was left half written."""
+    try:
+      self.write(content)
+    except OSError as error:
+      if disk.explained(error, self.path) is None:
+        raise
+      self.remove_unfinished()
+      with disk.explaining(self.path):
+        self.write(content)
 
   def lock(self) -> None:
     """Locks the directory for as long as this object lives.
@@ -270,13 +304,18 @@ class RunDirectory:
     return len(self.content()['started'])
 
   def record_seeds(self, **row: int) -> None:
-    """Adds a line to seeds.csv; safe to call from several processes."""
+    """Adds a line to seeds.csv; safe to call from several processes.
+
+    Raises:
+      StorageError: it cannot be written.
+    """
     path = self.path / 'seeds.csv'
-    with open(path, 'a') as file:
+    text = ','.join(str(value) for value in row.values()) + '\n'
+    with disk.explaining(self.path), open(path, 'ab') as file:
       fcntl.flock(file, fcntl.LOCK_EX)
       if not path.stat().st_size:
-        file.write(','.join(row) + '\n')
-      file.write(','.join(str(value) for value in row.values()) + '\n')
+        text = ','.join(row) + '\n' + text
+      disk.append(file.fileno(), text.encode())
 
 
 def to_config(values: Mapping[str, Any]) -> schema.Config:

@@ -38,6 +38,9 @@ class TrajectorySource(Protocol):
     """Keeps what a replay holds beside the checkpoint of that step.
 
     A queue keeps nothing: what waits there is as good as never played.
+
+    Raises:
+      StorageError: it cannot be written; nothing of it is left.
     """
 
 

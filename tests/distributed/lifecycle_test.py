@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import pathlib
@@ -28,6 +29,56 @@ def test_status_is_one_line(tmp_path):
   lifecycle.StatusFile(tmp_path, 'queue').set('failed', 'a\n  b\n')
   text = (tmp_path / 'status' / 'queue-0.json').read_text()
   assert json.loads(text)['detail'] == 'a b'
+
+
+def test_a_status_without_room_is_written_over_the_old_one(
+  tmp_path, monkeypatch
+):
+  file = lifecycle.StatusFile(tmp_path, 'learner')
+  file.set('starting', 'a long detail ' * 9)
+  path = tmp_path / 'status' / 'learner-0.json'
+  size = path.stat().st_size
+
+  def refuse(*_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_text', refuse)
+  error = OSError(errno.ENOSPC, 'No space left on device')
+  file.set('running', 'training')
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert (status.state, status.detail) == ('running', 'training')
+  assert path.stat().st_size == size
+  file.set_failed(error)
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.state == 'failed'
+  assert status.detail.startswith(f'StorageError: no room in {tmp_path} (')
+  assert [p.name for p in path.parent.iterdir()] == ['learner-0.json']
+
+
+def test_a_status_that_is_being_written_is_read_again(tmp_path, monkeypatch):
+  lifecycle.StatusFile(tmp_path, 'learner').set('running', 'x')
+  path = tmp_path / 'status' / 'learner-0.json'
+  whole = path.read_text()
+  path.write_text(whole[: len(whole) // 2])
+  monkeypatch.setattr(time, 'sleep', lambda _: path.write_text(whole))
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.detail == 'x'
+
+
+def test_a_log_without_room_does_not_end_its_process(tmp_path):
+  child = _python(
+    'import os, resource, sys\n'
+    'from attn_agents.distributed import lifecycle\n'
+    f'lifecycle.log_to_file({str(tmp_path)!r}, "actor-0")\n'
+    'print("before")\n'
+    'size = os.fstat(1).st_size + 4\n'
+    'resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))\n'
+    'print("too long a line", flush=True)\n'
+    'print("and to stderr", file=sys.stderr, flush=True)\n'
+    'os._exit(7)\n'
+  )
+  assert child.wait(timeout=60) == 7
+  assert 'before' in (tmp_path / 'logs' / 'actor-0.log').read_text()
 
 
 def _python(code, **kwargs):

@@ -11,9 +11,9 @@ import pytest
 from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, following, results
 from attn_agents.runs import checkpoints, parameters, run_directory, saved_runs
-from attn_agents.utils import machine
+from attn_agents.utils import disk, machine
 from configs import errors
-from tests import in_process
+from tests import full_disk, in_process
 
 PLAN = evaluator.Plan(num_episodes=8, num_envs=4, seed=3)
 
@@ -155,6 +155,25 @@ def test_the_progress_of_a_score_is_told(learner):
   learner.follower().follow(_go, told.append)
   assert told[-1].games < 8 and told[-1].agent_steps > 0
   assert 'of 8 games are over' in learner.follower().describe(told[-1])
+
+
+def test_a_score_without_room_waits_and_is_not_played_again(
+  learner, monkeypatch
+):
+  learner.save(1, 1000)
+  follower = learner.follower()
+  with (
+    full_disk.without_room(room=30),
+    pytest.raises(disk.StorageError, match=f'no room in {learner.run.path} '),
+  ):
+    follower.follow(_go)
+  assert learner.curve() == []
+  monkeypatch.setattr(evaluator.Evaluator, 'evaluate', None)
+  assert '1,000 frames' in follower.follow(_go)
+  (row,) = learner.curve()
+  assert row['learner_steps'] == '1'
+  assert saved_runs.find(learner.run, 'best') == (learner.run.best, 1)
+  assert follower.follow(_go) is None
 
 
 def test_a_stop_in_the_middle_writes_nothing(learner):

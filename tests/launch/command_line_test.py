@@ -1,6 +1,7 @@
 """One line for bad input, and which games an agent may play."""
 
 import dataclasses
+import errno
 import itertools
 import subprocess
 import sys
@@ -12,6 +13,24 @@ from configs import errors, games, schema
 from launch import command_line
 
 _FULL = '--set=environment.full_action_space=true'
+
+
+def test_a_full_disk_is_one_line_and_exit_code_1(capsys, tmp_path):
+  def main():
+    with open(tmp_path / 'report', 'w') as file:
+      raise OSError(errno.ENOSPC, 'No space left on device', file.name)
+
+  assert command_line.run(main, ['command']) == 1
+  (line,) = capsys.readouterr().err.strip().splitlines()
+  assert line.startswith(f'failed: no room in {tmp_path} (')
+
+
+def test_other_errors_keep_their_traceback():
+  def main():
+    raise RuntimeError('a fault of ours')
+
+  with pytest.raises(RuntimeError, match='a fault of ours'):
+    command_line.run(main, ['command'])
 
 
 def _check(trained, played, full=False):

@@ -9,6 +9,7 @@ from attn_agents.learning import batching, metrics
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 from configs import errors
+from tests import full_disk
 
 _UPDATE = {
   'loss': 3.0, 'pg_loss': 1.0, 'baseline_loss': 2.0, 'entropy': 0.5,
@@ -141,6 +142,32 @@ def test_a_line_cut_short_by_a_crash_is_left_out(tmp_path):
   assert metrics_table.last(path)['learner_steps'] == 1
   metrics.MetricsWriter(tmp_path, learner_steps=5).close()
   assert path.read_text().count('\n') == 2
+
+
+def test_rows_without_room_are_written_later_and_none_is_lost(tmp_path):
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=0)
+  writer.write(_row(1, 400))
+  assert writer.trouble == ''
+  with full_disk.without_room(room=20):
+    # More events than tensorboardX's own writer takes before it stands still.
+    for step in range(2, 30):
+      writer.write(_row(step, 400 * step))
+      assert f'metrics.csv waits: no room in {tmp_path} (' in writer.trouble
+      rows = metrics_table.read(tmp_path / 'metrics.csv')
+      assert [row['learner_steps'] for row in rows] == [1]
+  writer.write(_row(30, 12000))
+  assert writer.trouble == ''
+  writer.close()
+  text = (tmp_path / 'metrics.csv').read_text()
+  assert text.endswith('\n') and text.count('\n') == 31
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert [row['learner_steps'] for row in rows] == list(range(1, 31))
+  reader = event_accumulator.EventAccumulator(str(tmp_path / 'tensorboard'))
+  reader.Reload()
+  assert [e.step for e in reader.Scalars('loss')] == [
+    400 * step for step in range(1, 31)
+  ]
+  assert {e.value for e in reader.Scalars('grad_norm')} == {7.0}
 
 
 def test_an_empty_table_has_no_last_row(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from attn_agents.learning import batching, blindness, metrics, training
 from attn_agents.runs import checkpoints
-from attn_agents.utils import metrics_table, patience
+from attn_agents.utils import disk, metrics_table, patience
 from configs import schema
 
 _UPDATE = {
@@ -252,6 +252,100 @@ def test_what_was_not_written_is_not_reported_as_saved(tmp_path):
     made.run(lambda: False)
   assert made.saved is None
   assert made._source.saved == []
+
+
+class _Full:
+  """A checkpointer, or a source, that refuses so many saves."""
+
+  def __init__(self, real, times):
+    self.real, self.times, self.refused = real, times, 0
+
+  def save(self, *args):
+    if self.refused < self.times:
+      self.refused += 1
+      raise disk.StorageError(28, 'no room in /runs/a (about 9 MB are needed)')
+    return self.real.save(*args)
+
+  def __getattr__(self, name):
+    return getattr(self.real, name)
+
+
+def test_without_room_it_learns_on_and_tries_again(tmp_path):
+  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, reports = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=4000, runtime=runtime
+  )
+  made._checkpointer = full = _Full(checkpointer, 5)
+  assert made.run(lambda: False)
+  assert full.refused == 5
+  # Nothing was saved beside a checkpoint that was not; told once, and that it
+  # is over.
+  assert [step for step, _ in made._source.saved] == [6, 7, 8, 9, 10, 10]
+  trouble = 'training; no checkpoint is saved: no room in /runs/a'
+  told = [line for line in reports if line.startswith('training')]
+  assert [line.partition(' (')[0] for line in told] == [
+    'training', trouble, 'training',
+  ]  # fmt: skip
+  assert made.saved.learner_steps == 10
+  assert made.warning == ''
+
+
+def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):
+  monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
+  made, checkpointer, reports = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=400
+  )
+  made._checkpointer = _Full(checkpointer, 3)
+  assert made.run(lambda: False)
+  assert checkpointer.newest() == 1
+  assert 'cannot save yet: no room in /runs/a' in reports[-1]
+
+
+def test_it_fails_by_the_cause_if_no_room_comes(tmp_path, monkeypatch):
+  monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=400
+  )
+  made._checkpointer = full = _Full(checkpointer, 10**6)
+  start = time.monotonic()
+  with pytest.raises(disk.StorageError, match='no room in /runs/a'):
+    made.run(lambda: False)
+  assert RUNTIME.stall_seconds < time.monotonic() - start < 5
+  assert full.refused > 3
+  assert made.saved is None
+  assert made._source.saved == []
+
+
+def test_a_stop_does_not_wait_for_room(tmp_path):
+  stop = threading.Event()
+  learner = FakeLearner(before_step=stop.set)
+  runtime = dataclasses.replace(RUNTIME, stall_seconds=60)
+  made, checkpointer, _ = _training(
+    tmp_path, learner, _forever(), runtime=runtime
+  )
+  made._checkpointer = _Full(checkpointer, 10**6)
+  start = time.monotonic()
+  with pytest.raises(disk.StorageError):
+    made.run(stop.is_set)
+  assert time.monotonic() - start < 5
+
+
+def test_a_full_disk_does_not_hide_what_ended_the_run(tmp_path):
+  learner = FakeLearner({'nonfinite': 1.0})
+  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  made._checkpointer = _Full(checkpointer, 10**6)
+  with pytest.raises(training.DivergedError):
+    made.run(lambda: False)
+
+
+def test_a_replay_without_room_is_told_at_the_end(tmp_path):
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=400
+  )
+  made._source = _Full(made._source, 10**6)
+  assert made.run(lambda: False)
+  assert checkpointer.newest() == 1
+  assert made.warning.startswith('the replay was not saved: no room in /runs/a')
 
 
 def _long(tmp_path, deviation):

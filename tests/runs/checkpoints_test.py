@@ -1,3 +1,4 @@
+import errno
 import os
 import pathlib
 import shutil
@@ -15,6 +16,7 @@ import pytest
 from flax import linen as nn
 
 from attn_agents.runs import checkpoints, run_directory
+from attn_agents.utils import disk
 from configs import errors
 
 
@@ -102,6 +104,47 @@ def test_a_checkpoint_takes_the_place_of_earlier_and_later_ones(tmp_path):
     got = manager.restore(_snapshot(0).state, step)
     assert got.state['w'][0, 0] == step
     assert manager.newest() == step
+
+
+def test_without_room_nothing_is_left_and_it_can_be_tried_again(
+  tmp_path, monkeypatch
+):
+  manager = checkpoints.Checkpointer(tmp_path)
+  manager.save(_snapshot(1))
+  rename = os.rename
+
+  def refuse(source, target, **kwargs):
+    if str(target).endswith('2'):
+      raise OSError(errno.ENOSPC, 'No space left on device')
+    return rename(source, target, **kwargs)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(os, 'rename', refuse)
+    with pytest.raises(disk.StorageError) as caught:
+      manager.save(_snapshot(2))
+  assert f'no room in {tmp_path} (about 65.' in str(caught.value)
+  assert [p.name for p in tmp_path.iterdir()] == ['1']
+  assert manager.save(_snapshot(2, 0.5))
+  assert manager.restore(_snapshot(0).state).state['w'][0, 0] == 0.5
+
+
+def test_what_kills_have_left_is_removed_at_a_start(tmp_path):
+  run = run_directory.RunDirectory(tmp_path)
+  whole = [run.checkpoints / '3', run.best / '3', run.replay / 'threads-3']
+  left = [
+    run.checkpoints / '4.orbax-checkpoint-tmp' / 'state.orbax-checkpoint-tmp',
+    run.best / '4.orbax-checkpoint-tmp-17',
+    run.replay / 'unfinished' / '2026',
+  ]
+  for path in (*whole, *left):
+    path.mkdir(parents=True)
+  (tmp_path / 'metrics.partial').touch()
+  (tmp_path / 'metrics.csv').touch()
+  run.remove_unfinished()
+  assert all(path.is_dir() for path in whole)
+  assert sorted(p.name for p in tmp_path.rglob('*')) == [
+    '3', '3', 'best', 'checkpoints', 'metrics.csv', 'replay', 'threads-3',
+  ]  # fmt: skip
 
 
 def test_nothing_to_restore_is_said(tmp_path):

@@ -1,3 +1,4 @@
+import errno
 import json
 import pathlib
 import shlex
@@ -8,8 +9,9 @@ import jax
 import pytest
 
 from attn_agents.runs import run_directory
-from attn_agents.utils import machine
+from attn_agents.utils import disk, machine
 from configs import errors, overrides, resolution
+from tests import full_disk
 
 DEVICES = machine.Devices('cpu', 1, 'cpu')
 
@@ -106,6 +108,43 @@ def test_a_start_that_was_cut_short_does_not_spoil_the_directory(tmp_path):
   assert run.check(_config()) is False
   run.open(_config(), DEVICES)
   assert run.check(_config()) is True
+
+
+def test_a_start_on_a_full_disk_takes_the_room_of_what_kills_left(
+  tmp_path, monkeypatch
+):
+  _open(tmp_path, _config())
+  left = tmp_path / 'checkpoints' / '4.orbax-checkpoint-tmp'
+  left.mkdir()
+  write_text = pathlib.Path.write_text
+
+  def refuse(path, text):
+    if left.exists():
+      raise OSError(errno.ENOSPC, 'No space left on device')
+    return write_text(path, text)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'write_text', refuse)
+    _open(tmp_path, _config())
+  assert run_directory.RunDirectory(tmp_path).starts() == 2
+
+  def refuse_all(path, text):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_text', refuse_all)
+  with pytest.raises(disk.StorageError, match=rf'no room in {tmp_path} \('):
+    _open(tmp_path, _config())
+  assert run_directory.RunDirectory(tmp_path).starts() == 2
+
+
+def test_seeds_without_room_are_not_cut(tmp_path):
+  run = _open(tmp_path, _config())
+  run.record_seeds(start=1, actor=0)
+  with full_disk.without_room(room=2), pytest.raises(disk.StorageError):
+    run.record_seeds(start=1, actor=1)
+  run.record_seeds(start=1, actor=2)
+  text = (tmp_path / 'seeds.csv').read_text()
+  assert text == 'start,actor\n1,0\n1,2\n'
 
 
 def test_seeds_of_every_start_are_kept(tmp_path):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.environments import seeding
 from attn_agents.runs import run_directory
+from attn_agents.utils import disk
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -58,13 +59,17 @@ def play(
     run.starts() * _RESTARTS_PER_START + restart % _RESTARTS_PER_START
   )
   seeds = parts.seeds(index, incarnation, place.host_index)
-  run.record_seeds(
-    start=run.starts(),
-    host=place.host_index,
-    actor=index,
-    restart=restart,
-    **seeds._asdict(),
-  )
+  try:
+    run.record_seeds(
+      start=run.starts(),
+      host=place.host_index,
+      actor=index,
+      restart=restart,
+      **seeds._asdict(),
+    )
+  except disk.StorageError as error:
+    # They are in its log and its status, too.
+    print(f'seeds.csv lacks this start: {error}', flush=True)
   player = parts.make_actor(
     variables, sink, seeds, index, keep_on_device=keep_on_device
   )

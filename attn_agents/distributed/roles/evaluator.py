@@ -5,12 +5,15 @@ from typing import TYPE_CHECKING
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.roles import base
 from attn_agents.runs import run_directory
+from attn_agents.utils import disk
 
 if TYPE_CHECKING:
   from configs import schema
 
 # Checkpoints are minutes apart.
 _POLL_SECONDS = 1.0
+# Between two tries to write a score that found no room.
+_RETRY_SECONDS = 30.0
 
 
 class EvaluatorRole(base.Role):
@@ -66,6 +69,11 @@ def evaluate(
       result = follower.follow(stop, reminder)
     except episodes.StoppedError:
       break
+    except disk.StorageError as error:
+      print(error, flush=True)
+      status.set('running', f'the score waits: {error}')
+      stop.event.wait(_RETRY_SECONDS)
+      continue
     if result is None:
       stop.event.wait(_POLL_SECONDS)
     else:

@@ -14,6 +14,7 @@ from attn_agents import types
 from attn_agents.runs import kept_replays
 from attn_agents.transport import sequences
 from attn_agents.transport.reverb import servers
+from attn_agents.utils import disk
 
 # Whose replays on disk are Reverb's.
 RUNTIME = 'launchpad'
@@ -231,16 +232,22 @@ class ReplaySource:
     }
 
   def save(self, learner_steps: int, at_end: bool) -> None:
-    """Has the server keep what it holds, as that of a checkpoint's step."""
+    """Has the server keep what it holds, as that of a checkpoint's step.
+
+    Raises:
+      StorageError: it cannot be written; nothing of it is left.
+    """
     now = time.monotonic()
-    if at_end or now - self._kept_at >= self._checkpoint_seconds:
-      kept_replays.adopt(
-        pathlib.Path(self._client.checkpoint()),
-        self._directory,
-        RUNTIME,
-        learner_steps,
-      )
-      self._kept_at = time.monotonic()
+    if not at_end and now - self._kept_at < self._checkpoint_seconds:
+      return
+    with disk.explaining(self._directory):
+      try:
+        written = pathlib.Path(self._client.checkpoint())
+        kept_replays.adopt(written, self._directory, RUNTIME, learner_steps)
+      except Exception:
+        kept_replays.discard_unfinished(self._directory)
+        raise
+    self._kept_at = time.monotonic()
 
   def _take_reports(self) -> list[types.ReplayReport]:
     try:

@@ -13,6 +13,7 @@ from attn_agents.runs import kept_replays
 from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter as limiter_lib
 from attn_agents.transport.threads import replay_files
+from attn_agents.utils import disk
 
 # Whose replays on disk are of this form.
 RUNTIME = 'threads'
@@ -125,11 +126,25 @@ class ReplayBuffer:
 
     Steps that actors have reported since the learner's last batch are in it,
     but will be counted by nobody.
+
+    Raises:
+      StorageError: it cannot be written; nothing of it is left.
     """
     now = time.monotonic()
     if not at_end and now - self._kept_at < self._keeping.seconds:
       return
     directory = self._keeping.directory
+    used = min(self._next_row, self._capacity)
+    needed = sum(x[:used].nbytes for x in self._arrays().values())
+    with disk.explaining(directory, needed):
+      try:
+        self._write(directory, learner_steps)
+      except Exception:
+        kept_replays.discard_unfinished(directory)
+        raise
+    self._kept_at = time.monotonic()
+
+  def _write(self, directory: pathlib.Path, learner_steps: int) -> None:
     path = kept_replays.unfinished(directory)
     with self._changed:
       used = min(self._next_row, self._capacity)
@@ -143,7 +158,6 @@ class ReplayBuffer:
       }
       replay_files.write(path, arrays, numbers)
     kept_replays.adopt(path, directory, RUNTIME, learner_steps)
-    self._kept_at = time.monotonic()
 
   def restore(self, path: pathlib.Path) -> None:
     """Takes what `save` has written, before anything else happens.

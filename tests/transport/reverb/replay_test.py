@@ -9,6 +9,7 @@ import pytest
 from attn_agents.runs import kept_replays
 from attn_agents.transport import sequences
 from attn_agents.transport.reverb import replay, servers
+from attn_agents.utils import disk
 from tests import replays
 
 BATCH = 16
@@ -159,6 +160,32 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   assert kept_replays.find(tmp_path, replay.RUNTIME, 17) is None
   assert kept_replays.find(tmp_path, replay.RUNTIME, 18)
   again.server.stop()
+
+
+def test_without_room_nothing_is_left_and_the_last_one_stays(
+  tmp_path, monkeypatch
+):
+  made = Replay(tmp_path, 1, 4)
+  made.play(replays.Player(0), 3)
+  made.reader.save(17, at_end=True)
+
+  class Full:
+    def checkpoint(self):
+      half = tmp_path / 'unfinished' / '2026-11-28'
+      half.mkdir()
+      (half / 'chunks.tfrecord').write_bytes(b'x')
+      # As Reverb 0.7.3 says it.
+      raise IndexError(f'{half}/chunks.tfrecord; No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(made.reader, '_client', Full())
+    with pytest.raises(disk.StorageError, match=f'no room in {tmp_path} '):
+      made.reader.save(18, at_end=True)
+  assert list((tmp_path / 'unfinished').iterdir()) == []
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 17)
+  made.reader.save(19, at_end=False)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 19)
+  made.server.stop()
 
 
 def test_frames_of_another_shape_are_refused(tmp_path):

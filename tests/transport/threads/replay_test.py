@@ -1,6 +1,7 @@
 """The replay in memory against a plain list, and its rate."""
 
 import collections
+import errno
 import threading
 import time
 
@@ -11,7 +12,8 @@ from attn_agents import types
 from attn_agents.learning import batching
 from attn_agents.runs import kept_replays
 from attn_agents.transport import sequences
-from attn_agents.transport.threads import limiter, replay
+from attn_agents.transport.threads import limiter, replay, replay_files
+from attn_agents.utils import disk
 from tests import replays
 
 LENGTH = 4
@@ -193,6 +195,28 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   buffer.save(18, at_end=True)
   assert kept_replays.find(tmp_path, replay.RUNTIME, 17) is None
   assert kept_replays.find(tmp_path, replay.RUNTIME, 18)
+
+
+def test_without_room_nothing_is_left_and_the_last_one_stays(
+  tmp_path, monkeypatch
+):
+  buffer = _make(tmp_path)
+  _play(buffer, replays.Player(0), 3)
+  buffer.save(17, at_end=True)
+  write = replay_files.write
+
+  def refuse(directory, arrays, numbers):
+    write(directory, arrays, numbers)
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(replay_files, 'write', refuse)
+    with pytest.raises(disk.StorageError, match=f'no room in {tmp_path} '):
+      buffer.save(18, at_end=True)
+  assert list((tmp_path / 'unfinished').iterdir()) == []
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 17)
+  buffer.save(19, at_end=True)
+  assert kept_replays.find(tmp_path, replay.RUNTIME, 19)
 
 
 def test_a_copy_is_made_no_more_often_than_asked_but_at_the_end(tmp_path):

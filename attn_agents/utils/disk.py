@@ -1,0 +1,203 @@
+"""Directories that cannot be written: full, over a quota, read-only, broken.
+
+The errors of such writes say neither where nor how much was needed, and those
+of libraries hide the system's number in a text. Standard library only.
+"""
+
+import collections
+import contextlib
+import errno
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Iterator
+
+# Room is what is missing; whoever makes some lets the write succeed.
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BROKEN = (errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG, errno.ENODEV)
+# As NumPy says that a file took only a part of an array, whatever the reason.
+_CUT_SHORT = re.compile(r'\d+ requested and \d+ written')
+# Records of a file that wait for room.
+_MOST_WAITING = 10_000
+# What a process needs to say how it ended, and more.
+_LEAST_ROOM = 65_536
+_UNITS = ((1e9, 'GB'), (1e6, 'MB'), (1e3, 'kB'))
+
+
+class StorageError(OSError):
+  """A directory cannot be written: one line on which, why, and what it takes.
+
+  Its `errno` is that of the system.
+  """
+
+  def __init__(self, number: int, text: str):
+    """Without the number in its text, which says it in words."""
+    super().__init__(text)
+    self.errno = number
+
+
+def explained(
+  error: BaseException,
+  directory: pathlib.Path | str | None = None,
+  needed: int = 0,
+) -> StorageError | None:
+  """The same error with the directory and the room there; None for others.
+
+  Args:
+    error: of a write, of Python's own or from within a library.
+    directory: where it wrote, unless the error names a file elsewhere; None if
+      that is not known.
+    needed: bytes of the whole write, about; 0 if unknown.
+  """
+  if isinstance(error, StorageError):
+    return error
+  number = _number(error)
+  if number is None:
+    return None
+  place = None if directory is None else pathlib.Path(directory).absolute()
+  filename = getattr(error, 'filename', None)
+  if isinstance(filename, str | os.PathLike):
+    path = pathlib.Path(filename).absolute()
+    if place is None or not path.is_relative_to(place):
+      place = path.parent
+  where = 'a directory' if place is None else str(place)
+  if number not in _FULL:
+    text = f'{where} cannot be written: {os.strerror(number)}'
+    return StorageError(number, text)
+  facts = [f'about {in_words(needed)} are needed'] if needed else []
+  with contextlib.suppress(OSError):
+    if place is not None:
+      # What was to be written may be a directory itself.
+      there = next(path for path in (place, *place.parents) if path.exists())
+      facts.append(f'{in_words(shutil.disk_usage(there).free)} are free')
+  if number == errno.EDQUOT:
+    facts.append('the quota is used up')
+  text = f'no room in {where}' + (f' ({", ".join(facts)})' if facts else '')
+  return StorageError(number, text)
+
+
+@contextlib.contextmanager
+def explaining(
+  directory: pathlib.Path | str, needed: int = 0
+) -> Iterator[None]:
+  """Raises errors of the disk as `explained` gives them, others as they are.
+
+  Args:
+    directory: see `explained`.
+    needed: see `explained`.
+  """
+  try:
+    yield
+  except Exception as error:
+    found = explained(error, directory, needed)
+    if found is None or found is error:
+      raise
+    raise found from error
+
+
+def trouble(directory: pathlib.Path | str) -> str:
+  """Why nothing can be written there at this moment, '' if it can.
+
+  Args:
+    directory: that exists; gets a small file for a moment.
+  """
+  path = pathlib.Path(directory) / f'.{os.getpid()}.partial'
+  try:
+    path.write_bytes(bytes(_LEAST_ROOM))
+  except OSError as error:
+    return str(explained(error, directory) or error)
+  finally:
+    with contextlib.suppress(OSError):
+      path.unlink(missing_ok=True)
+  return ''
+
+
+def in_words(num_bytes: float) -> str:
+  """E.g. '37.2 MB'."""
+  for size, unit in _UNITS:
+    if num_bytes >= size:
+      return f'{num_bytes / size:.1f} {unit}'
+  return f'{num_bytes:.0f} bytes'
+
+
+def append(file: int, data: bytes) -> None:
+  """Appends all of `data` to a file, or leaves the file as it was.
+
+  Args:
+    file: a descriptor, opened to append.
+    data: what no reader may find half of.
+
+  Raises:
+    OSError: it could not be written.
+  """
+  size = os.fstat(file).st_size
+  left = memoryview(data)
+  try:
+    while left:
+      left = left[os.write(file, left) :]
+  except OSError:
+    with contextlib.suppress(OSError):
+      os.ftruncate(file, size)
+    raise
+
+
+class PatientFile:
+  """A file that grows by whole records; those without room wait for the next.
+
+  Attributes:
+    trouble: why records wait, '' if none do.
+  """
+
+  def __init__(self, path: pathlib.Path | str):
+    """Opens the file, which is made if it does not exist."""
+    self._path = pathlib.Path(path)
+    self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    self._waiting: collections.deque[bytes] = collections.deque(
+      maxlen=_MOST_WAITING
+    )
+    self.trouble = ''
+
+  def append(self, record: bytes) -> None:
+    """Adds a record after those that wait; of very many, the oldest is lost.
+
+    Raises:
+      OSError: for another reason than the disk.
+    """
+    self._waiting.append(record)
+    self.flush()
+
+  def flush(self) -> None:
+    """Tries to write what waits; see `append`."""
+    self.trouble = ''
+    try:
+      while self._waiting:
+        append(self._file, self._waiting[0])
+        self._waiting.popleft()
+    except OSError as error:
+      needed = sum(map(len, self._waiting))
+      found = explained(error, self._path.parent, needed)
+      if found is None:
+        raise
+      self.trouble = f'{self._path.name} waits: {found}'
+
+  def close(self) -> None:
+    """Tries once more, and closes; what still waits is lost."""
+    self.flush()
+    os.close(self._file)
+
+
+def _number(error: BaseException | None) -> int | None:
+  """The system's number of what is wrong with the disk; None if nothing is.
+
+  Libraries raise errors of their own, from the system's or with its text.
+  """
+  while error is not None:
+    text = str(error)
+    for number in (*_FULL, *_BROKEN):
+      if getattr(error, 'errno', None) == number or os.strerror(number) in text:
+        return number
+    if _CUT_SHORT.search(text):
+      return errno.ENOSPC
+    error = error.__cause__ or error.__context__
+  return None

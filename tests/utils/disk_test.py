@@ -1,0 +1,121 @@
+"""What is said of a disk without room, and files that wait for it."""
+
+import errno
+import os
+import pathlib
+
+import pytest
+
+from attn_agents.utils import disk
+from tests import full_disk
+
+# As libraries say it.
+_TENSORSTORE = (
+  'RESOURCE_EXHAUSTED: Error writing "a/0" in OCDBT database: Failed to write '
+  '287871butes to file 14 [OS error 28: ENOSPC No space left on device]'
+)
+_REVERB = '/runs/a/replay/unfinished/2026/chunks; No space left on device'
+
+
+@pytest.mark.parametrize(
+  'error',
+  [
+    OSError(errno.ENOSPC, 'No space left on device'),
+    ValueError(_TENSORSTORE),
+    IndexError(_REVERB),
+    # NumPy's `tofile`, which has no number.
+    OSError('1900800 requested and 548736 written'),
+  ],
+)
+def test_the_directory_and_the_room_are_named(error, tmp_path):
+  for raised in (error, _raised_from(error)):
+    found = disk.explained(raised, tmp_path, 37_200_000)
+    line = str(found)
+    assert line.startswith(f'no room in {tmp_path} (about 37.2 MB are needed, ')
+    assert line.endswith(' are free)') and '\n' not in line
+    assert found.errno == errno.ENOSPC
+    assert disk.explained(found, '/elsewhere') is found
+
+
+def _raised_from(error):
+  try:
+    try:
+      raise error
+    except Exception as cause:
+      raise RuntimeError('saving failed') from cause
+  except RuntimeError as raised:
+    return raised
+
+
+def test_a_file_elsewhere_and_a_directory_that_is_not_there(tmp_path):
+  error = OSError(errno.ENOSPC, 'No space', str(tmp_path / 'a' / 'file'))
+  line = str(disk.explained(error, '/proc'))
+  assert line.startswith(f'no room in {tmp_path}/a (') and 'are free' in line
+  assert str(disk.explained(error, tmp_path)).startswith(
+    f'no room in {tmp_path} ('
+  )
+  unknown = disk.explained(OSError(errno.ENOSPC, 'No space'))
+  assert str(unknown) == 'no room in a directory'
+
+
+def test_a_quota_and_a_disk_that_went_read_only(tmp_path):
+  quota = OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+  assert 'the quota is used up' in str(disk.explained(quota, tmp_path))
+  broken = OSError(errno.EROFS, os.strerror(errno.EROFS))
+  assert (
+    str(disk.explained(broken, tmp_path))
+    == f'{tmp_path} cannot be written: Read-only file system'
+  )
+
+
+def test_other_errors_are_left_as_they_are(tmp_path):
+  for error in (ValueError('shape'), FileNotFoundError(2, 'no', 'x')):
+    assert disk.explained(error, tmp_path) is None
+    with pytest.raises(type(error)) as caught, disk.explaining(tmp_path):
+      raise error
+    assert caught.value is error
+  with pytest.raises(disk.StorageError), disk.explaining(tmp_path):
+    raise ValueError(_TENSORSTORE)
+
+
+def test_records_wait_for_room_and_none_is_cut(tmp_path):
+  path = tmp_path / 'file'
+  file = disk.PatientFile(path)
+  file.append(b'first\n')
+  assert file.trouble == ''
+  with full_disk.without_room(room=3):
+    file.append(b'second\n')
+    assert path.read_bytes() == b'first\n'
+    file.append(b'third\n')
+    assert file.trouble.startswith(f'file waits: no room in {tmp_path} (about ')
+    assert path.read_bytes() == b'first\n'
+  file.append(b'fourth\n')
+  assert file.trouble == ''
+  assert path.read_bytes() == b'first\nsecond\nthird\nfourth\n'
+  with full_disk.without_room():
+    file.append(b'fifth\n')
+  file.close()
+  assert path.read_bytes().endswith(b'fourth\nfifth\n')
+
+
+def test_what_is_no_matter_of_the_disk_is_raised(tmp_path):
+  file = disk.PatientFile(tmp_path / 'file')
+  with full_disk.without_room(number=errno.EBADF), pytest.raises(OSError):
+    file.append(b'x')
+
+
+def test_a_directory_is_tried(tmp_path, monkeypatch):
+  assert disk.trouble(tmp_path) == ''
+
+  def refuse(*_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_bytes', refuse)
+  assert disk.trouble(tmp_path).startswith(f'no room in {tmp_path} (')
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_sizes_in_words():
+  assert disk.in_words(0) == '0 bytes'
+  assert disk.in_words(37_249_000) == '37.2 MB'
+  assert disk.in_words(2.5e9) == '2.5 GB'
