@@ -3,7 +3,8 @@
 WORKSPACE.md is the map.
 """
 
-from attn_agents.utils import pools
+from attn_agents.utils import jax_import, pools
 
 # Before NumPy and JAX load.
 pools.fit_to_quota()
+jax_import.protect()
