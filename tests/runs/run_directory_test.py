@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import pathlib
 import shlex
 import subprocess
@@ -194,3 +195,21 @@ def test_a_wrong_field_is_refused_with_the_file_that_has_it(tmp_path):
     errors.ConfigError, match=r'run/config.json: .*unroll_length=.*integer'
   ):
     run.config()
+
+
+def test_what_is_no_directory_or_cannot_be_written_is_refused(
+  tmp_path, monkeypatch
+):
+  file = tmp_path / 'file'
+  file.touch()
+  for path in (file, file / 'below' / 'run'):
+    with pytest.raises(errors.ConfigError, match=f'{file} is a file'):
+      run_directory.RunDirectory(path).check(_config())
+  # As the system answers; root may write whatever modes say.
+  monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
+  for path in (tmp_path, tmp_path / 'a' / 'run'):
+    with pytest.raises(
+      errors.ConfigError, match=f'{tmp_path} cannot be written'
+    ):
+      run_directory.RunDirectory(path).check(_config())
+  assert sorted(tmp_path.iterdir()) == [file]
