@@ -4,6 +4,8 @@ XLA, OpenBLAS, OpenMP and MKL make as many threads as this process may use CPUs,
 and know nothing of quotas: in a container with two CPUs' worth of time on a
 machine of 64 they make hundreds, which wait for one another.
 
+What XLA compiles with follows the affinity alone, and sleeps afterwards.
+
 The variables are read when NumPy and JAX load, so `attn_agents` sets them when
 it is imported. Processes that are started afterwards inherit them.
 """
