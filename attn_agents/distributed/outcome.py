@@ -5,10 +5,11 @@ its workers.
 """
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 from attn_agents.distributed import lifecycle
-from attn_agents.utils import stopping
+from attn_agents.utils import disk, stopping
 
 # The run ends when one of these dies; an actor alone does not end it.
 _ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
@@ -78,6 +79,23 @@ def diagnose(
 def _lost_nothing(learner: lifecycle.Status | None) -> bool:
   """Whether all that was learned is in a checkpoint."""
   return learner is None or learner.state in ('starting', 'stopped')
+
+
+def with_disk(ending: Ending, logdir: pathlib.Path | str) -> Ending:
+  """An ending with what is wrong with the disk, unless the run has saved.
+
+  A process that cannot write does not say why it ended, either.
+
+  Args:
+    ending: from `diagnose`.
+    logdir: of the run.
+  """
+  if ending.code in (0, stopping.TO_BE_CONTINUED):
+    return ending
+  trouble = disk.trouble(logdir)
+  if not trouble or disk.StorageError.__name__ in ending.cause:
+    return ending
+  return dataclasses.replace(ending, cause=f'{ending.cause}; {trouble}')
 
 
 def is_over(statuses: Sequence[lifecycle.Status]) -> bool:

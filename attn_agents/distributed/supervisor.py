@@ -24,7 +24,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import disk, patience, stopping
+from attn_agents.utils import patience, stopping
 
 _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
@@ -98,13 +98,14 @@ class Supervisor:
       self._end_all()
       with contextlib.suppress(OSError):
         self._console.close()
-    return outcome.diagnose(
+    ending = outcome.diagnose(
       list(lifecycle.read_statuses(self._place.logdir)),
       launcher_code=launcher.wait(),
       stop_signal=self._requests.first,
       missing=self._watch.missing,
       has_checkpoint=_has_checkpoint(self._place.logdir),
     )
+    return outcome.with_disk(ending, self._place.logdir)
 
   def _start(self) -> subprocess.Popen:
     logs = pathlib.Path(self._place.logdir) / 'logs'
@@ -156,11 +157,7 @@ class Supervisor:
     if not outcome.first_dead(statuses):
       return ''
     # It may have written its final status between our reading and our looking.
-    statuses = list(lifecycle.read_statuses(self._place.logdir))
-    dead = outcome.first_dead(statuses)
-    # Or it could not write it.
-    full = disk.trouble(self._place.logdir) if dead else ''
-    return '; '.join(filter(None, (dead, full)))
+    return outcome.first_dead(list(lifecycle.read_statuses(self._place.logdir)))
 
   def _out_of_patience(self) -> bool:
     waiting = self._watch.stopping

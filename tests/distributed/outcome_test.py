@@ -147,3 +147,24 @@ def test_a_fault_in_a_thread_is_found_in_the_shared_log():
     'failed: learner-0: DivergedError: x (logs/threads.log); '
     'checkpoint saved at 8 frames'
   )
+
+
+@pytest.mark.parametrize(
+  ('code', 'cause', 'named'),
+  [
+    (1, 'failed: learner-0: it (pid 7) was killed or crashed', True),
+    (143, 'stopped before it could save; the last checkpoint stands', True),
+    (1, 'failed: learner-0: StorageError: no room in /runs/a', False),
+    (0, 'done; checkpoint saved at 7 frames', False),
+    (75, 'stopped; checkpoint saved at 7 frames', False),
+  ],
+)
+def test_a_disk_that_nothing_could_be_said_on_is_named(
+  tmp_path, monkeypatch, code, cause, named
+):
+  ending = outcome.Ending(code, cause)
+  assert outcome.with_disk(ending, tmp_path) == ending
+  trouble = f'{tmp_path} cannot be written: Read-only file system'
+  monkeypatch.setattr(outcome.disk, 'trouble', lambda _: trouble)
+  expected = f'{cause}; {trouble}' if named else cause
+  assert outcome.with_disk(ending, tmp_path) == outcome.Ending(code, expected)
