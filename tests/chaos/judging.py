@@ -25,7 +25,8 @@ class Observed:
       regular expression that its last line matches.
     outcome: what it did: an exit code, `GOES_ON` or `HANGS`.
     lines: its last lines, at most five; all that it printed if it was refused.
-    seconds: from the fault to the outcome.
+    seconds: from the fault to the outcome; from the fault's end, if the run
+      outlived it.
     orphans: what was still alive afterwards.
     next: what the next start did: `CONTINUED`, or its last line.
     reported: frames of the newest checkpoint that the run is known to have had.

@@ -1,6 +1,10 @@
 """What is drawn, and what is looked at, without any run."""
 
 import collections
+import os
+import signal
+import subprocess
+import time
 
 import pytest
 
@@ -35,6 +39,31 @@ def test_what_cannot_be_made_here_is_not_drawn():
   missing = {'clock': '', 'full_disk': ''}
   kinds = {rounds.choose(0, n, missing)[0].kind for n in range(100)}
   assert kinds == set(faults.MOMENTS) - set(missing)
+
+
+def test_processes_are_found_by_what_their_environment_says():
+  mark = 'ATTN_AGENTS_CHAOS=of_a_test'
+  name, _, value = mark.partition('=')
+  process = subprocess.Popen(
+    ['sh', '-c', 'sleep 60 & wait'], env={**os.environ, name: value}
+  )
+  try:
+    deadline = time.monotonic() + 20
+    # The shell, and what it started.
+    while len(started.marked(mark)) < 2 and time.monotonic() < deadline:
+      time.sleep(0.05)
+    assert process.pid in started.marked(mark)
+    (child,) = set(started.marked(mark)) - {process.pid}
+    process.kill()
+    process.wait()
+    assert started.marked(mark) == [child], 'an orphan is one, too'
+    os.kill(child, signal.SIGKILL)
+    while started.marked(mark) and time.monotonic() < deadline:
+      time.sleep(0.05)
+    assert started.marked(mark) == []
+  finally:
+    for pid in started.marked(mark):
+      started.send(pid, signal.SIGKILL)
 
 
 def _rows(*steps):

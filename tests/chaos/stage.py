@@ -106,7 +106,8 @@ class Stage:
     finally:
       undo()
     if outcome == judging.GOES_ON and fault.hold:
-      outcome = self._outcome(run, fault, time.monotonic())
+      since = time.monotonic()
+      outcome = self._outcome(run, fault, since)
     lines = run.lines()
     (self._outputs / f'round_{number:04d}.txt').write_text('\n'.join(lines))
     seen = judging.Observed(
