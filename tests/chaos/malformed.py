@@ -6,7 +6,6 @@ What could not be seen before it was read in full may end with 1 and its cause.
 import dataclasses
 import hashlib
 import pathlib
-import resource
 import shutil
 import subprocess
 import sys
@@ -98,9 +97,12 @@ def ask(case: inputs.Case, whole: pathlib.Path, here: pathlib.Path) -> Answer:
   code, stdout, stderr = None, '', ''
   try:
     done = subprocess.run(
-      [sys.executable, str(commands.LAUNCH / f'{script}.py'), *args],
+      [
+        *_limited(), sys.executable, str(commands.LAUNCH / f'{script}.py'),
+        *args,
+      ],
       capture_output=True, text=True, errors='replace', timeout=_SECONDS,
-      check=False, cwd=here, preexec_fn=_limit_memory,
+      check=False, cwd=here,
     )  # fmt: skip
     code, stdout, stderr = done.returncode, done.stdout, done.stderr
   except subprocess.TimeoutExpired:
@@ -117,8 +119,9 @@ def ask(case: inputs.Case, whole: pathlib.Path, here: pathlib.Path) -> Answer:
   )
 
 
-def _limit_memory() -> None:
-  resource.setrlimit(resource.RLIMIT_DATA, (_MOST_BYTES, _MOST_BYTES))
+def _limited() -> list[str]:
+  """What a command is started by, so that it gets no more than that memory."""
+  return ['prlimit', f'--data={_MOST_BYTES}'] if shutil.which('prlimit') else []
 
 
 def report(root: pathlib.Path) -> tuple[str, bool]:
