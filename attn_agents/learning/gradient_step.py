@@ -51,8 +51,8 @@ class GradientStep:
         learning_rate: after annealing;
         grad_norm: global norm of the gradient, before the clip;
         clipped: `optimizers.clip_fraction`;
-        nonfinite: 1 if grad_norm, or what it would make of parameters or
-          optimiser, was not finite, else 0.
+        nonfinite: 1 if grad_norm, or a parameter that the optimiser would make,
+          was not finite, else 0.
       Such a gradient, or one of no transitions, changes neither parameters nor
       optimiser.
     """
@@ -78,8 +78,10 @@ class GradientStep:
     updates, opt_state = self._optimizer.update(grads, opt_state, state.params)
     changed = optax.apply_updates(state.params, updates), opt_state
     # A clip can hide an infinite gradient, and a finite gradient can become NaN
-    # in the optimiser: centred RMSProp's variance may round to below 0.
-    finite = jnp.isfinite(grad_norm) & _all_finite(changed)
+    # in the optimiser: centred RMSProp's variance may round to below 0. The
+    # moments need no look of their own: those of a finite norm are finite, and
+    # what momentum makes of them is in the parameters.
+    finite = jnp.isfinite(grad_norm) & _all_finite(changed[0])
     good = finite & (metrics['num_transitions'] > 0)
     params, opt_state = jax.tree.map(
       lambda new, old: jnp.where(good, new, old),
