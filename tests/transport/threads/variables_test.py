@@ -66,6 +66,10 @@ class _Computing:
     self.finish.wait(10)
     return self
 
+  def __jax_array__(self):
+    self.finish.wait(10)
+    return jnp.zeros(5)
+
 
 def test_parameters_still_computing_keep_neither_learner_nor_actor_waiting():
   store = variables.VariableStore()
@@ -88,6 +92,8 @@ def test_parameters_that_failed_to_compute_are_reported_to_the_learner():
   class Broken:
     def block_until_ready(self):
       raise ValueError('no memory left')
+
+    __jax_array__ = block_until_ready
 
   background = publisher.BackgroundPublisher(variables.VariableStore())
   background.publish(Broken(), 1)
