@@ -103,6 +103,12 @@ def _isolation() -> str:
   return f'reachable from no other host: {result.detail}'
 
 
+def _envpool_and_numpy() -> str:
+  from attn_agents.environments import atari_suite
+
+  return atari_suite.check_versions()
+
+
 def _environment() -> str:
   from attn_agents.diagnostics import games
 
@@ -138,6 +144,7 @@ CHECKS = (
   Check('versions', _versions, _INSTALL),
   _library('jaxlib', 'jaxlib', 'jaxlib.xla_client'),
   _library('envpool', 'envpool', 'envpool'),
+  Check('EnvPool and NumPy', _envpool_and_numpy, _INSTALL),
   _library('orbax', 'orbax-checkpoint', 'tensorstore', 'orbax.checkpoint'),
   # The one order that works; see `attn_agents/transport/reverb/__init__.py`.
   _library(

@@ -32,9 +32,13 @@ from attn_agents.environments import (
   atari_suite,
   fire_reset,
   game_tracker,
+  incoming,
   suite,
 )
-from configs import schema
+from configs import errors, schema
+
+# More than any of the games has.
+_MOST_LIVES = 255
 
 
 def _import_envpool() -> Any:
@@ -88,7 +92,9 @@ class AtariEnvironment:
       num_threads: of EnvPool, > 0.
 
     Raises:
-      ConfigError: for a setting that EnvPool cannot honour.
+      ConfigError: for a setting that EnvPool cannot honour, or a NumPy that it
+        was not built for. `reset` and the first step raise it for arrays that
+        cannot be right.
       ValueError: if EnvPool's observations or actions are not as many as the
         spec says.
     """
@@ -112,10 +118,15 @@ class AtariEnvironment:
     # EnvPool's next step of it starts a new game.
     self._game_ended = np.zeros(num_envs, bool)
     self._opening_score = np.zeros(num_envs, np.float32)
+    # Arrays of EnvPool that nobody has looked at yet.
+    self._unchecked = {'reset', 'step'}
 
   def reset(self) -> types.EnvOutput:
     """Starts new games in all rows; see `base.Environment.reset`."""
     screens, info = self._pool.reset()
+    if 'reset' in self._unchecked:
+      self._unchecked.remove('reset')
+      self._check_screens(screens, info, np.arange(self.num_envs))
     self._lives = np.array(info['lives'])
     for flags in (self._ended, self._waiting, self._game_ended):
       flags[:] = False
@@ -190,9 +201,13 @@ class AtariEnvironment:
       return arrival
     actions = np.full(self.num_envs, action, np.int32)
     self._pool.send(actions[played], played)
-    screens, arrival.reward[played], _, arrival.cut[played], info = (
-      self._pool.recv()
-    )
+    screens, reward, _, cut, info = self._pool.recv()
+    if 'step' in self._unchecked:
+      self._unchecked.remove('step')
+      incoming.check('reward of EnvPool', reward, np.float32, played.shape)
+      incoming.check('truncated of EnvPool', cut, np.bool_, played.shape)
+      self._check_screens(screens, info, played)
+    arrival.reward[played], arrival.cut[played] = reward, cut
     # Not the API's own `terminated`, which is False if a game that is over has
     # also reached the cap.
     arrival.game_over[played] = info['terminated'] != 0
@@ -209,6 +224,27 @@ class AtariEnvironment:
     )
     self._show(played, screens)
     return arrival
+
+  def _check_screens(
+    self, screens: np.ndarray, info: dict[str, Any], rows: np.ndarray
+  ) -> None:
+    """Raises `ConfigError` unless these are what EnvPool shows of some rows."""
+    height, width, channels = self.spec.observation_shape
+    shape = (rows.size, channels, height, width)
+    incoming.check('obs of EnvPool', screens, np.uint8, shape)
+    for name, high in (
+      ('env_id', self.num_envs - 1),
+      ('lives', _MOST_LIVES),
+      ('terminated', 1),
+    ):
+      incoming.check(
+        f'{name} of EnvPool', info[name], np.integer, rows.shape, 0, high
+      )
+    if (info['env_id'] != rows).any():
+      raise errors.ConfigError(
+        f'env_id of EnvPool is {info["env_id"].tolist()}, expected '
+        f'{rows.tolist()}: its arrays are of other rows'
+      )
 
   def _renew_observation(self) -> None:
     """Leaves the last observation to its readers; keeps rows that wait."""

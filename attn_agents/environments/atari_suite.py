@@ -2,7 +2,10 @@
 
 import csv
 import dataclasses
+import functools
+import importlib.metadata
 import pathlib
+import re
 from typing import TYPE_CHECKING
 
 from attn_agents.environments import suite
@@ -37,10 +40,46 @@ _FULL_ACTIONS = (
   'downrightfire',
   'downleftfire',
 )
+_LAST_FOR_NUMPY_1 = (0, 8, 4)
 # What every ROM of the 57 draws; EnvPool scales it to the size asked for.
 _SCREEN = (210, 160)
 # NTSC.
 _FRAMES_PER_SECOND = 60.0
+
+
+def check_versions() -> str:
+  """Refuses an EnvPool that was built before there was a NumPy 2, beside one.
+
+  All of its arrays have strides of 0 there, without a word: a screen is one
+  pixel repeated, and every row reads as the first. Pip allows that pair.
+
+  Returns:
+    Both versions; nothing where one of the two is not installed.
+
+  Raises:
+    ConfigError: with both versions.
+  """
+  try:
+    envpool, numpy = map(_version, ('envpool', 'numpy'))
+  except importlib.metadata.PackageNotFoundError:
+    return ''
+  if _numbers(envpool) <= _LAST_FOR_NUMPY_1 and _numbers(numpy) >= (2,):
+    raise errors.ConfigError(
+      f'EnvPool {envpool} cannot work beside NumPy {numpy}, every screen would '
+      'be one pixel repeated: expected NumPy below 2 (pip install "numpy<2"), '
+      'or a newer EnvPool'
+    )
+  return f'EnvPool {envpool}, NumPy {numpy}'
+
+
+@functools.cache
+def _version(distribution: str) -> str:
+  return importlib.metadata.version(distribution)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+  """(1, 26, 4) of '1.26.4', and (2, 0) of '2.0rc1'."""
+  return tuple(int(found) for found in re.findall(r'^\d+|(?<=\.)\d+', version))
 
 
 class AtariSuite(suite.Suite):
@@ -81,7 +120,7 @@ class AtariSuite(suite.Suite):
     return atari.AtariEnvironment(config, num_envs, seed, num_threads)
 
   def validate(self, config: 'schema.EnvironmentConfig') -> None:
-    """Refuses what EnvPool would silently do wrong.
+    """Refuses what EnvPool would silently do wrong, and a NumPy beside it.
 
     It pools a step's last frame with the frame before, and no setting shows one
     unpooled. With one frame per step, 0.8.4 takes the maximum of all frames
@@ -90,8 +129,9 @@ class AtariSuite(suite.Suite):
     (`tests/environments/envpool_pooling_test.py`).
 
     Raises:
-      ConfigError: naming the field.
+      ConfigError: naming the field, or both versions.
     """
+    check_versions()
     suite.require_size(config, least=(10, 5))
     errors.require(
       config.max_pool,

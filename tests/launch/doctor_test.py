@@ -78,7 +78,7 @@ def test_only_what_several_processes_need_is_left_out(launchpad):
 def test_all_well_is_a_line_per_check_and_exit_0(answers, launchpad, capsys):
   assert _run(['doctor', '--nogames', '--noallow_open_ports']) == 0
   lines = capsys.readouterr().out.splitlines()
-  asked = 14 if launchpad else 7
+  asked = 15 if launchpad else 8
   assert lines[-1] == f'all {asked} passed'
   # One screen.
   assert len(lines) == asked + 1 <= 24

@@ -39,6 +39,8 @@ from typing import Any
 
 import numpy as np
 
+from attn_agents import types
+from attn_agents.environments import incoming
 from configs import errors, overrides
 
 VERSION = 1
@@ -84,10 +86,13 @@ class Recording:
     self._check_parts()
 
   def _check_parts(self) -> None:
-    """Refuses parts that are missing or damaged, without reading rows."""
-    for part in self._parts:
+    """Refuses parts that are missing or damaged, without reading screens."""
+    for index, part in enumerate(self._parts):
       if lacking := _ALWAYS - set(_load(part).files):
         raise _damaged(part, f'it has no {", ".join(sorted(lacking))}')
+      if _first_row(part) != index * PART_ROWS:
+        raise _damaged(part, f'the rows from {index * PART_ROWS} are missing')
+      self._check_arrays(part, whole=part != self._parts[-1])
     if not self.ended:
       return
     end = self.path / _END
@@ -97,6 +102,34 @@ class Recording:
       raise _damaged(end, str(error)) from error
     if rows != self.num_rows:
       raise _damaged(end, f'it says {rows} rows, there are {self.num_rows}')
+
+  def _check_arrays(self, part: pathlib.Path, whole: bool) -> None:
+    """Looks at shapes and dtypes of all arrays, and at values of small ones."""
+    headers = _headers(part)
+    rows = headers['reward'][0][0] if headers['reward'][0] else 0
+    if not (rows == PART_ROWS if whole else 1 <= rows <= PART_ROWS):
+      raise _damaged(part, f'it has {rows} rows')
+    shapes = {name: shape for name, (shape, _) in headers.items()}
+    if short := [n for n, shape in shapes.items() if shape[:1] != (rows,)]:
+      raise _damaged(part, f'{short[0]} has not {rows} rows')
+    for name in ('frame', 'observation'):
+      shape, dtype = headers[name]
+      if dtype != np.uint8 or len(shape) != 4:
+        raise _damaged(part, f'{name} is {dtype}{list(shape)}')
+    screen = tuple(self.facts.get('screen_shape') or shapes['frame'][1:])
+    if shapes['frame'][1:] != screen or screen[2:] != (3,):
+      raise _damaged(part, f'frame is of {list(shapes["frame"][1:])}')
+    arrays = _load(part)
+    most = self.facts.get('num_actions', np.iinfo(np.int32).max + 1) - 1
+    for name, kind, low, high in (
+      ('reward', np.floating, -np.inf, np.inf),
+      ('action', np.integer, 0, most),
+      ('step_type', np.integer, min(types.StepType), max(types.StepType)),
+    ):
+      try:
+        incoming.check(name, arrays[name], kind, (rows,), low, high)
+      except errors.ConfigError as error:
+        raise _damaged(part, str(error)) from error
 
   @property
   def ended(self) -> bool:
@@ -279,6 +312,26 @@ def _load(part: pathlib.Path) -> Any:
     return np.load(part)
   except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
     raise _damaged(part, str(error)) from error
+
+
+def _headers(
+  part: pathlib.Path,
+) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+  """Shape and dtype of each array, without reading it."""
+  found = {}
+  try:
+    with zipfile.ZipFile(part) as archive:
+      for member in archive.namelist():
+        with archive.open(member) as file:
+          read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+          }[np.lib.format.read_magic(file)]
+          shape, _, dtype = read(file)
+          found[member.removesuffix('.npy')] = (shape, dtype)
+  except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    raise _damaged(part, str(error)) from error
+  return found
 
 
 def _damaged(file: pathlib.Path, why: str) -> RecordingError:

@@ -240,6 +240,39 @@ def test_a_damaged_recording_is_refused_in_one_line(
   assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+  ('name', 'change', 'words'),
+  [
+    ('frame', lambda x: x[..., :2], 'frame is of'),
+    ('observation', lambda x: x.astype(np.float32), 'observation is float32'),
+    ('reward', lambda x: x + np.float32(np.nan), 'reward has nan'),
+    ('reward', lambda x: x[:, None], r'reward is float32\[8, 1\]'),
+    ('action', lambda x: x + 100, 'action has 1'),
+    ('action', lambda x: x - 100, 'action has -'),
+    ('step_type', lambda x: x + 3, 'step_type has'),
+    ('policy_logits', lambda x: x[:5], 'policy_logits has not 8 rows'),
+    ('reward', lambda x: x[:5], 'it has 5 rows'),
+  ],
+)
+def test_arrays_of_a_recording_are_what_they_must_be(
+  recorded, tmp_path, name, change, words
+):
+  copy = shutil.copytree(recorded.path, tmp_path / 'copy')
+  file = copy / 'rows_8.npz'
+  arrays = dict(np.load(file))
+  np.savez(file, **{**arrays, name: change(arrays[name])})
+  with pytest.raises(recording.RecordingError, match=words) as caught:
+    recording.Recording(copy)
+  assert f'{file} is damaged' in str(caught.value)
+
+
+def test_a_part_in_the_middle_is_missed(recorded, tmp_path):
+  copy = shutil.copytree(recorded.path, tmp_path / 'copy')
+  (copy / 'rows_8.npz').unlink()
+  with pytest.raises(recording.RecordingError, match='rows from 8 are missing'):
+    recording.Recording(copy)
+
+
 def test_what_is_no_recording_is_refused(tmp_path):
   with pytest.raises(recording.RecordingError, match='is no recording'):
     recording.Recording(tmp_path)
