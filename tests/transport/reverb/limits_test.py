@@ -4,6 +4,7 @@ import threading
 
 import numpy as np
 import pytest
+import reverb
 
 from attn_agents.transport.reverb import servers
 from attn_agents.transport.threads import limiter, queue
@@ -19,8 +20,6 @@ def test_the_limiter_admits_what_reverb_does(
   samples_per_insert, min_size, tolerance
 ):
   """At every place of a random walk that the table lets go on."""
-  import reverb
-
   table = reverb.Table(
     name='items',
     sampler=reverb.selectors.Fifo(),
@@ -58,8 +57,6 @@ def test_the_limiter_admits_what_reverb_does(
 
 @pytest.mark.parametrize('capacity', [1, 3])
 def test_the_queue_takes_as_many_items_as_reverbs(capacity):
-  import reverb
-
   table = reverb.Table.queue(servers.QUEUE_TABLE, capacity)
   server = reverb.Server([table], port=None)
   client = server.localhost_client()
