@@ -4,10 +4,13 @@ import threading
 
 import numpy as np
 import pytest
-import reverb
 
 from attn_agents.transport.reverb import servers
 from attn_agents.transport.threads import limiter, queue
+
+# isort: split
+# After ours, which loads rlax before TensorFlow.
+import reverb
 
 _COUNTS = range(1, 8)
 
