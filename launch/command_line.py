@@ -85,7 +85,7 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   except KeyboardInterrupt:
     return INTERRUPTED
   except Exception as error:
-    found = disk.explained(error)
+    found = disk.explained(error, of_a_write=False)
     if found is None:
       raise
     # Which may be where stderr goes, too.

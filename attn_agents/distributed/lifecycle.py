@@ -107,7 +107,8 @@ class StatusFile:
   def set_failed(self, error: BaseException) -> None:
     """The final status of a process that ends by an exception."""
     # The system's errors do not say where there is no room.
-    error = disk.explained(error, self._path.parents[1]) or error
+    logdir = self._path.parents[1]
+    error = disk.explained(error, logdir, of_a_write=False) or error
     self.set('failed', f'{type(error).__name__}: {error}')
 
   def _write(self, state: str, detail: str, extra: dict[str, Any]) -> None:

@@ -15,7 +15,12 @@ from collections.abc import Iterator
 
 # Room is what is missing; whoever makes some lets the write succeed.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-_BROKEN = (errno.EROFS, errno.EIO, errno.ESTALE, errno.EFBIG, errno.ENODEV)
+# Only writes end in these.
+_OF_WRITES = (*_FULL, errno.EROFS, errno.EFBIG)
+# Reads do, too, and much that is no matter of a disk.
+_OF_ANYTHING = (errno.EIO, errno.ESTALE)
+# What libraries say in errors without the number.
+_IN_WORDS = (*_FULL, errno.EROFS)
 # As NumPy says that a file took only a part of an array, whatever the reason.
 _CUT_SHORT = re.compile(r'\d+ requested and \d+ written')
 # Records of a file that wait for room.
@@ -41,26 +46,33 @@ def explained(
   error: BaseException,
   directory: pathlib.Path | str | None = None,
   needed: int = 0,
+  *,
+  of_a_write: bool = True,
 ) -> StorageError | None:
   """The same error with the directory and the room there; None for others.
 
   Args:
-    error: of a write, of Python's own or from within a library.
+    error: Python's own, or from within a library.
     directory: where it wrote, unless the error names a file elsewhere; None if
       that is not known.
     needed: bytes of the whole write, about; 0 if unknown.
+    of_a_write: whether it is known to come from writing in `directory`. Of
+      others only those count that reads cannot have.
   """
-  if isinstance(error, StorageError):
-    return error
-  number = _number(error)
+  link, number = _origin(error)
+  if isinstance(link, StorageError):
+    return link
   if number is None:
     return None
   place = None if directory is None else pathlib.Path(directory).absolute()
-  filename = getattr(error, 'filename', None)
+  elsewhere = False
+  filename = getattr(link, 'filename', None)
   if isinstance(filename, str | os.PathLike):
     path = pathlib.Path(filename).absolute()
     if place is None or not path.is_relative_to(place):
-      place = path.parent
+      place, elsewhere = path.parent, True
+  if number in _OF_ANYTHING and (elsewhere or not of_a_write):
+    return None
   where = 'a directory' if place is None else str(place)
   if number not in _FULL:
     text = f'{where} cannot be written: {os.strerror(number)}'
@@ -187,17 +199,26 @@ class PatientFile:
     os.close(self._file)
 
 
-def _number(error: BaseException | None) -> int | None:
-  """The system's number of what is wrong with the disk; None if nothing is.
+def _origin(error: BaseException) -> tuple[BaseException | None, int | None]:
+  """What says that something is wrong with the disk, and the system's number.
 
-  Libraries raise errors of their own, from the system's or with its text.
+  Libraries raise errors of their own, from the system's or with its text. The
+  text of an error that has a number says nothing.
   """
-  while error is not None:
-    text = str(error)
-    for number in (*_FULL, *_BROKEN):
-      if getattr(error, 'errno', None) == number or os.strerror(number) in text:
-        return number
-    if _CUT_SHORT.search(text):
-      return errno.ENOSPC
-    error = error.__cause__ or error.__context__
-  return None
+  link: BaseException | None = error
+  while link is not None:
+    number = getattr(link, 'errno', None)
+    if number is None:
+      number = _in_words(str(link))
+    if isinstance(link, StorageError) or number in (*_OF_WRITES, *_OF_ANYTHING):
+      return link, number
+    hidden = link.__suppress_context__
+    link = link.__cause__ or (None if hidden else link.__context__)
+  return None, None
+
+
+def _in_words(text: str) -> int | None:
+  """The number of what a text says of a disk; None if it says nothing."""
+  if _CUT_SHORT.search(text):
+    return errno.ENOSPC
+  return next((n for n in _IN_WORDS if os.strerror(n) in text), None)

@@ -8,6 +8,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 from attn_agents.distributed import lifecycle
 
@@ -53,6 +54,20 @@ def test_a_status_without_room_is_written_over_the_old_one(
   assert status.state == 'failed'
   assert status.detail.startswith(f'StorageError: no room in {tmp_path} (')
   assert [p.name for p in path.parent.iterdir()] == ['learner-0.json']
+
+
+@pytest.mark.parametrize(
+  'error',
+  [
+    OSError(errno.EIO, os.strerror(errno.EIO), '/usr/roms/pong.bin'),
+    RuntimeError('pty read: Input/output error'),
+  ],
+)
+def test_what_is_no_full_disk_is_told_as_it_is(tmp_path, error):
+  file = lifecycle.StatusFile(tmp_path, 'actor')
+  file.set_failed(error)
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.detail == f'{type(error).__name__}: {error}'
 
 
 def test_a_status_that_is_being_written_is_read_again(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import itertools
+import os
 import subprocess
 import sys
 
@@ -93,6 +94,17 @@ def test_ctrl_c_ends_any_command_without_a_traceback(capsys):
 
   assert command_line.run(interrupted, ['command']) == 130
   assert capsys.readouterr().err == ''
+
+
+def test_an_error_of_reading_is_no_directory_that_cannot_be_written():
+  error = OSError(errno.EIO, os.strerror(errno.EIO), '/usr/roms/pong.bin')
+
+  def reading():
+    raise error
+
+  with pytest.raises(OSError) as caught:
+    command_line.run(reading, ['command'])
+  assert caught.value is error
 
 
 _NOISY = """

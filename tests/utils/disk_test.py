@@ -78,6 +78,48 @@ def test_other_errors_are_left_as_they_are(tmp_path):
     raise ValueError(_TENSORSTORE)
 
 
+_ROM = OSError(errno.EIO, os.strerror(errno.EIO), '/usr/roms/pong.bin')
+
+
+@pytest.mark.parametrize(
+  'error',
+  [
+    OSError(errno.ENXIO, os.strerror(errno.ENXIO)),
+    RuntimeError('pty read: Input/output error'),
+    _ROM,
+    # Its number is the truth, whatever its text says.
+    OSError(errno.ECONNRESET, os.strerror(errno.ENOSPC)),
+  ],
+)
+def test_what_only_sounds_like_a_disk_is_left_as_it_is(error, tmp_path):
+  for raised in (error, _raised_from(error)):
+    assert disk.explained(raised, of_a_write=False) is None
+    assert disk.explained(raised, tmp_path, of_a_write=False) is None
+    assert disk.explained(raised, tmp_path) is None
+
+
+@pytest.mark.parametrize('number', [errno.EIO, errno.ESTALE])
+def test_a_broken_disk_is_named_where_something_is_written(number, tmp_path):
+  path = str(tmp_path / 'a' / 'file')
+  for error in (OSError(number, ''), OSError(number, '', path)):
+    assert disk.explained(error, tmp_path, of_a_write=False) is None
+    with (
+      pytest.raises(disk.StorageError, match=f'{tmp_path} cannot be written'),
+      disk.explaining(tmp_path),
+    ):
+      raise error
+
+
+def test_an_error_that_was_dealt_with_explains_no_other(tmp_path):
+  try:
+    try:
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+      raise ValueError('a bad name') from None
+  except ValueError as error:
+    assert disk.explained(error, tmp_path) is None
+
+
 def test_records_wait_for_room_and_none_is_cut(tmp_path):
   path = tmp_path / 'file'
   file = disk.PatientFile(path)
