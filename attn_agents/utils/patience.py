@@ -17,11 +17,12 @@ _FRESH_SECONDS = 10.0
 class Patience:
   """Runs out after some seconds in which this process could run.
 
-  Its owner looks several times a second. Time between two looks that is much
-  longer does not count, unless every look takes so long. Afterwards there is
-  some more time, since the others wake up too: ten seconds, or all there was if
-  that is less. A process that is stopped again and again waits at most twice as
-  long as it was told.
+  Its owner looks several times a second. Of a longer time between two looks, at
+  most five seconds count, or a quarter of the limit if that is less, but at
+  least one. Afterwards there is some more time, since the others wake up too:
+  ten seconds, or all there was if that is less. What counts is never more than
+  twice the limit and one such look, however often the process is stopped. So
+  if every look takes some seconds, it still runs out.
   """
 
   def __init__(self, seconds: float):
@@ -32,7 +33,7 @@ class Patience:
     """
     self._fresh = min(seconds, _FRESH_SECONDS)
     self._longest = min(_LONGEST_LOOK, max(1.0, seconds / 4))
-    self._end, self._latest_end = seconds, 2 * seconds
+    self._end, self._latest_end = seconds, 2 * seconds + self._longest
     self._awake = 0.0
     self._looked_at = _now()
     self._stood = False
@@ -42,9 +43,9 @@ class Patience:
     now = _now()
     passed, self._looked_at = now - self._looked_at, now
     stood_before, self._stood = self._stood, passed > self._longest
-    if not self._stood or stood_before:
-      self._awake += min(passed, self._longest)
-    else:
+    self._awake += min(passed, self._longest)
+    # Where every look is long, the machine is slow and nobody was stopped.
+    if self._stood and not stood_before:
       end = max(self._end, self._awake + self._fresh)
       self._end = min(end, self._latest_end)
     return self._awake > self._end

@@ -47,10 +47,10 @@ def test_a_stop_just_before_the_end_leaves_a_fresh_look(
   assert _seconds_until_over(clock, waiting) == pytest.approx(fresh, abs=0.5)
 
 
-def test_a_stop_at_the_beginning_takes_nothing_away(clock):
+def test_a_stop_at_the_beginning_takes_one_long_look_away(clock):
   waiting = patience.Patience(600.0)
   clock.time += 3600.0
-  assert _seconds_until_over(clock, waiting) == pytest.approx(600.0, abs=0.2)
+  assert _seconds_until_over(clock, waiting) == pytest.approx(595.0, abs=0.2)
 
 
 def test_taking_turns_with_another_job_still_ends(clock):
@@ -68,3 +68,18 @@ def test_taking_turns_with_another_job_still_ends(clock):
 def test_a_machine_that_is_merely_slow_still_ends(clock):
   waiting = patience.Patience(600.0)
   assert 600.0 <= _seconds_until_over(clock, waiting, step=7.0) <= 1200.0
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'long', 'bound'), [(14.0, 6.0, 60.0), (600.0, 6.0, 1500.0)]
+)
+def test_looks_that_are_long_now_and_then_still_end(
+  clock, seconds, long, bound
+):
+  waiting = patience.Patience(seconds)
+  start, number = clock.time, 0
+  while not waiting.is_over():
+    assert clock.time - start <= bound
+    clock.time += (0.2, long)[number % 2]
+    number += 1
+  assert clock.time - start >= seconds
