@@ -10,6 +10,7 @@ import rich.console
 from absl import flags
 
 from attn_agents.distributed import process_environment
+from attn_agents.utils import disk
 from benchmarks import harness, host, report
 from configs import errors
 from launch import command_line, paths
@@ -84,4 +85,5 @@ def _target() -> pathlib.Path | None:
     )
   if path.is_dir():
     raise errors.ConfigError(f'--json={path}: expected a file, not a folder')
+  disk.require_writable('--json', path, path.parent)
   return path

@@ -98,7 +98,7 @@ def main() -> int:
     / 'analyses'
     / f'{game}_{step}_{_POLICY.value}_{_PROTOCOL.value}_seed{_SEED.value}'
   )
-  errors.require(out.is_dir() or not out.exists(), '--out', out, 'a directory')
+  disk.require_writable('--out', out)
   # Only now: JAX takes seconds to load.
   from attn_agents.interpretability import context
   from attn_agents.interpretability.recordings import record, trained_agent

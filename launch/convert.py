@@ -40,6 +40,8 @@ def main() -> int:
 
   out = pathlib.Path(_OUT.value) if _OUT.value else None
   run = pathlib.Path(_RUN.value)
+  if out is not None:
+    disk.require_writable('--out', out, out.absolute().parent)
   with disk.explaining(out or run.parent):
     print(conversion.convert(run, out))
   return 0

@@ -98,6 +98,7 @@ def main() -> int:
     player = _Player(agents.make('s3ta', 'small'))
   else:
     player = _trained(_RUN.value)
+  disk.require_writable('--out', _OUT.value or player.directory)
   # Only now: JAX takes seconds to load.
   from attn_agents.evaluation import evaluator, results
 
@@ -118,6 +119,9 @@ def main() -> int:
   results.require_same(out, facts, plan.num_episodes)
   played = _play(scorer, player.params)
   summary = results.summarise(game, played, action_repeat)
+  # First, since the disk may be full.
+  words = results.in_words(game, summary, plan.max_episode_frames)
+  print(words, flush=True)
   with disk.explaining(out):
     results.write(
       out,
@@ -127,7 +131,6 @@ def main() -> int:
       action_repeat=action_repeat,
       facts=facts,
     )
-  print(results.in_words(game, summary, plan.max_episode_frames))
   print(f'written   {out}')
   return 0
 

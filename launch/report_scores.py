@@ -48,6 +48,8 @@ def main() -> int:
     )
   protocols.check_names(_PROTOCOL.value, _POLICY.value)
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
+  out = pathlib.Path(_OUT.value)
+  disk.require_writable('--out', out)
   # Plotting takes a second to load.
   from attn_agents.evaluation.reporting import run_results
 
@@ -57,7 +59,6 @@ def main() -> int:
     )
     for path in run_results.find(_RUNS.value)
   ]
-  out = pathlib.Path(_OUT.value)
   with disk.explaining(out):
     _write(out, results)
   without = [run.path.name for run in results if run.summary is None]

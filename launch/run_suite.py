@@ -17,7 +17,7 @@ import sys
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.utils import stopping
+from attn_agents.utils import disk, stopping
 from configs import errors, games, resolution, validation
 from launch import command_line, paths, suite
 
@@ -64,6 +64,7 @@ def main() -> int:
       'least 1'
     )
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
+  disk.require_writable('--root', _ROOT.value)
   for agent in _AGENTS.value:
     resolution.check_names(
       resolution.Request(

@@ -139,7 +139,7 @@ class RunDirectory:
         are named) or of another format, or files that are not of a run; or it
         cannot be made or written.
     """
-    self._require_writable()
+    disk.require_writable('--logdir', self.path)
     if not self.path.exists():
       return False
     path = self.path / 'config.json'
@@ -160,18 +160,6 @@ class RunDirectory:
         'choose another --logdir or the same settings'
       )
     return True
-
-  def _require_writable(self) -> None:
-    there = next(p for p in (self.path, *self.path.parents) if p.exists())
-    if not there.is_dir():
-      raise errors.ConfigError(
-        f'--logdir={self.path}: expected a directory, and {there} is a file'
-      )
-    if not os.access(there, os.W_OK | os.X_OK):
-      raise errors.ConfigError(
-        f'--logdir={self.path}: {there} cannot be written (it is read-only, or '
-        "another user's); expected a directory that can"
-      )
 
   def open(self, config: schema.Config, devices: machine.Devices) -> None:
     """Locks the directory for this process and writes config.json.

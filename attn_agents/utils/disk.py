@@ -1,7 +1,7 @@
 """Directories that cannot be written: full, over a quota, read-only, broken.
 
 The errors of such writes say neither where nor how much was needed, and those
-of libraries hide the system's number in a text. Standard library only.
+of libraries hide the system's number in a text. Nothing heavy is imported.
 """
 
 import collections
@@ -13,12 +13,14 @@ import re
 import shutil
 from collections.abc import Iterator
 
+from configs import errors
+
 # Room is what is missing; whoever makes some lets the write succeed.
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # Only writes end in these.
 _OF_WRITES = (*_FULL, errno.EROFS, errno.EFBIG)
 # Reads do, too, and much that is no matter of a disk.
-_OF_ANYTHING = (errno.EIO, errno.ESTALE)
+_OF_ANYTHING = (errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM)
 # What libraries say in errors without the number.
 _IN_WORDS = (*_FULL, errno.EROFS)
 # As NumPy says that a file took only a part of an array, whatever the reason.
@@ -106,6 +108,38 @@ def explaining(
     if found is None or found is error:
       raise
     raise found from error
+
+
+def require_writable(
+  flag: str,
+  value: pathlib.Path | str,
+  directory: pathlib.Path | str | None = None,
+) -> None:
+  """Refuses a directory that cannot be written, or made where it is to be.
+
+  Nothing is written. Whether there is room shows only when something is.
+
+  Args:
+    flag: that names it, e.g. '--out'.
+    value: of the flag.
+    directory: what is to be written in, if it is not `value`.
+
+  Raises:
+    ConfigError: on the way there is a file, or what this user may not write.
+  """
+  path = pathlib.Path(value if directory is None else directory).absolute()
+  # A link to nothing is in the way, too.
+  there = next(p for p in (path, *path.parents) if os.path.lexists(p))
+  if not there.is_dir():
+    what = 'a file' if there.exists() else 'a link to nothing'
+    raise errors.ConfigError(
+      f'{flag}={value}: expected a directory, and {there} is {what}'
+    )
+  if not os.access(there, os.W_OK | os.X_OK):
+    raise errors.ConfigError(
+      f'{flag}={value}: {there} cannot be written (it is read-only, or '
+      "another user's); expected a directory that can"
+    )
 
 
 def trouble(directory: pathlib.Path | str) -> str:

@@ -8,6 +8,7 @@ import time
 
 from absl import flags
 
+from attn_agents.utils import disk
 from configs import errors
 from launch import command_line
 from tests.chaos import (
@@ -50,6 +51,7 @@ def main() -> int:
     raise errors.ConfigError(
       'expected one of --hours=N, --malformed, --soak=MINUTES and --report'
     )
+  disk.require_writable('--root', root)
   root.mkdir(parents=True, exist_ok=True)
   # Whatever ends the harness, its runs end, too.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))

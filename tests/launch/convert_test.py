@@ -84,6 +84,7 @@ def test_converting_twice_is_no_error(tmp_path):
     ([], '--run is missing'),
     (['--run=/nowhere/at/all'], 'no config.json'),
     (['--run={run}', '--out={run}'], 'expected a new directory'),
+    (['--run={run}', '--out={run}/config.json/a'], 'config.json is a file'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, args, words):

@@ -158,6 +158,21 @@ def test_it_says_what_it_waits_for_and_cuts_games_where_told(tmp_path):
   assert '100.0% of the games, after 82 frames' in done.stdout
 
 
+def test_scores_that_cannot_be_written_are_printed(tmp_path):
+  out = tmp_path / 'out'
+  # Files of half a kilobyte.
+  limited = 'ulimit -f 1 && exec "$@"'
+  done = subprocess.run(
+    ['sh', '-c', limited, 'sh', sys.executable, commands.LAUNCH / 'evaluate.py',
+     '--policy=random', '--game=catch', '--episodes=99', f'--out={out}'],
+    capture_output=True, text=True, timeout=120, check=False,
+  )  # fmt: skip
+  assert done.returncode == 1, done
+  assert 'catch, 99 episodes' in done.stdout and 'return    mean' in done.stdout
+  (line,) = done.stderr.strip().splitlines()
+  assert line == f'failed: {out} cannot be written: File too large'
+
+
 def test_each_way_to_play_has_a_directory_and_replaces_no_other(run):
   args = [f'--run={run.path}', '--checkpoint=3', '--episodes=3']
   done = commands.run(
@@ -202,6 +217,7 @@ def test_each_way_to_play_has_a_directory_and_replaces_no_other(run):
     (['--run={run}x'], "did you mean 'catch'"),
     (['--run=/nowhere/at/all'], 'no config.json'),
     (['--game=pong'], '--run is missing'),
+    (['--run={run}', '--out={run}/config.json/a'], 'config.json is a file'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, args, words):

@@ -267,3 +267,10 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, args, words):
   )
   assert words in line
   assert not root.exists()
+
+
+def test_a_root_below_a_file_is_refused(tmp_path):
+  root = tmp_path / 'file' / 'suite'
+  root.parent.touch()
+  line = commands.refused('run_suite', '--max_frames=1000', f'--root={root}')
+  assert f'--root={root}: expected a directory, and ' in line

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from attn_agents.utils import disk
+from configs import errors
 from tests import full_disk
 
 # As libraries say it.
@@ -98,7 +99,9 @@ def test_what_only_sounds_like_a_disk_is_left_as_it_is(error, tmp_path):
     assert disk.explained(raised, tmp_path) is None
 
 
-@pytest.mark.parametrize('number', [errno.EIO, errno.ESTALE])
+@pytest.mark.parametrize(
+  'number', [errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM]
+)
 def test_a_broken_disk_is_named_where_something_is_written(number, tmp_path):
   path = str(tmp_path / 'a' / 'file')
   for error in (OSError(number, ''), OSError(number, '', path)):
@@ -118,6 +121,34 @@ def test_an_error_that_was_dealt_with_explains_no_other(tmp_path):
       raise ValueError('a bad name') from None
   except ValueError as error:
     assert disk.explained(error, tmp_path) is None
+
+
+def test_where_nothing_can_be_written_is_refused_by_its_flag(
+  tmp_path, monkeypatch
+):
+  file = tmp_path / 'file'
+  file.touch()
+  link = tmp_path / 'link'
+  link.symlink_to(tmp_path / 'gone')
+  for place, what in ((file, 'a file'), (link, 'a link to nothing')):
+    for path in (place, place / 'below' / 'it'):
+      with pytest.raises(errors.ConfigError) as caught:
+        disk.require_writable('--out', path)
+      assert str(caught.value) == (
+        f'--out={path}: expected a directory, and {place} is {what}'
+      )
+  monkeypatch.chdir(tmp_path)
+  disk.require_writable('--out', 'new/one')
+  # As the system answers; root may write whatever modes say.
+  monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
+  for path in ('.', 'new/one'):
+    with pytest.raises(
+      errors.ConfigError, match=f'^--out={path}: {tmp_path} cannot be written'
+    ):
+      disk.require_writable('--out', path)
+  with pytest.raises(errors.ConfigError, match=f'^--json={file}: {tmp_path} '):
+    disk.require_writable('--json', file, tmp_path)
+  assert sorted(tmp_path.iterdir()) == [file, link]
 
 
 def test_records_wait_for_room_and_none_is_cut(tmp_path):

@@ -190,6 +190,11 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
     out = f'--out={tmp_path / "out"}'
     assert words in commands.refused('report_scores', *args, out)
     assert not (tmp_path / 'out').exists()
+  _run(tmp_path, 's3ta', 'pong', 0, 1.0)
+  (tmp_path / 'file').touch()
+  out = f'--out={tmp_path / "file" / "out"}'
+  line = commands.refused('report_scores', f'--runs={tmp_path}', out)
+  assert f'{out}: expected a directory, and {tmp_path}/file is a file' in line
 
 
 @pytest.mark.parametrize(
