@@ -15,6 +15,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
 import threading
@@ -34,6 +35,11 @@ _PARENT_SECONDS = 0.5
 _READ_TRIES = 5
 _READ_AGAIN_SECONDS = 0.01
 
+_PID = re.compile(rb'"pid": (\d+),')
+
+# The state of a status that is damaged, and its pid if that is, too.
+UNREADABLE = 'unreadable'
+UNKNOWN_PID = 0
 # Final states: afterwards the process may be gone.
 ENDED = ('done', 'stopped', 'failed')
 
@@ -46,7 +52,7 @@ class Status:
     role: 'learner', 'reverb', 'actor', 'actor_supervisor' or 'evaluator'.
     index: among processes of the same role.
     pid: its process id.
-    state: 'starting', 'running', 'done', 'stopped' or 'failed'.
+    state: 'starting', 'running', 'done', 'stopped', 'failed' or 'unreadable'.
     detail: what it is doing, or why it failed; one line.
     time: Unix time of writing.
     extra: more facts of the role's own.
@@ -141,23 +147,43 @@ class StatusFile:
       with open(self._path, 'r+b', buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         # JSON may end with spaces.
-        file.write(text.encode().ljust(size))
+        disk.overwrite(file.fileno(), text.encode().ljust(size))
     except OSError as error:
       print(f'status not written ({error}): {text}', flush=True)
 
 
 def read_statuses(logdir: pathlib.Path | str) -> Iterator[Status]:
-  """Every process's status, in the order of their names."""
+  """Every process's status, in the order of their names.
+
+  One that stays damaged has the state `UNREADABLE`, and the process id if that
+  is left of it.
+  """
   for path in sorted((pathlib.Path(logdir) / 'status').glob('*.json')):
     for _ in range(_READ_TRIES):
       try:
         yield Status(**json.loads(path.read_text()))
       except FileNotFoundError:
         pass
-      except ValueError:
+      except (TypeError, ValueError):
         time.sleep(_READ_AGAIN_SECONDS)
         continue
       break
+    else:
+      with contextlib.suppress(FileNotFoundError):
+        yield _unreadable(path)
+
+
+def _unreadable(path: pathlib.Path) -> Status:
+  role, _, index = path.stem.rpartition('-')
+  pid = _PID.search(path.read_bytes())
+  return Status(
+    role,
+    int(index) if index.isdigit() else 0,
+    int(pid[1]) if pid else UNKNOWN_PID,
+    UNREADABLE,
+    f'{path} is damaged',
+    path.stat().st_mtime,
+  )
 
 
 def clear_statuses(logdir: pathlib.Path | str) -> None:
@@ -265,7 +291,10 @@ class _LossyFile(io.FileIO):
   """A file that drops what finds no room: a log must not end its process."""
 
   def write(self, data: Any) -> int:
-    """Writes all of it, or nothing."""
+    """Writes what there is room for, and takes the rest for written.
+
+    Of one text the first part may be written, and the rest dropped.
+    """
     try:
       return super().write(data)
     except OSError as error:
@@ -276,7 +305,10 @@ class _LossyFile(io.FileIO):
 
 def _lossy(descriptor: int) -> io.TextIOWrapper:
   raw = _LossyFile(descriptor, 'w', closefd=False)
-  return io.TextIOWrapper(io.BufferedWriter(raw), 'utf-8', line_buffering=True)
+  # As Python's own stderr: what cannot be encoded ends no process, either.
+  return io.TextIOWrapper(
+    io.BufferedWriter(raw), 'utf-8', 'backslashreplace', line_buffering=True
+  )
 
 
 def log_to_file(logdir: pathlib.Path | str, name: str) -> None:

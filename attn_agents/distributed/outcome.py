@@ -114,6 +114,7 @@ def first_dead(statuses: Sequence[lifecycle.Status]) -> str:
     if (
       status.role in _ESSENTIAL
       and status.state not in lifecycle.ENDED
+      and status.pid != lifecycle.UNKNOWN_PID
       and not lifecycle.is_alive(status.pid)
     ):
       if status.shared_log:

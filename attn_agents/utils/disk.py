@@ -188,6 +188,35 @@ def append(file: int, data: bytes) -> None:
     raise
 
 
+def overwrite(file: int, data: bytes) -> None:
+  """Puts `data` in place of what a file holds, or leaves it as it was.
+
+  Args:
+    file: a descriptor, to read and write.
+    data: no shorter than what is there.
+
+  Raises:
+    OSError: it could not be written.
+  """
+  size = os.fstat(file).st_size
+  old = os.pread(file, size, 0)
+  try:
+    # First what needs room.
+    _write_at(file, data[size:], size)
+    _write_at(file, data[:size], 0)
+  except OSError:
+    with contextlib.suppress(OSError):
+      os.ftruncate(file, size)
+      _write_at(file, old, 0)
+    raise
+
+
+def _write_at(file: int, data: bytes, offset: int) -> None:
+  while data:
+    written = os.pwrite(file, data, offset)
+    data, offset = data[written:], offset + written
+
+
 class PatientFile:
   """A file that grows by whole records; those without room wait for the next.
 

@@ -10,7 +10,8 @@ import time
 import psutil
 import pytest
 
-from attn_agents.distributed import lifecycle
+from attn_agents.distributed import lifecycle, outcome
+from attn_agents.utils import disk
 
 
 def test_status_round_trip_and_extra_facts_stay(tmp_path):
@@ -68,6 +69,85 @@ def test_what_is_no_full_disk_is_told_as_it_is(tmp_path, error):
   file.set_failed(error)
   (status,) = lifecycle.read_statuses(tmp_path)
   assert status.detail == f'{type(error).__name__}: {error}'
+
+
+def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
+  tmp_path, monkeypatch
+):
+  """Whether the longer text or the place of the old one cannot be written."""
+  file = lifecycle.StatusFile(tmp_path, 'learner')
+  file.set('starting', 'short')
+  path = tmp_path / 'status' / 'learner-0.json'
+  before = path.read_bytes()
+  write, left = os.pwrite, [0]
+
+  def take(file, data, offset):
+    part = data[: left[0]]
+    if not part and data != before:
+      raise OSError(errno.ENOSPC, 'No space left on device')
+    left[0] -= len(part)
+    return write(file, part or data, offset)
+
+  def refuse(*_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(pathlib.Path, 'write_text', refuse)
+  monkeypatch.setattr(os, 'pwrite', take)
+  for room in (0, 30, 120):
+    left[0] = room
+    file.set('running', 'a longer detail ' * 5)
+    assert path.read_bytes() == before
+  left[0] = 10**6
+  file.set('running', 'a longer detail ' * 5)
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert status.state == 'running'
+
+
+def test_a_write_that_takes_a_part_is_gone_on_with(tmp_path, monkeypatch):
+  path = tmp_path / 'file'
+  path.write_bytes(b'before')
+  write = os.pwrite
+  monkeypatch.setattr(os, 'pwrite', lambda f, data, at: write(f, data[:2], at))
+  with open(path, 'r+b') as file:
+    disk.overwrite(file.fileno(), b'afterwards')
+  assert path.read_bytes() == b'afterwards'
+
+
+@pytest.mark.parametrize('kept', [0, 60, 100])
+def test_a_status_that_stays_damaged_is_told(tmp_path, kept):
+  lifecycle.StatusFile(tmp_path, 'actor_supervisor', 3).set('running', 'x' * 99)
+  path = tmp_path / 'status' / 'actor_supervisor-3.json'
+  path.write_bytes(path.read_bytes()[:kept])
+  (status,) = lifecycle.read_statuses(tmp_path)
+  assert (status.name, status.state) == ('actor_supervisor-3', 'unreadable')
+  assert status.pid == (os.getpid() if kept else lifecycle.UNKNOWN_PID)
+  assert status.detail == f'{path} is damaged'
+  # Alive, or nobody knows.
+  assert not outcome.first_dead([status])
+
+
+def test_the_death_of_a_process_is_seen_though_its_status_is_damaged(tmp_path):
+  child = _python('')
+  child.wait()
+  status = tmp_path / 'status' / 'learner-0.json'
+  status.parent.mkdir()
+  status.write_text(f'{{"role": "learner", "index": 0, "pid": {child.pid}, "s')
+  dead = outcome.first_dead(list(lifecycle.read_statuses(tmp_path)))
+  assert dead.startswith(f'learner-0: it (pid {child.pid}) was killed')
+
+
+def test_what_cannot_be_encoded_is_logged_and_ends_no_process(tmp_path):
+  child = _python(
+    'import os, sys\n'
+    'from attn_agents.distributed import lifecycle\n'
+    f'lifecycle.log_to_file({str(tmp_path)!r}, "actor-0")\n'
+    'print("out \\udcff", flush=True)\n'
+    'print("err \\udcff", file=sys.stderr, flush=True)\n'
+    'os._exit(7)\n'
+  )
+  assert child.wait(timeout=60) == 7
+  log = (tmp_path / 'logs' / 'actor-0.log').read_text()
+  assert 'out \\udcff' in log and 'err \\udcff' in log
 
 
 def test_a_status_that_is_being_written_is_read_again(tmp_path, monkeypatch):
