@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -32,18 +33,26 @@ def check(config: schema.Config) -> None:
 
   Raises:
     ConfigError: there is no such run or checkpoint, or it is damaged, or its
-      arrays have other names or shapes, which are listed.
+      arrays have other names or shapes, which are listed; or reading it takes
+      minutes.
   """
   _source(config)
-  done = children.run(
-    [
-      *(sys.executable, '-m', 'attn_agents.runs.initial_parameters'),
-      json.dumps(overrides.to_dict(config)),
-    ],
-    _CHECK_SECONDS,
-    {**os.environ, 'JAX_PLATFORMS': 'cpu'},
-    cwd=pathlib.Path(__file__).parents[2],
-  )
+  try:
+    done = children.run(
+      [
+        *(sys.executable, '-m', 'attn_agents.runs.initial_parameters'),
+        json.dumps(overrides.to_dict(config)),
+      ],
+      _CHECK_SECONDS,
+      {**os.environ, 'JAX_PLATFORMS': 'cpu'},
+      cwd=pathlib.Path(__file__).parents[2],
+    )
+  except subprocess.TimeoutExpired:
+    raise errors.ConfigError(
+      f'--init_from={config.runtime.init_from}: expected a run whose '
+      f'parameters can be read within {_CHECK_SECONDS} seconds; if its disk is '
+      'slow or hangs, copy the run to another one'
+    ) from None
   if done.returncode:
     lines = (done.stdout or done.stderr).strip().splitlines()
     failed = f'the check of --init_from ended with {done.returncode}'

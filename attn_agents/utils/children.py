@@ -40,7 +40,8 @@ def run(
           out, err = process.communicate(timeout=_LOOK_SECONDS)
         except subprocess.TimeoutExpired:
           if waiting.is_over():
-            raise
+            # The library's own names the seconds of one look.
+            raise subprocess.TimeoutExpired(command, seconds) from None
         else:
           code = process.returncode
           return subprocess.CompletedProcess(command, code, out, err)

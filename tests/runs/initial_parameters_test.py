@@ -71,6 +71,13 @@ def test_the_same_agent_takes_everything(source):
   assert not _same(start.state.params, theirs)
 
 
+def test_a_check_that_hangs_is_one_line(source, monkeypatch):
+  path, _ = source
+  monkeypatch.setattr(initial_parameters, '_CHECK_SECONDS', 0.1)
+  with pytest.raises(errors.ConfigError, match=r'within 0\.1 seconds'):
+    initial_parameters.check(_from(path, _config('darqn_hard')))
+
+
 def test_other_shapes_are_refused_by_name(source):
   path, _ = source
   config = _from(path, _config('darqn_hard', 'network.conv_channels=2,6'))

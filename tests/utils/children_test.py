@@ -15,9 +15,10 @@ def test_what_it_wrote_and_how_it_ended():
 
 def test_one_that_hangs_is_killed():
   start = time.monotonic()
-  with pytest.raises(subprocess.TimeoutExpired):
+  with pytest.raises(subprocess.TimeoutExpired) as caught:
     children.run(['sleep', '60'], 0.5, {'PATH': '/usr/bin:/bin'})
   assert time.monotonic() - start < 10
+  assert caught.value.timeout == 0.5
 
 
 def test_time_in_which_nothing_ran_does_not_count(monkeypatch):
