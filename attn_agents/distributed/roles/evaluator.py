@@ -63,8 +63,9 @@ def evaluate(
     status.set('running', line)
 
   status.set('running', 'waiting for a checkpoint to evaluate')
-  reminder = waiting.Reminder(say, follower.describe)
   while not stop():
+    # One for each evaluation, which begins with nothing to say.
+    reminder = waiting.Reminder(say, follower.describe)
     try:
       result = follower.follow(stop, reminder)
     except episodes.StoppedError:
