@@ -28,6 +28,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -45,6 +46,8 @@ _PACKAGES = (
 )
 # Left by a start that was cut short before it wrote config.json.
 _CUT_SHORT = ('lock', 'config.partial')
+# Whoever looks whether a directory is locked holds a lock for a moment.
+_LOCK_SECONDS = 1.0
 
 
 def require_format(content: Mapping[str, Any], logdir: pathlib.Path) -> None:
@@ -217,16 +220,23 @@ class RunDirectory:
   def lock(self) -> None:
     """Locks the directory for as long as this object lives.
 
+    Does nothing if this object has locked it.
+
     Raises:
       ConfigError: another process has locked it.
     """
-    self._lock = open(self.path / 'lock', 'w')  # noqa: SIM115
-    try:
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-      raise errors.ConfigError(
-        f'--logdir={self.path}: another run is using it at this moment'
-      ) from None
+    if self._lock is not None:
+      return
+    lock = open(self.path / 'lock', 'w')  # noqa: SIM115
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while not _locked(lock):
+      if time.monotonic() > deadline:
+        lock.close()
+        raise errors.ConfigError(
+          f'--logdir={self.path}: another run is using it at this moment'
+        )
+      time.sleep(0.05)
+    self._lock = lock
 
   def is_locked(self) -> bool:
     """Whether a process has locked the directory."""
@@ -316,6 +326,15 @@ class RunDirectory:
       if not path.stat().st_size:
         text = ','.join(row) + '\n' + text
       disk.append(file.fileno(), text.encode())
+
+
+def _locked(file: IO[str]) -> bool:
+  """Locks a file if nobody else has; whether that worked."""
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except OSError:
+    return False
+  return True
 
 
 def to_config(values: Mapping[str, Any]) -> schema.Config:

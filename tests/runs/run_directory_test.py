@@ -1,10 +1,12 @@
 import errno
+import fcntl
 import json
 import os
 import pathlib
 import shlex
 import subprocess
 import sys
+import threading
 
 import jax
 import pytest
@@ -109,6 +111,28 @@ def test_a_start_that_was_cut_short_does_not_spoil_the_directory(tmp_path):
   assert run.check(_config()) is False
   run.open(_config(), DEVICES)
   assert run.check(_config()) is True
+
+
+def test_a_look_at_the_lock_refuses_no_start(tmp_path):
+  path = tmp_path / 'lock'
+  path.touch()
+  with path.open() as looks:
+    fcntl.flock(looks, fcntl.LOCK_SH)
+    threading.Timer(0.3, fcntl.flock, [looks, fcntl.LOCK_UN]).start()
+    run = run_directory.RunDirectory(tmp_path)
+    run.lock()
+  assert run.is_locked()
+  with pytest.raises(errors.ConfigError, match='another run is using it'):
+    run_directory.RunDirectory(tmp_path).lock()
+
+
+def test_a_lock_that_is_held_is_not_let_go_to_lock_again(tmp_path, monkeypatch):
+  run = run_directory.RunDirectory(tmp_path)
+  run.lock()
+  with monkeypatch.context() as patch:
+    patch.setattr(fcntl, 'flock', None)
+    run.lock()
+  assert run_directory.RunDirectory(tmp_path).is_locked()
 
 
 def test_a_start_on_a_full_disk_takes_the_room_of_what_kills_left(
