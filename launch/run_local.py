@@ -14,7 +14,7 @@ import sys
 from absl import flags
 
 from attn_agents.algorithms import registry
-from attn_agents.distributed import isolation, lifecycle, topology
+from attn_agents.distributed import isolation, lifecycle, outcome, topology
 from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
@@ -22,7 +22,7 @@ from attn_agents.runs import (
   run_directory,
   saved_runs,
 )
-from attn_agents.utils import machine
+from attn_agents.utils import machine, stopping
 from configs import errors, resolution, schema, validation
 from launch import command_line, paths
 
@@ -89,9 +89,6 @@ _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
   'Its ports are then open to the network.',
 )
 
-# As long as a run whose parent was killed may take to end.
-_FORMER_RUN_SECONDS = 14.0
-
 
 def main() -> int:
   """Checks everything, then runs the program; returns the exit code."""
@@ -134,7 +131,15 @@ def main() -> int:
     )
   place = topology.local(config, str(run.path), devices.count)
   confinement = _confine(place)
-  _check_ports(config.queue, run, continued)
+  requests = stopping.Requests()
+  requests.listen()
+  if continued and not _wait_for_former_run(run, requests):
+    ending = outcome.before_start(
+      requests.first, has_checkpoint=bool(saved_runs.steps(run.checkpoints))
+    )
+    print(ending.cause, flush=True)
+    return ending.code
+  topology.check_ports(config.queue)
   run.open(config, devices)
   _print_plan(request, config, run, devices, cores, continued)
   print(f'runtime   {config.runtime.kind} ({why})')
@@ -148,7 +153,7 @@ def main() -> int:
     f'({config.algorithm}, {config.preset})'
   )
   shown = console.make(run.path, title, config.max_frames)
-  ending = supervisor.Supervisor(place, shown).run()
+  ending = supervisor.Supervisor(place, shown, requests).run()
   with contextlib.suppress(OSError):
     print(ending.cause, flush=True)
   return ending.code
@@ -178,19 +183,34 @@ def _confine(place: topology.Topology) -> str:
   return f'NOT confined ({result.detail}): other hosts can reach ports {ports}'
 
 
-def _check_ports(
-  queue: schema.QueueConfig, run: run_directory.RunDirectory, continued: bool
-) -> None:
-  """Refuses fixed ports that others hold, other than this run itself.
+def _wait_for_former_run(
+  run: run_directory.RunDirectory, requests: stopping.Requests
+) -> bool:
+  """Locks the run and waits for what is left of it after a kill.
+
+  Its learner may still be saving, and its servers may hold the ports.
+
+  Returns:
+    Whether all of it has ended; False after a request to stop.
 
   Raises:
-    ConfigError: they are in use or refused, or the run is in use.
+    ConfigError: the run is in use, or something of it does not end.
   """
-  if continued:
-    # Of a run whose parent was killed, servers may still be ending.
-    run.lock()
-    lifecycle.wait_for_former_run(run.path, _FORMER_RUN_SECONDS)
-  topology.check_ports(queue)
+  run.lock()
+  seconds = lifecycle.FORMER_RUN_SECONDS
+  if lifecycle.wait_for_former_run(
+    run.path, seconds, lambda: bool(requests.first)
+  ):
+    return True
+  left = lifecycle.left_behind(run.path)
+  if left and not requests.first:
+    listed = ', '.join(f'{status.name} (pid {status.pid})' for status in left)
+    raise errors.ConfigError(
+      f'--logdir={run.path}: {listed} of its former run did not end within '
+      f'{seconds:g} seconds; wait until it has saved, or end it, and run this '
+      'command again'
+    )
+  return not requests.first
 
 
 def _print_plan(

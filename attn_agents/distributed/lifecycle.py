@@ -20,7 +20,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
@@ -40,6 +40,9 @@ _PID = re.compile(rb'"pid": (\d+),')
 # The state of a status that is damaged, and its pid if that is, too.
 UNREADABLE = 'unreadable'
 UNKNOWN_PID = 0
+# As long as what is left of a run whose parent was killed may take to end.
+FORMER_RUN_SECONDS = 14.0
+
 # Final states: afterwards the process may be gone.
 ENDED = ('done', 'stopped', 'failed')
 
@@ -192,13 +195,32 @@ def clear_statuses(logdir: pathlib.Path | str) -> None:
     path.unlink()
 
 
-def wait_for_former_run(logdir: pathlib.Path | str, timeout: float) -> None:
-  """Waits for processes that a former run in `logdir` left behind to end."""
+def wait_for_former_run(
+  logdir: pathlib.Path | str,
+  timeout: float,
+  should_stop: Callable[[], bool] = lambda: False,
+) -> bool:
+  """Waits for processes that a former run in `logdir` left behind to end.
+
+  Args:
+    logdir: the run's directory.
+    timeout: seconds, at most.
+    should_stop: asked several times a second; ends the wait.
+
+  Returns:
+    Whether they have ended.
+  """
   waiting = patience.Patience(timeout)
-  while not waiting.is_over():
-    if not any(_still_runs(status) for status in read_statuses(logdir)):
-      return
+  while left_behind(logdir):
+    if should_stop() or waiting.is_over():
+      return False
     time.sleep(0.1)
+  return True
+
+
+def left_behind(logdir: pathlib.Path | str) -> list[Status]:
+  """The statuses of those processes of a run in `logdir` that live."""
+  return [status for status in read_statuses(logdir) if _still_runs(status)]
 
 
 def _still_runs(status: Status) -> bool:

@@ -76,6 +76,17 @@ def diagnose(
   return Ending(1, f'failed: {cause}; {saved}')
 
 
+def before_start(stop_signal: int, *, has_checkpoint: bool) -> Ending:
+  """How a run ends that is stopped before its program starts."""
+  return diagnose(
+    (),
+    launcher_code=0,
+    stop_signal=stop_signal,
+    missing='',
+    has_checkpoint=has_checkpoint,
+  )
+
+
 def _lost_nothing(learner: lifecycle.Status | None) -> bool:
   """Whether all that was learned is in a checkpoint."""
   return learner is None or learner.state in ('starting', 'stopped')

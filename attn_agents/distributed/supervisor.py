@@ -68,22 +68,37 @@ class _Watch:
 class Supervisor:
   """The parent of all processes of a run on this machine."""
 
-  def __init__(self, place: topology.Topology, console: Console):
-    """Starts nothing yet."""
+  def __init__(
+    self,
+    place: topology.Topology,
+    console: Console,
+    requests: stopping.Requests | None = None,
+  ):
+    """Starts nothing yet.
+
+    Args:
+      place: of the run's processes.
+      console: shows the run.
+      requests: to stop, if the caller hears them already.
+    """
     self._place = place
     self._console = console
     self._watch = _Watch()
-    self._requests = stopping.Requests()
+    self._requests = requests or stopping.Requests()
 
   def run(self) -> outcome.Ending:
     """Starts the program and returns when it and all its processes are gone.
 
     SIGINT, SIGTERM, SIGUSR1 and SIGHUP ask it to save and stop. A second Ctrl-C
-    does not wait. Must be called in the main thread.
+    does not wait. Must be called in the main thread, when no process of a
+    former run is left: `lifecycle.wait_for_former_run`.
     """
     self._requests.listen()
-    # Of a run whose parent was killed, the learner may still be saving.
-    lifecycle.wait_for_former_run(self._place.logdir, _STOP_SECONDS)
+    if self._requests.first:
+      self._console.close()
+      return outcome.before_start(
+        self._requests.first, has_checkpoint=_has_checkpoint(self._place.logdir)
+      )
     lifecycle.clear_statuses(self._place.logdir)
     run_directory.RunDirectory(self._place.logdir).remove_unfinished()
     lifecycle.adopt_orphans()

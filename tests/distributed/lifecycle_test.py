@@ -264,12 +264,15 @@ def test_a_former_run_is_waited_for_but_not_a_reused_pid(tmp_path):
     status = json.loads(path.read_text())
     path.write_text(json.dumps({**status, 'pid': child.pid}))
     start = time.monotonic()
-    lifecycle.wait_for_former_run(tmp_path, timeout=1.0)
+    assert not lifecycle.wait_for_former_run(tmp_path, timeout=1.0)
     assert time.monotonic() - start >= 1.0
+    (left,) = lifecycle.left_behind(tmp_path)
+    assert left.pid == child.pid
+    assert not lifecycle.wait_for_former_run(tmp_path, 60.0, lambda: True)
     # Written before that process was born: its pid was someone else's.
     path.write_text(json.dumps({**status, 'pid': child.pid, 'time': 1.0}))
     start = time.monotonic()
-    lifecycle.wait_for_former_run(tmp_path, timeout=5.0)
+    assert lifecycle.wait_for_former_run(tmp_path, timeout=5.0)
     assert time.monotonic() - start < 1.0
   finally:
     child.kill()

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from attn_agents.distributed import supervisor, topology
+from attn_agents.utils import stopping
 from tests import terminal
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -56,6 +57,19 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
   ending = supervisor.Supervisor(place, _BrokenTerminal()).run()
   assert ending.code == 0
   assert ending.cause.startswith('done')
+
+
+@pytest.mark.usefixtures('restored_handlers')
+def test_what_is_stopped_before_it_starts_does_not_start(tmp_path, monkeypatch):
+  place = _place(tmp_path, monkeypatch, END='done')
+  requests = stopping.Requests()
+  requests.listen()
+  signal.raise_signal(signal.SIGTERM)
+  quiet = supervisor._NoConsole()
+  ending = supervisor.Supervisor(place, quiet, requests).run()
+  assert ending.code == 75
+  assert ending.cause == 'stopped; the last checkpoint stands'
+  assert not (tmp_path / 'logs').exists()
 
 
 _SUPERVISE = """
