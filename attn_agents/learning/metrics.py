@@ -167,7 +167,8 @@ class Window:
 class MetricsWriter:
   """Appends rows to metrics.csv and TensorBoard event files.
 
-  Rows that find no room wait, and are written before the next ones.
+  Rows that find no room wait, and are written before the next ones; see
+  `disk.PatientFile`.
   """
 
   def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
@@ -195,7 +196,7 @@ class MetricsWriter:
 
   @property
   def trouble(self) -> str:
-    """Why rows wait, '' if none do."""
+    """Why rows wait, and how many are lost; '' if none are."""
     return self._csv.trouble or self._events.trouble
 
   def write(self, row: Row) -> None:
@@ -212,8 +213,10 @@ class MetricsWriter:
 
   def close(self) -> None:
     """Flushes and closes the files."""
-    self._csv.close()
-    self._events.close()
+    try:
+      self._csv.close()
+    finally:
+      self._events.close()
 
 
 def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:

@@ -108,23 +108,26 @@ class Training:
       DivergedError: updates were not finite for several rows of metrics.
     """
     try:
+      self._loop_and_save(should_stop)
+    except Exception:
+      _without_hiding_the_cause(self._writer.close)
+      self._note_metrics()
+      raise
+    self._writer.close()
+    self._note_metrics()
+    return self._finished()
+
+  def _loop_and_save(self, should_stop: Callable[[], bool]) -> None:
+    try:
       self._loop(should_stop)
     except Exception:
       # After a failed update the donated state may be gone.
       with contextlib.suppress(Exception):
         self._take_snapshot()
-      try:
-        self.save_latest()
-      except Exception:
-        # Not to hide what ended the run.
-        traceback.print_exc()
-      self._writer.close()
+      _without_hiding_the_cause(self.save_latest)
       raise
     self._report('saving')
     self._save_at_end(should_stop)
-    self._writer.close()
-    self._note_metrics()
-    return self._finished()
 
   def save(self, at_end: bool = False) -> None:
     """Saves the present state, then the content of the source.
@@ -309,3 +312,11 @@ class Training:
         f'in every update of the last {self._nonfinite_rows} rows of '
         'metrics.csv; a lower optimizer.learning_rate may help'
       )
+
+
+def _without_hiding_the_cause(end: Callable[[], None]) -> None:
+  """Calls `end` after an error, beside which its own is only printed."""
+  try:
+    end()
+  except Exception:
+    traceback.print_exc()

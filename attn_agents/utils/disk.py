@@ -221,30 +221,36 @@ class PatientFile:
   """A file that grows by whole records; those without room wait for the next.
 
   Attributes:
-    trouble: why records wait, '' if none do.
+    trouble: why records wait, and how many are lost; '' if none are.
   """
 
   def __init__(self, path: pathlib.Path | str):
     """Opens the file, which is made if it does not exist."""
     self._path = pathlib.Path(path)
     self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    self._waiting: collections.deque[bytes] = collections.deque(
-      maxlen=_MOST_WAITING
-    )
+    self._waiting: collections.deque[bytes] = collections.deque()
+    self._lost = 0
     self.trouble = ''
 
   def append(self, record: bytes) -> None:
     """Adds a record after those that wait; of very many, the oldest is lost.
 
+    How many are is counted in `trouble`.
+
     Raises:
       OSError: for another reason than the disk.
     """
+    if len(self._waiting) == _MOST_WAITING:
+      self.flush()
+    if len(self._waiting) == _MOST_WAITING:
+      self._waiting.popleft()
+      self._lost += 1
     self._waiting.append(record)
     self.flush()
 
   def flush(self) -> None:
     """Tries to write what waits; see `append`."""
-    self.trouble = ''
+    self.trouble = self._loss()
     try:
       while self._waiting:
         append(self._file, self._waiting[0])
@@ -254,12 +260,24 @@ class PatientFile:
       found = explained(error, self._path.parent, needed)
       if found is None:
         raise
-      self.trouble = f'{self._path.name} waits: {found}'
+      waits = f'{self._path.name} waits: {found}'
+      self.trouble = '; '.join(filter(None, (self._loss(), waits)))
 
   def close(self) -> None:
-    """Tries once more, and closes; what still waits is lost."""
-    self.flush()
-    os.close(self._file)
+    """Tries once more, and closes; what still waits is lost, and counted."""
+    try:
+      self.flush()
+    finally:
+      os.close(self._file)
+      self._lost += len(self._waiting)
+      self._waiting.clear()
+      self.trouble = self._loss()
+
+  def _loss(self) -> str:
+    if not self._lost:
+      return ''
+    lost = f'lacks {self._lost:,} of its records, for lack of room'
+    return f'{self._path.name} {lost}'
 
 
 def _origin(error: BaseException) -> tuple[BaseException | None, int | None]:

@@ -12,6 +12,7 @@ from attn_agents.learning import batching, blindness, metrics, training
 from attn_agents.runs import checkpoints
 from attn_agents.utils import disk, metrics_table, patience
 from configs import schema
+from tests import full_disk
 
 _UPDATE = {
   'loss': 1.0, 'pg_loss': 1.0, 'baseline_loss': 1.0, 'entropy': 1.0,
@@ -308,8 +309,12 @@ def test_it_fails_by_the_cause_if_no_room_comes(tmp_path, monkeypatch):
   )
   made._checkpointer = full = _Full(checkpointer, 10**6)
   start = time.monotonic()
-  with pytest.raises(disk.StorageError, match='no room in /runs/a'):
+  with (
+    pytest.raises(disk.StorageError, match='no room in /runs/a'),
+    full_disk.without_room(),
+  ):
     made.run(lambda: False)
+  assert made.warning == 'metrics.csv lacks 1 of its records, for lack of room'
   assert RUNTIME.stall_seconds < time.monotonic() - start < 5
   assert full.refused > 3
   assert made.saved is None
@@ -336,6 +341,31 @@ def test_a_full_disk_does_not_hide_what_ended_the_run(tmp_path):
   made._checkpointer = _Full(checkpointer, 10**6)
   with pytest.raises(training.DivergedError):
     made.run(lambda: False)
+
+
+def test_metrics_that_cannot_be_closed_do_not_hide_it_either(
+  tmp_path, monkeypatch
+):
+  learner = FakeLearner({'nonfinite': 1.0})
+  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+
+  def refuse():
+    raise OSError(9, 'Bad file descriptor')
+
+  monkeypatch.setattr(made._writer, 'close', refuse)
+  with pytest.raises(training.DivergedError):
+    made.run(lambda: False)
+  assert checkpointer.newest() is not None
+
+
+def test_rows_that_are_lost_are_told_at_the_end(tmp_path):
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=400
+  )
+  with full_disk.without_room():
+    assert made.run(lambda: False)
+  assert checkpointer.newest() == 1
+  assert made.warning == 'metrics.csv lacks 1 of its records, for lack of room'
 
 
 def test_a_replay_without_room_is_told_at_the_end(tmp_path):

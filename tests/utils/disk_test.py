@@ -171,10 +171,38 @@ def test_records_wait_for_room_and_none_is_cut(tmp_path):
   assert path.read_bytes().endswith(b'fourth\nfifth\n')
 
 
+def test_records_that_are_lost_are_counted(tmp_path, monkeypatch):
+  monkeypatch.setattr(disk, '_MOST_WAITING', 3)
+  path = tmp_path / 'file'
+  file = disk.PatientFile(path)
+  with full_disk.without_room():
+    for i in range(3):
+      file.append(b'%d\n' % i)
+    assert file.trouble.startswith('file waits: no room in ')
+    for i in range(3, 5):
+      file.append(b'%d\n' % i)
+    lost = 'file lacks 2 of its records, for lack of room'
+    assert file.trouble.startswith(f'{lost}; file waits: no room in ')
+  file.append(b'5\n')
+  assert file.trouble == lost
+  assert path.read_bytes() == b'2\n3\n4\n5\n'
+  with full_disk.without_room():
+    file.append(b'6\n')
+    file.append(b'7\n')
+    file.close()
+  assert file.trouble == 'file lacks 4 of its records, for lack of room'
+  assert path.read_bytes() == b'2\n3\n4\n5\n'
+
+
 def test_what_is_no_matter_of_the_disk_is_raised(tmp_path):
   file = disk.PatientFile(tmp_path / 'file')
-  with full_disk.without_room(number=errno.EBADF), pytest.raises(OSError):
-    file.append(b'x')
+  with full_disk.without_room(number=errno.EBADF):
+    with pytest.raises(OSError):
+      file.append(b'x')
+    with pytest.raises(OSError):
+      file.close()
+  with pytest.raises(OSError, match='Bad file descriptor'):
+    os.fstat(file._file)
 
 
 def test_a_directory_is_tried(tmp_path, monkeypatch):
