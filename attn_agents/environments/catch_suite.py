@@ -53,6 +53,13 @@ class CatchSuite(suite.Suite):
         f'{config.height} x {config.width}'
       )
     suite.require_size(config, least=BOARD)
+    whole = (rows - 1) * config.action_repeat
+    errors.require(
+      config.max_episode_frames >= whole,
+      'environment.max_episode_frames',
+      config.max_episode_frames,
+      f'at least {whole}, a whole game of catch, which is never cut',
+    )
 
   def screen(
     self, config: 'schema.EnvironmentConfig'

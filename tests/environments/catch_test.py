@@ -135,3 +135,12 @@ def test_reset_in_mid_episode_starts_all_anew():
 def test_board_must_fit():
   with pytest.raises(errors.ConfigError, match='10 x 5'):
     catch.CatchEnvironment(dataclasses.replace(BOARD, height=9), 1, 0)
+
+
+def test_no_game_is_cut():
+  config = dataclasses.replace(BOARD, max_episode_frames=36)
+  catch.CatchEnvironment(config, 1, 0)
+  with pytest.raises(errors.ConfigError, match='35: expected at least 36'):
+    catch.CatchEnvironment(
+      dataclasses.replace(config, max_episode_frames=35), 1, 0
+    )
