@@ -254,4 +254,12 @@ def _fit_waiting(
   num_actors = runtime.num_actors or errors.nearest_divisor(
     batch, min(spare, batch), least=batch / schema.MAX_ENVS_PER_ACTOR
   )
+  errors.require(
+    bool(runtime.num_actors) or num_actors <= schema.MAX_ACTORS,
+    'learning.batch_size',
+    batch,
+    f'a product of at most {schema.MAX_ACTORS} actors and '
+    f'{schema.MAX_ENVS_PER_ACTOR} environments each, since one unroll of every '
+    'actor makes a batch; 32768 is one',
+  )
   return num_actors, max(1, batch // max(1, num_actors))

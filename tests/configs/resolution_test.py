@@ -367,6 +367,10 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['optimizer.learning_rate=inf']}, 'the nearest is 100'),
     ({'settings': ['learning.discount=nan']}, 'learning.discount=nan'),
     ({'settings': ['queue.capacity_batches=1000']}, '1 to 64'),
+    (
+      {'preset': 'small', 'settings': ['learning.batch_size=65536']},
+      'learning.batch_size=65536: expected a product',
+    ),
     ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
     ({'settings': ['runtime.max_actor_restarts=5000']}, '0 to 1000'),
     (
