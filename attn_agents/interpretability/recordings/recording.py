@@ -31,9 +31,12 @@ leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
 
 import functools
 import json
+import math
 import os
 import pathlib
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -55,6 +58,13 @@ _NEWER_FACTS = (
 _ALWAYS = frozenset(('frame', 'observation', 'reward', 'action', 'step_type'))
 # Facts that say where things lay, which a run that is moved leaves behind.
 _PLACES = ('run', 'shown')
+# What reading a damaged file may raise. zipfile raises RuntimeError at what it
+# takes for encrypted, or for compressed in a way that it does not know; NumPy
+# raises TokenError at some headers.
+_UNREADABLE = (
+  *(OSError, EOFError, ValueError, KeyError, RuntimeError),
+  *(zlib.error, zipfile.BadZipFile, tokenize.TokenError),
+)
 
 
 class RecordingError(errors.ConfigError):
@@ -73,7 +83,7 @@ class Recording:
     self.path = pathlib.Path(path)
     try:
       self.facts: dict[str, Any] = json.loads((self.path / _FACTS).read_text())
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
       raise RecordingError(f'{path} is no recording: {error}') from error
     if not isinstance(self.facts, dict):
       raise RecordingError(f'{path} is no recording: facts.json has no facts')
@@ -82,13 +92,31 @@ class Recording:
       raise RecordingError(
         f'{path}: version {version} of the format, expected {VERSION}'
       )
+    self._check_facts()
     self._parts = sorted(self.path.glob('rows_*.npz'), key=_first_row)
+    self._headers = {part: _check_content(part) for part in self._parts}
     self._check_parts()
 
+  def _check_facts(self) -> None:
+    """Refuses facts that say no sizes, where others read sizes."""
+    file = self.path / _FACTS
+    screen = self.facts.get('screen_shape', [1, 1, 3])
+    if not (
+      isinstance(screen, list)
+      and len(screen) == 3
+      and all(type(size) is int for size in screen)
+    ):
+      raise _damaged(file, f'screen_shape is {screen!r}, expected 3 integers')
+    actions = self.facts.get('num_actions', 1)
+    if type(actions) is not int:
+      raise _damaged(file, f'num_actions is {actions!r}, expected an integer')
+
   def _check_parts(self) -> None:
-    """Refuses parts that are missing or damaged, without reading screens."""
+    """Refuses parts that are missing, or of arrays that do not fit."""
     for index, part in enumerate(self._parts):
-      if lacking := _ALWAYS - set(_load(part).files):
+      found = self._headers[part]
+      # All parts have the arrays of the first.
+      if lacking := _ALWAYS - set(found) or set(self.names) - set(found):
         raise _damaged(part, f'it has no {", ".join(sorted(lacking))}')
       if _first_row(part) != index * PART_ROWS:
         raise _damaged(part, f'the rows from {index * PART_ROWS} are missing')
@@ -98,14 +126,14 @@ class Recording:
     end = self.path / _END
     try:
       rows = json.loads(end.read_text())['num_rows']
-    except (ValueError, KeyError, TypeError) as error:
+    except (*_UNREADABLE, TypeError) as error:
       raise _damaged(end, str(error)) from error
     if rows != self.num_rows:
       raise _damaged(end, f'it says {rows} rows, there are {self.num_rows}')
 
   def _check_arrays(self, part: pathlib.Path, whole: bool) -> None:
     """Looks at shapes and dtypes of all arrays, and at values of small ones."""
-    headers = _headers(part)
+    headers = self._headers[part]
     rows = headers['reward'][0][0] if headers['reward'][0] else 0
     if not (rows == PART_ROWS if whole else 1 <= rows <= PART_ROWS):
       raise _damaged(part, f'it has {rows} rows')
@@ -119,7 +147,7 @@ class Recording:
     screen = tuple(self.facts.get('screen_shape') or shapes['frame'][1:])
     if shapes['frame'][1:] != screen or screen[2:] != (3,):
       raise _damaged(part, f'frame is of {list(shapes["frame"][1:])}')
-    arrays = _load(part)
+    arrays = _load(part, ('reward', 'action', 'step_type'))
     most = self.facts.get('num_actions', np.iinfo(np.int32).max + 1) - 1
     for name, kind, low, high in (
       ('reward', np.floating, -np.inf, np.inf),
@@ -142,7 +170,7 @@ class Recording:
     if not self._parts:
       return 0
     last = self._parts[-1]
-    return _first_row(last) + len(_load(last)['reward'])
+    return _first_row(last) + self._headers[last]['reward'][0][0]
 
   @functools.cached_property
   def frame_size(self) -> tuple[int, int]:
@@ -160,7 +188,7 @@ class Recording:
   @functools.cached_property
   def names(self) -> tuple[str, ...]:
     """Of the arrays there are."""
-    return tuple(_load(self._parts[0]).files) if self._parts else ()
+    return tuple(self._headers[self._parts[0]]) if self._parts else ()
 
   def __contains__(self, name: str) -> bool:
     """Whether there is an array of that name."""
@@ -172,21 +200,31 @@ class Recording:
     Raises:
       KeyError: the agent has nothing of that name.
     """
-    return np.concatenate([_load(part)[name] for part in self._parts])
+    return np.concatenate([arrays[name] for _, arrays in self.parts(name)])
 
   def parts(self, *names: str) -> Iterator[tuple[int, dict[str, np.ndarray]]]:
-    """The first row of each part, and its arrays of these names."""
+    """The first row of each part, and its arrays of these names.
+
+    Raises:
+      KeyError: the agent has nothing of one of these names.
+    """
+    self._require(names)
     for part in self._parts:
-      arrays = _load(part)
-      yield _first_row(part), {name: arrays[name] for name in names}
+      yield _first_row(part), _load(part, names)
+
+  def _require(self, names: Sequence[str]) -> None:
+    for name in names:
+      if name not in self.names:
+        raise KeyError(name)
 
   def rows(self, name: str, rows: Sequence[int] | np.ndarray) -> np.ndarray:
     """Some rows of an array, [len(rows), ...], reading only their parts."""
+    self._require([name])
     wanted = np.asarray(rows)
     owner = wanted // PART_ROWS
     found: dict[int, np.ndarray] = {}
     for index in np.unique(owner):
-      values = _load(self._parts[index])[name]
+      values = _load(self._parts[index], [name])[name]
       for place in np.flatnonzero(owner == index):
         found[int(place)] = values[wanted[place] - index * PART_ROWS]
     return np.stack([found[place] for place in range(len(wanted))])
@@ -303,33 +341,42 @@ def json_ready(value: Any) -> Any:
 
 
 def _first_row(part: pathlib.Path) -> int:
-  return int(part.stem.removeprefix('rows_'))
-
-
-def _load(part: pathlib.Path) -> Any:
-  """The arrays of a part; each is read only when it is asked for."""
   try:
-    return np.load(part)
-  except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    return int(part.stem.removeprefix('rows_'))
+  except ValueError as error:
+    raise _damaged(part, 'its name has no number of a row') from error
+
+
+def _load(part: pathlib.Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+  """Arrays of a part, by name; the others are not read."""
+  try:
+    with np.load(part) as arrays:
+      return {name: arrays[name] for name in names}
+  except _UNREADABLE as error:
     raise _damaged(part, str(error)) from error
 
 
-def _headers(
+def _check_content(
   part: pathlib.Path,
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-  """Shape and dtype of each array, without reading it."""
+  """Shape and dtype of each array; reads all, for the checksums."""
   found = {}
   try:
     with zipfile.ZipFile(part) as archive:
-      for member in archive.namelist():
+      if bad := archive.testzip():
+        raise ValueError(f'{bad} is not what was written')
+      for member in archive.infolist():
         with archive.open(member) as file:
           read = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
           }[np.lib.format.read_magic(file)]
           shape, _, dtype = read(file)
-          found[member.removesuffix('.npy')] = (shape, dtype)
-  except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+          left = member.file_size - file.tell()
+        if left != math.prod(shape) * dtype.itemsize or dtype.hasobject:
+          raise ValueError(f'{member.filename} is not {dtype}{list(shape)}')
+        found[member.filename.removesuffix('.npy')] = (shape, dtype)
+  except _UNREADABLE as error:
     raise _damaged(part, str(error)) from error
   return found
 
