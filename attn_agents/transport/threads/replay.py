@@ -19,6 +19,8 @@ from attn_agents.utils import disk
 RUNTIME = 'threads'
 # How often a blocked writer checks whether to stop.
 _LOOK_SECONDS = 0.1
+# What is kept beside the rows.
+_NUMBERS = ('next_row', 'first_end', 'next_end', 'inserts', 'samples')
 # Sequences whose wholeness is looked at together.
 _LOOK_AHEAD = 64
 
@@ -163,9 +165,9 @@ class ReplayBuffer:
     """Takes what `save` has written, before anything else happens.
 
     Raises:
-      ValueError: it was of rows of another shape.
+      ConfigError: it is damaged, or of rows of another shape.
     """
-    numbers = replay_files.read(path, self._arrays())
+    numbers = replay_files.read(path, self._arrays(), _NUMBERS)
     self._next_row = numbers['next_row']
     self._first_end = numbers['first_end']
     self._next_end = numbers['next_end']

@@ -2,10 +2,13 @@
 
 import json
 import pathlib
-from collections.abc import Mapping
+import tokenize
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from configs import errors
 
 _NUMBERS = 'numbers.json'
 
@@ -28,23 +31,60 @@ def write(
 
 
 def read(
-  directory: pathlib.Path, arrays: Mapping[str, np.ndarray]
-) -> dict[str, Any]:
+  directory: pathlib.Path,
+  arrays: Mapping[str, np.ndarray],
+  numbers: Sequence[str],
+) -> dict[str, int]:
   """Reads into the first rows of arrays; returns the numbers.
 
   Args:
     directory: from `write`.
     arrays: at least as long as those written, by name.
+    numbers: names of those that must be there, integers from 0.
 
   Raises:
-    ValueError: an array is of another shape or dtype.
+    ConfigError: it is damaged, or an array is of another shape or dtype.
   """
+  rows: int | None = None
   for name, array in arrays.items():
-    stored = np.load(directory / f'{name}.npy', mmap_mode='r')
-    if stored.dtype != array.dtype or stored.shape[1:] != array.shape[1:]:
-      raise ValueError(
-        f'{directory / name}.npy is {stored.dtype}{list(stored.shape)}, '
-        f'expected {array.dtype}{list(array.shape)}'
+    file = directory / f'{name}.npy'
+    try:
+      stored = np.load(file, mmap_mode='r')
+    except (OSError, EOFError, ValueError, tokenize.TokenError) as error:
+      raise _damaged(directory, f'{file.name}: {error}') from error
+    if (
+      stored.dtype != array.dtype
+      or stored.shape[1:] != array.shape[1:]
+      or stored.ndim != array.ndim
+      or len(stored) > len(array)
+    ):
+      raise _damaged(
+        directory,
+        f'{file.name} is {stored.dtype}{list(stored.shape)}, expected '
+        f'{array.dtype}{list(array.shape)} or fewer rows',
       )
-    array[: len(stored)] = stored
-  return json.loads((directory / _NUMBERS).read_text())
+    if rows not in (None, len(stored)):
+      raise _damaged(
+        directory, f'{file.name} has {len(stored)} rows, others have {rows}'
+      )
+    rows = len(stored)
+    array[:rows] = stored
+  try:
+    found = json.loads((directory / _NUMBERS).read_text())
+  except (OSError, ValueError, RecursionError) as error:
+    raise _damaged(directory, f'{_NUMBERS}: {error}') from error
+  if not isinstance(found, dict):
+    raise _damaged(directory, f'{_NUMBERS} is no object in braces')
+  for name in numbers:
+    if type(found.get(name)) is not int or found[name] < 0:
+      raise _damaged(
+        directory, f'{name} is {found.get(name)!r}, expected an integer from 0'
+      )
+  return found
+
+
+def _damaged(directory: pathlib.Path, why: str) -> errors.ConfigError:
+  return errors.ConfigError(
+    f'replay {directory} is damaged ({why}); without this directory the run '
+    'goes on and fills a new replay'
+  )

@@ -2,6 +2,8 @@
 
 import collections
 import errno
+import json
+import os
 import threading
 import time
 
@@ -14,6 +16,7 @@ from attn_agents.runs import kept_replays
 from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter, replay, replay_files
 from attn_agents.utils import disk
+from configs import errors
 from tests import replays
 
 LENGTH = 4
@@ -235,5 +238,58 @@ def test_a_replay_of_other_frames_is_refused(tmp_path):
   buffer.save(1, at_end=True)
   other = _make(tmp_path)
   other._rows = other._rows._replace(frame=np.zeros((200, 9, 9, 1), np.uint8))
-  with pytest.raises(ValueError, match=r'frame.npy is uint8\[.*expected'):
+  with pytest.raises(errors.ConfigError, match=r'frame.npy is uint8\[.*expec'):
     other.restore(kept_replays.find(tmp_path, replay.RUNTIME, 1))
+
+
+def _cut(file):
+  os.truncate(file, file.stat().st_size - 1)
+
+
+def _change(**numbers):
+  def change(file):
+    file.write_text(json.dumps(json.loads(file.read_text()) | numbers))
+
+  return change
+
+
+@pytest.mark.parametrize(
+  ('name', 'damage', 'words'),
+  [
+    ('frame.npy', _cut, r'frame\.npy: '),
+    ('ends.npy', lambda x: os.truncate(x, 0), r'ends\.npy: '),
+    ('ends.npy', lambda x: os.truncate(x, 70), r'ends\.npy: '),
+    ('reward.npy', lambda x: x.write_text('text'), r'reward\.npy: '),
+    ('reward.npy', lambda x: x.unlink(), r'reward\.npy: .*No such file'),
+    (
+      'reward.npy',
+      lambda x: np.save(x, np.zeros(201, np.float32)),
+      r'reward\.npy is float32\[201\], expected float32\[200\] or fewer rows',
+    ),
+    (
+      'reward.npy',
+      lambda x: np.save(x, np.float32(1)),
+      r'reward\.npy is float32\[\], expected float32\[200\]',
+    ),
+    (
+      'reward.npy',
+      lambda x: np.save(x, np.zeros(3, np.float32)),
+      r'reward\.npy has 3 rows, others have',
+    ),
+    ('numbers.json', _cut, r'numbers\.json: '),
+    ('numbers.json', lambda x: x.write_text('[]'), 'no object in braces'),
+    ('numbers.json', lambda x: x.write_text('{}'), 'next_row is None'),
+    ('numbers.json', _change(samples='7'), "samples is '7', expected an int"),
+    ('numbers.json', _change(next_end=-1), 'next_end is -1'),
+  ],
+)
+def test_a_damaged_replay_is_refused_in_one_line(tmp_path, name, damage, words):
+  buffer = _make(tmp_path)
+  _play(buffer, replays.Player(0), 3)
+  buffer.save(1, at_end=True)
+  kept = kept_replays.find(tmp_path, replay.RUNTIME, 1)
+  damage(kept / name)
+  with pytest.raises(errors.ConfigError, match=words) as caught:
+    _make(tmp_path).restore(kept)
+  assert str(caught.value).startswith(f'replay {kept} is damaged (')
+  assert '\n' not in str(caught.value)
