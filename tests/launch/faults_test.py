@@ -8,15 +8,13 @@ import psutil
 import pytest
 
 from attn_agents.runs import checkpoints
-from tests import terminal
 from tests.launch import running
 
 
-def _start(logdir, *args: str, under=()) -> running.LocalRun:
+def _start(logdir, *args: str) -> running.LocalRun:
   return running.LocalRun(
-    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3', *args,
-    under=under,
-  )  # fmt: skip
+    logdir, *running.TINY, '--set=runtime.checkpoint_every_seconds=3', *args
+  )
 
 
 @pytest.fixture(name='algorithm')
@@ -170,18 +168,6 @@ def test_ctrl_c_during_start_ends_at_once(tmp_path):
   if code == 130:
     assert 'there is no checkpoint yet' in run.last_line()
   assert not run.orphans()
-
-
-@pytest.mark.slow
-def test_a_second_ctrl_c_at_a_terminal_does_not_wait(tmp_path):
-  with terminal.opened() as (under, press_ctrl_c):
-    run = _start(tmp_path / 'run', under=under)
-    run.wait_until_learning()
-    for _ in range(2):
-      press_ctrl_c()
-      time.sleep(0.5)
-    assert run.end(timeout=10) in (0, 130)
-    assert not run.orphans()
 
 
 @pytest.mark.slow

@@ -88,12 +88,19 @@ pytestmark = pytest.mark.usefixtures('restored_handlers')
 
 
 def _stand_in(monkeypatch, codes):
-  """Runs that write when they begin and end, and end with these codes."""
+  """Runs that write when they begin and end, and end with these codes.
+
+  They make `<logdir>.started`, and `<logdir>.saved` if they are stopped.
+  """
   script = (
     'import sys, time, pathlib, json, signal\n'
-    'signal.signal(signal.SIGTERM, lambda *a: sys.exit(75))\n'
-    'print("the cause of it")\n'
     'path = pathlib.Path(sys.argv[1])\n'
+    'def save(*args):\n'
+    '  path.with_suffix(".saved").touch()\n'
+    '  sys.exit(75)\n'
+    'signal.signal(signal.SIGTERM, save)\n'
+    'path.with_suffix(".started").touch()\n'
+    'print("the cause of it")\n'
     'start = time.time()\n'
     'time.sleep(float(sys.argv[3]))\n'
     'path.write_text(json.dumps([start, time.time()]))\n'
@@ -134,13 +141,23 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(
   _stand_in(monkeypatch, [(0, 30), (0, 30), (0, 30)])
   runs = suite.plan(['s3ta'], 'pong', 3, tmp_path, 1000)
   worker = suite.Worker(2, print)
-  threading.Timer(2.0, signal.raise_signal, [number]).start()
-  start = time.monotonic()
+
+  def stop_when_started():
+    deadline = time.monotonic() + 25
+    while len(list(tmp_path.glob('*.started'))) < 2:
+      if time.monotonic() > deadline:
+        break
+      time.sleep(0.05)
+    signal.raise_signal(number)
+
+  threading.Thread(target=stop_when_started).start()
   outcome = worker.run(runs)
   assert outcome.failed == {}
   assert len(outcome.unfinished) == 2
   assert worker.stop_signal == number
-  assert time.monotonic() - start < 15
+  # None ran to its end, and none was killed before it could save.
+  assert not list(tmp_path.glob('*.times'))
+  assert len(list(tmp_path.glob('*.saved'))) == 2
   assert not list(tmp_path.glob('*seed2*'))
 
 

@@ -82,9 +82,11 @@ print(os.environ.get('NPROC'))
   'name',
   [
     'launch/run_local.py', 'launch/evaluate.py', 'launch/analyze.py',
-    'launch/watch.py', 'launch/doctor.py',
+    'launch/watch.py', 'launch/doctor.py', 'launch/run_suite.py',
     'attn_agents.distributed.programs.threads',
-    'attn_agents.distributed.roles.actor', 'attn_agents.diagnostics.child',
+    'attn_agents.distributed.roles.actor',
+    'attn_agents.distributed.roles.evaluator',
+    'attn_agents.distributed.roles.learner', 'attn_agents.diagnostics.child',
     'benchmarks.learner_update', 'benchmarks.acting', 'benchmarks.peak',
   ],
 )  # fmt: skip
