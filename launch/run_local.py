@@ -23,8 +23,8 @@ from attn_agents.runs import (
   saved_runs,
 )
 from attn_agents.utils import machine, stopping
-from configs import errors, resolution, schema, validation
-from launch import command_line, paths
+from configs import errors, resolution, schema
+from launch import command_line, paths, this_machine
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
 _GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
@@ -107,17 +107,12 @@ def main() -> int:
     settings=_SET.value,
   )
   resolution.check_names(request)
-  missing = machine.missing_libraries()
-  _, why = resolution.choose_runtime(request.runtime, missing)
-  devices = machine.probe_devices()
-  if devices.reason:
-    raise errors.ConfigError(f'no JAX device: {devices.reason}')
-  host = machine.describe()
-  cores = host.cores
-  config = resolution.resolve(
-    request, devices.platform, devices.count, cores, missing
+  _, why = resolution.choose_runtime(
+    request.runtime, machine.missing_libraries()
   )
-  validation.validate_memory(config, host.memory_bytes)
+  here = this_machine.probe()
+  devices, cores = here.devices, here.host.cores
+  config = here.resolve(request)
   run = run_directory.RunDirectory(
     _LOGDIR.value
     or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}'

@@ -90,7 +90,9 @@ def main() -> int:
     _MAX_EPISODE_FRAMES.value,
   )
   suite.require_readable(runs)
-  suite.require_any_valid({run.logdir: _request(run) for run in runs})
+  suite.require_any_valid(
+    {run.logdir: _request(run) for run in runs if not run.trained}
+  )
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():

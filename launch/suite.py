@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from attn_agents.distributed import tied
 from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import machine, metrics_table, patience, stopping
-from configs import errors, games, resolution, validation
+from attn_agents.utils import metrics_table, patience, stopping
+from configs import errors, games, resolution
+from launch import this_machine
 
 _LAUNCH = pathlib.Path(__file__).parent
 _POLL_SECONDS = 0.2
@@ -98,12 +99,16 @@ class Run:
     )
     return (run.evaluations / name / 'summary.json').exists()
 
+  @property
+  def trained(self) -> bool:
+    """Whether nothing of its training is left."""
+    return self.frames >= self.max_frames
+
   def left(self) -> list[list[str]]:
     """The remaining commands."""
-    trained = self.frames >= self.max_frames
-    if trained and self.evaluated:
+    if self.trained and self.evaluated:
       return []
-    return self.commands[1:] if trained else self.commands
+    return self.commands[1:] if self.trained else self.commands
 
 
 def plan(
@@ -163,31 +168,24 @@ def require_any_valid(
   """Refuses what is wrong for every run, before the first one starts.
 
   Args:
-    requests: what each run asks for, by its directory.
+    requests: what each run that still trains asks for, by its directory.
 
   Raises:
     ConfigError: what the first run would say, if none could start here.
   """
-  missing = machine.missing_libraries()
-  devices = machine.probe_devices()
-  if devices.reason:
-    raise errors.ConfigError(f'no JAX device: {devices.reason}')
-  host = machine.describe()
+  if not requests:
+    return
+  here = this_machine.probe()
   refusals: list[errors.ConfigError] = []
   for logdir, request in requests.items():
     try:
-      resolution.check_names(request)
-      config = resolution.resolve(
-        request, devices.platform, devices.count, host.cores, missing
-      )
-      validation.validate_memory(config, host.memory_bytes)
+      config = here.resolve(request)
       run_directory.RunDirectory(logdir).check(config)
     except errors.ConfigError as error:
       refusals.append(error)
     else:
       return
-  if refusals:
-    raise refusals[0]
+  raise refusals[0]
 
 
 def _games(names: str) -> list[str]:
@@ -215,7 +213,7 @@ def _command(script: str, *arguments: str, **flags: object) -> list[str]:
 
 @dataclasses.dataclass
 class Outcome:
-  """How the runs of a suite ended that are not done.
+  """Runs of a suite that are not done.
 
   Attributes:
     failed: by name of the run, the exit code and what it said last.

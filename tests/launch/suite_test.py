@@ -12,6 +12,7 @@ import time
 import pytest
 
 from attn_agents.runs import run_directory
+from attn_agents.utils import machine
 from configs import errors, games, overrides, resolution
 from launch import suite
 from tests import terminal
@@ -249,6 +250,28 @@ def test_settings_that_no_run_on_disk_can_go_on_with_are_refused(tmp_path):
   with pytest.raises(errors.ConfigError, match='different config'):
     suite.require_any_valid({old.path: changed})
   suite.require_any_valid({old.path: changed, tmp_path / 'new': changed})
+
+
+def test_runs_that_have_trained_are_not_judged(tmp_path):
+  _left_behind(tmp_path / 's3ta_pong_seed0', 1000, 100)
+  suite_flags = [
+    '--agents=s3ta', '--games=pong', '--seeds=1', '--max_frames=1000',
+    '--episodes=30', f'--root={tmp_path}',
+    # A training here would refuse this.
+    '--set=learning.discount=2',
+  ]  # fmt: skip
+  done = commands.run('run_suite', *suite_flags, timeout=60.0)
+  assert done.returncode == 0, done
+  assert done.stdout.splitlines() == [
+    's3ta_pong_seed0: already done', 'all 1 done'
+  ]  # fmt: skip
+  more = commands.refused('run_suite', *suite_flags, '--max_frames=2000')
+  assert 'learning.discount=2' in more
+
+
+def test_nobody_asks_for_devices_if_nothing_trains(monkeypatch):
+  monkeypatch.setattr(machine, 'probe_devices', lambda: pytest.fail('asked'))
+  suite.require_any_valid({})
 
 
 def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
