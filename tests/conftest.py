@@ -33,6 +33,13 @@ if importlib.util.find_spec('reverb') is None:
     'transport/reverb',
   ]
 
+# Under `nohup`, or in the background of a script, a process ignores these
+# signals, and so do those that it starts. With a handler of any kind it still
+# ignores them, but what it starts does not.
+for _number in (signal.SIGHUP, signal.SIGINT):
+  if signal.getsignal(_number) == signal.SIG_IGN:
+    signal.signal(_number, lambda *_: None)
+
 
 @pytest.fixture
 def restored_handlers():
