@@ -8,10 +8,7 @@ import jax.numpy as jnp
 
 from attn_agents import types
 from attn_agents.transport import interface
-
-
-class NotFiniteError(RuntimeError):
-  """Parameters hold infinities or NaN, and are of no use to actors."""
+from attn_agents.utils import finite
 
 
 class Publisher(interface.VariablePublisher, Protocol):
@@ -65,7 +62,7 @@ class BackgroundPublisher:
             self._changed.wait()
           (values, version), self._newest = self._newest, None
         if not _is_finite(values):
-          raise NotFiniteError(
+          raise finite.NotFiniteError(
             f'parameters of update {version} are infinite or NaN; remove the '
             'newest checkpoint, or begin from another run'
           )

@@ -16,7 +16,7 @@ import orbax.checkpoint as ocp
 
 from attn_agents import types
 from attn_agents.runs import named_trees, run_directory
-from attn_agents.utils import disk
+from attn_agents.utils import disk, finite
 from configs import errors
 
 # What Orbax writes besides the arrays, at most.
@@ -62,10 +62,6 @@ class Snapshot:
 
 class NotWrittenError(RuntimeError):
   """Orbax wrote no checkpoint, and raised nothing."""
-
-
-class NotFiniteError(RuntimeError):
-  """A state holds infinities or NaN, from which no run goes on."""
 
 
 class Checkpointer:
@@ -136,7 +132,7 @@ class Checkpointer:
     }
     bad = [name for name, x in arrays.items() if not np.isfinite(x).all()]
     if bad:
-      raise NotFiniteError(
+      raise finite.NotFiniteError(
         f'checkpoint {step} was not written: {bad[0]} is infinite or NaN, and '
         f'{len(bad) - 1} other arrays; the newest is {self.newest()}'
       )

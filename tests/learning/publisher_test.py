@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from attn_agents.learning import publisher
+from attn_agents.utils import finite
 
 
 class Store:
@@ -55,6 +56,7 @@ def test_parameters_that_are_not_finite_are_never_sent(bad):
     try:
       made.check()
     except RuntimeError as error:
+      assert isinstance(error.__cause__, finite.NotFiniteError)
       assert 'parameters of update 1 are infinite or NaN' in str(error)
       return True
     return False

@@ -16,7 +16,7 @@ import pytest
 from flax import linen as nn
 
 from attn_agents.runs import checkpoints, run_directory
-from attn_agents.utils import disk
+from attn_agents.utils import disk, finite
 from configs import errors
 
 
@@ -89,7 +89,7 @@ def test_a_state_that_is_not_finite_is_not_saved(tmp_path, bad, save):
     worse = _snapshot(2, 1.0)
     worse.state[name].flat[-1] = bad
     with pytest.raises(
-      checkpoints.NotFiniteError,
+      finite.NotFiniteError,
       match=f'checkpoint 2 was not written: {name} is .* the newest is 1',
     ):
       getattr(manager, save)(worse)
