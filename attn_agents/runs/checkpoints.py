@@ -156,7 +156,7 @@ class Checkpointer:
         )
         self._manager.wait_until_finished()
       except Exception:
-        run_directory.remove_unfinished(self._path)
+        run_directory.remove_partial_checkpoints(self._path)
         raise
     if not (written and (self._path / str(step)).is_dir()):
       raise NotWrittenError(

@@ -8,6 +8,8 @@ import os
 import pathlib
 import shutil
 
+_UNFINISHED = 'unfinished'
+
 
 def path_of(
   directory: pathlib.Path, runtime: str, learner_steps: int
@@ -40,7 +42,7 @@ def find(
 
 def unfinished(directory: pathlib.Path) -> pathlib.Path:
   """Makes an empty directory to write into; removes an earlier one."""
-  path = directory / 'unfinished'
+  path = directory / _UNFINISHED
   shutil.rmtree(path, ignore_errors=True)
   path.mkdir(parents=True)
   return path
@@ -48,7 +50,7 @@ def unfinished(directory: pathlib.Path) -> pathlib.Path:
 
 def discard_unfinished(directory: pathlib.Path) -> None:
   """Empties the directory to write into, which stays where it is."""
-  for path in (directory / 'unfinished').glob('*'):
+  for path in (directory / _UNFINISHED).glob('*'):
     if path.is_dir():
       shutil.rmtree(path, ignore_errors=True)
     else:

@@ -18,6 +18,7 @@
 Imports no JAX: the launching process only reads configs.
 """
 
+import contextlib
 import datetime
 import fcntl
 import importlib.metadata
@@ -32,6 +33,7 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
+from attn_agents.runs import kept_replays
 from attn_agents.utils import disk, machine
 from configs import agents, errors, overrides, schema
 
@@ -44,6 +46,8 @@ _PACKAGES = (
   *('jax', 'jaxlib', 'flax', 'optax', 'chex', 'rlax', 'orbax-checkpoint'),
   *('envpool', 'dm-launchpad', 'dm-reverb', 'tensorflow-cpu', 'numpy'),
 )
+# A file of an evaluation is written in less.
+_PARTIAL_SECONDS = 60.0
 # Left by a start that was cut short before it wrote config.json.
 _CUT_SHORT = ('lock', 'config.partial')
 # Whoever looks whether a directory is locked holds a lock for a moment.
@@ -77,7 +81,7 @@ def require_format(content: Mapping[str, Any], logdir: pathlib.Path) -> None:
     )
 
 
-def remove_unfinished(directory: pathlib.Path) -> None:
+def remove_partial_checkpoints(directory: pathlib.Path) -> None:
   """Removes what was left of checkpoints that were not written to their end.
 
   Args:
@@ -198,13 +202,19 @@ class RunDirectory:
   def remove_unfinished(self) -> None:
     """Removes what processes left half written when they were killed.
 
-    None of them may be alive any more.
+    None of the run's may be alive any more; `launch/evaluate.py` may.
     """
     for directory in (self.checkpoints, self.best):
-      remove_unfinished(directory)
-    shutil.rmtree(self.replay / 'unfinished', ignore_errors=True)
+      remove_partial_checkpoints(directory)
+    kept_replays.discard_unfinished(self.replay)
     for path in self.path.glob('*.partial'):
       path.unlink(missing_ok=True)
+    # A command that plays for scores may write here at this moment.
+    before = time.time() - _PARTIAL_SECONDS
+    for path in self.evaluations.rglob('*.partial'):
+      with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_mtime < before:
+          path.unlink()
 
   def _write_even_if_full(self, content: Mapping[str, Any]) -> None:
     """`write`, with the room of what was left half written."""

@@ -140,10 +140,18 @@ def test_what_kills_have_left_is_removed_at_a_start(tmp_path):
     path.mkdir(parents=True)
   (tmp_path / 'metrics.partial').touch()
   (tmp_path / 'metrics.csv').touch()
+  # One that a killed evaluation has left, and one that is being written.
+  for name in ('old', 'new'):
+    (run.evaluations / name).mkdir(parents=True)
+    (run.evaluations / name / 'summary.json.partial').touch()
+  old = run.evaluations / 'old' / 'summary.json.partial'
+  os.utime(old, (time.time() - 3600,) * 2)
   run.remove_unfinished()
   assert all(path.is_dir() for path in whole)
+  assert not old.exists()
   assert sorted(p.name for p in tmp_path.rglob('*')) == [
-    '3', '3', 'best', 'checkpoints', 'metrics.csv', 'replay', 'threads-3',
+    '3', '3', 'best', 'checkpoints', 'evaluations', 'metrics.csv', 'new', 'old',
+    'replay', 'summary.json.partial', 'threads-3', 'unfinished',
   ]  # fmt: skip
 
 
