@@ -94,6 +94,19 @@ class _Run:
   def rows(self):
     return metrics_table.read(self.logdir / 'metrics.csv')
 
+  def wait_for_tries(self, number):
+    """Until so many tries to save have left a directory as it was."""
+    directory = self.logdir / 'checkpoints'
+    seen = {directory.stat().st_mtime_ns}
+
+    def look():
+      changed = directory.stat().st_mtime_ns
+      if not self.unfinished() and changed == directory.stat().st_mtime_ns:
+        seen.add(changed)
+      return len(seen) > number
+
+    self.wait_until(look)
+
   def steps(self):
     return saved_runs.steps(self.logdir / 'checkpoints')
 
@@ -131,18 +144,24 @@ def test_a_run_outlives_a_full_disk(run, runtime):
   said = run.learner().detail
   assert f'no room in {run._directory}/run/checkpoints (about ' in said
   assert ' are needed, ' in said and ' are free)' in said
+  run.wait_until(lambda: 'metrics.csv waits: ' in run.learner().detail)
   before, last = run.steps(), run.rows()[-1]['wall_time']
-  time.sleep(3)
+  start = time.monotonic()
+  run.wait_for_tries(4)
   assert run.learner().state == 'running'
   assert run.steps() == before
   # Between two tries.
   run.wait_until(lambda: not run.unfinished())
   # It learns on meanwhile; its rows come when there is room.
+  assert run.rows()[-1]['wall_time'] == last
+  lasted = time.monotonic() - start
   run.make_room()
   run.wait_until(lambda: run.steps() > before)
   run.wait_until(lambda: run.learner().detail == 'training')
+  # A row is due between any two tries. Rows from after there was room are more
+  # than `lasted` later than the last from before.
   times = [row['wall_time'] for row in run.rows()]
-  assert sum(last < time < last + 3 for time in times) >= 2
+  assert sum(last < time < last + lasted for time in times) >= 2
   # A stop on a full disk: the last line has the cause, and nothing is half
   # written.
   run.fill()
