@@ -1,6 +1,14 @@
 """Interpretable attention agents, trained on Atari with actors and a learner.
 
 WORKSPACE.md is the map.
+
+Importing the package changes the process, and is meant to come before NumPy and
+JAX:
+
+- In a container whose CPU quota is less than its CPUs, it sets the environment
+  variables that size thread pools (`utils/pools.py`). Those that are set stay.
+- It puts a finder first in `sys.meta_path`, which pauses the garbage collector
+  while one module of JAX is imported (`utils/jax_import.py`).
 """
 
 from attn_agents.utils import jax_import, pools

@@ -262,7 +262,7 @@ def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
 
 
 def tie_to(parent: int) -> None:
-  """Has this process, and what it becomes by exec, end with its parent.
+  """Ends this process when its parent ends; survives exec.
 
   Whatever kills the parent, the command gets a SIGTERM. Does nothing where the
   system cannot do that.

@@ -79,8 +79,8 @@ class GradientStep:
     changed = optax.apply_updates(state.params, updates), opt_state
     # A clip can hide an infinite gradient, and a finite gradient can become NaN
     # in the optimiser: centred RMSProp's variance may round to below 0. The
-    # moments need no look of their own: those of a finite norm are finite, and
-    # what momentum makes of them is in the parameters.
+    # moments are not checked: those of a finite norm are finite, and what
+    # momentum makes of them is in the parameters.
     finite = jnp.isfinite(grad_norm) & _all_finite(changed[0])
     good = finite & (metrics['num_transitions'] > 0)
     params, opt_state = jax.tree.map(

@@ -4,7 +4,7 @@ XLA, OpenBLAS, OpenMP and MKL make as many threads as this process may use CPUs,
 and know nothing of quotas: in a container with two CPUs' worth of time on a
 machine of 64 they make hundreds, which wait for one another.
 
-What XLA compiles with follows the affinity alone, and sleeps afterwards.
+XLA's compilation pool follows the affinity; its threads sleep after compiling.
 
 The variables are read when NumPy and JAX load, so `attn_agents` sets them when
 it is imported. Processes that are started afterwards inherit them.
@@ -14,7 +14,7 @@ import os
 
 from attn_agents.utils import machine
 
-# XLA names its variable after a reservation of CPUs.
+# XLA reads NPROC.
 _VARIABLES = (
   'NPROC',
   'OMP_NUM_THREADS',

@@ -155,7 +155,7 @@ def _newest_summary(
   for path in sorted(directory.glob('*/summary.json')):
     try:
       summary = dict(json.loads(path.read_text()))
-      # Those from before it could be set do not name it.
+      # Files without the field have the usual cap.
       summary.setdefault('max_episode_frames', protocols.MAX_EPISODE_FRAMES)
       if all(summary[name] == value for name, value in wanted.items()):
         fitting.append((summary['frames'], summary['episodes'], summary))
