@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 
 import psutil
 import pytest
@@ -56,18 +55,14 @@ TINY_CATCH = [
 
 
 class LocalRun:
-  """One `run_local` process and everything below it.
+  """One `run_local` process and everything below it."""
 
-  `under` is a command that becomes the one after it, like `nohup`.
-  """
-
-  def __init__(self, logdir, *args: str, under: Sequence[str] = ()):
+  def __init__(self, logdir, *args: str):
     self.logdir = pathlib.Path(logdir)
     self.output = self.logdir.parent / f'{self.logdir.name}.out'
     with open(self.output, 'a') as output:
       self.process = subprocess.Popen(
         [
-          *under,
           sys.executable,
           str(ROOT / 'launch' / 'run_local.py'),
           f'--logdir={logdir}',
