@@ -10,7 +10,7 @@ from absl import flags
 
 from attn_agents.utils import disk
 from configs import errors
-from launch import command_line
+from launch import command_line, paths
 from tests.chaos import (
   faults,
   judging,
@@ -22,7 +22,7 @@ from tests.chaos import (
   stage,
 )
 
-_ROOT = flags.DEFINE_string('root', None, 'Directory for what is seen.')
+_ROOT = paths.define('root', None, 'Directory for what is seen.')
 _HOURS = flags.DEFINE_float('hours', None, 'Random faults for so long.')
 _SEED = flags.DEFINE_integer('seed', 0, 'Seed of the faults.')
 _KINDS = flags.DEFINE_list(
@@ -42,7 +42,7 @@ def main() -> int:
   """Does what the flags say; returns the exit code."""
   if not _ROOT.value:
     raise errors.ConfigError('--root is missing: expected a directory')
-  root = pathlib.Path(_ROOT.value).expanduser().absolute()
+  root = pathlib.Path(_ROOT.value).absolute()
   for kind in _KINDS.value:
     if kind not in faults.MOMENTS:
       raise errors.unknown('fault', kind, faults.MOMENTS)

@@ -110,8 +110,10 @@ def _metrics(seen: Observed) -> str:
 
 
 def _in_time(seen: Observed) -> str:
-  # Between runs the time is that of a start, too.
-  ended = seen.outcome != GOES_ON and seen.moment != 'between'
+  # Damage shows when a start has come to restore the checkpoint, and of two
+  # starts one loses when it has come to the lock.
+  after_a_start = seen.kind in ('damage', 'two_starts')
+  ended = seen.outcome != GOES_ON and not after_a_start
   late = ended and seen.seconds > MOST_SECONDS
   return f'took {seen.seconds:.0f} s' if late else ''
 

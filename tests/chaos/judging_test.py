@@ -35,6 +35,15 @@ def _refused(*lines):
     ({'start': 799}, 'loses no checkpoint'),
     ({'rows': 'step 5 twice'}, 'keeps its rows'),
     ({'seconds': 31.0}, 'notices in time'),
+    (
+      {
+        **_refused('error: read-only'),
+        'kind': 'read_only',
+        'moment': 'between',
+        'seconds': 31.0,
+      },
+      'notices in time',
+    ),
   ],
 )
 def test_a_round_that_breaks_one_rule_is_named_by_it(changes, rule):
@@ -50,6 +59,10 @@ def test_a_round_that_breaks_one_rule_is_named_by_it(changes, rule):
     {
       'outcome': judging.GOES_ON, 'allowed': {judging.GOES_ON: ''},
       'lines': ('a table',), 'seconds': 90.0, 'start': None,
+    },
+    {
+      **_refused('error: read-only'), 'kind': 'damage', 'moment': 'between',
+      'seconds': 31.0,
     },
   ],
 )  # fmt: skip

@@ -47,6 +47,8 @@ def summary(rounds: Sequence[judging.Observed]) -> str:
       )
     )
   lines = [rows(table)]
+  if 'clock' in kinds:
+    lines.append('The clock is set back under --runtime=threads only.')
   for seen in rounds:
     for rule, how in judging.broken(seen).items():
       lines.append(

@@ -18,6 +18,8 @@ _PERIOD_SECONDS = 60.0
 # What is allocated in the first minutes stays: caches, compiled functions.
 _SETTLED_MINUTES = 20.0
 MOST_GROWTH = 0.03
+# Of a soak that proves anything; its last sample is a minute before its end.
+_LEAST_MINUTES = 120.0
 # Around each end, since a checkpoint or an import may be under way.
 _SAMPLES = 5
 
@@ -158,7 +160,7 @@ def take(training: started.Started, minute: float) -> list[Sample]:
 
 
 def report(root: pathlib.Path) -> tuple[str, bool]:
-  """The table, and whether no rule was broken."""
+  """The table, and whether the soak was long enough and broke no rule."""
   lines: list[dict[str, Any]] = ledger.read(root / 'soak.jsonl')
   if not lines:
     return '', True
@@ -175,4 +177,9 @@ def report(root: pathlib.Path) -> tuple[str, bool]:
         each.broken,
       )
     )
-  return ledger.rows(table), not any(each.broken for each in grown)
+  text, good = ledger.rows(table), not any(each.broken for each in grown)
+  minutes = max(line['minute'] for line in lines)
+  if minutes < _LEAST_MINUTES - _PERIOD_SECONDS / 60:
+    text += f'\ntoo short: {minutes:.0f} of {_LEAST_MINUTES:.0f} minutes'
+    good = False
+  return text, good

@@ -57,3 +57,15 @@ def test_the_report_says_whether_a_rule_was_broken(tmp_path):
   text, good = soak.report(tmp_path)
   assert not good
   assert '| learner-0 | 20 and 60 | 1000 and 1000 | 30 and 31 |' in text
+
+
+@pytest.mark.parametrize(
+  ('minutes', 'good'), [(1, False), (118, False), (119, True)]
+)
+def test_a_soak_that_is_too_short_proves_nothing(tmp_path, minutes, good):
+  for sample in _samples(minutes, pss=10**9 + (minutes < 20) * 10**8):
+    ledger.append(tmp_path / 'soak.jsonl', dataclasses.asdict(sample))
+  text, fine = soak.report(tmp_path)
+  assert '| learner-0 |' in text
+  assert fine == good
+  assert ('too short' in text) != good
