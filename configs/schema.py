@@ -61,7 +61,7 @@ class EnvironmentConfig:
       0.0, 0.999, 'a probability below 1, 0 to 0.999'
     ),
     'noop_max': ranges.Range(1, 10_000),
-    'max_episode_frames': ranges.Range(1, ranges.MAX_STEPS),
+    'max_episode_frames': ranges.Range(1, 2**31 - 1),
   }
 
   game: str = 'ms_pacman'
@@ -153,8 +153,10 @@ class NetworkConfig:
     return True
 
   def validate(self) -> None:
-    """Raises `errors.ConfigError` if the sizes cannot make a network."""
-    ranges.check_section(self, 'network.')
+    """Raises `errors.ConfigError` if the sizes cannot make a network.
+
+    They are in their ranges, see `configs.ranges`.
+    """
     errors.choice(
       'network.convolution', self.convolution, ('auto', 'lax', 'canonical')
     )

@@ -34,7 +34,7 @@ def validate(config: schema.Config, num_devices: int = 1) -> None:
 
 
 def check_cap(name: str, frames: int, action_repeat: int) -> None:
-  """Checks after how many frames games are cut while scoring.
+  """Checks after how many frames games are cut, while learning or scoring.
 
   Args:
     name: of the flag or field.
@@ -61,11 +61,8 @@ def _validate_environment(env: schema.EnvironmentConfig) -> None:
     'False with environment.episodic_life=True, where a lost life ends the '
     'episode already',
   )
-  errors.require(
-    env.max_episode_frames >= env.action_repeat,
-    'environment.max_episode_frames',
-    env.max_episode_frames,
-    f'at least one step of {env.action_repeat} frames',
+  check_cap(
+    'environment.max_episode_frames', env.max_episode_frames, env.action_repeat
   )
 
 

@@ -63,7 +63,9 @@ class LearningConfig:
     return self.max_policy_lag == 0
 
   def validate(self, num_devices: int, recurrent: bool) -> None:
-    """Raises `errors.ConfigError` if a value is out of its range.
+    """Raises `errors.ConfigError` if values do not fit each other.
+
+    They are in their ranges, see `configs.ranges`.
 
     Args:
       num_devices: local learner devices that share each batch.
@@ -71,7 +73,6 @@ class LearningConfig:
         whole.
     """
     del num_devices, recurrent  # Not all algorithms split a batch further.
-    ranges.check_section(self, 'learning.')
     errors.choice(
       'learning.loss_reduction', self.loss_reduction, ('sum', 'mean')
     )

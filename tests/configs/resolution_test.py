@@ -374,6 +374,10 @@ def test_what_the_user_says_wins_over_the_machine():
     ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
     ({'settings': ['runtime.max_actor_restarts=5000']}, '0 to 1000'),
     (
+      {'settings': ['environment.max_episode_frames=3']},
+      'environment.max_episode_frames=3: expected 4 (one step) to 2147483647',
+    ),
+    (
       {'settings': ['runtime.evaluation_max_episode_frames=3']},
       'expected 4 (one step) to 2147483647',
     ),

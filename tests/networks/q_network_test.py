@@ -11,7 +11,7 @@ from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.environments import registry as environments
 from attn_agents.networks import factory
-from configs import agents, errors, schema
+from configs import agents, errors, ranges, schema
 from tests.networks import tiny
 
 _FRAMES = schema.EnvironmentConfig(height=20, width=16, grayscale=True)
@@ -302,6 +302,7 @@ def test_sizes_that_make_no_network_are_refused(options, words):
     agents.make('darqn_soft', 'paper').network, **options
   )
   with pytest.raises(errors.ConfigError, match=words):
+    ranges.check_section(network)
     network.validate()
 
 

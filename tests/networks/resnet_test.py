@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents.networks.layers import residual
-from configs import errors
+from configs import errors, ranges
 from configs.agents import impala_ff
 from tests.networks import tiny
 from tests.networks.layers import residual_reference
@@ -45,7 +45,7 @@ def test_blocks_of_pixels_become_pixels_of_more_channels():
 
 def test_a_block_has_a_pixel():
   with pytest.raises(errors.ConfigError, match='pixel_block=0'):
-    impala_ff.ResNetConfig(pixel_block=0).validate()
+    ranges.check_section(impala_ff.ResNetConfig(pixel_block=0))
 
 
 @pytest.mark.parametrize('attention', residual.ATTENTIONS[1:])

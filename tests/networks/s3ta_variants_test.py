@@ -9,7 +9,7 @@ import pytest
 
 from attn_agents.networks import factory
 from attn_agents.networks.layers import attention, spatial_basis
-from configs import agents, errors
+from configs import agents, errors, ranges
 from configs.agents import s3ta
 from tests.networks import tiny
 
@@ -205,7 +205,7 @@ def test_top_down_queries_start_as_far_apart_as_asked(spread):
 
 def test_a_negative_spread_is_refused():
   with pytest.raises(errors.ConfigError, match='query_spread=-1'):
-    s3ta.S3TAConfig(query_spread=-1.0).validate()
+    ranges.check_section(s3ta.S3TAConfig(query_spread=-1.0))
 
 
 @pytest.mark.parametrize('gain', [1.0, 3.0])
@@ -237,4 +237,4 @@ def test_even_ground_is_seen_as_nothing_if_asked(centred):
 @pytest.mark.parametrize('gain', [0.0, -1.0])
 def test_a_gain_that_is_none_is_refused(gain):
   with pytest.raises(errors.ConfigError, match=r'vision_gain=.*0\.001 to'):
-    s3ta.S3TAConfig(vision_gain=gain).validate()
+    ranges.check_section(s3ta.S3TAConfig(vision_gain=gain))
