@@ -1,6 +1,5 @@
 """What every command shares: flags, and one clear line for bad input."""
 
-import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +7,7 @@ from collections.abc import Callable, Sequence
 from absl import app, flags, logging
 
 from attn_agents.environments import registry as environments
-from attn_agents.utils import disk
+from attn_agents.utils import disk, output
 from configs import errors, schema
 
 FAILED = 1
@@ -64,6 +63,7 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   the disk is full for example, in one line and exit code 1. Ctrl-C ends in exit
   code 130.
   """
+  output.ensure()
   argv = list(sys.argv if argv is None else argv)
   app.define_help_flags()
   # Orbax warns of what an error says anyway; --verbosity brings it back.
@@ -77,7 +77,8 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
     return main()
   except (flags.Error, errors.ConfigError) as error:
     line = ' '.join(str(error).split())
-    print(f'error: {line}', file=sys.stderr)
+    with output.may_be_lost():
+      print(f'error: {line}', file=sys.stderr, flush=True)
     # What libraries left running complains while the process ends, for example
     # reads of the other arrays of a damaged checkpoint.
     sys.unraisablehook = lambda _: None
@@ -89,6 +90,6 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
     if found is None:
       raise
     # Which may be where stderr goes, too.
-    with contextlib.suppress(OSError):
+    with output.may_be_lost():
       print(f'failed: {found}', file=sys.stderr, flush=True)
     return FAILED

@@ -8,7 +8,6 @@ Ctrl-C and saved; 75 stopped by the machine and saved, to be continued; 1
 failed; 2 bad input; 130/143 stopped with nothing saved.
 """
 
-import contextlib
 import sys
 
 from absl import flags
@@ -22,7 +21,7 @@ from attn_agents.runs import (
   run_directory,
   saved_runs,
 )
-from attn_agents.utils import machine, stopping
+from attn_agents.utils import machine, output, stopping
 from configs import errors, resolution, schema
 from launch import command_line, paths, this_machine
 
@@ -132,13 +131,13 @@ def main() -> int:
     ending = outcome.before_start(
       requests.first, has_checkpoint=bool(saved_runs.steps(run.checkpoints))
     )
-    print(ending.cause, flush=True)
+    output.say(ending.cause)
     return ending.code
   topology.check_ports(config.queue)
   run.open(config, devices)
   _print_plan(request, config, run, devices, cores, continued)
-  print(f'runtime   {config.runtime.kind} ({why})')
-  print(f'network   {confinement}', flush=True)
+  output.say(f'runtime   {config.runtime.kind} ({why})')
+  output.say(f'network   {confinement}')
 
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import console, supervisor
@@ -149,8 +148,7 @@ def main() -> int:
   )
   shown = console.make(run.path, title, config.max_frames)
   ending = supervisor.Supervisor(place, shown, requests).run()
-  with contextlib.suppress(OSError):
-    print(ending.cause, flush=True)
+  output.say(ending.cause)
   return ending.code
 
 
@@ -236,7 +234,7 @@ def _print_plan(
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
   }
   for name, text in lines.items():
-    print(f'{name:<10}{text}')
+    output.say(f'{name:<10}{text}')
 
 
 def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:

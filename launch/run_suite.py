@@ -17,7 +17,7 @@ import sys
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.utils import disk, stopping
+from attn_agents.utils import disk, output, stopping
 from configs import errors, games, resolution, validation
 from launch import command_line, paths, suite
 
@@ -96,23 +96,23 @@ def main() -> int:
   if _DRY_RUN.value:
     for run in runs:
       for command in run.left():
-        print(shlex.join(command))
+        output.say(shlex.join(command))
     return 0
-  worker = suite.Worker(_JOBS.value, lambda line: print(line, flush=True))
+  worker = suite.Worker(_JOBS.value, output.say)
   outcome = worker.run(runs)
   for name, line in outcome.failed.items():
-    print(f'{name}: failed with {line}')
+    output.say(f'{name}: failed with {line}')
   if outcome.failed:
-    print(f'{len(outcome.failed)} of {len(runs)} failed')
+    output.say(f'{len(outcome.failed)} of {len(runs)} failed')
   if worker.stop_signal:
-    print('stopped; the same command goes on')
+    output.say('stopped; the same command goes on')
   elif outcome.unfinished:
-    print(
+    output.say(
       f'{len(outcome.unfinished)} of {len(runs)} were stopped '
       f'({", ".join(outcome.unfinished)}); the same command goes on with them'
     )
   elif not outcome.failed:
-    print(f'all {len(runs)} done')
+    output.say(f'all {len(runs)} done')
   return _exit_code(worker, outcome)
 
 

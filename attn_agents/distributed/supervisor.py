@@ -24,7 +24,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import patience, stopping
+from attn_agents.utils import output, patience, stopping
 
 _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
@@ -45,16 +45,6 @@ class Console(Protocol):
 
   def close(self) -> None:
     """Called once, before the last line is printed."""
-
-
-class _NoConsole:
-  """The console of a run that nobody can watch any more."""
-
-  def update(self, statuses: Sequence[lifecycle.Status]) -> None:
-    """Shows nothing."""
-
-  def close(self) -> None:
-    """Nothing is open."""
 
 
 @dataclasses.dataclass
@@ -95,7 +85,8 @@ class Supervisor:
     """
     self._requests.listen()
     if self._requests.first:
-      self._console.close()
+      with output.may_be_lost():
+        self._console.close()
       return outcome.before_start(
         self._requests.first, has_checkpoint=_has_checkpoint(self._place.logdir)
       )
@@ -111,7 +102,7 @@ class Supervisor:
     finally:
       self._stop(launcher)
       self._end_all()
-      with contextlib.suppress(OSError):
+      with output.may_be_lost():
         self._console.close()
     ending = outcome.diagnose(
       list(lifecycle.read_statuses(self._place.logdir)),
@@ -153,12 +144,8 @@ class Supervisor:
       self._watch.missing = self._find_dead(statuses)
     if self._requests.first or self._watch.missing or outcome.is_over(statuses):
       self._stop(launcher)
-    try:
+    with output.may_be_lost():
       self._console.update(statuses)
-    except OSError:
-      # The terminal is gone (`| tee` dies of the same Ctrl-C). The run does not
-      # depend on being watched.
-      self._console = _NoConsole()
 
   def _stop(self, launcher: subprocess.Popen) -> None:
     """Asks everything to save and stop, once."""

@@ -65,8 +65,7 @@ def test_what_is_stopped_before_it_starts_does_not_start(tmp_path, monkeypatch):
   requests = stopping.Requests()
   requests.listen()
   signal.raise_signal(signal.SIGTERM)
-  quiet = supervisor._NoConsole()
-  ending = supervisor.Supervisor(place, quiet, requests).run()
+  ending = supervisor.Supervisor(place, _BrokenTerminal(), requests).run()
   assert ending.code == 75
   assert ending.cause == 'stopped; the last checkpoint stands'
   assert not (tmp_path / 'logs').exists()

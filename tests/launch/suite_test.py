@@ -162,7 +162,7 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(
   assert not list(tmp_path.glob('*seed2*'))
 
 
-_SUITE = """
+_STAND_IN = """
 import pathlib, sys
 from launch import suite
 script = '''
@@ -179,6 +179,8 @@ if not pathlib.Path(sys.argv[1] + '/saved').exists():
   time.sleep(60)
 '''
 suite.Run.left = lambda self: [[sys.executable, '-c', script, str(self.logdir)]]
+"""
+_SUITE = """
 runs = suite.plan(['s3ta'], 'pong', 1, pathlib.Path(sys.argv[1]), 1000)
 print(suite.Worker(1, print).run(runs), flush=True)
 """
@@ -186,7 +188,7 @@ print(suite.Worker(1, print).run(runs), flush=True)
 
 def _suite(directory, under=()):
   return subprocess.Popen(
-    [*under, sys.executable, '-c', _SUITE, str(directory)],
+    [*under, sys.executable, '-c', _STAND_IN + _SUITE, str(directory)],
     cwd=commands.LAUNCH.parent, stdout=subprocess.PIPE, text=True,
   )  # fmt: skip
 
@@ -236,6 +238,39 @@ def test_a_second_ctrl_c_at_a_terminal_does_not_wait_for_the_runs(
     said = process.communicate(timeout=20)[0].splitlines()
   assert said[-1] == "Outcome(failed={}, unfinished=['s3ta_pong_seed0'])"
   assert (logdir / 'saved').exists() == (times == 1)
+
+
+_COMMAND = """
+import sys
+from launch import command_line, run_suite
+suite.require_any_valid = lambda requests: None
+sys.exit(command_line.run(run_suite.main, sys.argv))
+"""
+
+
+@pytest.mark.parametrize(
+  ('number', 'code'), [(signal.SIGTERM, 75), (signal.SIGINT, 0)]
+)
+def test_a_suite_does_not_depend_on_being_watched(tmp_path, number, code):
+  logdir = tmp_path / 's3ta_pong_seed0'
+  logdir.mkdir()
+  process = subprocess.Popen(
+    [
+      sys.executable, '-c', _STAND_IN + _COMMAND, '--games=pong',
+      '--max_frames=1000', '--seeds=1', f'--root={tmp_path}',
+    ],
+    cwd=commands.LAUNCH.parent, stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT, text=True,
+  )  # fmt: skip
+  deadline = time.monotonic() + 60
+  while not (logdir / 'started').exists():
+    assert time.monotonic() < deadline
+    assert process.poll() is None, process.stdout.read()
+    time.sleep(0.05)
+  process.stdout.close()
+  process.send_signal(number)
+  assert process.wait(20) == code
+  assert (logdir / 'saved').exists()
 
 
 def test_settings_that_no_run_on_disk_can_go_on_with_are_refused(tmp_path):

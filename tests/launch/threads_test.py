@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from attn_agents.runs import checkpoints
+from attn_agents.utils import metrics_table
 from tests.launch import running
 
 _THREADS = '--runtime=threads'
@@ -93,6 +94,25 @@ def test_train_continue_stop_and_be_killed(tmp_path):
   manager = checkpoints.Checkpointer(logdir / 'checkpoints')
   assert manager.newest() >= first[-1]['learner_steps']
   manager.close()
+
+
+@pytest.mark.parametrize('how', ['gone', 'closed'])
+def test_a_run_trains_whose_output_nobody_reads(tmp_path, how):
+  ours, theirs = os.pipe()
+  os.close(ours)
+  done = subprocess.run(
+    [
+      'sh', '-c', 'exec "$@" >&-' if how == 'closed' else 'exec "$@"', 'sh',
+      sys.executable, str(running.ROOT / 'launch' / 'run_local.py'),
+      *running.TINY_CATCH, _THREADS, '--max_frames=500',
+      f'--logdir={tmp_path}/run',
+    ],
+    stdout=theirs, stderr=subprocess.PIPE, timeout=100, check=False,
+  )  # fmt: skip
+  os.close(theirs)
+  assert (done.returncode, done.stderr) == (0, b'')
+  rows = metrics_table.read(tmp_path / 'run' / 'metrics.csv')
+  assert rows[-1]['frames'] >= 500
 
 
 @pytest.mark.slow

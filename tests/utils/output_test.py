@@ -1,0 +1,38 @@
+"""Output whose reader is gone."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+_SAY = """
+import sys
+from attn_agents.utils import output
+output.ensure()
+for _ in range(3):
+  output.say('x' * 20_000)
+sys.stdout.isatty()
+with output.may_be_lost():
+  print('x', file=sys.stderr)
+sys.exit(75)
+"""
+
+
+@pytest.mark.parametrize('how', ['read', 'gone', 'closed'])
+def test_a_process_ends_with_its_own_code(how):
+  script = '"$@" >&- 2>&-' if how == 'closed' else '"$@" 2>&1'
+  ours, theirs = os.pipe()
+  if how == 'gone':
+    os.close(ours)
+  process = subprocess.Popen(
+    ['sh', '-c', f'exec {script}', 'sh', sys.executable, '-c', _SAY],
+    cwd=pathlib.Path(__file__).parents[2], stdout=theirs,
+  )  # fmt: skip
+  os.close(theirs)
+  if how != 'gone':
+    with open(ours) as pipe:
+      said = pipe.read()
+    assert len(said) == (60_005 if how == 'read' else 0)
+  assert process.wait(60) == 75
