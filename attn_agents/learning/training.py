@@ -199,7 +199,7 @@ class Training:
   def _tell(self) -> None:
     """Reports that it is training, and what there is to be said of that."""
     # The free room in a trouble's words changes all the time.
-    told = (self._blind, *self._troubles)
+    told = (self._blind, *sorted(self._troubles))
     if told != self._told:
       self._told = told
       for trouble in self._troubles.values():

@@ -291,6 +291,22 @@ def test_without_room_it_learns_on_and_tries_again(tmp_path):
   assert made.warning == ''
 
 
+def test_two_troubles_are_told_once_whichever_comes_first(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(metrics.MetricsWriter, 'trouble', 'metrics.csv waits')
+  runtime = dataclasses.replace(
+    RUNTIME, checkpoint_every_seconds=1e-6, log_every_seconds=1e-6
+  )
+  made, checkpointer, reports = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=4000, runtime=runtime
+  )
+  made._checkpointer = _Full(checkpointer, 6)
+  assert made.run(lambda: False)
+  both = [line for line in reports if 'waits' in line and 'no room' in line]
+  assert len(both) == 1
+
+
 def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):
   monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
   made, checkpointer, reports = _training(
