@@ -28,7 +28,10 @@ _GAMES = flags.DEFINE_string(
   f'Games or sets of games ({", ".join(games.GAME_SETS)}), comma-separated.',
 )
 _SEEDS = flags.DEFINE_integer(
-  'seeds', 3, 'Number of seeds (0, 1, ...) of each agent and game.'
+  'seeds',
+  3,
+  'Number of seeds (0, 1, ...) of each agent and game. A suite has at most '
+  f'{suite.MAX_RUNS} runs.',
 )
 _MAX_FRAMES = flags.DEFINE_integer(
   'max_frames', None, 'Emulator frames of each run.'
@@ -64,6 +67,9 @@ def main() -> int:
       'least 1'
     )
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
+  errors.require(
+    bool(_AGENTS.value), '--agents', '', 'names of agents, comma-separated'
+  )
   disk.require_writable('--root', _ROOT.value)
   for agent in _AGENTS.value:
     resolution.check_names(
@@ -91,7 +97,8 @@ def main() -> int:
   )
   suite.require_readable(runs)
   suite.require_any_valid(
-    {run.logdir: _request(run) for run in runs if not run.trained}
+    {run.logdir: _request(run) for run in runs if not run.trained},
+    _MAX_EPISODE_FRAMES.value,
   )
   if _DRY_RUN.value:
     for run in runs:

@@ -17,8 +17,11 @@ from attn_agents.distributed import tied
 from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import metrics_table, patience, stopping
-from configs import errors, games, resolution
+from configs import errors, games, resolution, validation
 from launch import this_machine
+
+# More than anybody trains; their commands are held in memory.
+MAX_RUNS = 10_000
 
 _LAUNCH = pathlib.Path(__file__).parent
 _POLL_SECONDS = 0.2
@@ -135,8 +138,16 @@ def plan(
     max_episode_frames: see `Run`.
 
   Raises:
-    ConfigError: a game is unknown.
+    ConfigError: a game is unknown, or these are more than `MAX_RUNS` runs.
   """
+  found = _games(game_names)
+  most = MAX_RUNS // max(1, len(agents) * len(found))
+  errors.require(
+    num_seeds <= most,
+    '--seeds',
+    num_seeds,
+    f'at most {most} (a suite has at most {MAX_RUNS} runs)',
+  )
   return [
     Run(
       agent,
@@ -148,9 +159,7 @@ def plan(
       episodes,
       max_episode_frames,
     )
-    for game, seed, agent in itertools.product(
-      _games(game_names), range(num_seeds), agents
-    )
+    for game, seed, agent in itertools.product(found, range(num_seeds), agents)
   ]
 
 
@@ -164,11 +173,13 @@ def require_readable(runs: Sequence[Run]) -> None:
 
 def require_any_valid(
   requests: Mapping[pathlib.Path, resolution.Request],
+  max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
 ) -> None:
   """Refuses what is wrong for every run, before the first one starts.
 
   Args:
     requests: what each run that still trains asks for, by its directory.
+    max_episode_frames: see `Run`.
 
   Raises:
     ConfigError: what the first run would say, if none could start here.
@@ -180,6 +191,11 @@ def require_any_valid(
   for logdir, request in requests.items():
     try:
       config = here.resolve(request)
+      validation.check_cap(
+        '--max_episode_frames',
+        max_episode_frames,
+        config.environment.action_repeat,
+      )
       run_directory.RunDirectory(logdir).check(config)
     except errors.ConfigError as error:
       refusals.append(error)

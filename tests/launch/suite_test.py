@@ -243,7 +243,7 @@ def test_a_second_ctrl_c_at_a_terminal_does_not_wait_for_the_runs(
 _COMMAND = """
 import sys
 from launch import command_line, run_suite
-suite.require_any_valid = lambda requests: None
+suite.require_any_valid = lambda *_: None
 sys.exit(command_line.run(run_suite.main, sys.argv))
 """
 
@@ -328,6 +328,12 @@ def test_dry_run_prints_the_commands_and_runs_nothing(tmp_path):
     (['--games=pon'], "did you mean 'pong'"),
     (['--agents=s3ta,drar'], "did you mean 'drarl'"),
     (['--seeds=0'], '--seeds=0: expected at least 1'),
+    (['--seeds=3000000000', '--games=pong'], 'expected at most 10000 ('),
+    (['--seeds=1667', '--dry_run'], 'expected at most 1666 ('),
+    (['--max_episode_frames=2'], '=2: expected 4 (one step) to '),
+    (['--max_episode_frames=2', '--dry_run'], '=2: expected 4 (one step) to '),
+    (['--agents='], '--agents=: expected names of agents'),
+    (['--games='], "unknown game ''"),
     (['--preset=smal'], "did you mean 'small'"),
     (['--max_frames=0'], 'expected the frames of each run'),
     (['--set=learning.batchsize=3'], "did you mean 'batch_size'?"),
