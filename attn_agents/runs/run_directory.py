@@ -90,6 +90,9 @@ def remove_partial_checkpoints(directory: pathlib.Path) -> None:
   # Orbax writes under such a name and renames at the end.
   for path in directory.glob('*.orbax-checkpoint-tmp*'):
     shutil.rmtree(path, ignore_errors=True)
+    # It may be a file.
+    with contextlib.suppress(OSError):
+      path.unlink(missing_ok=True)
 
 
 class RunDirectory:

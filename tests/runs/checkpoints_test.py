@@ -138,6 +138,7 @@ def test_what_kills_have_left_is_removed_at_a_start(tmp_path):
   ]
   for path in (*whole, *left):
     path.mkdir(parents=True)
+  (run.checkpoints / '9.orbax-checkpoint-tmp-13').touch()
   (tmp_path / 'metrics.partial').touch()
   (tmp_path / 'metrics.csv').touch()
   # One that a killed evaluation has left, and one that is being written.
