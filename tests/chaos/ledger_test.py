@@ -28,3 +28,10 @@ def test_the_table_counts_and_names_what_is_broken():
   assert 'round 7: kill program' in text
   assert '"loses no checkpoint"' in text
   assert 'round 0' not in text
+
+
+def test_the_table_says_that_no_clock_was_set_back_under_launchpad():
+  clock = dataclasses.replace(_SEEN, kind='clock')
+  words = 'under --runtime=threads only'
+  assert words in ledger.summary([_SEEN, clock])
+  assert words not in ledger.summary([_SEEN])
