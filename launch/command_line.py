@@ -1,10 +1,12 @@
 """What every command shares: flags, and one clear line for bad input."""
 
 import dataclasses
+import logging
+import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags, logging
+from absl import app, flags
 
 from attn_agents.environments import registry as environments
 from attn_agents.utils import disk, output
@@ -55,6 +57,15 @@ def _listed(actions: tuple[str, ...]) -> str:
   return f'{" ".join(actions[:_MOST_ACTIONS])} ... ({len(actions)})'
 
 
+def _is_told(record: logging.LogRecord) -> bool:
+  """False of Orbax's warnings, unless --verbosity asks for them."""
+  return (
+    record.levelno >= logging.ERROR
+    or 'orbax' not in pathlib.Path(record.pathname).parts
+    or flags.FLAGS['verbosity'].present > 0
+  )
+
+
 def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   """Parses absl flags, calls `main`, and returns the exit code.
 
@@ -64,10 +75,11 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
   code 130.
   """
   output.ensure()
+  is_process = argv is None
   argv = list(sys.argv if argv is None else argv)
   app.define_help_flags()
-  # Orbax warns of what an error says anyway; --verbosity brings it back.
-  logging.set_verbosity(logging.ERROR)
+  # Orbax warns of what an error says anyway.
+  logging.getLogger('absl').addFilter(_is_told)
   try:
     rest = flags.FLAGS(argv)
     if len(rest) > 1:
@@ -79,9 +91,9 @@ def run(main: Callable[[], int], argv: Sequence[str] | None = None) -> int:
     line = ' '.join(str(error).split())
     with output.may_be_lost():
       print(f'error: {line}', file=sys.stderr, flush=True)
-    # What libraries left running complains while the process ends, for example
-    # reads of the other arrays of a damaged checkpoint.
-    sys.unraisablehook = lambda _: None
+    if is_process:
+      # Background reads of a damaged checkpoint raise while the process ends.
+      sys.unraisablehook = lambda _: None
     return USAGE_ERROR
   except KeyboardInterrupt:
     return INTERRUPTED

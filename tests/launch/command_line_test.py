@@ -119,22 +119,34 @@ class Unfinished:
 
 def main():
   global left
-  logging.warning('Metadata file does not exist')
+  for path in ('/lib/orbax/checkpoint/metadata.py', '/lib/other/module.py'):
+    exec(compile('logging.warning(path)', path, 'exec'))
   left = Unfinished()
   raise errors.ConfigError('x=1: expected 2')
 
-code = command_line.run(main, ['command', *sys.argv[1:]])
+code = command_line.run(main)
 del left
 sys.exit(code)
 """
 
 
-@pytest.mark.parametrize(('flag', 'lines'), [((), 1), (('--verbosity=0',), 2)])
-def test_what_libraries_say_does_not_stand_beside_the_one_line(flag, lines):
+@pytest.mark.parametrize(('flag', 'lines'), [((), 2), (('--verbosity=0',), 3)])
+def test_what_orbax_says_does_not_stand_beside_the_one_line(flag, lines):
   done = subprocess.run(
     [sys.executable, '-c', _NOISY, *flag],
     capture_output=True, text=True, timeout=60, check=False,
   )  # fmt: skip
   assert done.returncode == 2
   assert len(done.stderr.strip().splitlines()) == lines, done.stderr
+  assert ('metadata.py' in done.stderr) == bool(flag)
+  assert 'module.py' in done.stderr
   assert done.stderr.strip().endswith('error: x=1: expected 2')
+
+
+def test_a_caller_in_this_process_keeps_its_hook():
+  def refuses():
+    raise errors.ConfigError('x=1: expected 2')
+
+  hook = sys.unraisablehook
+  assert command_line.run(refuses, ['command']) == 2
+  assert sys.unraisablehook is hook
