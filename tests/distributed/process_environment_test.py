@@ -1,5 +1,7 @@
 """Large pages are requested unless the user has set glibc's tunables."""
 
+from unittest import mock
+
 import pytest
 
 from attn_agents.distributed import process_environment, supervisor, topology
@@ -30,7 +32,7 @@ def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
   request = resolution.Request(game='catch', preset='small', runtime='threads')
   config = resolution.resolve(request, 'cpu', 1, cores=2)
   place = topology.local(config, str(tmp_path))
-  process = supervisor.Supervisor(place, supervisor._NoConsole())._start()
+  process = supervisor.Supervisor(place, mock.Mock())._start()
   assert process.wait(timeout=20) == 0
   said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import types
+from unittest import mock
 
 from attn_agents.distributed import lifecycle, outcome, supervisor, topology
 from attn_agents.distributed.programs import threads
@@ -218,6 +219,6 @@ def test_numpy_gets_no_threads_of_its_own(tmp_path, monkeypatch):
   # for each core when NumPy loads.
   monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ['-c', _COUNT_THREADS])
   place = topology.local(_config(1, 'vtrace'), str(tmp_path))
-  run = supervisor.Supervisor(place, supervisor._NoConsole())
+  run = supervisor.Supervisor(place, mock.Mock())
   assert run._start().wait(timeout=60) == 0
   assert (tmp_path / 'logs' / 'launcher.log').read_text() == '1 2\n'

@@ -48,6 +48,9 @@ def _record(path, frames, game=None):
         'frame': frame,
         'game': np.int32(0 if game is None else game[row]),
         'reward': np.float32(0),
+        'action': np.int32(0),
+        'step_type': np.int8(1),
+        'observation': np.zeros((4, 4, 1), np.uint8),
       }
     )
   return writer.end(1)

@@ -91,7 +91,16 @@ def test_parts_add_up_to_the_recorded_attention(tmp_path):
 
 def test_agents_without_queries_are_refused(tmp_path):
   writer = recording.Writer(tmp_path, {'agent': 's3ta_l2_keys'})
-  writer.append({'reward': np.zeros(()), 'attention': np.ones((1, 1, 1))})
+  writer.append(
+    {
+      'reward': np.float32(0),
+      'action': np.int32(0),
+      'step_type': np.int8(1),
+      'observation': np.zeros((4, 4, 1), np.uint8),
+      'frame': np.zeros((4, 4, 3), np.uint8),
+      'attention': np.ones((1, 1, 1)),
+    }
+  )
   recorded = writer.end(0)
   with pytest.raises(ValueError, match='s3ta_l2_keys has none'):
     what_where.of_recording(recorded)
