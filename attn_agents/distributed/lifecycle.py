@@ -25,7 +25,7 @@ from typing import Any
 
 import psutil
 
-from attn_agents.utils import disk, patience
+from attn_agents.utils import disk, patience, whole_files
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -150,7 +150,7 @@ class StatusFile:
       with open(self._path, 'r+b', buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         # JSON may end with spaces.
-        disk.overwrite(file.fileno(), text.encode().ljust(size))
+        whole_files.overwrite(file.fileno(), text.encode().ljust(size))
     except OSError as error:
       print(f'status not written ({error}): {text}', flush=True)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, protocols, results
 from attn_agents.runs import checkpoints, run_directory, saved_runs
-from attn_agents.utils import disk, metrics_table
+from attn_agents.utils import disk, metrics_table, whole_files
 from configs import schema
 
 _COLUMNS = (
@@ -163,7 +163,7 @@ class Follower:
       if not path.stat().st_size:
         writer.writeheader()
       writer.writerow(dict(zip(_COLUMNS, row, strict=True)))
-      disk.append(file.fileno(), text.getvalue().encode())
+      whole_files.append(file.fileno(), text.getvalue().encode())
 
 
 def _columns(path: pathlib.Path) -> Sequence[str]:

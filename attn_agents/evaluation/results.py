@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from attn_agents.evaluation import episodes as episodes_lib
 from attn_agents.evaluation import protocols, scores
+from attn_agents.utils import whole_files
 from configs import errors
 
 _COLUMNS = (
@@ -165,8 +165,10 @@ def write(
     facts: what else summary.json says, such as the checkpoint's step.
   """
   directory.mkdir(parents=True, exist_ok=True)
-  partial = directory / 'evaluation.csv.partial'
-  with partial.open('w', newline='') as file:
+  with (
+    whole_files.replacing(directory / 'evaluation.csv') as partial,
+    partial.open('w', newline='') as file,
+  ):
     writer = csv.writer(file)
     writer.writerow(_COLUMNS)
     for index, episode in enumerate(played):
@@ -182,13 +184,11 @@ def write(
           episode.end,
         )
       )
-  os.replace(partial, directory / 'evaluation.csv')
   text = json.dumps(
     _without_nan({**facts, **dataclasses.asdict(summary)}), indent=2
   )
-  partial = directory / 'summary.json.partial'
-  partial.write_text(text + '\n')
-  os.replace(partial, directory / 'summary.json')
+  with whole_files.replacing(directory / 'summary.json') as partial:
+    partial.write_text(text + '\n')
 
 
 def _without_nan(values: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from matplotlib import figure as figure_lib
 
 from attn_agents.interpretability.drawing import figures
 from attn_agents.interpretability.report import report_data
+from attn_agents.utils import whole_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,6 @@ class Findings:
       np.savez_compressed(buffer, **self.arrays)
       files['arrays.npz'] = buffer.getvalue()
     for name, content in files.items():
-      partial = directory / f'{name}.partial'
-      partial.write_bytes(content)
-      partial.replace(directory / name)
+      with whole_files.replacing(directory / name) as partial:
+        partial.write_bytes(content)
     return drawn

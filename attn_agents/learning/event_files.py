@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from tensorboardX import record_writer
 from tensorboardX.proto import event_pb2, summary_pb2
 
-from attn_agents.utils import disk
+from attn_agents.utils import whole_files
 
 _VERSION = 'brain.Event:2'
 
 
-class EventFile(disk.PatientFile):
+class EventFile(whole_files.PatientFile):
   """One event file of scalars; events without room wait for the next."""
 
   def __init__(self, directory: pathlib.Path | str, purge_step: int):
@@ -44,7 +44,7 @@ class EventFile(disk.PatientFile):
     """Adds an event of some scalars.
 
     Raises:
-      OSError: see `disk.PatientFile.append`.
+      OSError: see `whole_files.PatientFile.append`.
     """
     values = [
       summary_pb2.Summary.Value(tag=name, simple_value=value)

@@ -4,7 +4,6 @@ import collections
 import csv
 import io
 import math
-import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,7 +14,7 @@ from attn_agents import types
 from attn_agents.algorithms import registry
 from attn_agents.learning import batching, event_files, sight
 from attn_agents.runs import checkpoints
-from attn_agents.utils import disk, metrics_table
+from attn_agents.utils import disk, metrics_table, whole_files
 
 # Before and after what the updates of all algorithms measure.
 _FIRST_COLUMNS = (
@@ -168,7 +167,7 @@ class MetricsWriter:
   """Appends rows to metrics.csv and TensorBoard event files.
 
   Rows that find no room wait, and are written before the next ones; see
-  `disk.PatientFile`.
+  `whole_files.PatientFile`.
   """
 
   def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
@@ -188,7 +187,7 @@ class MetricsWriter:
     ]
     with disk.explaining(logdir):
       _rewrite(self._path, kept)
-      self._csv = disk.PatientFile(self._path)
+      self._csv = whole_files.PatientFile(self._path)
       self._events = event_files.EventFile(
         pathlib.Path(logdir) / 'tensorboard',
         purge_step=int(kept[-1]['frames']) + 1 if kept else 0,
@@ -221,16 +220,13 @@ class MetricsWriter:
 
 def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
   """Replaces the file atomically; a crash leaves the old one."""
-  partial = path.with_suffix('.partial')
-  try:
-    with open(partial, 'w', newline='') as file:
-      writer = csv.DictWriter(file, columns(), extrasaction='ignore')
-      writer.writeheader()
-      writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
-    os.replace(partial, path)
-  except OSError:
-    partial.unlink(missing_ok=True)
-    raise
+  with (
+    whole_files.replacing(path) as partial,
+    open(partial, 'w', newline='') as file,
+  ):
+    writer = csv.DictWriter(file, columns(), extrasaction='ignore')
+    writer.writeheader()
+    writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
 
 
 def _mean(values: Iterable[float]) -> float:

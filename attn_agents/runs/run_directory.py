@@ -34,7 +34,7 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from attn_agents.runs import kept_replays
-from attn_agents.utils import disk, machine
+from attn_agents.utils import disk, machine, whole_files
 from configs import agents, errors, overrides, schema
 
 # Of config.json and of checkpoints, which both say it. Those of commit 02cacd7
@@ -338,7 +338,7 @@ class RunDirectory:
       fcntl.flock(file, fcntl.LOCK_EX)
       if not path.stat().st_size:
         text = ','.join(row) + '\n' + text
-      disk.append(file.fileno(), text.encode())
+      whole_files.append(file.fileno(), text.encode())
 
 
 def _locked(file: IO[str]) -> bool:

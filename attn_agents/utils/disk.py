@@ -4,7 +4,6 @@ The errors of such writes say neither where nor how much was needed, and those
 of libraries hide the system's number in a text. Nothing heavy is imported.
 """
 
-import collections
 import contextlib
 import errno
 import os
@@ -16,17 +15,15 @@ from collections.abc import Iterator
 from configs import errors
 
 # Room is what is missing; whoever makes some lets the write succeed.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 # Only writes end in these.
-_OF_WRITES = (*_FULL, errno.EROFS, errno.EFBIG)
+_OF_WRITES = (*FULL, errno.EROFS, errno.EFBIG)
 # Reads do, too, and much that is no matter of a disk.
 _OF_ANYTHING = (errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM)
 # What libraries say in errors without the number.
-_IN_WORDS = (*_FULL, errno.EROFS)
+_IN_WORDS = (*FULL, errno.EROFS)
 # As NumPy says that a file took only a part of an array, whatever the reason.
 _CUT_SHORT = re.compile(r'\d+ requested and \d+ written')
-# Records of a file that wait for room.
-_MOST_WAITING = 10_000
 # What a process needs to say how it ended, and more.
 _LEAST_ROOM = 65_536
 _UNITS = ((1e9, 'GB'), (1e6, 'MB'), (1e3, 'kB'))
@@ -76,7 +73,7 @@ def explained(
   if number in _OF_ANYTHING and (elsewhere or not of_a_write):
     return None
   where = 'a directory' if place is None else str(place)
-  if number not in _FULL:
+  if number not in FULL:
     text = f'{where} cannot be written: {os.strerror(number)}'
     return StorageError(number, text)
   facts = [f'about {in_words(needed)} are needed'] if needed else []
@@ -165,119 +162,6 @@ def in_words(num_bytes: float) -> str:
     if num_bytes >= size:
       return f'{num_bytes / size:.1f} {unit}'
   return f'{num_bytes:.0f} bytes'
-
-
-def append(file: int, data: bytes) -> None:
-  """Appends all of `data` to a file, or leaves the file as it was.
-
-  Args:
-    file: a descriptor, opened to append.
-    data: what no reader may find half of.
-
-  Raises:
-    OSError: it could not be written.
-  """
-  size = os.fstat(file).st_size
-  left = memoryview(data)
-  try:
-    while left:
-      left = left[os.write(file, left) :]
-  except OSError:
-    with contextlib.suppress(OSError):
-      os.ftruncate(file, size)
-    raise
-
-
-def overwrite(file: int, data: bytes) -> None:
-  """Puts `data` in place of what a file holds, or leaves it as it was.
-
-  Args:
-    file: a descriptor, to read and write.
-    data: no shorter than what is there.
-
-  Raises:
-    OSError: it could not be written.
-  """
-  size = os.fstat(file).st_size
-  old = os.pread(file, size, 0)
-  try:
-    # First what needs room.
-    _write_at(file, data[size:], size)
-    _write_at(file, data[:size], 0)
-  except OSError:
-    with contextlib.suppress(OSError):
-      os.ftruncate(file, size)
-      _write_at(file, old, 0)
-    raise
-
-
-def _write_at(file: int, data: bytes, offset: int) -> None:
-  while data:
-    written = os.pwrite(file, data, offset)
-    data, offset = data[written:], offset + written
-
-
-class PatientFile:
-  """A file that grows by whole records; those without room wait for the next.
-
-  Attributes:
-    trouble: why records wait, and how many are lost; '' if none are.
-  """
-
-  def __init__(self, path: pathlib.Path | str):
-    """Opens the file, which is made if it does not exist."""
-    self._path = pathlib.Path(path)
-    self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    self._waiting: collections.deque[bytes] = collections.deque()
-    self._lost = 0
-    self.trouble = ''
-
-  def append(self, record: bytes) -> None:
-    """Adds a record after those that wait; of very many, the oldest is lost.
-
-    How many are is counted in `trouble`.
-
-    Raises:
-      OSError: for another reason than the disk.
-    """
-    if len(self._waiting) == _MOST_WAITING:
-      self.flush()
-    if len(self._waiting) == _MOST_WAITING:
-      self._waiting.popleft()
-      self._lost += 1
-    self._waiting.append(record)
-    self.flush()
-
-  def flush(self) -> None:
-    """Tries to write what waits; see `append`."""
-    self.trouble = self._loss()
-    try:
-      while self._waiting:
-        append(self._file, self._waiting[0])
-        self._waiting.popleft()
-    except OSError as error:
-      needed = sum(map(len, self._waiting))
-      found = explained(error, self._path.parent, needed)
-      if found is None:
-        raise
-      waits = f'{self._path.name} waits: {found}'
-      self.trouble = '; '.join(filter(None, (self._loss(), waits)))
-
-  def close(self) -> None:
-    """Tries once more, and closes; what still waits is lost, and counted."""
-    try:
-      self.flush()
-    finally:
-      os.close(self._file)
-      self._lost += len(self._waiting)
-      self._waiting.clear()
-      self.trouble = self._loss()
-
-  def _loss(self) -> str:
-    if not self._lost:
-      return ''
-    lost = f'lacks {self._lost:,} of its records, for lack of room'
-    return f'{self._path.name} {lost}'
 
 
 def _origin(error: BaseException) -> tuple[BaseException | None, int | None]:

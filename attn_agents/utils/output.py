@@ -1,13 +1,12 @@
 """Output that nobody may be reading. Work does not depend on being watched."""
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Iterator
 
-# Whoever makes room lets the next line be written.
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from attn_agents.utils import disk
+
 _STREAMS = ('stdout', 'stderr')
 
 
@@ -33,7 +32,8 @@ def may_be_lost() -> Iterator[None]:
         # It holds what could not be written, so it fails again.
         getattr(sys, name).flush()
       except OSError as error:
-        if error.errno not in _FULL:
+        # Whoever makes room lets the next line be written.
+        if error.errno not in disk.FULL:
           _discard(name)
 
 

@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from attn_agents.distributed import lifecycle, outcome
-from attn_agents.utils import disk
 
 
 def test_status_round_trip_and_extra_facts_stay(tmp_path):
@@ -101,16 +100,6 @@ def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
   file.set('running', 'a longer detail ' * 5)
   (status,) = lifecycle.read_statuses(tmp_path)
   assert status.state == 'running'
-
-
-def test_a_write_that_takes_a_part_is_gone_on_with(tmp_path, monkeypatch):
-  path = tmp_path / 'file'
-  path.write_bytes(b'before')
-  write = os.pwrite
-  monkeypatch.setattr(os, 'pwrite', lambda f, data, at: write(f, data[:2], at))
-  with open(path, 'r+b') as file:
-    disk.overwrite(file.fileno(), b'afterwards')
-  assert path.read_bytes() == b'afterwards'
 
 
 @pytest.mark.parametrize('kept', [0, 60, 100])

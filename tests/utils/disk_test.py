@@ -1,4 +1,4 @@
-"""What is said of a disk without room, and files that wait for it."""
+"""What is said of a disk without room, or that cannot be written."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ import pytest
 
 from attn_agents.utils import disk
 from configs import errors
-from tests import full_disk
 
 # As libraries say it.
 _TENSORSTORE = (
@@ -149,60 +148,6 @@ def test_where_nothing_can_be_written_is_refused_by_its_flag(
   with pytest.raises(errors.ConfigError, match=f'^--json={file}: {tmp_path} '):
     disk.require_writable('--json', file, tmp_path)
   assert sorted(tmp_path.iterdir()) == [file, link]
-
-
-def test_records_wait_for_room_and_none_is_cut(tmp_path):
-  path = tmp_path / 'file'
-  file = disk.PatientFile(path)
-  file.append(b'first\n')
-  assert file.trouble == ''
-  with full_disk.without_room(room=3):
-    file.append(b'second\n')
-    assert path.read_bytes() == b'first\n'
-    file.append(b'third\n')
-    assert file.trouble.startswith(f'file waits: no room in {tmp_path} (about ')
-    assert path.read_bytes() == b'first\n'
-  file.append(b'fourth\n')
-  assert file.trouble == ''
-  assert path.read_bytes() == b'first\nsecond\nthird\nfourth\n'
-  with full_disk.without_room():
-    file.append(b'fifth\n')
-  file.close()
-  assert path.read_bytes().endswith(b'fourth\nfifth\n')
-
-
-def test_records_that_are_lost_are_counted(tmp_path, monkeypatch):
-  monkeypatch.setattr(disk, '_MOST_WAITING', 3)
-  path = tmp_path / 'file'
-  file = disk.PatientFile(path)
-  with full_disk.without_room():
-    for i in range(3):
-      file.append(b'%d\n' % i)
-    assert file.trouble.startswith('file waits: no room in ')
-    for i in range(3, 5):
-      file.append(b'%d\n' % i)
-    lost = 'file lacks 2 of its records, for lack of room'
-    assert file.trouble.startswith(f'{lost}; file waits: no room in ')
-  file.append(b'5\n')
-  assert file.trouble == lost
-  assert path.read_bytes() == b'2\n3\n4\n5\n'
-  with full_disk.without_room():
-    file.append(b'6\n')
-    file.append(b'7\n')
-    file.close()
-  assert file.trouble == 'file lacks 4 of its records, for lack of room'
-  assert path.read_bytes() == b'2\n3\n4\n5\n'
-
-
-def test_what_is_no_matter_of_the_disk_is_raised(tmp_path):
-  file = disk.PatientFile(tmp_path / 'file')
-  with full_disk.without_room(number=errno.EBADF):
-    with pytest.raises(OSError):
-      file.append(b'x')
-    with pytest.raises(OSError):
-      file.close()
-  with pytest.raises(OSError, match='Bad file descriptor'):
-    os.fstat(file._file)
 
 
 def test_a_directory_is_tried(tmp_path, monkeypatch):

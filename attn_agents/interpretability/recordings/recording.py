@@ -32,7 +32,6 @@ leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
 import functools
 import json
 import math
-import os
 import pathlib
 import tokenize
 import zipfile
@@ -44,6 +43,7 @@ import numpy as np
 
 from attn_agents import types
 from attn_agents.environments import incoming
+from attn_agents.utils import whole_files
 from configs import errors, overrides
 
 VERSION = 1
@@ -287,10 +287,8 @@ class Writer:
       for name in self._rows[0]
     }
     part = self.path / f'rows_{self._next}.npz'
-    temporary = part.with_suffix('.tmp')
-    with temporary.open('wb') as file:
+    with whole_files.replacing(part) as partial, partial.open('wb') as file:
       np.savez_compressed(file, **arrays)
-    os.replace(temporary, part)
     self._next += len(self._rows)
     self._rows = []
 
@@ -389,6 +387,5 @@ def _damaged(file: pathlib.Path, why: str) -> RecordingError:
 
 
 def _replace(path: pathlib.Path, content: bytes) -> None:
-  temporary = path.with_suffix('.tmp')
-  temporary.write_bytes(content)
-  os.replace(temporary, path)
+  with whole_files.replacing(path) as partial:
+    partial.write_bytes(content)

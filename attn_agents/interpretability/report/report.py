@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import numbers
-import os
 import pathlib
 import re
 from typing import Any
@@ -19,6 +18,7 @@ import markupsafe
 
 from attn_agents.interpretability.drawing import overlays
 from attn_agents.interpretability.report import report_data
+from attn_agents.utils import whole_files
 
 _TEMPLATES = pathlib.Path(__file__).parent / 'templates'
 _STYLES = ('page', 'player')
@@ -44,9 +44,8 @@ def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
   """
   path = pathlib.Path(path)
   page = render(data).encode()
-  partial = path.with_name(path.name + '.partial')
-  partial.write_bytes(page)
-  os.replace(partial, path)
+  with whole_files.replacing(path) as partial:
+    partial.write_bytes(page)
   return len(page)
 
 
