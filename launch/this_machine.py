@@ -23,11 +23,13 @@ class ThisMachine:
   def resolve(self, request: resolution.Request) -> schema.Config:
     """The whole config.
 
+    Args:
+      request: whose names are known (`resolution.check_names`), which needs no
+        look at the machine.
+
     Raises:
-      ConfigError: a name is unknown, a value is wrong, or this machine cannot
-        hold the run.
+      ConfigError: a value is wrong, or this machine cannot hold the run.
     """
-    resolution.check_names(request)
     config = resolution.resolve(
       request,
       self.devices.platform,

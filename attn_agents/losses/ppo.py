@@ -170,8 +170,8 @@ def ppo_loss(
 def _ratio(log_ratio: jax.Array, advantage: types.Array) -> jax.Array:
   """exp(log_ratio), but at most e where the clip takes its place.
 
-  Gains stop at a ratio of 1 + eps < e. Beyond 88.7 the exponential overflows,
-  and 0 times its derivative would be NaN.
+  Gains stop at a ratio of 1 + eps < e. Where the exponential overflows, 0 times
+  its derivative would be NaN.
   """
   bounded = jnp.minimum(log_ratio, 1.0)
   return jnp.exp(jnp.where(advantage < 0.0, log_ratio, bounded))

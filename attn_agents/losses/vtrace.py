@@ -136,8 +136,8 @@ def _correct(
     steps.action,
     transitions.log_prob(steps.behaviour_logits, steps.action),
   )
-  # Constant before the exponential, which overflows beyond 88.7: the infinity
-  # is clipped, but 0 times its derivative would be NaN.
+  # Constant before the exponential, which may overflow: an infinity is clipped,
+  # but 0 times its derivative would be NaN.
   rhos = jnp.exp(jax.lax.stop_gradient(policy.log_ratio))
   vtrace_errors = functools.partial(
     rlax.vtrace,

@@ -150,24 +150,27 @@ def _signals(rng: random.Random, scene: Scene) -> Fault:
 
 def _full_disk(rng: random.Random, scene: Scene) -> Fault:
   del rng
-  allowed = {'1': _FULL, judging.GOES_ON: ''}
-  if scene.run is None:
-    allowed['2'] = _FULL
-  return Fault(
-    'full_disk', '', allowed, lambda: sandbox.fill_disk(scene.disk),
-    hold=_HOLD_SECONDS,
-  )  # fmt: skip
+  return _unwritable(
+    'full_disk', _FULL, scene, lambda: sandbox.fill_disk(scene.disk)
+  )
 
 
 def _read_only(rng: random.Random, scene: Scene) -> Fault:
   del rng
-  allowed = {'1': _READ_ONLY, judging.GOES_ON: ''}
-  if scene.run is None:
-    allowed['2'] = _READ_ONLY
-  return Fault(
-    'read_only', '', allowed, lambda: sandbox.make_read_only(scene.logdir),
-    hold=_HOLD_SECONDS,
+  return _unwritable(
+    'read_only', _READ_ONLY, scene,
+    lambda: sandbox.make_read_only(scene.logdir),
   )  # fmt: skip
+
+
+def _unwritable(
+  kind: str, words: str, scene: Scene, make: Callable[[], Callable[[], None]]
+) -> Fault:
+  """A run outlives it or names it; a start may refuse it, too."""
+  allowed = {'1': words, judging.GOES_ON: ''}
+  if scene.run is None:
+    allowed['2'] = words
+  return Fault(kind, '', allowed, make, hold=_HOLD_SECONDS)
 
 
 def _damage(rng: random.Random, scene: Scene) -> Fault:

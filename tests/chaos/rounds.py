@@ -13,21 +13,8 @@ _ROUNDS_OF_A_RUN = 5
 
 _CATCH = running.TINY_CATCH
 _REPLAY = [
-  '--agent=drqn',
-  '--game=catch',
-  '--preset=small',
+  *running.TINY_REPLAY,
   '--num_actors=2',
-  '--envs_per_actor=4',
-  '--set=environment.height=20',
-  '--set=environment.width=10',
-  '--set=network.conv_channels=4,8',
-  '--set=network.conv_kernels=4,3',
-  '--set=network.conv_strides=2,1',
-  '--set=network.hidden_size=16',
-  '--set=network.lstm_size=16',
-  '--set=learning.replay_capacity=5000',
-  '--set=learning.replay_min_size=500',
-  '--set=runtime.log_every_seconds=0.5',
   '--set=runtime.checkpoint_every_seconds=2',
 ]
 ALGORITHMS: Mapping[str, list[str]] = {

@@ -9,23 +9,7 @@ import pytest
 from attn_agents.runs import kept_replays, parameters, run_directory, saved_runs
 from tests.launch import commands, running
 
-_TINY = [
-  '--agent=drqn',
-  '--game=catch',
-  '--preset=small',
-  '--num_actors=1',
-  '--envs_per_actor=4',
-  '--set=environment.height=20',
-  '--set=environment.width=10',
-  '--set=network.conv_channels=4,8',
-  '--set=network.conv_kernels=4,3',
-  '--set=network.conv_strides=2,1',
-  '--set=network.hidden_size=16',
-  '--set=network.lstm_size=16',
-  '--set=learning.replay_capacity=5000',
-  '--set=learning.replay_min_size=500',
-  '--set=runtime.log_every_seconds=0.5',
-]
+_TINY = [*running.TINY_REPLAY, '--num_actors=1']
 
 
 def _train(logdir, runtime, frames, *flags):

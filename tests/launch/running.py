@@ -53,6 +53,23 @@ TINY_CATCH = [
   '--set=runtime.checkpoint_every_seconds=2',
 ]
 
+TINY_REPLAY = [
+  '--agent=drqn',
+  '--game=catch',
+  '--preset=small',
+  '--envs_per_actor=4',
+  '--set=environment.height=20',
+  '--set=environment.width=10',
+  '--set=network.conv_channels=4,8',
+  '--set=network.conv_kernels=4,3',
+  '--set=network.conv_strides=2,1',
+  '--set=network.hidden_size=16',
+  '--set=network.lstm_size=16',
+  '--set=learning.replay_capacity=5000',
+  '--set=learning.replay_min_size=500',
+  '--set=runtime.log_every_seconds=0.5',
+]
+
 
 class LocalRun:
   """One `run_local` process and everything below it."""
