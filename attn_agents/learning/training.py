@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import re
 import threading
 import time
 import traceback
@@ -23,6 +24,9 @@ _LONG_UPDATE_SECONDS = 2.0
 # end of a run sooner.
 _RETRY_SECONDS = 30.0
 _LAST_RETRY_SECONDS = 2.0
+# What changes all the time in the words of a trouble that stays the same: the
+# room, in brackets, and how many records are lost.
+_CHANGING = re.compile(r'\(.*?\)|[\d,]')
 # Single updates with infinite gradients are skipped and do no harm; this many
 # rows of them mean divergence.
 _MAX_NONFINITE_ROWS = 3
@@ -198,8 +202,8 @@ class Training:
 
   def _tell(self) -> None:
     """Reports that it is training, and what there is to be said of that."""
-    # The free room in a trouble's words changes all the time.
-    told = (self._blind, *sorted(self._troubles))
+    kinds = (_CHANGING.sub('', text) for text in self._troubles.values())
+    told = (self._blind, *sorted(kinds))
     if told != self._told:
       self._told = told
       for trouble in self._troubles.values():

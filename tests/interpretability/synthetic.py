@@ -99,6 +99,7 @@ def record(path, seen, num_actions=NUM_ACTIONS, seed=0):
     writer.append(
       {
         'observation': observation,
+        'frame': np.zeros((*SIZE, 3), np.uint8),
         'reward': np.float32(rng.normal()),
         'discount': np.float32(1.0),
         'step_type': kind,

@@ -307,6 +307,42 @@ def test_two_troubles_are_told_once_whichever_comes_first(
   assert len(both) == 1
 
 
+def test_another_file_that_waits_is_told_and_other_numbers_are_not(
+  tmp_path, monkeypatch
+):
+  waits = 'waits: no room in /a'
+  troubles = itertools.chain(
+    [f'events.1 {waits} (9 bytes are free)', f'events.1 {waits} (7 bytes)'],
+    [f'metrics.csv {waits} (7 bytes are free)'],
+    (
+      f'metrics.csv lacks {i:,} of its records; metrics.csv {waits} (1 MB)'
+      for i in itertools.count(999)
+    ),
+  )
+  made, _, reports = _training(
+    tmp_path, FakeLearner(), _forever(), max_frames=4000,
+    runtime=dataclasses.replace(RUNTIME, log_every_seconds=1e-6),
+  )  # fmt: skip
+
+  class Writer:
+    trouble = ''
+
+    def write(self, row):
+      del row
+      self.trouble = next(troubles)
+
+    def close(self):
+      pass
+
+  made._writer = Writer()
+  assert made.run(lambda: False)
+  told = [line for line in reports if line.startswith('training; ')]
+  assert [line.partition(' waits')[0].split(' of ')[0] for line in told] == [
+    'training; events.1', 'training; metrics.csv',
+    'training; metrics.csv lacks 999',
+  ]  # fmt: skip
+
+
 def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):
   monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
   made, checkpointer, reports = _training(
