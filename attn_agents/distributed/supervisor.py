@@ -11,6 +11,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Protocol
@@ -93,17 +94,21 @@ class Supervisor:
     lifecycle.clear_statuses(self._place.logdir)
     run_directory.RunDirectory(self._place.logdir).remove_unfinished()
     lifecycle.adopt_orphans()
-    launcher = self._start()
-    try:
-      while launcher.poll() is None and not self._out_of_patience():
+    # Launchpad and Reverb leave directories of their own behind.
+    with tempfile.TemporaryDirectory(
+      prefix='attn_agents_', ignore_cleanup_errors=True
+    ) as temporary:
+      launcher = self._start(temporary)
+      try:
+        while launcher.poll() is None and not self._out_of_patience():
+          self._look(launcher)
+          time.sleep(_POLL_SECONDS)
         self._look(launcher)
-        time.sleep(_POLL_SECONDS)
-      self._look(launcher)
-    finally:
-      self._stop(launcher)
-      self._end_all()
-      with output.may_be_lost():
-        self._console.close()
+      finally:
+        self._stop(launcher)
+        self._end_all()
+        with output.may_be_lost():
+          self._console.close()
     ending = outcome.diagnose(
       list(lifecycle.read_statuses(self._place.logdir)),
       launcher_code=launcher.wait(),
@@ -113,7 +118,7 @@ class Supervisor:
     )
     return outcome.with_disk(ending, self._place.logdir)
 
-  def _start(self) -> subprocess.Popen:
+  def _start(self, temporary: str) -> subprocess.Popen:
     logs = pathlib.Path(self._place.logdir) / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
     command = [
@@ -132,6 +137,7 @@ class Supervisor:
           **os.environ,
           **process_environment.of_launcher(self._place.runtime),
           'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/',
+          'TMPDIR': temporary,
         },
         # Ctrl-C reaches this process only, which passes it on once.
         start_new_session=True,

@@ -108,7 +108,13 @@ def _check_rows(rows):
       assert 0 <= row[name] <= 1.05
 
 
-def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
+def test_train_stop_continue_lose_an_actor_and_stop_again(
+  tmp_path, monkeypatch
+):
+  temporary = tmp_path / 'temporary'
+  temporary.mkdir()
+  monkeypatch.setenv('TMPDIR', str(temporary))
+
   # 1. From nothing to max_frames.
   logdir = tmp_path / 'run'
   run = running.LocalRun(logdir, *running.TINY, '--max_frames=8000')
@@ -157,6 +163,7 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(tmp_path):
   _check_rows(rows)
   saved = int(run.last_line().split()[-2].replace(',', ''))
   assert saved >= rows[-1]['frames'] > first[-1]['frames']
+  assert not list(temporary.iterdir())
 
   # 5. Another config has no business here.
   line = commands.refused(
