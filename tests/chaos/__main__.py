@@ -33,6 +33,9 @@ _ONLY = flags.DEFINE_string(
   'only', '', 'Only malformed inputs with this in their name.'
 )
 _SOAK = flags.DEFINE_float('soak', None, 'Trains `small` for so many minutes.')
+_TRAINING = flags.DEFINE_multi_string(
+  'training', [], 'A flag of the training of --soak, as --game=boxing.'
+)
 _REPORT = flags.DEFINE_bool(
   'report', False, 'Print what was seen; exit code 1 if a rule was broken.'
 )
@@ -60,7 +63,7 @@ def main() -> int:
   elif _MALFORMED.value:
     malformed.run(root, _ONLY.value)
   elif _SOAK.value is not None:
-    soak.run(root, _SOAK.value)
+    soak.run(root, _SOAK.value, *_TRAINING.value)
   return _report(root)
 
 

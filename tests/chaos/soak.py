@@ -115,7 +115,7 @@ def _growth(
   )  # fmt: skip
 
 
-def run(root: pathlib.Path, minutes: float) -> None:
+def run(root: pathlib.Path, minutes: float, *args: str) -> None:
   """Trains for that long, with a sample of every process each minute."""
   logdir = root / 'soak'
   path = root / 'soak.jsonl'
@@ -123,7 +123,7 @@ def run(root: pathlib.Path, minutes: float) -> None:
   shutil.rmtree(logdir, ignore_errors=True)
   # `small` as it is: what compiles fast would be another program.
   training = started.Started(
-    logdir, root / 'soak.txt', '--preset=small', env={'XLA_FLAGS': ''}
+    logdir, root / 'soak.txt', '--preset=small', *args, env={'XLA_FLAGS': ''}
   )
   start = time.monotonic()
   try:
