@@ -43,6 +43,20 @@ def test_what_grows_or_changes_is_named(last, words):
   assert growth.broken == words
 
 
+def test_a_pool_that_breathes_is_constant_and_one_that_grows_is_not():
+  samples = [
+    dataclasses.replace(s, threads=20 + s.minute % 2) for s in _samples()
+  ]
+  (growth,) = soak.judge(samples)
+  assert growth.broken == ''
+  more = [
+    dataclasses.replace(s, threads=s.threads + (s.minute > 40) * 2)
+    for s in samples
+  ]
+  (growth,) = soak.judge(more)
+  assert growth.broken == 'threads 20.5 to 22.5'
+
+
 def test_a_process_that_is_gone_at_the_end_is_named():
   samples = _samples()
   samples += [dataclasses.replace(s, name='actor-0') for s in samples[:30]]
