@@ -19,7 +19,7 @@ from absl import flags
 from attn_agents.evaluation import protocols
 from attn_agents.utils import disk, output, stopping
 from configs import errors, games, resolution, validation
-from launch import command_line, paths, suite
+from launch import command_line, paths, suite, suite_worker
 
 _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
 _GAMES = flags.DEFINE_string(
@@ -105,7 +105,7 @@ def main() -> int:
       for command in run.left():
         output.say(shlex.join(command))
     return 0
-  worker = suite.Worker(_JOBS.value, output.say)
+  worker = suite_worker.Worker(_JOBS.value, output.say)
   outcome = worker.run(runs)
   for name, line in outcome.failed.items():
     output.say(f'{name}: failed with {line}')
@@ -136,7 +136,9 @@ def _request(run: suite.Run) -> resolution.Request:
   )
 
 
-def _exit_code(worker: suite.Worker, outcome: suite.Outcome) -> int:
+def _exit_code(
+  worker: suite_worker.Worker, outcome: suite_worker.Outcome
+) -> int:
   # A batch system starts the suite again, and with it what failed.
   if stopping.is_by_machine(worker.stop_signal):
     return stopping.TO_BE_CONTINUED

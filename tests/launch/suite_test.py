@@ -14,7 +14,7 @@ import pytest
 from attn_agents.runs import run_directory
 from attn_agents.utils import machine
 from configs import errors, games, overrides, resolution
-from launch import suite
+from launch import suite, suite_worker
 from tests import terminal
 from tests.launch import commands
 
@@ -74,6 +74,11 @@ def test_what_is_done_is_skipped(tmp_path, frames, step, episodes, left):
   assert [pathlib.Path(c[1]).stem for c in run.left()] == left
 
 
+def test_a_name_that_is_given_twice_is_one_run(tmp_path):
+  runs = suite.plan(['s3ta', 'drqn', 's3ta'], 'pong,pong', 1, tmp_path, 1000)
+  assert [run.name for run in runs] == ['s3ta_pong_seed0', 'drqn_pong_seed0']
+
+
 def test_an_evaluation_with_another_cap_is_not_the_suites(tmp_path):
   runs = [
     suite.plan(['s3ta'], 'pong', 1, tmp_path, 1000, [], 30, cap)[0]
@@ -125,7 +130,7 @@ def test_failures_are_named_and_others_go_on(tmp_path, monkeypatch):
   _stand_in(monkeypatch, [(0, 0.6), (3, 0.6), (0, 0.6), (0, 0.6)])
   runs = suite.plan(['s3ta'], 'pong', 4, tmp_path, 1000)
   said = []
-  outcome = suite.Worker(2, said.append).run(runs)
+  outcome = suite_worker.Worker(2, said.append).run(runs)
   assert outcome.failed == {'s3ta_pong_seed1': 'exit code 3: the cause of it'}
   assert outcome.unfinished == []
   assert len(list(tmp_path.glob('*.times'))) == 4
@@ -141,7 +146,7 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(
 ):
   _stand_in(monkeypatch, [(0, 30), (0, 30), (0, 30)])
   runs = suite.plan(['s3ta'], 'pong', 3, tmp_path, 1000)
-  worker = suite.Worker(2, print)
+  worker = suite_worker.Worker(2, print)
 
   def stop_when_started():
     deadline = time.monotonic() + 25
@@ -164,7 +169,7 @@ def test_a_signal_reaches_the_runs_and_starts_no_other(
 
 _STAND_IN = """
 import pathlib, sys
-from launch import suite
+from launch import suite, suite_worker
 script = '''
 import fcntl, pathlib, signal, sys, time
 lock = open(sys.argv[1] + '/lock', 'w')
@@ -182,7 +187,7 @@ suite.Run.left = lambda self: [[sys.executable, '-c', script, str(self.logdir)]]
 """
 _SUITE = """
 runs = suite.plan(['s3ta'], 'pong', 1, pathlib.Path(sys.argv[1]), 1000)
-print(suite.Worker(1, print).run(runs), flush=True)
+print(suite_worker.Worker(1, print).run(runs), flush=True)
 """
 
 
