@@ -128,7 +128,7 @@ def main() -> int:
 
 def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
   """The recording, with a bar on a terminal while it is made."""
-  from attn_agents.interpretability.recordings import record, recording
+  from attn_agents.interpretability.recordings import parts, record
 
   with _progress() as progress:
     task = progress.add_task('recording', total=plan.max_steps)
@@ -139,7 +139,7 @@ def _record(agent: Any, plan: Any, path: pathlib.Path) -> Any:
 
     try:
       return record.record(agent, plan, path, report=report)
-    except recording.RecordingError as error:
+    except parts.RecordingError as error:
       raise errors.ConfigError(str(error)) from error
 
 

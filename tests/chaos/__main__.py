@@ -58,6 +58,8 @@ def main() -> int:
   root.mkdir(parents=True, exist_ok=True)
   # Whatever ends the harness, its runs end, too.
   signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+  # What nohup ignores its children would ignore, too.
+  signal.signal(signal.SIGHUP, signal.SIG_DFL)
   if _HOURS.value is not None:
     _break(root, _HOURS.value)
   elif _MALFORMED.value:

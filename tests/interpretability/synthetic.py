@@ -13,8 +13,8 @@ from flax import linen as nn
 from attn_agents import types
 from attn_agents.interpretability.recordings import (
   moments,
-  recording,
   trained_agent,
+  writing,
 )
 from configs import schema
 from tests.networks import tiny
@@ -92,7 +92,7 @@ def observations(count, seed=0):
 def record(path, seen, num_actions=NUM_ACTIONS, seed=0):
   """A recording of one game in which these observations were seen."""
   rng = np.random.default_rng(seed)
-  writer = recording.Writer(path, {})
+  writer = writing.Writer(path, {})
   kinds = np.full(len(seen), types.StepType.MID, np.int8)
   kinds[0] = types.StepType.FIRST
   for observation, kind in zip(seen, kinds, strict=True):

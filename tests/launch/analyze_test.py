@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import parts, recording
 from attn_agents.runs import run_directory
 from tests.launch import commands
 from tests.watching import runs
@@ -79,7 +79,7 @@ def test_interrupted_recording_goes_on(run, tmp_path):
   assert list(tmp_path.glob('*.html')) == []
   recorded = recording.Recording(tmp_path / 'recording')
   assert not recorded.ended
-  assert recording.PART_ROWS <= len(recorded) < 3000
+  assert parts.PART_ROWS <= len(recorded) < 3000
   before = part.stat().st_mtime_ns
   _analyze(run, *args[1:])
   assert recording.Recording(tmp_path / 'recording').ended

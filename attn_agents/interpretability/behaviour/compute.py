@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import json_values
 from attn_agents.interpretability.screen import cells, targets
 from attn_agents.interpretability.weights import compute as attention_maps
 
@@ -76,7 +76,7 @@ class Behaviour:
     for name in ('lags', 'correlation', 'overlap'):
       del values[name]
     values['lift'] = self.lift[:, len(self.lags) // 2]
-    return recording.json_ready(values)
+    return json_values.json_ready(values)
 
 
 def measure(

@@ -14,7 +14,7 @@ from flax import linen as nn
 
 from attn_agents.evaluation import episodes, evaluator
 from attn_agents.evaluation.reporting import published
-from attn_agents.interpretability.recordings import recording, trained_agent
+from attn_agents.interpretability.recordings import json_values, trained_agent
 
 THRESHOLDS = tuple(step / 10 for step in range(11))
 # The paper's number of games.
@@ -74,12 +74,14 @@ class HardAttention:
         *(100 * x for x in ours),
         *theirs,
       ]
-      rows.append(dict(zip(COLUMNS, recording.json_ready(values), strict=True)))
+      rows.append(
+        dict(zip(COLUMNS, json_values.json_ready(values), strict=True))
+      )
     return rows
 
   def summary(self) -> dict[str, Any]:
     """All of it in plain Python, fit for JSON."""
-    return recording.json_ready(
+    return json_values.json_ready(
       {**dataclasses.asdict(self), 'table': self.rows()}
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special
 
 from attn_agents.interpretability.injection import compute as injection
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import json_values
 from attn_agents.interpretability.screen import cells
 
 
@@ -75,7 +75,7 @@ class Divergence:
     }
     means['lift'] = means['mass'] / means['area']
     means['lift_without'] = means['mass_without'] / means['area']
-    return recording.json_ready(
+    return json_values.json_ready(
       {
         'rows': len(self.area),
         'visible_rows': int(self.visible.sum()),

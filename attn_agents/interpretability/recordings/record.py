@@ -14,9 +14,11 @@ from attn_agents import types
 from attn_agents.environments import seeding
 from attn_agents.evaluation import protocols
 from attn_agents.interpretability.recordings import (
+  parts,
   recording,
   trained_agent,
   views,
+  writing,
 )
 from attn_agents.learning import sight
 from attn_agents.networks.layers import spatial_basis
@@ -87,7 +89,7 @@ def record(
   """
   config = protocols.apply(played.config.environment, plan.protocol)
   seeds = seeding.actor_seeds(plan.seed, 0, _HOST, _ACTOR, 1)
-  writer = recording.Writer(path, _facts(played, plan) | (facts or {}))
+  writer = writing.Writer(path, _facts(played, plan) | (facts or {}))
   there = recording.Recording(path)
   if there.ended:
     return there
@@ -174,7 +176,7 @@ def _check(
   """Refuses to continue a recording that another agent or machine began."""
   for name, values in known.items():
     if values[number] != row[name]:
-      raise recording.RecordingError(
+      raise parts.RecordingError(
         f'{path} was recorded by another agent or machine: '
         f'{name} of row {number} is '
         f'{values[number]} there and {row[name]} now; delete it'

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import json_values
 
 # Of a head's rows, for summaries.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -67,7 +67,7 @@ class Distribution:
     far above `effective_cells`, the head looks at other cells at other times.
     """
     height, width = self.mean_map.shape[1:]
-    return recording.json_ready(
+    return json_values.json_ready(
       {
         'cells': height * width,
         'entropy_mean': self.entropy.mean(axis=0),

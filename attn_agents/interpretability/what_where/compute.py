@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import json_values, recording
 from attn_agents.networks.layers import spatial_basis
 
 # Eq. 10's bound, a factor of ten.
@@ -45,7 +45,7 @@ class WhatWhere:
     `what_rows` and `where_rows` are the shares of rows in which content, or
     place, outweighs the other: balance above 1/3, below -1/3.
     """
-    return recording.json_ready(
+    return json_values.json_ready(
       {
         'balance_mean': self.balance.mean(axis=0),
         'balance_deviation': self.balance.std(axis=0),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attn_agents.interpretability.behaviour import compute as behaviour
-from attn_agents.interpretability.recordings import recording
+from attn_agents.interpretability.recordings import parts, writing
 from attn_agents.interpretability.screen import cells, targets
 
 GRID = cells.even((21, 16), (210, 160))
@@ -41,7 +41,7 @@ def _frames(path):
 
 
 def _record(path, frames, game=None):
-  writer = recording.Writer(path, {})
+  writer = writing.Writer(path, {})
   for row, frame in enumerate(frames):
     writer.append(
       {
@@ -70,7 +70,7 @@ def _look(places):
 @pytest.fixture(scope='module')
 def recorded(tmp_path_factory):
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(recording, 'PART_ROWS', 100)
+    patch.setattr(parts, 'PART_ROWS', 100)
     path = tmp_path_factory.mktemp('behaviour') / 'of'
     yield _record(path, _frames(_path()))
 

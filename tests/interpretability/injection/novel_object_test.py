@@ -10,11 +10,7 @@ from attn_agents import agent, types
 from attn_agents.environments import registry as environments
 from attn_agents.interpretability.injection import compute as injection
 from attn_agents.interpretability.injection import divergence, novel_object
-from attn_agents.interpretability.recordings import (
-  agent_view,
-  record,
-  recording,
-)
+from attn_agents.interpretability.recordings import agent_view, record, writing
 from attn_agents.interpretability.screen import cells
 from configs import schema
 from tests.interpretability import playing
@@ -193,7 +189,7 @@ def test_object_that_never_shows_changes_nothing(played, pair):
 
 
 def test_stacked_frames_of_a_new_game_all_show_the_object(tmp_path):
-  writer = recording.Writer(tmp_path, {})
+  writer = writing.Writer(tmp_path, {})
   for game, row in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)):
     writer.append(
       {

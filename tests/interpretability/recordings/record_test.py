@@ -10,10 +10,12 @@ import pytest
 from attn_agents import types
 from attn_agents.interpretability.recordings import (
   moments,
+  parts,
   record,
   recording,
   trained_agent,
   views,
+  writing,
 )
 from attn_agents.networks.layers import spatial_basis
 from tests.interpretability import playing
@@ -30,7 +32,7 @@ def played():
 def recorded(played, tmp_path_factory):
   # Parts of 8 rows, so that there are several of them.
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(recording, 'PART_ROWS', 8)
+    patch.setattr(parts, 'PART_ROWS', 8)
     yield record.record(played, PLAN, tmp_path_factory.mktemp('r') / 'of')
 
 
@@ -142,7 +144,7 @@ def test_broken_off_recording_goes_on(played, recorded, tmp_path):
 
 def test_another_plan_is_refused_where_a_recording_is(played, recorded):
   other = dataclasses.replace(PLAN, seed=3)
-  with pytest.raises(recording.RecordingError, match='different: plan'):
+  with pytest.raises(parts.RecordingError, match='different: plan'):
     record.record(played, other, recorded.path)
 
 
@@ -160,7 +162,7 @@ def test_a_recording_is_of_an_agent_wherever_its_run_lies(played, tmp_path):
   # Another agent at the same path, or one that plays otherwise, is not taken.
   params = jax.tree.map(lambda x: x + 1e-3, played.params)
   other = played.with_params(params, run='/before')
-  with pytest.raises(recording.RecordingError, match='different: parameters'):
+  with pytest.raises(parts.RecordingError, match='different: parameters'):
     record.record(other, plan, path)
   environment = dataclasses.replace(played.config.environment, fire_reset=True)
   config = dataclasses.replace(played.config, environment=environment)
@@ -168,7 +170,7 @@ def test_a_recording_is_of_an_agent_wherever_its_run_lies(played, tmp_path):
     config, played.params, {**played.facts, 'run': '/before'}
   )
   with pytest.raises(
-    recording.RecordingError, match=r'different: environment\.fire_reset'
+    parts.RecordingError, match=r'different: environment\.fire_reset'
   ):
     record.record(other, plan, path)
 
@@ -183,7 +185,7 @@ def test_older_recordings_are_known_by_their_run(played, tmp_path):
   (path / 'facts.json').write_text(json.dumps(facts))
   # In the directory of the run itself, it is of this run.
   record.record(_of_run(played, tmp_path / 'moved'), plan, path)
-  with pytest.raises(recording.RecordingError, match='different: run'):
+  with pytest.raises(parts.RecordingError, match='different: run'):
     record.record(_of_run(played, tmp_path / 'other'), plan, path)
 
 
@@ -234,7 +236,7 @@ def test_a_damaged_recording_is_refused_in_one_line(
       np.savez(opened, reward=np.zeros(8, np.float32))
   else:
     file.write_bytes(content)
-  with pytest.raises(recording.RecordingError, match=words) as caught:
+  with pytest.raises(parts.RecordingError, match=words) as caught:
     recording.Recording(copy)
   assert str(copy) in str(caught.value)
   assert '\n' not in str(caught.value)
@@ -261,7 +263,7 @@ def test_arrays_of_a_recording_are_what_they_must_be(
   file = copy / 'rows_8.npz'
   arrays = dict(np.load(file))
   np.savez(file, **{**arrays, name: change(arrays[name])})
-  with pytest.raises(recording.RecordingError, match=words) as caught:
+  with pytest.raises(parts.RecordingError, match=words) as caught:
     recording.Recording(copy)
   assert f'{file} is damaged' in str(caught.value)
 
@@ -270,7 +272,7 @@ def test_arrays_of_a_recording_are_what_they_must_be(
 def test_a_byte_that_flips_is_said_or_changes_nothing(tmp_path, bits):
   """Each byte of a part: of arrays, of their headers and of the table."""
   rng = np.random.default_rng(0)
-  writer = recording.Writer(tmp_path, {'num_actions': 3})
+  writer = writing.Writer(tmp_path, {'num_actions': 3})
   for row in range(6):
     writer.append(
       {
@@ -292,7 +294,7 @@ def test_a_byte_that_flips_is_said_or_changes_nothing(tmp_path, bits):
     part.write_bytes(damaged)
     try:
       opened = recording.Recording(tmp_path)
-    except recording.RecordingError as error:
+    except parts.RecordingError as error:
       assert f'{part} is damaged' in str(error)
       assert '\n' not in str(error)
       said += 1
@@ -315,9 +317,7 @@ def test_a_part_that_is_damaged_later_is_said_where_it_is_read(
     lambda: list(opened.parts('frame')),
     lambda: opened.rows('frame', [9]),
   ):
-    with pytest.raises(
-      recording.RecordingError, match=r'rows_8\.npz is damaged'
-    ):
+    with pytest.raises(parts.RecordingError, match=r'rows_8\.npz is damaged'):
       read()
   for read in (
     lambda: opened['nothing'],
@@ -343,7 +343,7 @@ def test_facts_about_sizes_are_numbers(recorded, tmp_path, name, value):
   copy = shutil.copytree(recorded.path, tmp_path / 'copy')
   file = copy / 'facts.json'
   file.write_text(json.dumps(json.loads(file.read_text()) | {name: value}))
-  with pytest.raises(recording.RecordingError, match=f'{name} is ') as caught:
+  with pytest.raises(parts.RecordingError, match=f'{name} is ') as caught:
     recording.Recording(copy)
   assert f'{file} is damaged' in str(caught.value)
 
@@ -351,7 +351,7 @@ def test_facts_about_sizes_are_numbers(recorded, tmp_path, name, value):
 def test_a_part_without_a_number_is_named(recorded, tmp_path):
   copy = shutil.copytree(recorded.path, tmp_path / 'copy')
   shutil.copy(copy / 'rows_8.npz', copy / 'rows_x.npz')
-  with pytest.raises(recording.RecordingError, match=r'rows_x\.npz is damaged'):
+  with pytest.raises(parts.RecordingError, match=r'rows_x\.npz is damaged'):
     recording.Recording(copy)
 
 
@@ -361,22 +361,22 @@ def test_an_array_that_one_part_lacks_is_named(recorded, tmp_path):
   arrays = dict(np.load(file))
   del arrays['baseline']
   np.savez(file, **arrays)
-  with pytest.raises(recording.RecordingError, match='it has no baseline'):
+  with pytest.raises(parts.RecordingError, match='it has no baseline'):
     recording.Recording(copy)
 
 
 def test_a_part_in_the_middle_is_missed(recorded, tmp_path):
   copy = shutil.copytree(recorded.path, tmp_path / 'copy')
   (copy / 'rows_8.npz').unlink()
-  with pytest.raises(recording.RecordingError, match='rows from 8 are missing'):
+  with pytest.raises(parts.RecordingError, match='rows from 8 are missing'):
     recording.Recording(copy)
 
 
 def test_what_is_no_recording_is_refused(tmp_path):
-  with pytest.raises(recording.RecordingError, match='is no recording'):
+  with pytest.raises(parts.RecordingError, match='is no recording'):
     recording.Recording(tmp_path)
   (tmp_path / 'facts.json').write_text('{"version": 7}')
-  with pytest.raises(recording.RecordingError, match='version 7'):
+  with pytest.raises(parts.RecordingError, match='version 7'):
     recording.Recording(tmp_path)
 
 
@@ -437,7 +437,5 @@ def test_what_another_agent_began_is_not_gone_on_with(played, tmp_path):
   facts = json.loads((path / 'facts.json').read_text())
   del facts['parameters']
   (path / 'facts.json').write_text(json.dumps(facts))
-  with pytest.raises(
-    recording.RecordingError, match='by another agent or machine'
-  ):
+  with pytest.raises(parts.RecordingError, match='by another agent or machine'):
     record.record(changed, PLAN, path)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from attn_agents.interpretability.recordings import record, recording
+from attn_agents.interpretability.recordings import record, writing
 from attn_agents.interpretability.what_where import compute as what_where
 from attn_agents.networks.layers import spatial_basis
 from tests.interpretability import playing
@@ -90,7 +90,7 @@ def test_parts_add_up_to_the_recorded_attention(tmp_path):
 
 
 def test_agents_without_queries_are_refused(tmp_path):
-  writer = recording.Writer(tmp_path, {'agent': 's3ta_l2_keys'})
+  writer = writing.Writer(tmp_path, {'agent': 's3ta_l2_keys'})
   writer.append(
     {
       'reward': np.float32(0),
