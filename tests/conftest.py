@@ -24,9 +24,12 @@ os.environ['XLA_FLAGS'] = ' '.join(
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [
     'distributed/programs/launchpad_test.py',
+    'distributed/relay',
+    'distributed/run_key_test.py',
     'docs/site_test.py',
     'in_process_test.py',
     'launch/faults_test.py',
+    'launch/run_key_test.py',
     'launch/run_local_test.py',
     'launch/synchronous_test.py',
     'synchronous_test.py',

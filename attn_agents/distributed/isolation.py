@@ -112,6 +112,45 @@ def confine_to_loopback() -> Isolation:
   return Isolation(False, '; '.join(refusals))
 
 
+def join(pid: int) -> None:
+  """Moves this process into the network of another, which has left ours.
+
+  Sockets that this process has open stay in the network they were made in, so
+  that it can serve the one network from within the other.
+
+  Args:
+    pid: of a process of the same user, in a namespace that it made itself or
+      was born into. If this process is in there already, nothing changes.
+
+  Raises:
+    RuntimeError: other threads run already; they would stay outside.
+    OSError: there is no such process, or the system refuses.
+  """
+  threads = len(os.listdir('/proc/self/task'))
+  if threads > 1:
+    raise RuntimeError(f'join() was called with {threads} threads running')
+  for kind in ('user', 'net'):
+    # Into its own user namespace no process may move.
+    if not _same_namespace(kind, pid):
+      _set_namespace(f'/proc/{pid}/ns/{kind}')
+
+
+def _same_namespace(kind: str, pid: int) -> bool:
+  ours, theirs = (os.stat(f'/proc/{x}/ns/{kind}') for x in ('self', pid))
+  return (ours.st_dev, ours.st_ino) == (theirs.st_dev, theirs.st_ino)
+
+
+def _set_namespace(path: str) -> None:
+  libc = ctypes.CDLL(None, use_errno=True)
+  descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+  try:
+    if libc.setns(descriptor, 0) != 0:
+      code = ctypes.get_errno()
+      raise OSError(code, f'setns refused: {os.strerror(code)}', path)
+  finally:
+    os.close(descriptor)
+
+
 def _try_in_child(flags: int) -> str:
   """Returns why a child of this process could not `_enter(flags)`, or ''."""
   receiving, sending = os.pipe()

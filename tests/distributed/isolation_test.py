@@ -278,3 +278,77 @@ except RuntimeError as e:
 release.set()
 """
   assert '2 threads' in _python(code)
+
+
+# Joins a confined process with a socket that listens outside, and tells from
+# where it can be reached and what it reaches.
+_JOIN = """
+import ctypes, encodings.idna, json, os, socket, sys
+from attn_agents.distributed import isolation
+uid = int(sys.argv[1])
+if uid != os.getuid():
+  os.setgroups([]); os.setgid(uid); os.setuid(uid)
+  ctypes.CDLL(None).prctl(4, 1)
+receiving, sending = os.pipe()
+pid = os.fork()
+if pid == 0:
+  isolation.confine_to_loopback()
+  inside = socket.create_server(('127.0.0.1', 0))
+  os.write(sending, str(inside.getsockname()[1]).encode())
+  inside.accept()[0].sendall(b'inside')
+  os._exit(0)
+port = int(os.read(receiving, 10))
+outside = socket.create_server(('127.0.0.1', 0))
+network = lambda pid: os.readlink(f'/proc/{pid}/ns/net')
+before = network('self')
+isolation.join(pid)
+joined = [before != network('self') == network(pid), isolation.is_confined()]
+isolation.join(pid)
+client = socket.create_connection(('127.0.0.1', port), 5)
+told = client.recv(6).decode()
+print(json.dumps(joined + [told, outside.getsockname()[1]]), flush=True)
+outside.accept()[0].sendall(b'outside')
+"""
+
+
+@pytest.mark.parametrize('uid', [os.getuid(), _NOBODY])
+def test_a_process_in_another_network_keeps_what_it_listens_on(uid):
+  if uid != os.getuid():
+    _needs_root()
+  with subprocess.Popen(
+    [sys.executable, '-c', _JOIN, str(uid)],
+    cwd=_ROOT,
+    stdout=subprocess.PIPE,
+    text=True,
+  ) as process:
+    assert process.stdout is not None
+    *told, port = json.loads(process.stdout.readline())
+    assert told == [True, True, 'inside']
+    with socket.create_connection(('127.0.0.1', port), 5) as client:
+      assert client.recv(7) == b'outside'
+  assert process.returncode == 0
+
+
+def test_nobody_joins_with_threads_or_a_process_that_is_gone():
+  code = """
+import json, subprocess, threading
+from attn_agents.distributed import isolation
+gone = subprocess.Popen(['true'])
+gone.wait()
+found = []
+try:
+  isolation.join(gone.pid)
+except OSError as e:
+  found.append(type(e).__name__)
+release = threading.Event()
+threading.Thread(target=release.wait).start()
+try:
+  isolation.join(gone.pid)
+except RuntimeError as e:
+  found.append(str(e))
+release.set()
+print(json.dumps(found))
+"""
+  missing, threads = _python(code)
+  assert missing == 'FileNotFoundError'
+  assert '2 threads' in threads

@@ -1,0 +1,93 @@
+"""Whether a learner host lets this host in, known before anything starts."""
+
+import select
+import ssl
+import time
+
+from attn_agents.distributed import run_key
+from attn_agents.distributed.relay import actor_end, addresses, ends, tls
+from configs import errors
+
+_AGAIN_SECONDS = 1.0
+# For one try.
+_TRY_SECONDS = 10.0
+
+
+def require_accepted(
+  learner_address: str,
+  key: run_key.RunKey,
+  seconds: float,
+  flag: str = '--learner_address',
+) -> None:
+  """Returns once the learner host has accepted this host's key.
+
+  Args:
+    learner_address: 'host:port' of its end.
+    key: of an actor host.
+    seconds: to wait for a host that does not answer, since the two may start at
+      the same time; a wrong answer is told at once.
+    flag: that the address was given to, for the line of an error.
+
+  Raises:
+    ConfigError: it does not answer, or it or this host is of another run.
+  """
+  addresses.parse(learner_address, flag)
+  context = tls.context(key, [tls.CHECK])
+  name = f'{flag}={learner_address}'
+  end = time.monotonic() + seconds
+  while True:
+    try:
+      _ask(learner_address, context, key, name)
+      return
+    except OSError as error:
+      left = end - time.monotonic()
+      if left <= 0:
+        raise errors.ConfigError(
+          f'{name} does not answer ({error.strerror or error}) for '
+          f'{seconds:g} seconds; expected a learner host that runs with '
+          '--listen of that address'
+        ) from None
+    time.sleep(min(_AGAIN_SECONDS, left))
+
+
+def _ask(
+  address: str, context: ssl.SSLContext, key: run_key.RunKey, name: str
+) -> None:
+  """One try.
+
+  Raises:
+    ConfigError: the answer is none of a learner host of this run.
+    OSError: there is no answer.
+  """
+  try:
+    encrypted = actor_end.dial(address, context, _TRY_SECONDS)
+  except ssl.SSLCertVerificationError:
+    raise errors.ConfigError(
+      f'{name} is a host of another run: its certificate is not one of the run '
+      f'of {key.path} ({key.run}); expected the key of the run that it trains'
+    ) from None
+  except ssl.SSLError as error:
+    raise errors.ConfigError(
+      f'{name} answers, but not as a learner host does ({error.reason}); '
+      'expected the address that its --listen was given'
+    ) from None
+  with encrypted.socket:
+    try:
+      _wait_for_end(encrypted)
+    except ssl.SSLError as error:
+      raise errors.ConfigError(
+        f'{name} refuses the key {key.path} of run {key.run} ({error.reason}); '
+        'expected keys/actor.pem of the run that it trains'
+      ) from None
+
+
+def _wait_for_end(encrypted: ends.Encrypted) -> None:
+  """Returns at the end that a learner host sends to who may come in."""
+  buffer = memoryview(bytearray(ends.PIECE_BYTES))
+  poll = select.poll()
+  poll.register(encrypted.socket, select.POLLIN)
+  end = time.monotonic() + _TRY_SECONDS
+  while encrypted.receive(buffer) is None:
+    left = end - time.monotonic()
+    if left <= 0 or not poll.poll(1000 * left):
+      raise TimeoutError('its answer did not come in time')

@@ -1,0 +1,99 @@
+"""The process of one end: `python -m attn_agents.distributed.relay.process`.
+
+It has the sockets on which it listens from its parent, and opens no other.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from attn_agents.distributed import isolation, lifecycle, run_key
+from attn_agents.distributed.relay import actor_end, learner_end, serving
+
+ROLE = 'relay'
+# The parent removes what it finds of an earlier run, this one's perhaps.
+_AGAIN_SECONDS = 5.0
+
+_Handlers = dict[socket.socket, Callable[[socket.socket], None]]
+
+
+def main() -> int:
+  """Serves until told to stop, or until its parent ends."""
+  parser = argparse.ArgumentParser()
+  parser.add_argument('--settings', required=True, help='as JSON')
+  settings = json.loads(parser.parse_args().settings)
+  lifecycle.log_to_file(settings['logdir'], f'{ROLE}-0')
+  status = lifecycle.StatusFile(settings['logdir'], ROLE)
+  status.set('starting')
+  stop = lifecycle.StopSignal()
+  try:
+    if settings['join']:
+      isolation.join(settings['join'])
+    # Afterwards, since new capabilities would undo it.
+    lifecycle.die_with_parent()
+    handlers, visitors = _make(settings)
+    where = 'confined' if isolation.is_confined() else 'not confined'
+    status.set('running', f'{settings["what"]} ({where})', hosts={})
+    print(f'{settings["what"]}, {where}', flush=True)
+    serving.accept(handlers, stop, _Watch(status, visitors, settings['what']))
+  except Exception as error:
+    traceback.print_exc()
+    status.set_failed(error)
+    return 1
+  finally:
+    # A parent that was killed cannot.
+    if settings['directory']:
+      shutil.rmtree(settings['directory'], ignore_errors=True)
+  status.set('stopped')
+  # Threads that carry connections would hold a normal exit up.
+  sys.stdout.flush()
+  os._exit(0)
+
+
+class _Watch:
+  """Writes the status when other hosts are there, and now and then."""
+
+  def __init__(
+    self, status: lifecycle.StatusFile, visitors: serving.Visitors, what: str
+  ):
+    self._status, self._visitors, self._what = status, visitors, what
+    self._told: dict[str, int] = {}
+    self._when = time.monotonic()
+
+  def __call__(self) -> None:
+    hosts, now = self._visitors.hosts(), time.monotonic()
+    if hosts != self._told or now - self._when > _AGAIN_SECONDS:
+      self._told, self._when = hosts, now
+      self._status.set('running', self._what, hosts=hosts)
+
+
+def _make(settings: dict[str, Any]) -> tuple[_Handlers, serving.Visitors]:
+  """What handles each listener's connections."""
+  limits = serving.Limits(**settings['limits'])
+  local = {
+    name: socket.socket(fileno=descriptor)
+    for name, descriptor in settings['local'].items()
+  }
+  role = settings['role']
+  key = run_key.load(settings['key'], role)
+  if role == run_key.ACTOR:
+    asks = actor_end.ActorEnd(
+      key, settings['learner_address'], list(local), limits
+    )
+    here = {local[name]: asks.serve(name) for name in local}
+    return here, asks.visitors
+  answers = learner_end.LearnerEnd(key, settings['services'], limits)
+  here = {local[name]: answers.serve_here(name) for name in local}
+  outside = socket.socket(fileno=settings['listening'])
+  return {outside: answers.serve, **here}, answers.visitors
+
+
+if __name__ == '__main__':
+  sys.exit(main())
