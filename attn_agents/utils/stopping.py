@@ -6,6 +6,7 @@ repeat themselves, within a tenth of a second too, and give the time that
 saving takes, so only a second Ctrl-C is a hurry.
 """
 
+import atexit
 import os
 import signal
 
@@ -40,6 +41,9 @@ class Requests:
     """
     for number in heard():
       signal.signal(number, self._hear)
+    # Python takes its handlers away while it ends. A signal that is repeated
+    # then would replace the exit code.
+    atexit.register(_ignore_all)
 
   def _hear(self, number: int, frame: object) -> None:
     del frame
@@ -67,6 +71,11 @@ def leave_to_parent() -> None:
   SIGTERM, once and in the right order.
   """
   for number in _MAY_BE_IGNORED:
+    signal.signal(number, signal.SIG_IGN)
+
+
+def _ignore_all() -> None:
+  for number in heard():
     signal.signal(number, signal.SIG_IGN)
 
 

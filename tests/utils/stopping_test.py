@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +31,28 @@ def test_what_is_ignored_at_the_start_stays_ignored(number):
   signal.raise_signal(signal.SIGTERM)
   signal.raise_signal(signal.SIGINT)
   assert heard.first == signal.SIGTERM
+
+
+_SLOW_TO_END = """
+import signal, sys, time
+from attn_agents.utils import stopping
+class Last:
+  def __del__(self, write=print, sleep=time.sleep):
+    write('ends', flush=True)
+    sleep(1)
+last = Last()
+stopping.Requests().listen()
+sys.exit(stopping.TO_BE_CONTINUED)
+"""
+
+
+@pytest.mark.parametrize(
+  'number', [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP]
+)
+def test_a_signal_while_python_ends_leaves_the_exit_code(number):
+  process = subprocess.Popen(
+    [sys.executable, '-c', _SLOW_TO_END], stdout=subprocess.PIPE
+  )
+  assert process.stdout.readline() == b'ends\n'
+  process.send_signal(number)
+  assert process.wait(timeout=20) == 75
