@@ -51,7 +51,12 @@ export PYTHONNOUSERSITE := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev train test test-core test-slow test-chaos bench-smoke \
+# Only what clients of buckets need: `gcs` and `s3` of setup.py.
+BUCKETS_LOCK := requirements/$(if $(CORE),core-buckets,buckets).txt
+BUCKETS := $(VENV)/.buckets-$(VARIANT)
+
+.PHONY: help setup setup-dev setup-buckets train test test-core test-slow \
+  test-chaos bench-smoke \
   results docs \
   docs-serve lint format hooks locks doctor clean
 
@@ -69,7 +74,7 @@ $(RUNTIME): $(LOCK) setup.py Makefile
 	@# Another variant's packages would stay behind, and JAX would load them.
 	@for stamp in $(VENV)/.runtime-*; do \
 	  if [ -e "$$stamp" ] && [ "$$stamp" != $@ ]; then rm -rf $(VENV); fi; done
-	@rm -f $(VENV)/.dev-*
+	@rm -f $(VENV)/.dev-* $(VENV)/.buckets-*
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 	  echo 'making $(VENV)'; $(BASE_PYTHON) -m venv --clear $(VENV); }
 	@echo 'installing $(LOCK)'
@@ -82,6 +87,13 @@ $(RUNTIME): $(LOCK) setup.py Makefile
 $(DEV): $(DEV_LOCK) $(RUNTIME)
 	@echo 'installing $(DEV_LOCK)'
 	@$(INSTALL) --require-hashes -r $(DEV_LOCK)
+	@touch $@
+
+setup-buckets: $(BUCKETS)  ## the same with what --logdir=gs:// and s3:// need
+
+$(BUCKETS): $(BUCKETS_LOCK) $(RUNTIME)
+	@echo 'installing $(BUCKETS_LOCK)'
+	@$(INSTALL) --require-hashes -r $(BUCKETS_LOCK)
 	@touch $@
 
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
@@ -147,9 +159,11 @@ locks:  ## resolve requirements/*.in anew (needs uv)
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/cuda12.in -o requirements/cuda12.txt
 	$(COMPILE) --python-platform x86_64-manylinux_2_31 requirements/tpu.in -o requirements/tpu.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/buckets.in -o requirements/buckets.txt
 	$(COMPILE_CORE) requirements/core.in requirements/core-build.in -o requirements/core.txt
 	$(COMPILE_CORE) requirements/core-cuda.in requirements/core-build.in -o requirements/core-cuda.txt
 	$(COMPILE_CORE) requirements/core-dev.in -o requirements/core-dev.txt
+	$(COMPILE_CORE) requirements/core-buckets.in -o requirements/core-buckets.txt
 
 clean:  ## remove .venv, .venv-core, site/ and caches; runs/ stays
 	rm -rf $(VENV) .venv-core site .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

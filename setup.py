@@ -42,6 +42,8 @@ setuptools.setup(
     'cuda': _read('core-cuda'),
     'cuda12': _read('cuda12'),
     'tpu': _read('tpu'),
+    'gcs': _read('gcs'),
+    's3': _read('s3'),
     'dev': _read('dev'),
   },
 )

@@ -13,7 +13,13 @@ import sys
 from absl import flags
 
 from attn_agents.algorithms import registry
-from attn_agents.distributed import isolation, lifecycle, outcome, topology
+from attn_agents.distributed import (
+  isolation,
+  lifecycle,
+  mirroring,
+  outcome,
+  topology,
+)
 from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
@@ -43,7 +49,8 @@ _ALGORITHM = flags.DEFINE_string(
 _LOGDIR = paths.define(
   'logdir',
   None,
-  "The run's directory. If unset: runs/<agent>_<algorithm>_<game>_<preset>.",
+  "The run's directory, or its place in a bucket (gs://bucket/path or "
+  's3://bucket/path). If unset: runs/<agent>_<algorithm>_<game>_<preset>.',
 )
 _RUNTIME = flags.DEFINE_string(
   'runtime',
@@ -112,9 +119,10 @@ def main() -> int:
   here = this_machine.probe()
   devices, cores = here.devices, here.host.cores
   config = here.resolve(request)
-  run = run_directory.RunDirectory(
+  run, mirror = mirroring.open_run(
+    '--logdir',
     _LOGDIR.value
-    or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}'
+    or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}',
   )
   continued = run.check(config)
   if config.runtime.init_from and not continued:
@@ -124,6 +132,8 @@ def main() -> int:
       run.evaluation_curve, config.runtime.evaluation_max_episode_frames
     )
   place = topology.local(config, str(run.path), devices.count)
+  if mirror is not None:
+    mirror.start()
   confinement = _confine(place)
   requests = stopping.Requests()
   requests.listen()
@@ -135,9 +145,13 @@ def main() -> int:
     return ending.code
   topology.check_ports(config.queue)
   run.open(config, devices)
+  if mirror is not None:
+    mirror.go()
   _print_plan(request, config, run, devices, cores, continued)
   output.say(f'runtime   {config.runtime.kind} ({why})')
   output.say(f'network   {confinement}')
+  if mirror is not None:
+    output.say(f'bucket    {mirror.description}')
 
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import console, supervisor
@@ -147,7 +161,11 @@ def main() -> int:
     f'({config.algorithm}, {config.preset})'
   )
   shown = console.make(run.path, title, config.max_frames)
-  ending = supervisor.Supervisor(place, shown, requests).run()
+  ending = supervisor.Supervisor(
+    place, shown, requests, spared=mirror.pid if mirror else None
+  ).run()
+  if mirror is not None:
+    ending = mirror.end(ending, requests, config.runtime.stall_seconds)
   output.say(ending.cause)
   return ending.code
 

@@ -2,8 +2,8 @@
 
 Tests spend their time in compiling networks that run for milliseconds.
 
-`make test-core` runs without Launchpad, Reverb and the tools of `make docs`;
-nothing else may be left out by being absent.
+`make test-core` runs without Launchpad, Reverb, servers of buckets and the
+tools of `make docs`; nothing else may be left out by being absent.
 """
 
 import importlib.util
@@ -24,14 +24,17 @@ os.environ['XLA_FLAGS'] = ' '.join(
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [
     'distributed/programs/launchpad_test.py',
+    'distributed/mirroring_test.py',
     'distributed/relay',
     'distributed/run_key_test.py',
     'docs/site_test.py',
     'in_process_test.py',
+    'launch/bucket_test.py',
     'launch/faults_test.py',
     'launch/run_key_test.py',
     'launch/run_local_test.py',
     'launch/synchronous_test.py',
+    'runs/buckets',
     'synchronous_test.py',
     'transport/reverb',
   ]

@@ -192,7 +192,8 @@ def _unreadable(path: pathlib.Path) -> Status:
 def clear_statuses(logdir: pathlib.Path | str) -> None:
   """Removes what processes of an earlier run left."""
   for path in (pathlib.Path(logdir) / 'status').glob('*'):
-    path.unlink()
+    # A mirror may replace its own at this moment.
+    path.unlink(missing_ok=True)
 
 
 def wait_for_former_run(

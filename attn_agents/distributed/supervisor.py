@@ -64,6 +64,7 @@ class Supervisor:
     place: topology.Topology,
     console: Console,
     requests: stopping.Requests | None = None,
+    spared: int | None = None,
   ):
     """Starts nothing yet.
 
@@ -71,11 +72,13 @@ class Supervisor:
       place: of the run's processes.
       console: shows the run.
       requests: to stop, if the caller hears them already.
+      spared: process id of a child of the caller's own, which is left alone.
     """
     self._place = place
     self._console = console
     self._watch = _Watch()
     self._requests = requests or stopping.Requests()
+    self._spared = spared
 
   def run(self) -> outcome.Ending:
     """Starts the program and returns when it and all its processes are gone.
@@ -174,11 +177,15 @@ class Supervisor:
 
   def _end_all(self) -> None:
     """Leaves no descendant behind, orphans included."""
-    while alive := psutil.Process().children(recursive=True):
+    while alive := self._descendants():
       if self._out_of_patience():
         for process in alive:
           _kill(process)
       psutil.wait_procs(alive, timeout=_POLL_SECONDS)
+
+  def _descendants(self) -> list[psutil.Process]:
+    alive = psutil.Process().children(recursive=True)
+    return [process for process in alive if process.pid != self._spared]
 
 
 def _has_checkpoint(logdir: str) -> bool:

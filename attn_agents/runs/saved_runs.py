@@ -8,22 +8,39 @@ import pathlib
 
 from attn_agents.environments import registry as environments
 from attn_agents.runs import run_directory
+from attn_agents.runs.buckets import addresses, restoring, stores
 from configs import errors, schema
 
 
 def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
-  """Opens a run on disk and reads its config.
+  """Opens a run and reads its config; from a bucket, it is copied here first.
 
   Raises:
     ConfigError: there is no run there, with the name of the nearest beside it;
       or it is of an earlier format, with the command that converts it; or its
-      config is damaged or of a game that there is not.
+      config is damaged or of a game that there is not; or its bucket cannot be
+      read.
   """
-  run = run_directory.RunDirectory(path)
+  run = run_directory.RunDirectory(_here(path))
   require_run(run, path)
   config = run.config()
   environments.suite_of(config.environment.game).validate(config.environment)
   return run, config
+
+
+def _here(path: str) -> str:
+  """The directory of a run on this machine, with all that its bucket has."""
+  if not addresses.is_address(path):
+    return path
+  address = addresses.parse('--run', path)
+  run = run_directory.RunDirectory(address.directory)
+  # Where it trains on this machine, the directory is newer than the bucket.
+  if not run.is_locked():
+    try:
+      restoring.Restoring(run, stores.connect(address)).restore()
+    except stores.BucketError as error:
+      raise errors.ConfigError(f'--run={path}: {error}') from error
+  return str(run.path)
 
 
 def require_run(run: run_directory.RunDirectory, path: str) -> None:

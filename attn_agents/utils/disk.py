@@ -122,8 +122,14 @@ def require_writable(
     directory: what is to be written in, if it is not `value`.
 
   Raises:
-    ConfigError: on the way there is a file, or what this user may not write.
+    ConfigError: it is an address, or on the way there is a file, or what this
+      user may not write.
   """
+  if directory is None and '://' in str(value):
+    raise errors.ConfigError(
+      f'{flag}={value}: expected a directory; a bucket can be the --logdir of '
+      'a run, and the --run of commands that read it'
+    )
   path = pathlib.Path(value if directory is None else directory).absolute()
   # A link to nothing is in the way, too.
   there = next(p for p in (path, *path.parents) if os.path.lexists(p))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from attn_agents.distributed import supervisor, topology
+from attn_agents.distributed import lifecycle, supervisor, topology
 from attn_agents.utils import stopping
 from tests import terminal
 
@@ -57,6 +57,22 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
   ending = supervisor.Supervisor(place, _BrokenTerminal()).run()
   assert ending.code == 0
   assert ending.cause.startswith('done')
+
+
+@pytest.mark.usefixtures('restored_handlers')
+def test_a_child_of_the_callers_own_is_left_alone(tmp_path, monkeypatch):
+  place = _place(tmp_path, monkeypatch, END='done')
+  ours, other = (subprocess.Popen(['sleep', '60']) for _ in range(2))
+  monkeypatch.setattr(supervisor, '_STOP_SECONDS', 2.0)
+  run = supervisor.Supervisor(place, _BrokenTerminal(), spared=ours.pid).run
+  try:
+    assert run().code == 0
+    assert ours.poll() is None
+    assert not lifecycle.is_alive(other.pid)
+  finally:
+    for child in (ours, other):
+      child.kill()
+      child.wait()
 
 
 @pytest.mark.usefixtures('restored_handlers')

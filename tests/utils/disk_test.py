@@ -150,6 +150,14 @@ def test_where_nothing_can_be_written_is_refused_by_its_flag(
   assert sorted(tmp_path.iterdir()) == [file, link]
 
 
+def test_a_bucket_is_no_directory():
+  with pytest.raises(errors.ConfigError) as caught:
+    disk.require_writable('--root', 'gs://bucket/runs')
+  assert str(caught.value).startswith(
+    '--root=gs://bucket/runs: expected a directory; a bucket can be '
+  )
+
+
 def test_a_directory_is_tried(tmp_path, monkeypatch):
   assert disk.trouble(tmp_path) == ''
 
