@@ -8,6 +8,7 @@ Ctrl-C and saved; 75 stopped by the machine and saved, to be continued; 1
 failed; 2 bad input; 130/143 stopped with nothing saved.
 """
 
+import os
 import sys
 
 from absl import flags
@@ -18,6 +19,7 @@ from attn_agents.distributed import (
   lifecycle,
   mirroring,
   outcome,
+  process_environment,
   topology,
 )
 from attn_agents.evaluation import protocols
@@ -27,7 +29,7 @@ from attn_agents.runs import (
   run_directory,
   saved_runs,
 )
-from attn_agents.utils import machine, output, stopping
+from attn_agents.utils import machine, output, stopping, tpu_metadata
 from configs import errors, resolution, schema
 from launch import command_line, paths, this_machine
 
@@ -134,7 +136,11 @@ def main() -> int:
   place = topology.local(config, str(run.path), devices.count)
   if mirror is not None:
     mirror.start()
+  # While the cloud's metadata server can be reached.
+  tpu_env = tpu_metadata.read() if devices.platform == 'tpu' else ''
   confinement = _confine(place)
+  if isolation.is_confined():
+    os.environ.update(process_environment.of_confined_tpu(tpu_env))
   requests = stopping.Requests()
   requests.listen()
   if continued and not _wait_for_former_run(run, requests):
@@ -188,10 +194,16 @@ def _confine(place: topology.Topology) -> str:
   if not _ALLOW_OPEN_PORTS.value:
     raise errors.ConfigError(
       f'this run cannot confine itself to loopback ({result.detail}): ports '
-      f'{ports} would be open to the network without authentication; if that '
-      'is acceptable here, pass --allow_open_ports'
+      f'{ports} would be open to the network without authentication; '
+      '--runtime=threads opens none; if something else keeps others out (a '
+      'container without a network, a NetworkPolicy, a firewall) or open ports '
+      'are acceptable here, pass --allow_open_ports'
     )
-  return f'NOT confined ({result.detail}): other hosts can reach ports {ports}'
+  return (
+    f'NOT confined ({result.detail}): whoever reaches ports {ports} of this '
+    'machine or container can write to them; only what lies around it (a '
+    'NetworkPolicy, a firewall) keeps others out'
+  )
 
 
 def _wait_for_former_run(

@@ -32,7 +32,7 @@ _ROLE = 'mirror'
 
 
 def open_run(
-  flag: str, value: str
+  flag: str, value: str, mirrored: bool = True
 ) -> tuple[run_directory.RunDirectory, 'MirrorProcess | None']:
   """The run that a flag names, and its mirror if it names a bucket.
 
@@ -42,6 +42,8 @@ def open_run(
   Args:
     flag: e.g. '--logdir'.
     value: a directory or an address.
+    mirrored: False on hosts that only take part in a run: of a bucket, they
+      get the directory alone.
 
   Raises:
     ConfigError: the address is not well formed, or the bucket cannot be used,
@@ -52,6 +54,8 @@ def open_run(
   address = addresses.parse(flag, value)
   run = run_directory.RunDirectory(address.directory)
   disk.require_writable(flag, value, run.path)
+  if not mirrored:
+    return run, None
   run.path.mkdir(parents=True, exist_ok=True)
   run.lock()
   if not lifecycle.wait_for_former_run(run.path, lifecycle.FORMER_RUN_SECONDS):

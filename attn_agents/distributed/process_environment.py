@@ -4,6 +4,7 @@ Libraries read them as they load, so a process must have them when it starts.
 """
 
 import os
+import re
 import types
 from collections.abc import Mapping
 
@@ -26,6 +27,9 @@ _NO_ACCELERATOR: Mapping[str, str] = types.MappingProxyType(
   {'CUDA_VISIBLE_DEVICES': '', 'JAX_PLATFORMS': 'cpu', **_QUIET_TENSORFLOW}
 )
 
+# As the metadata server writes them: NAME: 'value'.
+_TPU_LINE = re.compile(r"^\s*([A-Z_]+):\s*'?([^'\n]*?)'?\s*$", re.MULTILINE)
+
 _TUNABLES = 'GLIBC_TUNABLES'
 # Asks for transparent huge pages where the system's setting is 'madvise'. Known
 # to glibc from 2.35 on; older ones ignore what they do not know.
@@ -42,6 +46,45 @@ def large_pages() -> dict[str, str]:
     Nothing where the user has set glibc's tunables.
   """
   return {} if _TUNABLES in os.environ else {_TUNABLES: _LARGE_PAGES}
+
+
+def of_confined_tpu(tpu_env: str) -> dict[str, str]:
+  """What libtpu wants to know of this host, where it cannot ask.
+
+  It asks the metadata server of Google's cloud, which a process that is
+  confined to loopback does not reach, and tries for minutes. The chips of this
+  host are taken alone, whatever slice they belong to.
+
+  JAX takes a machine that has TPU_SKIP_MDS_QUERY for none of Google's: who
+  looks for other hosts of a slice does so before.
+
+  Args:
+    tpu_env: what that server says of the host, `tpu_metadata.read()`; '' where
+      there is none, which changes nothing.
+
+  Returns:
+    Nothing of what the user has set.
+  """
+  found = dict(_TPU_LINE.findall(tpu_env))
+  if not found:
+    return {}
+  named = {
+    'TPU_ACCELERATOR_TYPE': found.get('ACCELERATOR_TYPE', ''),
+    'TPU_CHIPS_PER_HOST_BOUNDS': found.get('CHIPS_PER_HOST_BOUNDS', ''),
+    'TPU_CHIPS_PER_PROCESS_BOUNDS': found.get('CHIPS_PER_HOST_BOUNDS', ''),
+  }
+  alone = {
+    'TPU_SKIP_MDS_QUERY': '1',
+    'TPU_HOST_BOUNDS': '1,1,1',
+    'TPU_PROCESS_BOUNDS': '1,1,1',
+    'TPU_WORKER_ID': '0',
+    'TPU_WORKER_HOSTNAMES': 'localhost',
+  }
+  return {
+    name: value
+    for name, value in {**named, **alone}.items()
+    if value and name not in os.environ
+  }
 
 
 def of_launcher(runtime: str) -> dict[str, str]:

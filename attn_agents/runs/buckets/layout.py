@@ -30,8 +30,10 @@ FOLDERS: Mapping[str, re.Pattern[str]] = {
 }
 # Orbax's mark of what is not complete; a start removes it.
 UNFINISHED = '.orbax-checkpoint-tmp'
-# What is of one process, or half written.
-LEFT_OUT = re.compile(r'lock|status/.*|.*\.partial|.*\.orbax-checkpoint-tmp.*')
+# What is of one process, half written, or secret.
+LEFT_OUT = re.compile(
+  r'lock|(status|keys[^/]*)/.*|.*\.partial|.*\.orbax-checkpoint-tmp.*'
+)
 
 
 def committed(store: stores.Store) -> dict[str, set[str]]:
