@@ -119,6 +119,7 @@ class LocalRun:
       if self.process.poll() is not None:
         raise AssertionError(f'run_local ended early:\n{self.text()}')
       if time.monotonic() > deadline:
+        self.kill_everything()
         raise AssertionError(f'waited {timeout} s in vain:\n{self.text()}')
       time.sleep(0.1)
 
