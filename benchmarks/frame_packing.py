@@ -57,7 +57,7 @@ def make() -> harness.Benchmark:
     games, unrolls, length, between, seconds = _SMOKE_GAMES, 1, 4, 0, 0.0
   configs = [_environment(game) for game in games]
   stacked = configs[0].frame_stack == 4
-  samples = {x.game: _play(x, unrolls, length, between) for x in configs}
+  samples = {x.game: play(x, unrolls, length, between) for x in configs}
   rows = [unroll for sample in samples.values() for unroll in sample]
   megabytes = sum(x.nbytes for x in rows) / 1e6
   alternatives, ratios = [], {}
@@ -112,7 +112,7 @@ def _environment(game: str) -> schema.EnvironmentConfig:
   return resolution.resolve(request, 'cpu', num_devices=1, cores=1).environment
 
 
-def _play(
+def play(
   config: schema.EnvironmentConfig, unrolls: int, length: int, between: int
 ) -> list[np.ndarray]:
   """Unrolls [T + 1, H, W, C] of random play, `between` steps apart."""

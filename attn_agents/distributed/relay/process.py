@@ -34,8 +34,7 @@ def main() -> int:
   status.set('starting')
   stop = lifecycle.StopSignal()
   try:
-    if settings['join']:
-      isolation.join(settings['join'])
+    _enter_network(settings)
     # Afterwards, since new capabilities would undo it.
     lifecycle.die_with_parent()
     handlers, visitors = _make(settings)
@@ -55,6 +54,22 @@ def main() -> int:
   # Threads that carry connections would hold a normal exit up.
   sys.stdout.flush()
   os._exit(0)
+
+
+def _enter_network(settings: dict[str, Any]) -> None:
+  """Leaves the network of the parent, if it is to.
+
+  Raises:
+    OSError, RuntimeError: the system does not let it.
+  """
+  if settings['join']:
+    isolation.join(settings['join'])
+  elif settings['confine']:
+    result = isolation.confine_to_loopback()
+    if not result.confined:
+      raise RuntimeError(
+        f'this host cannot keep Reverb to itself ({result.detail})'
+      )
 
 
 class _Watch:

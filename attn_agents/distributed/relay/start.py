@@ -11,17 +11,20 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attn_agents.distributed import run_key
+from attn_agents.distributed import lifecycle, run_key
 from attn_agents.distributed.relay import addresses, serving
+from attn_agents.utils import patience
 from configs import errors
 
 _ROOT = pathlib.Path(__file__).parents[3]
 # Room for a path in `struct sockaddr_un`, with its end.
 _MOST_PATH_BYTES = 107
 _BACKLOG = 128
+_START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
 
@@ -32,14 +35,47 @@ class Relay:
   Attributes:
     process: it ends on SIGTERM, and with this process at the latest.
     directory: of its Unix sockets; '' if it has none.
+    logdir: where its status and its log are.
   """
 
   process: subprocess.Popen
   directory: str
+  logdir: str
 
   def local(self, service: str) -> str:
     """Where processes of this host reach a service: 'unix:/path'."""
     return f'{addresses.UNIX}{self.directory}/{service}'
+
+  def wait(self, seconds: float = _START_SECONDS) -> None:
+    """Returns once it serves, and has the network that it was to have.
+
+    Raises:
+      ConfigError: it cannot, or not in time; the line says why.
+    """
+    waiting = patience.Patience(seconds)
+    while True:
+      own = next(
+        (
+          status
+          for status in lifecycle.read_statuses(self.logdir)
+          if status.role == 'relay' and status.pid == self.process.pid
+        ),
+        None,
+      )
+      if own is not None and own.state == 'running':
+        return
+      if own is not None and own.state == 'failed':
+        raise errors.ConfigError(
+          f'the relay between hosts: {own.detail} ({self.logdir}/logs/'
+          'relay-0.log); if open ports are acceptable here, pass '
+          '--allow_open_ports'
+        )
+      if self.process.poll() is not None or waiting.is_over():
+        raise errors.ConfigError(
+          f'the relay between hosts did not start ({self.logdir}/logs/'
+          'relay-0.log); run this command again'
+        )
+      time.sleep(0.05)
 
   def close(self) -> None:
     """Ends it and removes its sockets."""
@@ -61,6 +97,7 @@ def learner_end(
   *,
   local: Sequence[str] = (),
   join: int = 0,
+  confine: bool = False,
   limits: serving.Limits | None = None,
 ) -> Relay:
   """Starts the end of a learner host.
@@ -77,7 +114,9 @@ def learner_end(
     local: services that processes of this host reach at `Relay.local`, from
       whichever network they are in.
     join: pid of a process whose network it enters before it connects to
-      anything; 0 to stay in that of this process.
+      anything; 0 for none.
+    confine: whether it makes a network of its own, with loopback only, which
+      others can join; else it stays in that of this process.
     limits: of what strangers and lost peers can take.
 
   Raises:
@@ -92,7 +131,7 @@ def learner_end(
         'services': dict(services),
         'listening': listening.fileno(),
       },
-      key, logdir, local, join, limits,
+      key, logdir, local, limits, join=join, confine=confine,
     )  # fmt: skip
 
 
@@ -125,7 +164,7 @@ def actor_end(
       'role': run_key.ACTOR,
       'learner_address': learner_address,
     },
-    key, logdir, services, 0, limits,
+    key, logdir, services, limits,
   )  # fmt: skip
 
 
@@ -134,8 +173,10 @@ def _start(
   key: run_key.RunKey,
   logdir: pathlib.Path | str,
   local: Sequence[str],
-  join: int,
   limits: serving.Limits | None,
+  *,
+  join: int = 0,
+  confine: bool = False,
 ) -> Relay:
   with contextlib.ExitStack() as stack:
     directory, made = '', {}
@@ -151,6 +192,7 @@ def _start(
       'local': {name: made[name].fileno() for name in made},
       'directory': directory,
       'join': join,
+      'confine': confine,
       'limits': (limits or serving.Limits())._asdict(),
     }
     listening = [settings['listening']] if 'listening' in settings else []
@@ -169,7 +211,7 @@ def _start(
     )
     if local:
       undo.pop_all()
-  return Relay(process, directory)
+  return Relay(process, directory, settings['logdir'])
 
 
 def _listen_here(path: str) -> socket.socket:

@@ -12,6 +12,7 @@ from attn_agents.distributed.relay import actor_end, learner_end, serving
 SERVICE = 'queue'
 # Long enough for any step here on a busy machine.
 SECONDS = 20.0
+_BUFFER_BYTES = 131_072
 
 
 class Hosts:
@@ -32,10 +33,10 @@ class Hosts:
   ):
     """Makes the keys and opens the sockets."""
     self.logdir = logdir
-    self.service = socket.create_server(('127.0.0.1', 0))
+    self.service = _listen()
     self.service.settimeout(SECONDS)
-    self._outside = socket.create_server(('127.0.0.1', 0), backlog=64)
-    self._inside = socket.create_server(('127.0.0.1', 0))
+    self._outside = _listen()
+    self._inside = _listen()
     self.address = _text(self._outside)
     self.learner = learner_end.LearnerEnd(
       run_key.make_or_load(logdir), {SERVICE: _text(self.service)}, limits
@@ -100,6 +101,15 @@ def read_all(connection: socket.socket) -> bytes:
   while part := connection.recv(1 << 16):
     parts.append(part)
   return b''.join(parts)
+
+
+def _listen() -> socket.socket:
+  listener = socket.socket()
+  # Its connections have it, too: else they grow to what the system allows.
+  listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+  listener.bind(('127.0.0.1', 0))
+  listener.listen(64)
+  return listener
 
 
 def _text(listener: socket.socket) -> str:

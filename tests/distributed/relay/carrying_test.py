@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from attn_agents.distributed.relay import ends
+from attn_agents.distributed.relay import ends, tls
 from tests.distributed.relay import both_ends
 
 # More than all buffers on the way hold.
@@ -131,6 +131,20 @@ def test_a_client_that_breaks_off_is_no_end_of_the_stream(hosts):
     ends.reset(client)
     with pytest.raises(ConnectionResetError):
       both_ends.read_all(service)
+
+
+def test_a_peer_that_is_cut_off_is_no_end_of_the_stream(hosts):
+  """TCP ends in order, and TLS does not: somebody else may have ended it."""
+  context = tls.context(hosts.key, [both_ends.SERVICE])
+  with hosts.knock() as raw:
+    encrypted = ends.Encrypted(raw, context)
+    encrypted.handshake(both_ends.SECONDS)
+    with hosts.accept() as service:
+      encrypted.send(memoryview(b'half of'))
+      assert service.recv(100) == b'half of'
+      raw.shutdown(socket.SHUT_WR)
+      with pytest.raises(ConnectionResetError):
+        both_ends.read_all(service)
 
 
 def test_no_service_ends_the_connection_at_once(tmp_path: pathlib.Path):

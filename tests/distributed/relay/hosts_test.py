@@ -64,11 +64,11 @@ def _cabled():
 
 
 @contextlib.contextmanager
-def _both(cabled, logdir):
+def _both(cabled, logdir, makes_network='service'):
   """The two hosts' processes, killed if they do not end by themselves."""
   first, second = cabled
   address = f'{first.address}:{_PORT}'
-  learner = _Played(first, 'learner', str(logdir), address)
+  learner = _Played(first, 'learner', str(logdir), address, makes_network)
   played = [learner]
   try:
     facts = learner.hear()
@@ -94,9 +94,10 @@ def _hosts_there(logdir: pathlib.Path) -> dict[str, int]:
   return status.extra.get('hosts', {})
 
 
-def test_only_the_port_with_the_key_is_open(cabled, tmp_path):
+@pytest.mark.parametrize('makes_network', ['service', 'relay'])
+def test_only_the_port_with_the_key_is_open(cabled, tmp_path, makes_network):
   first, second = cabled
-  with _both(cabled, tmp_path) as (learner, actor, facts):
+  with _both(cabled, tmp_path, makes_network) as (learner, actor, _):
     there = actor.hear()
     assert (there['confined'], there['listening']) == (True, [])
     assert actor.ask('through') == 'through'
@@ -108,7 +109,7 @@ def test_only_the_port_with_the_key_is_open(cabled, tmp_path):
     }
     assert _reaches(second, first.address, _PORT)
     # The service listens on every interface of its own network.
-    assert not _reaches(second, first.address, facts['port'])
+    assert not _reaches(second, first.address, played_hosts.PORT)
     end = time.monotonic() + 20
     while not _hosts_there(tmp_path) and time.monotonic() < end:
       time.sleep(0.1)

@@ -1,7 +1,8 @@
 """What the two hosts of `hosts_test.py` do: `python -m` this, on each.
 
-    learner LOGDIR ADDRESS   the relay's end, and a service that is confined
-    actor LOGDIR ADDRESS     the relay's other end, and a confined client
+    learner LOGDIR ADDRESS FIRST   the relay's end, and a service; the one that
+                                   is started first makes their network
+    actor LOGDIR ADDRESS           the relay's other end, and a confined client
 
 Each reads commands from stdin, a line each, and answers each with one of JSON.
 """
@@ -18,6 +19,8 @@ from typing import Any
 from attn_agents.distributed import isolation, run_key
 from attn_agents.distributed.relay import addresses, check, serving, start
 
+# Of the service. Its network is its own, so nobody else can have it.
+PORT = 5000
 # Whoever is lost is given up soon. The kernel leaves questions unanswered that
 # come within half a second, so that less would be too soon.
 LIMITS = serving.Limits(lost_seconds=2.0)
@@ -42,12 +45,19 @@ def _listening(pid: int | str = 'self') -> list[str]:
 
 
 class Service:
-  """Stands for Reverb: listens on every interface, tells what it gets."""
+  """Stands for Reverb: listens on every interface, tells what it gets.
+
+  Its network is its own, or that of the process that it is given.
+  """
 
   def __init__(self) -> None:
     """Confines this process."""
-    assert isolation.confine_to_loopback().confined
-    self._listener = socket.create_server(('0.0.0.0', 0))
+    network = int(sys.argv[2])
+    if network:
+      isolation.join(network)
+    else:
+      assert isolation.confine_to_loopback().confined
+    self._listener = socket.create_server(('0.0.0.0', PORT))
     threading.Thread(target=self._accept, daemon=True).start()
     self._ended: list[str] = []
 
@@ -76,28 +86,37 @@ class Service:
       self._ended.append(f'{name}: {type(error).__name__}')
 
 
-def learner(logdir: str, listen: str) -> None:
+def learner(logdir: str, listen: str, first: str) -> None:
   """Serves, and tells who is there."""
   listening = addresses.listen(listen)
   key = run_key.make_or_load(logdir)
-  service = subprocess.Popen(
-    [sys.executable, '-m', __spec__.name, 'service'],
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-    text=True,
-  )
+  services = {'queue': f'127.0.0.1:{PORT}'}
+
+  def start_relay(join: int) -> start.Relay:
+    made = start.learner_end(
+      listening, key, services, logdir, local=['queue'], join=join,
+      confine=not join, limits=LIMITS,
+    )  # fmt: skip
+    made.wait()
+    return made
+
+  def start_service(network: int) -> subprocess.Popen:
+    command = [sys.executable, '-m', __spec__.name, 'service', str(network)]
+    made = subprocess.Popen(
+      command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert made.stdout is not None
+    assert json.loads(made.stdout.readline()) == PORT
+    return made
+
+  if first == 'relay':
+    relay = start_relay(0)
+    service = start_service(relay.process.pid)
+  else:
+    service = start_service(0)
+    relay = start_relay(service.pid)
   assert service.stdout is not None and service.stdin is not None
-  port = json.loads(service.stdout.readline())
-  relay = start.learner_end(
-    listening,
-    key,
-    {'queue': f'127.0.0.1:{port}'},
-    logdir,
-    local=['queue'],
-    join=service.pid,
-    limits=LIMITS,
-  )
-  _tell({'port': port, 'directory': relay.directory})
+  _tell({'directory': relay.directory})
   for line in sys.stdin:
     if line.strip() == 'facts':
       # Also through the Unix socket of this host, from outside.
