@@ -19,6 +19,7 @@ import stat
 import tempfile
 from typing import TYPE_CHECKING
 
+from attn_agents.runs import run_directory
 from configs import errors
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LEARNER, ACTOR = 'learner', 'actor'
 _ROLES = (LEARNER, ACTOR)
-_FOLDER = 'keys'
 
 # Far more than three blocks of PEM.
 _MOST_BYTES = 65_536
@@ -58,7 +58,7 @@ class RunKey:
 
 def paths(logdir: pathlib.Path | str) -> dict[str, pathlib.Path]:
   """Where a run's key lies, by role."""
-  folder = pathlib.Path(logdir).absolute() / _FOLDER
+  folder = pathlib.Path(logdir).absolute() / run_directory.KEYS
   return {role: folder / f'{role}.pem' for role in _ROLES}
 
 
@@ -195,7 +195,9 @@ def _make(folder: pathlib.Path) -> None:
   which would replace the key of a host that was faster.
   """
   folder.parent.mkdir(parents=True, exist_ok=True)
-  partial = pathlib.Path(tempfile.mkdtemp('.partial', _FOLDER, folder.parent))
+  partial = pathlib.Path(
+    tempfile.mkdtemp(prefix=f'{folder.name}.', dir=folder.parent)
+  )
   try:
     for role, text in _issue().items():
       _write_private(partial / f'{role}.pem', text)

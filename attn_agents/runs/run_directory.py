@@ -50,6 +50,9 @@ _PACKAGES = (
 _PARTIAL_SECONDS = 60.0
 # Left by a start that was cut short before it wrote config.json.
 _CUT_SHORT = ('lock', 'config.partial')
+# By which hosts of the run know one another. It may be made before the run, and
+# one half made is `keys.<something>`.
+KEYS = 'keys'
 # Whoever looks whether a directory is locked holds a lock for a moment.
 _LOCK_SECONDS = 1.0
 
@@ -154,7 +157,11 @@ class RunDirectory:
       return False
     path = self.path / 'config.json'
     if not path.exists():
-      there = {p.name for p in self.path.iterdir()} - {*_CUT_SHORT}
+      there = {
+        p.name
+        for p in self.path.iterdir()
+        if p.name not in _CUT_SHORT and p.stem != KEYS
+      }
       if there:
         raise errors.ConfigError(
           f'--logdir={self.path} holds no run, but other files '

@@ -113,6 +113,17 @@ def test_a_start_that_was_cut_short_does_not_spoil_the_directory(tmp_path):
   assert run.check(_config()) is True
 
 
+def test_a_run_begins_where_its_key_has_been_made(tmp_path):
+  for name in ('keys', 'keys.cut_short'):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / 'learner.pem').touch()
+  run = run_directory.RunDirectory(tmp_path)
+  assert run.check(_config()) is False
+  run.open(_config(), DEVICES)
+  run.remove_unfinished()
+  assert run.check(_config()) is True
+
+
 def test_a_look_at_the_lock_refuses_no_start(tmp_path):
   path = tmp_path / 'lock'
   path.touch()

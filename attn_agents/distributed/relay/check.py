@@ -29,38 +29,43 @@ def require_accepted(
     flag: that the address was given to, for the line of an error.
 
   Raises:
-    ConfigError: it does not answer, or it or this host is of another run.
+    ConfigError: it does not answer, or see `ask`.
   """
-  addresses.parse(learner_address, flag)
-  context = tls.context(key, [tls.CHECK])
-  name = f'{flag}={learner_address}'
   end = time.monotonic() + seconds
   while True:
     try:
-      _ask(learner_address, context, key, name)
+      ask(learner_address, key, flag)
       return
     except OSError as error:
       left = end - time.monotonic()
       if left <= 0:
         raise errors.ConfigError(
-          f'{name} does not answer ({error.strerror or error}) for '
-          f'{seconds:g} seconds; expected a learner host that runs with '
-          '--listen of that address'
+          f'{flag}={learner_address} does not answer '
+          f'({error.strerror or error}) for {seconds:g} seconds; expected a '
+          'learner host that runs with --listen of that address'
         ) from None
     time.sleep(min(_AGAIN_SECONDS, left))
 
 
-def _ask(
-  address: str, context: ssl.SSLContext, key: run_key.RunKey, name: str
+def ask(
+  learner_address: str, key: run_key.RunKey, flag: str = '--learner_address'
 ) -> None:
-  """One try.
+  """Asks once; returns if the learner host accepts this host's key.
+
+  Args:
+    learner_address: 'host:port' of its end.
+    key: of an actor host.
+    flag: that the address was given to, for the line of an error.
 
   Raises:
-    ConfigError: the answer is none of a learner host of this run.
+    ConfigError: the answer is none of a learner host, it or this host is of
+      another run, or the address is none.
     OSError: there is no answer.
   """
+  addresses.parse(learner_address, flag)
+  context, name = tls.context(key, [tls.CHECK]), f'{flag}={learner_address}'
   try:
-    encrypted = actor_end.dial(address, context, _TRY_SECONDS)
+    encrypted = actor_end.dial(learner_address, context, _TRY_SECONDS)
   except ssl.SSLCertVerificationError:
     raise errors.ConfigError(
       f'{name} is a host of another run: its certificate is not one of the run '

@@ -16,10 +16,12 @@ from typing import Any
 
 from attn_agents.distributed import isolation, lifecycle, run_key
 from attn_agents.distributed.relay import actor_end, learner_end, serving
+from attn_agents.utils import patience
 
 ROLE = 'relay'
 # The parent removes what it finds of an earlier run, this one's perhaps.
 _AGAIN_SECONDS = 5.0
+_LAST_SECONDS = 2.0
 
 _Handlers = dict[socket.socket, Callable[[socket.socket], None]]
 
@@ -42,6 +44,7 @@ def main() -> int:
     status.set('running', f'{settings["what"]} ({where})', hosts={})
     print(f'{settings["what"]}, {where}', flush=True)
     serving.accept(handlers, stop, _Watch(status, visitors, settings['what']))
+    _outlast(visitors)
   except Exception as error:
     traceback.print_exc()
     status.set_failed(error)
@@ -70,6 +73,13 @@ def _enter_network(settings: dict[str, Any]) -> None:
       raise RuntimeError(
         f'this host cannot keep Reverb to itself ({result.detail})'
       )
+
+
+def _outlast(visitors: serving.Visitors) -> None:
+  """Lets last words arrive, of those who have said them and leave."""
+  waiting = patience.Patience(_LAST_SECONDS)
+  while visitors.hosts() and not waiting.is_over():
+    time.sleep(0.05)
 
 
 class _Watch:
@@ -106,8 +116,11 @@ def _make(settings: dict[str, Any]) -> tuple[_Handlers, serving.Visitors]:
     return here, asks.visitors
   answers = learner_end.LearnerEnd(key, settings['services'], limits)
   here = {local[name]: answers.serve_here(name) for name in local}
-  outside = socket.socket(fileno=settings['listening'])
-  return {outside: answers.serve, **here}, answers.visitors
+  outside = {
+    socket.socket(fileno=descriptor): answers.serve
+    for descriptor in settings['listening']
+  }
+  return {**outside, **here}, answers.visitors
 
 
 if __name__ == '__main__':

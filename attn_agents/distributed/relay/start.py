@@ -90,7 +90,7 @@ class Relay:
 
 
 def learner_end(
-  listening: socket.socket,
+  listening: socket.socket | None,
   key: run_key.RunKey,
   services: Mapping[str, str],
   logdir: pathlib.Path | str,
@@ -107,6 +107,7 @@ def learner_end(
 
   Args:
     listening: of `addresses.listen`; closed here, and open in the new process.
+      None: no other host can connect, and `local` is all there is.
     key: of a learner host.
     services: addresses by name, as that process sees them: 'host:port' or
       'unix:/path'.
@@ -122,14 +123,18 @@ def learner_end(
   Raises:
     ConfigError: a Unix socket cannot be made.
   """
-  where = '{}:{}'.format(*listening.getsockname()[:2])
-  with listening:
+  what, descriptors = 'for this host only', []
+  if listening is not None:
+    where = '{}:{}'.format(*listening.getsockname()[:2])
+    what = f"TLS 1.3 with the run's key {key.run} on {where}"
+    descriptors = [listening.fileno()]
+  with listening or contextlib.nullcontext():
     return _start(
       {
-        'what': f'TLS 1.3 with the run\'s key {key.run} on {where}',
+        'what': what,
         'role': run_key.LEARNER,
         'services': dict(services),
-        'listening': listening.fileno(),
+        'listening': descriptors,
       },
       key, logdir, local, limits, join=join, confine=confine,
     )  # fmt: skip
@@ -163,6 +168,7 @@ def actor_end(
       'what': f'to {learner_address} by TLS 1.3 with the run\'s key {key.run}',
       'role': run_key.ACTOR,
       'learner_address': learner_address,
+      'listening': [],
     },
     key, logdir, services, limits,
   )  # fmt: skip
@@ -195,7 +201,6 @@ def _start(
       'confine': confine,
       'limits': (limits or serving.Limits())._asdict(),
     }
-    listening = [settings['listening']] if 'listening' in settings else []
     process = subprocess.Popen(
       [
         sys.executable,
@@ -205,7 +210,7 @@ def _start(
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
-      pass_fds=[*listening, *settings['local'].values()],
+      pass_fds=[*settings['listening'], *settings['local'].values()],
       # Ctrl-C reaches the run's parent only.
       start_new_session=True,
     )

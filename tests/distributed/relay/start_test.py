@@ -50,6 +50,23 @@ def test_an_end_that_is_killed_is_not_waited_for(key, tmp_path):
     relay.wait()
 
 
+def test_an_end_without_a_port_serves_its_own_host(key, tmp_path):
+  with socket.create_server(('127.0.0.1', 0)) as service:
+    address = '{}:{}'.format(*service.getsockname())
+    relay = start.learner_end(
+      None, key, {'queue': address}, tmp_path, local=['queue']
+    )
+    relay.wait()
+    with (
+      addresses.connect(relay.local('queue'), 10) as client,
+      service.accept()[0] as accepted,
+    ):
+      accepted.sendall(b'here')
+      assert client.recv(4) == b'here'
+  relay.close()
+  assert relay.process.returncode == 0
+
+
 _STALE = '{"role": "relay", "index": 0, "pid": 1, "state": "running"}'
 
 

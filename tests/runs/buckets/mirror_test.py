@@ -115,6 +115,10 @@ def test_a_run_comes_back_on_a_machine_that_has_nothing(tmp_path, store):
   (first.run.path / 'lock').touch()
   (first.run.path / 'status').mkdir()
   (first.run.path / 'status/learner-0.json').touch()
+  # A bucket may be open to more people than the run is.
+  for keys in ('keys', 'keys.cut_short'):
+    (first.run.path / keys).mkdir()
+    (first.run.path / keys / 'learner.pem').write_text('secret')
   (first.run.path / 'logs').mkdir()
   (first.run.path / 'logs/learner-0.log').write_text('told')
   for step in (1, 2, 3):
