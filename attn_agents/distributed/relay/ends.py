@@ -173,9 +173,12 @@ class Encrypted:
 
   def finish(self) -> None:
     """See `End`."""
-    # It also asks for the peer's end, which has its own time.
-    with contextlib.suppress(ssl.SSLError):
+    # It also looks for the peer's end, which has its own time. What is not read
+    # yet is put aside: OpenSSL breaks off if it meets the peer's data there.
+    unread = self._in.read()
+    with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
       self._tls.unwrap()
+    self._in.write(unread)
     self._left = memoryview(self._out.read())
     self._finished = True
     self.flush()
