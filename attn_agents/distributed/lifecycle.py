@@ -31,6 +31,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _HAS_PRCTL = sys.platform.startswith('linux')
 _PARENT_SECONDS = 0.5
+_PARENT = 'ATTN_AGENTS_PARENT'
 # A status that is written over what was there may be read half written.
 _READ_TRIES = 5
 _READ_AGAIN_SECONDS = 0.01
@@ -251,9 +252,22 @@ class StopSignal:
     return self.event.is_set()
 
 
+def known_parent() -> dict[str, str]:
+  """Environment of a child of this process: tells it who its parent is.
+
+  A child that asked for its parent itself would, if that had died meanwhile,
+  take whoever adopted it for the parent, and live for ever.
+  """
+  return {_PARENT: str(os.getpid())}
+
+
 def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
-  """Has this process signalled when its parent dies."""
-  parent = os.getppid()
+  """Has this process signalled when its parent dies, or if it is dead already.
+
+  The parent is who started it with `known_parent`.
+  """
+  # Not inherited: the next process has another parent.
+  parent = int(os.environ.pop(_PARENT, os.getppid()))
   if not _HAS_PRCTL:
     threading.Thread(
       target=_watch_parent, args=(parent, signal_number), daemon=True

@@ -139,6 +139,7 @@ class Supervisor:
         env={
           **os.environ,
           **process_environment.of_launcher(self._place.runtime),
+          **lifecycle.known_parent(),
           'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/',
           'TMPDIR': temporary,
         },

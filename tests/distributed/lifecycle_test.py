@@ -205,19 +205,50 @@ def _parent_and_child(before=''):
   return parent, int(parent.stdout.readline())
 
 
+def _wait_until_gone(pid):
+  deadline = time.monotonic() + 10
+  while lifecycle.is_alive(pid):
+    assert time.monotonic() < deadline, 'the child outlived its parent'
+    time.sleep(0.05)
+
+
 def test_a_process_dies_with_its_parent():
   parent, pid = _parent_and_child()
   assert psutil.pid_exists(pid)
   parent.kill()
   parent.wait()
-  deadline = time.monotonic() + 10
-  while time.monotonic() < deadline:
-    if not psutil.pid_exists(pid):
-      return
-    if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-      return
-    time.sleep(0.05)
-  raise AssertionError('the child outlived its parent')
+  _wait_until_gone(pid)
+
+
+@pytest.mark.parametrize('has_prctl', [True, False])
+def test_a_process_whose_parent_died_before_it_asked_ends(has_prctl):
+  parent = _python(
+    'import os, subprocess, sys, time\n'
+    'from attn_agents.distributed import lifecycle\n'
+    'code = "from attn_agents.distributed import lifecycle; import os, time;'
+    f'lifecycle._HAS_PRCTL = {has_prctl}; first = os.getppid();'
+    'print(1, flush=True);'
+    "exec('while os.getppid() == first: time.sleep(0.05)');"
+    'lifecycle.die_with_parent(); time.sleep(60)"\n'
+    'child = subprocess.Popen([sys.executable, "-c", code],'
+    ' env={**os.environ, **lifecycle.known_parent()},'
+    ' stdout=subprocess.PIPE)\n'
+    'child.stdout.readline()\n'
+    'print(child.pid, flush=True)\n'
+    'time.sleep(60)\n'
+  )
+  pid = int(parent.stdout.readline())
+  parent.kill()
+  parent.wait()
+  _wait_until_gone(pid)
+
+
+def test_the_parent_is_not_inherited(monkeypatch):
+  name, pid = lifecycle.known_parent().popitem()
+  assert int(pid) == os.getpid()
+  monkeypatch.setenv(name, str(os.getppid()))
+  lifecycle.die_with_parent(0)
+  assert name not in os.environ
 
 
 def test_logs_append_and_catch_native_output(tmp_path):
@@ -277,7 +308,4 @@ def test_without_prctl_a_process_still_dies_with_its_parent():
   assert lifecycle.is_alive(pid), 'it did not wait for its parent to die'
   parent.kill()
   parent.wait()
-  deadline = time.monotonic() + 10
-  while lifecycle.is_alive(pid):
-    assert time.monotonic() < deadline, 'the child outlived its parent'
-    time.sleep(0.05)
+  _wait_until_gone(pid)

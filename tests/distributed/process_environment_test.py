@@ -1,10 +1,13 @@
-"""Large pages are requested unless the user has set glibc's tunables."""
+"""What a run's processes find in their environment."""
 
+import os
 from unittest import mock
 
 import pytest
 
 from attn_agents.distributed import process_environment, supervisor, topology
+from attn_agents.distributed.programs import launchpad
+from attn_agents.distributed.roles import actor_supervisor
 from configs import resolution
 
 
@@ -32,10 +35,30 @@ def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
   request = resolution.Request(game='catch', preset='small', runtime='threads')
   config = resolution.resolve(request, 'cpu', 1, cores=2)
   place = topology.local(config, str(tmp_path))
-  process = supervisor.Supervisor(place, mock.Mock())._start()
+  process = supervisor.Supervisor(place, mock.Mock())._start(str(tmp_path))
   assert process.wait(timeout=20) == 0
   said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')
+
+
+def test_children_are_told_who_started_them(tmp_path, monkeypatch):
+  code = 'import os; print(os.environ["ATTN_AGENTS_PARENT"])'
+  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ('-c', code))
+  request = resolution.Request(game='catch', preset='small', runtime='threads')
+  config = resolution.resolve(request, 'cpu', 1, cores=2)
+  place = topology.local(config, str(tmp_path))
+  process = supervisor.Supervisor(place, mock.Mock())._start(str(tmp_path))
+  assert process.wait(timeout=20) == 0
+  said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
+  assert said == str(os.getpid())
+  # Whatever the launcher's own environment says.
+  monkeypatch.setenv('ATTN_AGENTS_PARENT', '1')
+  worker = launchpad._process('actor')
+  assert worker.env['ATTN_AGENTS_PARENT'] == str(os.getpid())
+  with mock.patch.object(actor_supervisor.subprocess, 'Popen') as started:
+    actor_supervisor.ActorSupervisor(place, 0)._start(0)
+  env = started.call_args.kwargs['env']
+  assert env['ATTN_AGENTS_PARENT'] == str(os.getpid())
 
 
 def test_servers_compute_nothing_and_have_no_pools():

@@ -129,7 +129,7 @@ def _process(role: str) -> 'local_multi_processing.PythonProcess':
   from launchpad.nodes.python import local_multi_processing
 
   return local_multi_processing.PythonProcess(
-    env=process_environment.of_role(role)
+    env={**process_environment.of_role(role), **lifecycle.known_parent()}
   )
 
 

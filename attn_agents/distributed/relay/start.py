@@ -210,6 +210,7 @@ def _start(
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
+      env={**os.environ, **lifecycle.known_parent()},
       pass_fds=[*settings['listening'], *settings['local'].values()],
       # Ctrl-C reaches the run's parent only.
       start_new_session=True,

@@ -1,5 +1,6 @@
 """Starts an actor again after it died, a bounded number of times."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -55,6 +56,7 @@ class ActorSupervisor(base.Role):
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
+      env={**os.environ, **lifecycle.known_parent()},
     )
 
 

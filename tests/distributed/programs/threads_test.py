@@ -220,5 +220,5 @@ def test_numpy_gets_no_threads_of_its_own(tmp_path, monkeypatch):
   monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ['-c', _COUNT_THREADS])
   place = topology.local(_config(1, 'vtrace'), str(tmp_path))
   run = supervisor.Supervisor(place, mock.Mock())
-  assert run._start().wait(timeout=60) == 0
+  assert run._start(str(tmp_path)).wait(timeout=60) == 0
   assert (tmp_path / 'logs' / 'launcher.log').read_text() == '1 2\n'
