@@ -1,13 +1,16 @@
 # `make help` lists what there is. Everything runs in .venv, which `make setup`
 # builds from the hashed locks in requirements/; BUILD_NOTES.md has the reasons.
 
-# What .venv was built for, so that only the first `make setup` has to say it.
-VARIANT ?= $(or $(patsubst .venv/.runtime-%,%,$(firstword $(wildcard .venv/.runtime-*))),cpu)
+# What .venv was built for, so that only the first `make setup` has to say it;
+# or what `make bundle` has made wheels for.
+VARIANT ?= $(or $(patsubst .venv/.runtime-%,%,$(firstword $(wildcard .venv/.runtime-*))),$(patsubst bundle/%/requirements.txt,%,$(firstword $(wildcard bundle/*/requirements.txt))),cpu)
 ARGS ?=
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-LOCK := requirements/$(VARIANT).txt
+# Wheels for a machine without internet, and the lock of these wheels.
+BUNDLE := $(patsubst %/requirements.txt,%,$(wildcard bundle/$(VARIANT)/requirements.txt))
+LOCK := $(if $(BUNDLE),$(BUNDLE)/requirements.txt,requirements/$(VARIANT).txt)
 RUNTIME := $(VENV)/.runtime-$(VARIANT)
 DEV := $(VENV)/.dev-$(VARIANT)
 # Set where Launchpad is left out, and with it what ties us to Python 3.10.
@@ -16,7 +19,7 @@ DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
 # A file's tests share what they make, and stay together. Each process takes
 # 1 to 2 GB.
 IN_PARALLEL := -n auto --maxprocesses=4 --dist=loadfile
-SOURCES := attn_agents configs launch tests benchmarks results docs setup.py
+SOURCES := attn_agents configs launch tests benchmarks results docs requirements setup.py
 UV := $(shell command -v uv 2>/dev/null)
 
 # Both refuse whatever does not match the lock's hashes.
@@ -24,6 +27,10 @@ ifneq ($(UV),)
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(PYTHON)
 else
 INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check
+endif
+
+ifneq ($(BUNDLE),)
+INSTALL += --no-index --find-links=$(BUNDLE)
 endif
 
 ifeq ($(filter $(VARIANT),cpu cuda12 tpu core core-cuda),)
@@ -55,7 +62,7 @@ export PYTHONNOUSERSITE := 1
 BUCKETS_LOCK := requirements/$(if $(CORE),core-buckets,buckets).txt
 BUCKETS := $(VENV)/.buckets-$(VARIANT)
 
-.PHONY: help setup setup-dev setup-buckets train test test-core test-slow \
+.PHONY: help setup setup-dev setup-buckets bundle train test test-core test-slow \
   test-chaos bench-smoke \
   results docs \
   docs-serve lint format hooks locks doctor clean
@@ -95,6 +102,9 @@ $(BUCKETS): $(BUCKETS_LOCK) $(RUNTIME)
 	@echo 'installing $(BUCKETS_LOCK)'
 	@$(INSTALL) --require-hashes -r $(BUCKETS_LOCK)
 	@touch $@
+
+bundle: setup  ## a tar file for nodes without internet (ARGS=--out=DIR)
+	@$(PYTHON) requirements/make_bundle.py $(VARIANT) requirements/$(VARIANT).txt $(ARGS)
 
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
