@@ -232,6 +232,10 @@ class QueueConfig:
       prefetch_batches + 2 updates, plus the batches that actors are making; an
       unroll of a slower actor is older.
     prefetch_batches: batches ready on the learner's devices.
+    packing: 'on' sends trajectories as few bytes, without loss, which costs
+      actors and learner some time for each frame; 'off' as they are; 'auto'
+      packs where it pays (docs/performance.md). Under `runtime.kind` 'threads'
+      nothing is sent.
     queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
       `runtime.kind` 'threads' there are none.
   """
@@ -245,6 +249,7 @@ class QueueConfig:
 
   capacity_batches: int = 1
   prefetch_batches: int = 1
+  packing: str = 'auto'
   queue_port: int = 0
   variables_port: int = 0
 

@@ -114,6 +114,7 @@ def _validate_flow(config: schema.Config) -> None:
       f'{errors.nearest_divisor(batch, envs)}'
     )
   _validate_queue(config.queue, config.runtime.kind)
+  _validate_packing(config)
 
 
 def _validate_runtime(runtime: schema.RuntimeConfig) -> None:
@@ -139,6 +140,24 @@ def _validate_queue(queue: schema.QueueConfig, runtime: str) -> None:
       f'{queue.queue_port}: two servers on one port start silently and take '
       'half of the clients each; give them different ports'
     )
+
+
+def _validate_packing(config: schema.Config) -> None:
+  packing, runtime = config.queue.packing, config.runtime.kind
+  errors.choice('queue.packing', packing, ('auto', 'on', 'off'))
+  expected = 'auto or off: '
+  errors.require(
+    packing != 'on' or runtime == 'launchpad',
+    'queue.packing',
+    packing,
+    f'{expected}under --runtime={runtime} trajectories are not sent',
+  )
+  errors.require(
+    packing != 'on' or registry.get(config.algorithm).replay(config) is None,
+    'queue.packing',
+    packing,
+    f'{expected}what --algorithm={config.algorithm} replays is not packed',
+  )
 
 
 def validate_memory(config: schema.Config, memory_bytes: int) -> None:

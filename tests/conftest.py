@@ -36,6 +36,7 @@ if importlib.util.find_spec('reverb') is None:
     'launch/synchronous_test.py',
     'runs/buckets',
     'synchronous_test.py',
+    'transport/packing_test.py',
     'transport/reverb',
   ]
 

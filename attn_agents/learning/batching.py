@@ -35,7 +35,8 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
   """One unroll [T + 1, B] from M unrolls [T + 1, B / M], in their order.
 
   JAX arrays are joined on their device and stay there, NumPy arrays on the
-  host; a tree may hold both.
+  host; a tree may hold both. Those that lie side by side in one array already,
+  as unpacked frames do, are not copied.
   """
   unrolls = [t.unroll for t in trajectories]
 
@@ -53,7 +54,26 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
   if isinstance(arrays[0], jax.Array):
     return jnp.concatenate(arrays, axis=axis)
+  whole = arrays[0].base
+  if isinstance(whole, np.ndarray) and _are_parts(arrays, whole, axis):
+    return whole
   return np.concatenate(arrays, axis=axis)
+
+
+def _are_parts(
+  arrays: Sequence[np.ndarray], whole: np.ndarray, axis: int
+) -> bool:
+  """Whether arrays are all parts of another, in their order along an axis."""
+  if whole.ndim <= axis:
+    return False
+  start = 0
+  for part in arrays:
+    end = start + part.shape[axis]
+    place = whole[(slice(None),) * axis + (slice(start, end),)]
+    if part.__array_interface__ != place.__array_interface__:
+      return False
+    start = end
+  return start == whole.shape[axis]
 
 
 def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from attn_agents import types
 from attn_agents.learning import batching
@@ -69,3 +70,32 @@ def test_description_counts_steps_games_and_time():
   assert info.game_returns.tolist() == [3.5, 4.5]
   assert info.game_lengths.tolist() == [4, 5]
   assert info.actor_seconds.tolist() == [2, 4, 6, 20]
+
+
+def _side_by_side(order):
+  """Trajectories whose observations are parts of one array, in this order."""
+  whole = np.arange((T + 1) * 6, dtype=np.uint8).reshape(T + 1, 6, 1).copy()
+  return whole, [
+    _showing(whole[:, N * place : N * (place + 1)]) for place in order
+  ]
+
+
+def _showing(observation):
+  made = _trajectory(1)
+  timestep = made.unroll.timestep._replace(observation=observation)
+  return made._replace(unroll=made.unroll._replace(timestep=timestep))
+
+
+def test_what_lies_side_by_side_is_not_copied():
+  whole, parts = _side_by_side([0, 1, 2])
+  assert batching.concatenate(parts).timestep.observation is whole
+
+
+@pytest.mark.parametrize('order', [[0, 2, 1], [0, 1], [1, 2], [0, 1, 1]])
+def test_parts_that_are_not_all_in_their_order_are_joined(order):
+  whole, parts = _side_by_side(order)
+  joined = batching.concatenate(parts).timestep.observation
+  assert joined is not whole
+  np.testing.assert_array_equal(
+    joined, np.concatenate([whole[:, N * i : N * (i + 1)] for i in order], 1)
+  )

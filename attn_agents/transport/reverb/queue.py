@@ -9,6 +9,7 @@ import reverb
 import tree
 
 from attn_agents import types
+from attn_agents.transport import packing
 from attn_agents.transport.reverb import servers
 
 # How often a blocked writer checks whether to stop.
@@ -27,7 +28,18 @@ class QueueSink:
     """
     servers.wait_until_up(address)
     client = reverb.Client(address)
-    self._signature = client.server_info()[servers.QUEUE_TABLE].signature
+    tables = client.server_info()
+    self._packer: packing.Packer | None = None
+    if servers.UNPACKED_TABLE in tables:
+      self._signature = tables[servers.UNPACKED_TABLE].signature
+      self._packer = packing.Packer(
+        [
+          packing.ArraySpec(tuple(x.shape), np.dtype(x.dtype.as_numpy_dtype))
+          for x in tree.flatten(self._signature)
+        ]
+      )
+    else:
+      self._signature = tables[servers.QUEUE_TABLE].signature
     self._writer = client.trajectory_writer(
       num_keep_alive_refs=1, get_signature_timeout_ms=None
     )
@@ -44,6 +56,10 @@ class QueueSink:
     """
     arrays = tree.map_structure(np.asarray, trajectory)
     self._check(arrays)
+    if self._packer is not None:
+      # Arrays of bytes would lose zeros at the end.
+      packed = self._packer.pack(tree.flatten(arrays))
+      arrays = np.array(packed, dtype=object)
     self._writer.append(arrays)
     self._writer.create_item(
       servers.QUEUE_TABLE,
@@ -86,6 +102,9 @@ class QueueSource:
     self._client = reverb.Client(address)
     self._spec = spec
     self._items = items
+    self._unpacker: packing.Unpacker | None = None
+    if servers.UNPACKED_TABLE in self._client.server_info():
+      self._unpacker = packing.Unpacker(tree.flatten(spec))
 
   def batches(self) -> Iterator[list[types.Trajectory]]:
     """Yields batches of whole items for ever, in the order of arrival.
@@ -93,12 +112,18 @@ class QueueSource:
     Every call to the server asks for exactly the items of one batch, so
     nothing is fetched ahead that could be lost with this iterator. Blocks in
     C++ while the queue is empty: iterate in a thread that may be abandoned.
+
+    Raises:
+      packing.DamagedError: an item is not one that a `QueueSink` has packed.
     """
     while True:
       samples = self._client.sample(
         servers.QUEUE_TABLE, num_samples=self._items, emit_timesteps=False
       )
-      yield [tree.unflatten_as(self._spec, sample.data) for sample in samples]
+      items = [sample.data for sample in samples]
+      if self._unpacker is not None:
+        items = self._unpacker.unpack([packed.item() for (packed,) in items])
+      yield [tree.unflatten_as(self._spec, item) for item in items]
 
   def stats(self) -> dict[str, float]:
     """See `interface.TrajectorySource`."""

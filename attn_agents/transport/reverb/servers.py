@@ -14,6 +14,8 @@ from attn_agents import types
 from attn_agents.utils import machine
 
 QUEUE_TABLE = 'trajectories'
+# Of a packed queue: holds nothing, and says what its items are made of.
+UNPACKED_TABLE = 'unpacked'
 REPLAY_TABLE = 'replay'
 REPORTS_TABLE = 'reports'
 PARAMETERS_TABLE = 'parameters'
@@ -41,7 +43,7 @@ class PortInUseError(RuntimeError):
 
 
 def queue_server(
-  spec: types.Nest, capacity: int, port: int = 0
+  spec: types.Nest, capacity: int, port: int = 0, packed: bool = False
 ) -> reverb.Server:
   """Starts the queue: first in first out, every item sampled exactly once.
 
@@ -52,14 +54,25 @@ def queue_server(
     spec: shapes and dtypes of one `types.Trajectory`.
     capacity: items (unrolls of one actor) it holds.
     port: fixed port, 0 for any free one.
+    packed: an item is the bytes of a `packing.Packer`. Both ends see it from
+      the tables.
 
   Raises:
     PortInUseError: the port is taken.
   """
+  signature = _signature(spec)
+  if not packed:
+    table = reverb.Table.queue(
+      QUEUE_TABLE, max_size=capacity, signature=signature
+    )
+    return _serve([table], port)
+  # TensorFlow's strings, any bytes, are what may differ in length.
   table = reverb.Table.queue(
-    QUEUE_TABLE, max_size=capacity, signature=_signature(spec)
+    QUEUE_TABLE,
+    max_size=capacity,
+    signature=tf.TensorSpec((), tf.string, name='packed'),
   )
-  return _serve([table], port)
+  return _serve([table, _newest_only(UNPACKED_TABLE, signature)], port)
 
 
 def replay_server(

@@ -4,6 +4,7 @@ process of the servers  `make_server`, `servers.variable_server`
 learner, actors         a `ReverbTransport` each
 """
 
+import math
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -19,6 +20,11 @@ from attn_agents.transport.reverb import queue, replay, servers, variables
 
 if TYPE_CHECKING:
   from attn_agents import experiment
+
+# Bytes of an observation from which packing pays. Smaller ones are not what
+# takes the time.
+_FROM_HOST_TO_HOST = 4_096
+_ON_ONE_HOST = 16_384
 
 
 class ReverbTransport:
@@ -95,6 +101,7 @@ def make_server(
   port: int,
   directory: pathlib.Path,
   learner_steps: int | None,
+  crosses_hosts: bool = False,
 ) -> reverb.Server:
   """Starts the server of the queue, or of the replay.
 
@@ -104,6 +111,7 @@ def make_server(
     directory: where replays are kept.
     learner_steps: of the checkpoint that the learner starts from, None for a
       new run; the replay starts from what was kept with it, if anything was.
+    crosses_hosts: whether actors are on other hosts, too.
 
   Raises:
     PortInUseError: the port is taken.
@@ -114,6 +122,7 @@ def make_server(
       parts.trajectory_spec(),
       capacity=parts.config.queue.capacity_batches * parts.items_per_batch,
       port=port,
+      packed=packs(parts, crosses_hosts),
     )
   return servers.replay_server(
     item_spec(parts, spec),
@@ -124,6 +133,22 @@ def make_server(
     port,
     _checkpointer(directory, learner_steps),
   )
+
+
+def packs(parts: 'experiment.Experiment', crosses_hosts: bool) -> bool:
+  """Whether a run packs its trajectories; see `packing`.
+
+  Args:
+    parts: of the run.
+    crosses_hosts: see `make_server`.
+  """
+  chosen = parts.config.queue.packing
+  if chosen != 'auto':
+    return chosen == 'on'
+  if parts.replay is not None:
+    return False
+  frame_bytes = math.prod(parts.environment_spec.observation_shape)
+  return frame_bytes >= (_FROM_HOST_TO_HOST if crosses_hosts else _ON_ONE_HOST)
 
 
 def _checkpointer(

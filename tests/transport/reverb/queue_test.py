@@ -3,19 +3,23 @@
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.learning import batching, feeder
 from attn_agents.transport.reverb import queue, servers
 from tests import lingering, trajectories
 
 CAPACITY = 4
 
 
-@pytest.fixture(name='address')
-def _address():
-  server = servers.queue_server(trajectories.numbered(0), capacity=CAPACITY)
+@pytest.fixture(name='address', params=[False, True], ids=['as is', 'packed'])
+def _address(request):
+  server = servers.queue_server(
+    trajectories.numbered(0), capacity=CAPACITY, packed=request.param
+  )
   yield f'127.0.0.1:{server.port}'
   server.stop()
 
@@ -34,10 +38,54 @@ def test_a_trajectory_arrives_as_it_was_sent(address):
   writer.insert(sent)
   ((got,),) = [next(_reader(address).batches())]
   assert isinstance(got.unroll.timestep, types.TimeStep)
-  for a, b in zip(_leaves(sent), _leaves(got), strict=True):
-    np.testing.assert_array_equal(a, b)
-    assert np.asarray(a).dtype == b.dtype
-    assert np.shape(a) == np.shape(b)
+  _check_equal(got, sent)
+
+
+_only_packed = pytest.mark.parametrize('address', [True], indirect=True)
+
+
+@_only_packed
+def test_frames_of_a_packed_batch_lie_side_by_side(address):
+  writer, reader = _writer(address), _reader(address, items=3)
+  for i in range(3):
+    writer.insert(trajectories.numbered(i))
+  batch = next(reader.batches())
+  joined = batching.concatenate(batch).timestep.observation
+  assert joined is batch[0].unroll.timestep.observation.base
+  for i, got in enumerate(batch):
+    _check_equal(got, trajectories.numbered(i))
+
+
+@_only_packed
+def test_bytes_with_zeros_at_their_end_arrive_whole(address):
+  # An array of bytes would lose them.
+  packed = b'packed' + bytes(7)
+  _put(address, packed)
+  client = _reader(address)._client
+  (sample,) = client.sample(servers.QUEUE_TABLE, 1, emit_timesteps=False)
+  assert sample.data[0].item() == packed
+
+
+def _put(address, packed):
+  """Puts bytes into a packed queue, as whatever is no `QueueSink` would."""
+  # After rlax, which `queue` has imported.
+  import reverb
+
+  client = reverb.Client(address)
+  client.insert(np.array(packed, dtype=object), {servers.QUEUE_TABLE: 1.0})
+
+
+@_only_packed
+@pytest.mark.parametrize('packed', [b'', b'other bytes', bytes(1000)])
+def test_what_is_no_packed_trajectory_ends_the_feeder(address, packed):
+  _put(address, packed)
+  reading = feeder.Feeder(
+    _reader(address).batches(), jax.local_devices()[:1], prefetch=1
+  )
+  with pytest.raises(RuntimeError, match='a trajectory is damaged') as found:
+    for _ in range(100):
+      assert reading.get(0.2) is None
+  assert '\n' not in str(found.value)
 
 
 def test_arrays_may_be_reused_once_insert_returns(address):
@@ -138,7 +186,8 @@ def test_a_port_serves_again_once_its_server_has_ended():
   server.stop()
 
 
-def _leaves(tree):
-  import jax
-
-  return jax.tree.leaves(tree)
+def _check_equal(got, sent):
+  for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(sent), strict=True):
+    np.testing.assert_array_equal(a, b)
+    assert a.dtype == np.asarray(b).dtype
+    assert np.shape(a) == np.shape(b)

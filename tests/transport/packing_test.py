@@ -1,0 +1,233 @@
+"""Packed trajectories come back bit by bit, or not at all."""
+
+import jax
+import ml_dtypes
+import numpy as np
+import pytest
+import zstandard
+
+from attn_agents import experiment
+from attn_agents.algorithms import registry
+from attn_agents.transport import packing
+from configs import agents, resolution
+from tests import trajectories
+
+RNG = np.random.default_rng(0)
+
+
+def _spec(array):
+  return packing.ArraySpec(np.shape(array), np.asarray(array).dtype)
+
+
+def _made(arrays):
+  specs = [_spec(x) for x in arrays]
+  return packing.Packer(specs), packing.Unpacker(specs)
+
+
+def _check_equal(got, sent):
+  assert len(got) == len(sent)
+  for a, b in zip(got, sent, strict=True):
+    assert (a.dtype, a.shape) == (b.dtype, np.shape(b))
+    assert a.tobytes() == b.tobytes()
+
+
+def _noise(shape, dtype):
+  dtype = np.dtype(dtype)
+  size = int(np.prod(shape)) * dtype.itemsize
+  flat = np.frombuffer(RNG.bytes(size), np.uint8)
+  if dtype == np.bool_:
+    flat = flat % 2
+  return flat.view(dtype).reshape(shape)
+
+
+def _changing(shape):
+  """Frames of which little changes from row to row."""
+  frames = np.repeat(_noise((1, *shape[1:]), np.uint8), shape[0], axis=0)
+  for t in range(1, shape[0]):
+    rows = frames[t:].reshape(shape[0] - t, -1)
+    rows[:, RNG.integers(0, rows.shape[1], 3)] = RNG.integers(0, 256, 3)
+  return frames
+
+
+def _specs_of_all_agents():
+  """The arrays that each agent sends, at the sizes of both presets."""
+  for agent in agents.AGENTS:
+    for preset in ('paper', 'small'):
+      config = resolution.resolve(
+        resolution.Request(agent=agent, preset=preset), 'cpu', 1, 2
+      )
+      if registry.get(config.algorithm).replay(config) is None:
+        spec = experiment.Experiment(config).trajectory_spec()
+        yield pytest.param(jax.tree.leaves(spec), id=f'{agent} {preset}')
+
+
+@pytest.mark.parametrize('specs', _specs_of_all_agents())
+def test_what_agents_send_comes_back(specs):
+  # Full sizes of rows, fewer of them.
+  specs = [
+    packing.ArraySpec((min(x.shape[0], 4), *x.shape[1:]), x.dtype)
+    if x.shape
+    else packing.ArraySpec((), x.dtype)
+    for x in specs
+  ]
+  packer, unpacker = packing.Packer(specs), packing.Unpacker(specs)
+  sent = [
+    _changing(x.shape) if len(x.shape) > 2 and x.dtype == np.uint8
+    else _noise(x.shape, x.dtype)
+    for x in specs
+  ]  # fmt: skip
+  (got,) = unpacker.unpack([packer.pack(sent)])
+  _check_equal(got, sent)
+
+
+@pytest.mark.parametrize(
+  'shape',
+  [
+    (4, 1, 8, 8, 1),
+    (3, 2, 3, 3, 1),
+    (2, 1, 2, 1, 1),
+    (5, 3, 7, 2, 3),
+    (2, 1, 1),
+  ],
+)
+@pytest.mark.parametrize('frames', [_changing, lambda x: _noise(x, np.uint8)])
+def test_frames_of_any_size(shape, frames):
+  sent = [frames(shape), np.zeros((2, 2), np.float32)]
+  packer, unpacker = _made(sent)
+  (got,) = unpacker.unpack([packer.pack(sent)])
+  _check_equal(got, sent)
+
+
+@pytest.mark.parametrize(
+  'dtype',
+  ['b1', 'i1', 'u1', 'i4', 'u4', 'i8', 'f2', 'f4', 'f8', ml_dtypes.bfloat16],
+)
+@pytest.mark.parametrize('shape', [(), (1,), (3, 5), (2, 3, 4), (0, 3)])
+def test_other_arrays_of_any_dtype(dtype, shape):
+  sent = [_noise((1,), 'u1'), _noise(shape, dtype), _noise((5, 2), 'f4')]
+  packer, unpacker = _made(sent)
+  (got,) = unpacker.unpack([packer.pack(sent)])
+  _check_equal(got, sent)
+
+
+def test_several_arrays_of_frames():
+  sent = [_changing((3, 2, 5, 1)), np.float32(7), _noise((4, 2, 9), 'u1')]
+  packer, unpacker = _made(sent)
+  (got,) = unpacker.unpack([packer.pack(sent)])
+  _check_equal(got, sent)
+
+
+def test_a_packer_keeps_nothing_of_the_trajectory_before():
+  # Of sizes that need filling up.
+  noise = [_noise((4, 1, 3, 3, 1), 'u1')]
+  still = [np.full((4, 1, 3, 3, 1), 5, np.uint8)]
+  still[0][2, 0, 1, 1] = 6
+  packer, unpacker = _made(noise)
+  first = packer.pack(still)
+  packer.pack(noise)
+  assert packer.pack(still) == first
+  _check_equal(unpacker.unpack([first])[0], still)
+
+
+def test_frames_that_are_not_in_one_piece():
+  whole = _changing((6, 4, 8, 8, 1))
+  sent = [whole[::2, 1:3], np.asfortranarray(_noise((5, 2), 'f4'))]
+  packer, unpacker = _made(sent)
+  _check_equal(unpacker.unpack([packer.pack(sent)])[0], sent)
+
+
+def test_frames_of_a_batch_lie_side_by_side():
+  sent = [[_changing((4, 2, 8, 8, 1)), np.int64(i)] for i in range(3)]
+  packer, unpacker = _made(sent[0])
+  got = unpacker.unpack([packer.pack(x) for x in sent])
+  whole = got[0][0].base
+  assert whole.shape == (4, 6, 8, 8, 1)
+  np.testing.assert_array_equal(
+    whole, np.concatenate([frames for frames, _ in sent], axis=1)
+  )
+  for a, b in zip(got, sent, strict=True):
+    assert a[0].base is whole
+    _check_equal(a, b)
+
+
+def test_a_screen_that_hardly_changes_is_small():
+  frames = np.zeros((51, 1, 210, 160, 3), np.uint8)
+  frames[:, :, 20:180, 10:150] = 99
+  for t in range(51):
+    frames[t, 0, 50 + t : 60 + t, 30:40] = 200
+  packer, _ = _made([frames])
+  assert 500 * len(packer.pack([frames])) < frames.nbytes
+
+
+def _packed():
+  sent = jax.tree.leaves(trajectories.numbered(3))
+  sent = [np.asarray(x) for x in sent]
+  sent[0] = _changing(sent[0].shape)
+  packer, unpacker = _made(sent)
+  return sent, packer.pack(sent), unpacker
+
+
+def test_a_changed_bit_is_found_wherever_it_is():
+  sent, packed, unpacker = _packed()
+  unchanged = 0
+  for place in range(len(packed)):
+    for bit in (1, 128):
+      damaged = bytearray(packed)
+      damaged[place] ^= bit
+      try:
+        (got,) = unpacker.unpack([bytes(damaged)])
+      except packing.DamagedError as error:
+        assert '\n' not in str(error)
+        continue
+      # A few bits of zstd's own header say nothing about the content.
+      _check_equal(got, sent)
+      unchanged += 1
+  assert unchanged < 4
+
+
+@pytest.mark.parametrize('length', [0, 1, 4, 12, 40, -5, -1])
+def test_what_is_cut_short_is_refused(length):
+  _, packed, unpacker = _packed()
+  with pytest.raises(packing.DamagedError):
+    unpacker.unpack([packed[:length]])
+
+
+@pytest.mark.parametrize('more', [b'\0', b'more', None])
+def test_what_is_too_long_is_refused(more):
+  _, packed, unpacker = _packed()
+  with pytest.raises(packing.DamagedError):
+    unpacker.unpack([packed + (packed if more is None else more)])
+
+
+def test_too_large_a_size_is_refused_before_it_is_taken():
+  _, _, unpacker = _packed()
+  zeros = zstandard.ZstdCompressor().compress(bytes(1 << 30))
+  assert len(zeros) < 1 << 17
+  unpacker._decompressor = None
+  with pytest.raises(packing.DamagedError, match='1073741824 bytes, not'):
+    unpacker.unpack([zeros])
+
+
+def test_content_without_a_size_is_refused():
+  _, packed, unpacker = _packed()
+  content = zstandard.ZstdDecompressor().decompress(packed)
+  unsized = zstandard.ZstdCompressor(write_content_size=False)
+  with pytest.raises(packing.DamagedError):
+    unpacker.unpack([unsized.compress(content)])
+
+
+@pytest.mark.parametrize('change', [-8, -1, 1, 8, 16])
+def test_another_number_of_changed_words_than_marks_say_is_refused(change):
+  _, packed, unpacker = _packed()
+  content = zstandard.ZstdDecompressor().decompress(packed)
+  content = content[:change] if change < 0 else content + bytes(change)
+  with pytest.raises(packing.DamagedError, match='bytes, not'):
+    unpacker.unpack([zstandard.ZstdCompressor().compress(content)])
+
+
+def test_trajectories_of_other_shapes_are_refused():
+  _, packed, _ = _packed()
+  other = [np.asarray(x) for x in jax.tree.leaves(trajectories.numbered(3, 9))]
+  _, unpacker = _made(other)
+  with pytest.raises(packing.DamagedError):
+    unpacker.unpack([packed])
