@@ -5,6 +5,7 @@ trajectories go and where parameters come from. So the same actor and learner
 work in processes (`distributed/roles/`) and in one thread (the tests).
 """
 
+import dataclasses
 import functools
 import threading
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +25,10 @@ from attn_agents.environments import base, seeding, suite
 from attn_agents.environments import registry as environments
 from attn_agents.learning import (
   batching,
+  company,
+  empty_batches,
   feeder,
+  joint_learner,
   learner,
   publisher,
   sight,
@@ -40,13 +44,15 @@ from configs import schema
 class Experiment:
   """Makes every part of a run."""
 
-  def __init__(self, config: schema.Config):
+  def __init__(self, config: schema.Config, num_hosts: int = 1):
     """Makes nothing yet.
 
     Args:
       config: complete and validated (`configs.resolution.resolve`).
+      num_hosts: learner hosts, each of which feeds an equal share of a batch.
     """
     self.config = config
+    self._num_hosts = num_hosts
     self.algorithm = algorithms.get(config.algorithm)
     self._policy: actor.Policy | None = None
     self._making_policy = threading.Lock()
@@ -119,8 +125,15 @@ class Experiment:
 
   @functools.cached_property
   def replay(self) -> replay.Replay | None:
-    """The replay that updates sample from; None: they read a queue."""
-    return self.algorithm.replay(self.config)
+    """The replay that updates sample from; None: they read a queue.
+
+    Each learner host has one, and samples its share of a batch from it.
+    """
+    found = self.algorithm.replay(self.config)
+    if found is None:
+      return None
+    share = found.batch_size // self._num_hosts
+    return dataclasses.replace(found, batch_size=share)
 
   def trajectory_spec(self) -> types.Trajectory:
     """Shapes and dtypes of one item of the queue, derived from `types`."""
@@ -164,8 +177,12 @@ class Experiment:
 
   @property
   def items_per_batch(self) -> int:
-    """Trajectories (of `envs_per_actor` environments each) per update."""
-    return self.config.learning.batch_size // self.config.runtime.envs_per_actor
+    """Trajectories (of `envs_per_actor` environments each) per update.
+
+    Of this host's share of the batch.
+    """
+    share = self.config.learning.batch_size // self._num_hosts
+    return share // self.config.runtime.envs_per_actor
 
   @property
   def items_per_read(self) -> int:
@@ -266,15 +283,43 @@ class Experiment:
     info = batching.describe_reports(sampled.reports)
     return batching.shard_replay(batch, num_devices), info
 
+  def empty_batch(
+    self, devices: Sequence[jax.Device]
+  ) -> tuple[types.Batch, batching.BatchInfo]:
+    """A host's share of a batch, of which nothing is learned.
+
+    Args:
+      devices: of this host.
+    """
+    item = self.trajectory_spec()
+    if self.replay is None:
+      return empty_batches.of_queue(item, self.items_per_batch, devices)
+    length, size = self.replay.sequence_length, self.replay.batch_size
+    return empty_batches.of_replay(item, length, size, devices)
+
   def make_learner(
     self,
     start: checkpoints.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
+    company_: company.Company | None = None,
   ) -> learner.Learner:
-    """A learner at `start`; publishes its parameters at once."""
-    return learner.Learner(
-      self.algorithm.make_update(self.agent, self.config, devices),
+    """A learner at `start`; publishes its parameters at once.
+
+    Args:
+      start: where to begin.
+      variables: where parameters are published.
+      devices: of this host.
+      company_: the other learner hosts, if there are any; updates are then made
+        on the devices of all.
+    """
+    all_devices = devices
+    make: Callable[..., learner.Learner] = learner.Learner
+    if company_ is not None:
+      make = functools.partial(joint_learner.JointLearner, company_=company_)
+      all_devices = jax.devices()
+    return make(
+      self.algorithm.make_update(self.agent, self.config, all_devices),
       start,
       variables,
       devices,

@@ -24,6 +24,7 @@ os.environ['XLA_FLAGS'] = ' '.join(
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [
     'distributed/programs/launchpad_test.py',
+    'distributed/hosts',
     'distributed/mirroring_test.py',
     'distributed/relay',
     'distributed/run_key_test.py',

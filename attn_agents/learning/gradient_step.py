@@ -54,9 +54,12 @@ class GradientStep:
         nonfinite: 1 if grad_norm, or a parameter that the optimiser would make,
           was not finite, else 0.
       Such a gradient, or one of no transitions, changes neither parameters nor
-      optimiser.
+      optimiser. With several hosts, also `train_state.INCREMENTS`.
     """
-    grads, metrics = self._reduce(*_sum_over_devices(grads, metrics))
+    grads, metrics, totals = _sum_over_devices(grads, metrics, state.increments)
+    grads, metrics = self._reduce(grads, metrics)
+    if jax.tree.leaves(totals):
+      metrics[train_state.INCREMENTS] = totals
     hyperparams = state.hyperparams
     learning_rate = self._algorithm.learning_rate(
       self._config, hyperparams.learning_rate, state.agent_steps
@@ -120,10 +123,28 @@ def _mean(metrics: tuple[train_state.Metrics, ...]) -> train_state.Metrics:
   return jax.tree.map(lambda *x: sum(x) / len(x), *metrics)
 
 
+def steps_of_all_hosts(
+  state: train_state.TrainState, new_steps: jax.Array
+) -> jax.Array:
+  """Steps that actors have reported, int32 []; in a pmap.
+
+  Args:
+    state: whose increments begin with those of each host, if there are several.
+    new_steps: int32 [], of this host.
+  """
+  if not jax.tree.leaves(state.increments):
+    return new_steps
+  steps = jax.lax.psum(state.increments[0], train_state.AXIS)
+  return jnp.round(steps).astype(jnp.int32)
+
+
 def _sum_over_devices(
-  grads: types.Nest, metrics: train_state.Metrics
-) -> tuple[types.Nest, train_state.Metrics]:
-  """Puts the devices' gradients and metrics together, in one all-reduce."""
+  grads: types.Nest, metrics: train_state.Metrics, increments: types.Nest
+) -> tuple[types.Nest, train_state.Metrics, types.Nest]:
+  """Puts the devices' gradients and metrics together, in one all-reduce.
+
+  And what hosts add to their totals, which costs them no second one.
+  """
   count = metrics['num_transitions']
   summed = transitions.SUMMED_METRICS
   sums = {
@@ -131,13 +152,14 @@ def _sum_over_devices(
     for name, value in metrics.items()
   }
   # As one flat array, which is faster than many small all-reduces.
-  flat, unravel = flatten_util.ravel_pytree((grads, sums))
+  flat, unravel = flatten_util.ravel_pytree((grads, sums, increments))
   num_devices = jax.lax.psum(1, train_state.AXIS)
   # The loss is a sum over the batch, which the mean over devices divided.
   flat = jax.lax.pmean(flat, train_state.AXIS) * num_devices
-  grads, sums = unravel(flat)
+  grads, sums, totals = unravel(flat)
   count = jnp.maximum(sums['num_transitions'], 1.0)
-  return grads, {
+  metrics = {
     name: value if name in summed else value / count
     for name, value in sums.items()
   }
+  return grads, metrics, totals

@@ -103,15 +103,8 @@ class Learner:
         f'update {self._counters.learner_steps} was given unrolls made by the '
         f'parameters of versions {sorted({*info.versions.tolist()})}'
       )
-    self._state, metrics = self._update(self._state, batch)
-    steps = self._counters.agent_steps + info.agent_steps
-    self._counters = dataclasses.replace(
-      self._counters,
-      agent_steps=steps,
-      frames=steps * self._action_repeat,
-      learner_steps=self._counters.learner_steps + 1,
-      games=self._counters.games + len(info.game_returns),
-    )
+    self._state, metrics = self._update(self._prepare(info), batch)
+    self._count(info, metrics)
     if self._counters.learner_steps % self._publish_every == 0:
       self._publish()
     if self._synchronous:
@@ -121,6 +114,28 @@ class Learner:
       jax.block_until_ready(self._last_metrics)
     self._last_metrics = metrics
     return metrics, lags
+
+  def _prepare(self, info: batching.BatchInfo) -> train_state.TrainState:
+    """The state that the update of a batch takes."""
+    del info
+    return self._state
+
+  def _count(
+    self, info: batching.BatchInfo, metrics: train_state.Metrics
+  ) -> None:
+    """Counts an update, which may still be computing."""
+    del metrics
+    self._add(info.agent_steps, len(info.game_returns), updates=1)
+
+  def _add(self, agent_steps: int, games: int, updates: int) -> None:
+    steps = self._counters.agent_steps + agent_steps
+    self._counters = dataclasses.replace(
+      self._counters,
+      agent_steps=steps,
+      frames=steps * self._action_repeat,
+      learner_steps=self._counters.learner_steps + updates,
+      games=self._counters.games + games,
+    )
 
   def measure(self, batch: types.Batch) -> dict[str, float]:
     """What the present parameters make of a batch, on the first device.

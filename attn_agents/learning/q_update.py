@@ -51,7 +51,8 @@ def make_update(
       return loss_lib.q_learning_loss(outputs, target_outputs, batch, learning)
 
     before = state.agent_steps
-    state = state._replace(agent_steps=before + batch.new_steps)
+    new_steps = gradient_step.steps_of_all_hosts(state, batch.new_steps)
+    state = state._replace(agent_steps=before + new_steps)
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
     state, metrics = gradient.apply(state, grads, metrics)
     state = state._replace(learner_steps=state.learner_steps + 1)

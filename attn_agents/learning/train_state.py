@@ -16,6 +16,8 @@ from configs import schema
 # The axis of devices. Newer JAX puts its name into the layout of arrays, and
 # compiles anew for another name.
 AXIS = 'devices'
+# Among an update's metrics: the sum of `TrainState.increments` over devices.
+INCREMENTS = 'increments'
 
 
 class Agent(Protocol):
@@ -72,6 +74,9 @@ class TrainState(NamedTuple):
       numbers of an update follow from the run's seed and this number, so that a
       continued run makes the same updates.
     target_params: of Q-learning's target network; () elsewhere.
+    increments: with several hosts, what each device's host adds to the totals
+      of all, float32 [N]; see `joint_learner`. () on one host, and in every
+      checkpoint.
   """
 
   params: types.Nest
@@ -80,6 +85,7 @@ class TrainState(NamedTuple):
   agent_steps: types.Array
   learner_steps: types.Array
   target_params: types.Nest = ()
+  increments: types.Nest = ()
 
 
 Metrics = dict[str, types.Array]
@@ -88,7 +94,8 @@ Metrics = dict[str, types.Array]
 # `batching.shard` makes it, or, from replay, `batching.shard_replay`. The
 # metrics are float32 [], without a device axis and over the whole batch: those
 # of the loss, and those of `gradient_step.GradientStep.apply`; means, if the
-# algorithm takes several steps on a batch.
+# algorithm takes several steps on a batch. With several hosts there are also
+# `INCREMENTS`, float32 [N].
 Update = Callable[[TrainState, types.Batch], tuple[TrainState, Metrics]]
 
 

@@ -10,7 +10,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from attn_agents import types
-from attn_agents.learning import batching, blindness, learner, metrics
+from attn_agents.learning import (
+  batching,
+  blindness,
+  company,
+  learner,
+  metrics,
+)
 from attn_agents.runs import checkpoints
 from attn_agents.transport import interface
 from attn_agents.utils import disk, patience
@@ -49,6 +55,9 @@ class Feeder(Protocol):
     """The next batch, None if there is none in time."""
 
 
+EmptyBatch = Callable[[], tuple[types.Batch, batching.BatchInfo]]
+
+
 class Training:
   """Runs a learner until it is told to stop or has seen enough frames.
 
@@ -62,8 +71,8 @@ class Training:
     self,
     learner_: learner.Learner,
     feeder: Feeder,
-    writer: metrics.MetricsWriter,
-    checkpointer: checkpoints.Checkpointer,
+    writer: company.Writer,
+    checkpointer: company.Saver,
     runtime: schema.RuntimeConfig,
     start: checkpoints.Snapshot,
     *,
@@ -71,8 +80,27 @@ class Training:
     source: interface.TrajectorySource,
     watch: blindness.Watch,
     report: Callable[[str], None],
+    company_: company.Company | None = None,
+    empty: EmptyBatch | None = None,
   ):
-    """Joins the parts; `report` gets the progress in words."""
+    """Joins the parts.
+
+    Args:
+      learner_: makes the updates.
+      feeder: brings batches.
+      writer: takes rows of metrics.
+      checkpointer: takes checkpoints.
+      runtime: how often.
+      start: the state that the learner starts from.
+      max_frames: see `schema.Config`.
+      source: what the feeder reads.
+      watch: looks at rows of metrics.
+      report: gets the progress in words.
+      company_: the other learner hosts, if there are any.
+      empty: with them, makes a batch of no transitions.
+    """
+    self._company = company_ or company.Alone()
+    self._empty = empty
     self._learner = learner_
     self._feeder = feeder
     self._writer = writer
@@ -130,6 +158,7 @@ class Training:
         self._take_snapshot()
       _without_hiding_the_cause(self.save_latest)
       raise
+    self._catch_up()
     self._report('saving')
     self._save_at_end(should_stop)
 
@@ -144,6 +173,9 @@ class Training:
     self._take_snapshot()
     self.save_latest()
     self._troubles.pop('replay', None)
+    if not self._company.leads:
+      # Its replay would belong to a checkpoint that is on another host.
+      return
     try:
       self._source.save(self.latest.counters.learner_steps, at_end)
     except disk.StorageError as error:
@@ -225,9 +257,12 @@ class Training:
         break
       batch = arrived
       now = time.monotonic()
+      if not self._company.begin_update():
+        break
       if first:
         self._report('compiling')
       update_metrics, lags = self._learner.step(*batch)
+      self._company.end_update()
       if max(time.monotonic() - now, took) > _LONG_UPDATE_SECONDS:
         self._take_snapshot()
       # Includes the snapshot, which waits for its update.
@@ -253,6 +288,15 @@ class Training:
       compiled = row_frames > start_frames
       measured = batch[0] if compiled or self._finished() else None
       self._write_row(measured, row_frames, time.monotonic() - row_start)
+
+  def _catch_up(self) -> None:
+    """Makes the updates that other hosts have begun, which wait for ours."""
+    for _ in range(self._company.behind()):
+      batch = self._feeder.get(timeout=_POLL_SECONDS)
+      if batch is None:
+        assert self._empty is not None
+        batch = self._empty()
+      self._learner.step(*batch)
 
   def _due_evaluations(self, frames: int) -> int:
     """Checkpoints for evaluation that are due by that number of frames."""
@@ -297,7 +341,9 @@ class Training:
   def _write_row(
     self, batch: types.Batch | None, frames_before: int, seconds: float
   ) -> None:
-    sight = {} if batch is None else self._learner.measure(batch)
+    sight = {}
+    if batch is not None and self._company.leads:
+      sight = self._learner.measure(batch)
     row = self._window.close(
       self._learner.counters,
       frames_before,

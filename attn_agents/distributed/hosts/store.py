@@ -1,0 +1,62 @@
+"""The key-value store of JAX's coordinator: small texts that all hosts see."""
+
+import ctypes
+import json
+import signal
+from typing import Any, Protocol
+
+# Where one host waits for another's word, it asks so often.
+ASK_SECONDS = 0.2
+
+
+class Client(Protocol):
+  """What we use of JAX's client."""
+
+  def key_value_set(
+    self, key: str, value: str, allow_overwrite: bool = False
+  ) -> None:
+    """Writes a value."""
+
+  def key_value_dir_get(self, key: str) -> list[tuple[str, str]]:
+    """All values below a name, at once."""
+
+
+class Store:
+  """Values of each host, by name; any of them may be replaced by its host."""
+
+  def __init__(self, client: Client, index: int):
+    """Asks nothing yet.
+
+    Args:
+      client: of JAX's coordinator, connected.
+      index: of this host.
+    """
+    self._client = client
+    self._index = index
+
+  def put(self, name: str, value: Any) -> None:
+    """Writes this host's value, which JSON can hold."""
+    self._client.key_value_set(
+      f'{name}/{self._index}', json.dumps(value), allow_overwrite=True
+    )
+
+  def get(self, name: str) -> dict[int, Any]:
+    """The values of all hosts that have one, by host."""
+    found = self._client.key_value_dir_get(f'{name}/')
+    return {
+      int(key.rpartition('/')[2]): json.loads(value) for key, value in found
+    }
+
+
+def outlast_aborts() -> None:
+  """Keeps this process alive when JAX's client calls `abort`.
+
+  It does so the moment the coordinator is gone, and some time after another
+  host is, before anybody could save or say why. Its thread then waits here for
+  ever; `watch.py`, which notices the same, ends the process. Calls of the
+  client may wait for ever, too.
+  """
+  libc = ctypes.CDLL(None)
+  wait = ctypes.cast(libc.pause, ctypes.c_void_p)
+  libc.signal.argtypes = (ctypes.c_int, ctypes.c_void_p)
+  libc.signal(int(signal.SIGABRT), wait)

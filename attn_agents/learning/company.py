@@ -1,0 +1,101 @@
+"""The other learner hosts, as the loop of one host sees them."""
+
+from typing import Protocol
+
+from attn_agents.learning import metrics
+from attn_agents.runs import checkpoints
+
+
+class Company(Protocol):
+  """Makes all hosts begin the same number of updates.
+
+  An update ends once every host has begun it. So a run ends in two steps: every
+  host stops beginning updates of its own, and then makes those that some host
+  has begun.
+
+  Attributes:
+    leads: whether this host saves and writes, for all.
+  """
+
+  leads: bool
+
+  def wishes_to_stop(self) -> bool:
+    """Whether this host does."""
+
+  def hear_wish(self) -> None:
+    """That some host has told its wish to stop in an update."""
+
+  def begin_update(self) -> bool:
+    """Counts one more update; False if the run ends before it."""
+
+  def end_update(self) -> None:
+    """That it has been handed to the devices, and the one before has ended."""
+
+  def behind(self) -> int:
+    """Begins no more updates; how many others have begun beyond ours."""
+
+
+class Alone:
+  """A host without others; see `Company`."""
+
+  leads = True
+
+  def wishes_to_stop(self) -> bool:
+    """It asks nobody."""
+    return False
+
+  def hear_wish(self) -> None:
+    """There is nobody to tell one."""
+
+  def begin_update(self) -> bool:
+    """It may."""
+    return True
+
+  def end_update(self) -> None:
+    """Nobody waits for that."""
+
+  def behind(self) -> int:
+    """There is none."""
+    return 0
+
+
+class Writer(Protocol):
+  """Where rows of metrics go, e.g. `metrics.MetricsWriter`."""
+
+  @property
+  def trouble(self) -> str:
+    """Why rows wait; '' if none do."""
+
+  def write(self, row: metrics.Row) -> None:
+    """Adds one row."""
+
+  def close(self) -> None:
+    """Writes what waits."""
+
+
+class Saver(Protocol):
+  """Where checkpoints go, e.g. `checkpoints.Checkpointer`."""
+
+  def save(self, snapshot: checkpoints.Snapshot) -> bool:
+    """Writes one; False if there is nothing to write."""
+
+
+class NoMetrics:
+  """Stands where another host writes metrics.csv; see `MetricsWriter`."""
+
+  trouble = ''
+
+  def write(self, row: object) -> None:
+    """Writes nothing."""
+
+  def close(self) -> None:
+    """There is nothing to close."""
+
+
+class NoCheckpoints:
+  """Stands where another host saves; see `Checkpointer`."""
+
+  def save(self, snapshot: object) -> bool:
+    """Saves nothing."""
+    del snapshot
+    return False

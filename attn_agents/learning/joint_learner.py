@@ -1,0 +1,81 @@
+"""A learner that makes its updates together with those of other hosts.
+
+Each host counts what it feeds, and all count the same: what they add rides in
+the update's own all-reduce, as increments, since totals in float32 would lose
+single steps. What a host knows is therefore an update old.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from attn_agents.learning import (
+  batching,
+  company,
+  learner,
+  placement,
+  train_state,
+)
+from attn_agents.runs import checkpoints
+
+# Of `TrainState.increments`: agent steps, games, hosts that wish to stop.
+_NUM_INCREMENTS = 3
+
+
+class JointLearner(learner.Learner):
+  """See `learner.Learner`; its devices are those of this host."""
+
+  def __init__(self, *args: Any, company_: company.Company, **named: Any):
+    """Puts the state on the devices and publishes its parameters.
+
+    Args:
+      *args: of `Learner`.
+      company_: asked at every update, and told.
+      **named: of `Learner`.
+    """
+    self._company = company_
+    self._waiting: list[train_state.Metrics] = []
+    super().__init__(*args, **named)
+    self._devices = list(args[3])
+    self._put = placement.sharder(self._devices)
+
+  def snapshot(self, *args: Any) -> checkpoints.Snapshot:
+    """See `Learner`; the counters are those of the state."""
+    self._settle()
+    made = super().snapshot(*args)
+    return checkpoints.Snapshot(
+      made.state._replace(increments=()),
+      made.counters,
+      made.recent_returns,
+      made.recent_lengths,
+    )
+
+  def _prepare(self, info: batching.BatchInfo) -> train_state.TrainState:
+    # One device says it for all of the host's.
+    increments = np.zeros((len(self._devices), _NUM_INCREMENTS), np.float32)
+    increments[0] = (
+      info.agent_steps,
+      len(info.game_returns),
+      self._company.wishes_to_stop(),
+    )
+    return self._state._replace(increments=self._put(increments))
+
+  def _count(
+    self, info: batching.BatchInfo, metrics: train_state.Metrics
+  ) -> None:
+    """Counts the updates before this one; this one is computing."""
+    self._settle()
+    self._add(0, 0, updates=1)
+    self._waiting.append({'increments': metrics.pop(train_state.INCREMENTS)})
+    if self._synchronous:
+      self._settle()
+
+  def _settle(self) -> None:
+    """Waits for all updates, and adds what hosts have said in them."""
+    for metrics in self._waiting:
+      # The sum over devices was a mean times their number.
+      said = np.rint(np.asarray(metrics['increments']))
+      self._add(int(said[0]), int(said[1]), updates=0)
+      if said[2]:
+        self._company.hear_wish()
+    self._waiting = []
