@@ -61,8 +61,11 @@ export PYTHONNOUSERSITE := 1
 # Only what clients of buckets need: `gcs` and `s3` of setup.py.
 BUCKETS_LOCK := requirements/$(if $(CORE),core-buckets,buckets).txt
 BUCKETS := $(VENV)/.buckets-$(VARIANT)
+# libtpu, in a folder of its own, where JAX does not find it.
+PLAN_LOCK := requirements/plan.txt
+PLAN := $(VENV)/.plan-$(VARIANT)
 
-.PHONY: help setup setup-dev setup-buckets bundle train test test-core test-slow \
+.PHONY: help setup setup-dev setup-buckets setup-plan bundle train test test-core test-slow \
   test-chaos bench-smoke \
   results docs \
   docs-serve lint format hooks locks doctor clean
@@ -81,7 +84,7 @@ $(RUNTIME): $(LOCK) setup.py Makefile
 	@# Another variant's packages would stay behind, and JAX would load them.
 	@for stamp in $(VENV)/.runtime-*; do \
 	  if [ -e "$$stamp" ] && [ "$$stamp" != $@ ]; then rm -rf $(VENV); fi; done
-	@rm -f $(VENV)/.dev-* $(VENV)/.buckets-*
+	@rm -f $(VENV)/.dev-* $(VENV)/.buckets-* $(VENV)/.plan-*
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 	  echo 'making $(VENV)'; $(BASE_PYTHON) -m venv --clear $(VENV); }
 	@echo 'installing $(LOCK)'
@@ -106,10 +109,22 @@ $(BUCKETS): $(BUCKETS_LOCK) $(RUNTIME)
 bundle: setup  ## a tar file for nodes without internet (ARGS=--out=DIR)
 	@$(PYTHON) requirements/make_bundle.py $(VARIANT) requirements/$(VARIANT).txt $(ARGS)
 
+setup-plan: $(PLAN)  ## the same with what launch/plan.py compiles with
+
+$(PLAN): $(PLAN_LOCK) $(RUNTIME)
+ifneq ($(CORE),)
+	@echo 'make setup-plan needs VARIANT=cpu, cuda12 or tpu, not $(VARIANT)' >&2; exit 2
+else
+	@echo 'installing $(PLAN_LOCK)'
+	@rm -rf $(VENV)/plan
+	@$(INSTALL) --no-deps --require-hashes --target $(VENV)/plan -r $(PLAN_LOCK)
+	@touch $@
+endif
+
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
 
-test: $(if $(CORE),setup-dev,lint docs)  ## lint, docs, then all tests but the slow ones
+test: $(if $(CORE),setup-dev,lint docs setup-plan)  ## lint, docs, then all tests but the slow ones
 	$(PYTHON) -m pytest $(IN_PARALLEL) $(ARGS)
 
 test-core:  ## tests without Launchpad, newest Python and JAX, in .venv-core
@@ -170,6 +185,7 @@ locks:  ## resolve requirements/*.in anew (needs uv)
 	$(COMPILE) --python-platform x86_64-manylinux_2_31 requirements/tpu.in -o requirements/tpu.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/buckets.in -o requirements/buckets.txt
+	$(COMPILE) --no-deps --python-platform x86_64-manylinux_2_31 requirements/plan.in -o $(PLAN_LOCK)
 	$(COMPILE_CORE) requirements/core.in requirements/core-build.in -o requirements/core.txt
 	$(COMPILE_CORE) requirements/core-cuda.in requirements/core-build.in -o requirements/core-cuda.txt
 	$(COMPILE_CORE) requirements/core-dev.in -o requirements/core-dev.txt

@@ -66,34 +66,53 @@ def make_update(
     devices: of the learner.
     make_targets: of a whole batch.
   """
-  passes = _Passes(agent, config, learning, make_targets)
-  num_steps = learning.num_epochs * learning.num_minibatches
-  # The state is not donated here: the steps need it.
-  prepare_all = jax.pmap(
-    passes.prepare, axis_name=train_state.AXIS, devices=devices
-  )
-  step_all = jax.pmap(
-    passes.step,
-    axis_name=train_state.AXIS,
-    devices=devices,
-    in_axes=(0, 0, 0, 0, None),
-    out_axes=(0, None),
-    donate_argnums=0,
-  )
+  return _Update(_Passes(agent, config, learning, make_targets), devices)
 
-  def update(
-    state: train_state.TrainState, unroll: types.Unroll
+
+class _Update:
+  """The update of all devices."""
+
+  def __init__(self, passes: '_Passes', devices: Sequence[jax.Device]):
+    self._num_steps = passes.num_steps
+    self._num_minibatches = passes.num_minibatches
+    # The state is not donated here: the steps need it.
+    self._prepare = jax.pmap(
+      passes.prepare, axis_name=train_state.AXIS, devices=devices
+    )
+    self._step = jax.pmap(
+      passes.step,
+      axis_name=train_state.AXIS,
+      devices=devices,
+      in_axes=(0, 0, 0, 0, None),
+      out_axes=(0, None),
+      donate_argnums=0,
+    )
+
+  def __call__(
+    self, state: train_state.TrainState, unroll: types.Unroll
   ) -> tuple[train_state.TrainState, train_state.Metrics]:
-    sequences, order, agent_steps = prepare_all(state, unroll)
+    sequences, order, agent_steps = self._prepare(state, unroll)
     metrics = []
-    for index in range(num_steps):
-      state, step_metrics = step_all(
+    for index in range(self._num_steps):
+      state, step_metrics = self._step(
         state, sequences, order, agent_steps, np.int32(index)
       )
       metrics.append(step_metrics)
     return state, gradient_step.mean(metrics)
 
-  return update
+  def stages(
+    self, state: types.Nest, unroll: types.Nest
+  ) -> list[train_state.Stage]:
+    """See `train_state.stages`."""
+    prepared = jax.eval_shape(self._prepare, state, unroll)
+    first = self._prepare.lower(state, unroll)
+    step = self._step.lower(state, *prepared, np.int32(0))
+    return [
+      train_state.Stage('prepare', first, 1, differentiated=0.0),
+      train_state.Stage(
+        'step', step, self._num_steps, True, 1 / self._num_minibatches
+      ),
+    ]
 
 
 class _Passes:
@@ -110,6 +129,8 @@ class _Passes:
     self._config = config
     self._learning = learning
     self._make_targets = make_targets
+    self.num_minibatches = learning.num_minibatches
+    self.num_steps = learning.num_epochs * learning.num_minibatches
     self._gradient = gradient_step.GradientStep(config)
 
   def prepare(
@@ -172,8 +193,7 @@ class _Passes:
 
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)
     state, metrics = self._gradient.apply(state, grads, metrics)
-    num_steps = learning.num_epochs * learning.num_minibatches
-    is_last = (index == num_steps - 1).astype(jnp.int32)
+    is_last = (index == self.num_steps - 1).astype(jnp.int32)
     return (
       state._replace(
         agent_steps=state.agent_steps + is_last * agent_steps.astype(jnp.int32),

@@ -1,7 +1,7 @@
 """What learning carries from update to update, on host and devices."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -97,6 +97,37 @@ Metrics = dict[str, types.Array]
 # algorithm takes several steps on a batch. With several hosts there are also
 # `INCREMENTS`, float32 [N].
 Update = Callable[[TrainState, types.Batch], tuple[TrainState, Metrics]]
+
+
+class Stage(NamedTuple):
+  """A compiled part of an update, before it is compiled.
+
+  Attributes:
+    name: of the part.
+    lowered: the program, not compiled yet.
+    times: that it runs in one update.
+    keeps_batch: the batch stays on the devices although it is no argument.
+    differentiated: the share of the batch that it goes backward through.
+  """
+
+  name: str
+  lowered: jax.stages.Lowered
+  times: int
+  keeps_batch: bool = False
+  differentiated: float = 1.0
+
+
+def stages(update: Any, state: types.Nest, batch: types.Nest) -> list[Stage]:
+  """The programs of an update, in their order.
+
+  Args:
+    update: an `Update`.
+    state: shapes and dtypes of a `TrainState`, with a device axis.
+    batch: the same of a batch.
+  """
+  if hasattr(update, 'stages'):
+    return update.stages(state, batch)
+  return [Stage('update', update.lower(state, batch), 1)]
 
 
 def init_state(

@@ -1,0 +1,110 @@
+"""`launch/plan.py`, as a user would start it."""
+
+import json
+import sys
+
+import pytest
+
+from attn_agents.sizing import compiler, topologies
+from configs import errors, resolution
+from configs.agents import s3ta
+from tests.launch import commands
+
+_NARROW = (
+  '--preset=small',
+  '--algorithm=vtrace',
+  '--game=catch',
+  '--set=learning.unroll_length=4',
+  '--set=learning.batch_size=8',
+  *(f'--set={each}' for each in s3ta.S3TAConfig.quick_settings),
+)
+
+
+def _require_libtpu():
+  try:
+    compiler.require_libtpu()
+  except errors.ConfigError as error:
+    pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(
+  ('args', 'says'),
+  [
+    (('--topology=v5e:4x5',), 'the nearest is v5e:4x4'),
+    (('--gpu=h10',), "did you mean 'h100'?"),
+    ((), 'expected either --topology'),
+    (('--topology=v3:8x8',), 'the nearest that can is 128'),
+    (('--gpu=h100', '--num_slices=2'), 'expected 1 with --gpu'),
+    (('--gpu=h100', '--actor_steps_per_core=0'), 'expected a number above 0'),
+    (('--gpu=h100', '--agent=s3tb'), "did you mean 's3ta'?"),
+    (('--gpu=h100', f'--json={__file__}/a.json'), f'--json={__file__}/a.json'),
+  ],
+)
+def test_bad_input_is_one_line(args, says):
+  assert says in commands.refused('plan', *args)
+
+
+def test_a_missing_libtpu_is_one_line_that_says_what_to_do(
+  monkeypatch, tmp_path
+):
+  monkeypatch.setattr(sys, 'prefix', str(tmp_path))
+  asked = compiler.request(
+    resolution.Request(), topologies.parse('--topology', 'v5e:2x2')
+  )
+  with pytest.raises(errors.ConfigError, match='`make setup-plan`') as caught:
+    compiler.compile_update(asked)
+  assert '\n' not in str(caught.value)
+
+
+def test_one_gpu_is_arithmetic(tmp_path):
+  out = tmp_path / 'plan.json'
+  done = commands.run(
+    'plan', *_NARROW, '--gpu=mine:1:10:100', f'--json={out}',
+    '--actor_steps_per_core=500', '--nolargest', timeout=600,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stdout + done.stderr
+  assert 'arithmetic, nothing was compiled' in done.stdout
+  found = json.loads(out.read_text())
+  flops = found['update']['flops']
+  assert found['needs']['compute_seconds'] == pytest.approx(flops / 10e12)
+  rate = 8 * 4 / found['needs']['seconds']
+  assert found['needs']['cores'] == pytest.approx(rate / 500)
+
+
+def test_what_does_not_fit_is_refused_with_its_sizes():
+  done = commands.run(
+    'plan', *_NARROW, '--gpu=tiny:0.001:10:100', '--nolargest', timeout=600
+  )
+  assert done.returncode == 2
+  (line,) = done.stderr.strip().splitlines()
+  assert '8 unrolls a device (learning.batch_size=8 over 1) do not fit' in line
+  assert 'which has 1 MB: ' in line
+  assert line.endswith('does not fit')
+
+
+def test_an_update_is_compiled_for_a_slice_that_is_not_here(tmp_path):
+  _require_libtpu()
+  out = tmp_path / 'plan.json'
+  done = commands.run(
+    'plan', *_NARROW, '--topology=v5e:2x2', '--nolargest', f'--json={out}',
+    timeout=900,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stdout + done.stderr
+  lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[1:])
+  assert lines['devices'] == 'v5e:2x2: 4 devices on 1 hosts, 4 each'
+  assert lines['batch'] == '8 unrolls x 4 steps: 8 a host, 2 a device'
+  assert lines['memory'].endswith('fits')
+  found = json.loads(out.read_text())
+  (program,) = found['update']['programs']
+  # All gradients and metrics travel together.
+  (collective,) = program['work']['collectives']
+  assert (collective['kind'], collective['devices']) == ('all-reduce', 4)
+  assert 0 < collective['num_bytes'] < program['argument_bytes']
+  assert program['work']['unknown_loops'] == 0
+  assert (
+    found['update']['versions']['libtpu']
+    in (compiler.require_libtpu().parents[2] / 'plan')
+    .glob('libtpu-*')
+    .__next__()
+    .name
+  )

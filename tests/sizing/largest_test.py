@@ -1,0 +1,54 @@
+import pytest
+
+from attn_agents.sizing import compiled, largest, work
+
+_WORK = work.Work(0.0, 0.0, (), 0)
+
+
+def _measure(num_bytes, refused_above):
+  """A compiler whose programs take `num_bytes(share)`."""
+  asked = []
+
+  def measure(share):
+    asked.append(share)
+    taken = num_bytes(share)
+    if taken > refused_above:
+      return compiled.Refused(taken, refused_above)
+    program = compiled.Program('update', 1, taken, 0, 0, 0, 0, _WORK)
+    return compiled.Update((program,), 0.0, {}, 0.0)
+
+  return measure, asked
+
+
+@pytest.mark.parametrize(
+  ('fixed', 'slope', 'curved'), [(70, 190, 0), (5_000, 190, 0), (70, 190, 0.3)]
+)
+def test_the_largest_that_fits_is_compiled(fixed, slope, curved):
+  available = 16_000
+
+  def num_bytes(share):
+    return int(fixed + slope * share + curved * share**2)
+
+  measure, asked = _measure(num_bytes, available)
+  found = largest.find(2, num_bytes(2), available, measure)
+  best = max(s for s in range(1, 100) if num_bytes(s) <= available)
+  assert found.per_device in asked
+  assert found.num_bytes == num_bytes(found.per_device) <= available
+  assert best * 0.97 - 1 <= found.per_device <= best
+  assert found.tries == len(asked) <= 5
+  if found.refused:
+    assert num_bytes(found.refused) > available
+
+
+def test_a_chip_holds_less_than_the_compiler_allows():
+  """What waits on the device is not in the compiler's sum."""
+  measure, _ = _measure(lambda share: 100 * share, 10**9)
+  found = largest.find(2, 200, 1_000, measure)
+  assert found.per_device == 10
+
+
+def test_a_full_device_holds_no_more():
+  measure, asked = _measure(lambda share: 100 * share, 1_000)
+  found = largest.find(10, 1_000, 1_000, measure)
+  assert (found.per_device, found.num_bytes, found.refused) == (10, 1_000, 11)
+  assert asked == [11]
