@@ -115,11 +115,23 @@ def test_the_image_is_built_without_a_daemon_and_trains(tmp_path):
     cwd=context,
   )
   container = _run(*buildah, 'from', image, cwd=context).split()[-1]
+  python = '/attn_agents/.venv/bin/python'
+  inside = (*buildah, 'run', '--isolation=chroot', container, '--', python)
+  flags = ('--game=catch', '--preset=small', '--max_frames=4000')
   try:
+    refused = subprocess.run(
+      [*inside, 'launch/run_local.py', *flags],
+      capture_output=True,
+      text=True,
+      timeout=300,
+      check=False,
+    )
+    assert refused.returncode == 2
+    assert 'cannot confine itself' in refused.stderr
+    # As with --network=none of podman and docker.
     said = _run(
-      *(*buildah, 'run', '--isolation=chroot', container, '--'),
-      *('/attn_agents/.venv/bin/python', 'launch/run_local.py'),
-      *('--game=catch', '--preset=small', '--max_frames=4000'),
+      *('unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'),
+      *(*inside, 'launch/run_local.py', *flags),
       cwd=context,
     )
     assert 'done; checkpoint saved' in said
