@@ -32,6 +32,7 @@ from benchmarks import (
   frame_sizes,
   harness,
   hosts_path,
+  line_process,
   runner,
   settings,
 )
@@ -63,8 +64,10 @@ class _Hosts:
     path.write_bytes(pickle.dumps(items))
     learner, actor = stack.enter_context(cable.two_hosts())
 
-    def process(host: cable.Host, *args: object) -> hosts_path.Process:
-      made = hosts_path.Process(host, *map(str, args))
+    def process(
+      host: cable.Host, name: str, *args: object
+    ) -> line_process.Process:
+      made = hosts_path.start_process(host, name, *args)
       stack.callback(made.close)
       return made
 

@@ -50,14 +50,11 @@ _KINDS = ('shifted', 'repeated', 'filled', 'other')
 
 def make() -> harness.Benchmark:
   """Packing and unpacking by every way there is here."""
-  games, unrolls = _GAMES.value, _UNROLLS.value
   length = settings.UNROLL_LENGTH.value or _LENGTH
-  between, seconds = _BETWEEN.value, _SECONDS
-  if runner.SMOKE.value:
-    games, unrolls, length, between, seconds = _SMOKE_GAMES, 1, 4, 0, 0.0
-  configs = [_environment(game) for game in games]
-  stacked = configs[0].frame_stack == 4
-  samples = {x.game: play(x, unrolls, length, between) for x in configs}
+  samples = _samples(4 if runner.SMOKE.value else length)
+  games = list(samples)
+  stacked = samples[games[0]][0].shape[-1] == 4
+  seconds = settings.seconds(_SECONDS)
   rows = [unroll for sample in samples.values() for unroll in sample]
   megabytes = sum(x.nbytes for x in rows) / 1e6
   alternatives, ratios = [], {}
@@ -92,6 +89,21 @@ def make() -> harness.Benchmark:
       },
     },
   )
+
+
+def screens(length: int) -> list[np.ndarray]:
+  """Unrolls [T + 1, H, W, C] of all games, those of a game apart."""
+  each = _samples(length).values()
+  return [x for unrolls in zip(*each, strict=True) for x in unrolls]
+
+
+def _samples(length: int) -> dict[str, list[np.ndarray]]:
+  """Unrolls of each game."""
+  games, unrolls, between = _GAMES.value, _UNROLLS.value, _BETWEEN.value
+  if runner.SMOKE.value:
+    games, unrolls, between = _SMOKE_GAMES, 1, 0
+  configs = [_environment(game) for game in games]
+  return {x.game: play(x, unrolls, length, between) for x in configs}
 
 
 def _environment(game: str) -> schema.EnvironmentConfig:

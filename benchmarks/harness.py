@@ -63,6 +63,7 @@ class Benchmark:
       round, as its shares are.
     skipped: alternatives that cannot run here, with the reason.
     details: anything else for the JSON.
+    notes: makes lines to be shown below the table, once all has run.
   """
 
   title: str
@@ -72,6 +73,7 @@ class Benchmark:
   ceiling: Alternative | None = None
   skipped: Mapping[str, str] = dataclasses.field(default_factory=dict)
   details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  notes: Callable[[], Sequence[str]] = tuple
 
 
 def repeat(

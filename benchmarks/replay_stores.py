@@ -130,6 +130,7 @@ class Stores:
       self._replay.batch_size,
       pathlib.Path(tempfile.gettempdir()),
       math.inf,
+      self._row().frame.shape,
     )
 
     each = sum(x.nbytes for x in reverb_replay.pack(self._row()))

@@ -62,6 +62,8 @@ def execute(make: Callable[[], harness.Benchmark]) -> int:
   machine = host.describe(before)
   figures = report.summarise(benchmark, rates)
   console.print(report.table(benchmark, figures))
+  for note in benchmark.notes():
+    console.print(note)
   for name, reason in benchmark.skipped.items():
     console.print(f'skipped {name}: {reason}')
   console.print(host.line(machine))

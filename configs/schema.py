@@ -234,8 +234,8 @@ class QueueConfig:
     prefetch_batches: batches ready on the learner's devices.
     packing: 'on' sends trajectories as few bytes, without loss, which costs
       actors and learner some time for each frame; 'off' as they are; 'auto'
-      packs where it pays (docs/performance.md). Under `runtime.kind` 'threads'
-      nothing is sent.
+      packs where it pays, never for a replay (docs/training.md). Under
+      `runtime.kind` 'threads' nothing is sent.
     queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
       `runtime.kind` 'threads' there are none.
   """

@@ -27,6 +27,7 @@ DOCUMENTS: Mapping[str, Tables] = {
     'scaling': speed.scaling,
     'moving': speed.moving,
     'packing': speed.packing,
+    'packed_queue': speed.packed_queue,
     'replays': speed.replays,
   },
   'docs/results.md': {

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -278,6 +279,31 @@ def packing() -> str:
     }
   )
   return figures.table(rows)
+
+
+def packed_queue() -> str:
+  """What packed trajectories cost and save between processes."""
+  figures = _Figures('packed_queue')
+  rows = []
+  for name in figures.alternatives:
+    what, _, way = name.rpartition(', ')
+    cost = _medians(figures.details['costs'][way][what])
+    sent, actors = cost.pop('bytes'), cost.pop('actors')
+    rows.append(
+      {
+        'what runs': what,
+        'trajectories': way,
+        'agent steps/s': figures.median(name),
+        'learner host, us': _number(sum(cost.values()), 2),
+        'actors, us': _number(actors, 2),
+        'bytes sent': _number(sent, 3),
+      }
+    )
+  return figures.table(rows)
+
+
+def _medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+  return {x: statistics.median(y[x] for y in rounds) for x in rounds[0]}
 
 
 def _spread(numbers: _Spread, digits: int, percent: bool = False) -> str:

@@ -11,7 +11,8 @@ Both ends know all sizes from the shapes but the number of changed words, which
 the marks say.
 """
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +21,11 @@ import numpy as np
 _ALIGNMENT = 8
 # Higher ones take longer, and make screens hardly smaller.
 _LEVEL = 1
+# Arrays of frames that are kept to be used again: as many batches as a learner
+# has at a time.
+_KEPT = 4
+# To an array that only a `_Memory` has, while it looks at it.
+_REFERENCES = 3
 
 
 class DamagedError(ValueError):
@@ -124,6 +130,28 @@ class _Layout:
     return slice(start, start + num_bytes)
 
 
+class _Memory:
+  """Arrays of frames that are used again once nobody else has them.
+
+  The system takes longer to hand out new memory than frames take to unpack.
+  """
+
+  def __init__(self) -> None:
+    self._arrays: list[np.ndarray] = []
+
+  def take(self, spec: Spec, number: int) -> np.ndarray:
+    """An array [R, number * N, ...] for frames [R, N, ...] of each item."""
+    rows, envs, *rest = spec.shape
+    shape = (rows, number * envs, *rest)
+    for array in self._arrays:
+      # Whoever has a part of it, or has it on a device, counts.
+      if array.shape == shape and sys.getrefcount(array) == _REFERENCES:
+        return array
+    array = np.empty(shape, spec.dtype)
+    self._arrays = [*self._arrays[1 - _KEPT :], array]
+    return array
+
+
 class Packer:
   """Packs trajectories of one kind, in memory of its own: for one thread."""
 
@@ -134,8 +162,8 @@ class Packer:
 
     self._layout = _Layout(specs)
     self._memory = np.zeros(self._layout.most, np.uint8)
-    self._changes = [
-      np.empty((x.spec.shape[0] - 1, x.words), x.word)
+    self._changed = [
+      np.empty((x.spec.shape[0] - 1) * x.words, np.bool_)
       for x in self._layout.frames
     ]
     self._compressor = zstandard.ZstdCompressor(
@@ -148,13 +176,15 @@ class Packer:
     for part in self._layout.parts:
       memory[part.place] = _as_bytes(arrays[part.position])
     end = self._layout.fixed
-    for frames, changes in zip(self._layout.frames, self._changes, strict=True):
+    for frames, changed in zip(self._layout.frames, self._changed, strict=True):
       flat = _as_bytes(arrays[frames.position])
-      rows = flat.view(frames.word).reshape(-1, frames.words)
-      np.bitwise_xor(rows[1:], rows[:-1], out=changes)
-      changed = changes != 0
-      values = changes[changed].view(np.uint8)
-      memory[frames.first] = flat[: len(rows[0]) * frames.word.itemsize]
+      words = flat.view(frames.word)
+      before, after = words[: -frames.words], words[frames.words :]
+      # The one pass over all that there is.
+      np.not_equal(before, after, out=changed)
+      places = np.flatnonzero(changed)
+      values = (before[places] ^ after[places]).view(np.uint8)
+      memory[frames.first] = words[: frames.words].view(np.uint8)
       memory[frames.marks] = np.packbits(changed)
       memory[end : end + len(values)] = values
       # What an earlier trajectory has left there would be packed, too.
@@ -173,6 +203,7 @@ class Unpacker:
 
     self._layout = _Layout(specs)
     self._num_arrays = len(specs)
+    self._memory = _Memory()
     self._zstandard = zstandard
     self._decompressor = zstandard.ZstdDecompressor()
 
@@ -186,7 +217,7 @@ class Unpacker:
       DamagedError: an item is not what a `Packer` of such arrays has made.
     """
     number = len(items)
-    joined = [_joined(x.spec, number) for x in self._layout.frames]
+    joined = [self._memory.take(x.spec, number) for x in self._layout.frames]
     return [
       self._unpack(item, [np.split(x, number, axis=1)[i] for x in joined])
       for i, item in enumerate(items)
@@ -239,33 +270,32 @@ def _restore(
   Raises:
     DamagedError: they are not all there.
   """
-  rows = frames.spec.shape[0]
-  marks = np.unpackbits(memory[frames.marks], count=(rows - 1) * frames.words)
-  changed = marks.view(np.bool_).reshape(rows - 1, frames.words)
-  ends = np.count_nonzero(changed, axis=1).cumsum()
-  size = int(ends[-1]) * frames.word.itemsize
+  places = _places(memory[frames.marks])
+  size = len(places) * frames.word.itemsize
   if start + size > len(memory):
     raise DamagedError(f'it holds {len(memory)} bytes, not {start + size}')
   changes = memory[start : start + size].view(frames.word)
+  firsts = np.arange(1, frames.spec.shape[0]) * frames.words
+  ends = np.searchsorted(places, firsts)
+  if ends[-1] != len(places):
+    raise DamagedError('it marks words that there are not')
+  places %= frames.words
   before = target[0].reshape(-1).view(frames.word)
   before[:] = memory[frames.first].view(frames.word)
-  for t, row in enumerate(_rows_after_first(frames, target)):
+  begin = 0
+  for values, end in zip(target[1:], ends, strict=True):
+    row = values.reshape(-1).view(frames.word)
     row[:] = before
-    row[changed[t]] ^= changes[ends[t - 1] if t else 0 : ends[t]]
-    before = row
+    row[places[begin:end]] ^= changes[begin:end]
+    before, begin = row, end
   return start + _filled_up(size)
 
 
-def _rows_after_first(
-  frames: _Frames, target: np.ndarray
-) -> Iterator[np.ndarray]:
-  for row in target[1:]:
-    yield row.reshape(-1).view(frames.word)
-
-
-def _joined(spec: Spec, number: int) -> np.ndarray:
-  rows, envs, *rest = spec.shape
-  return np.empty((rows, number * envs, *rest), spec.dtype)
+def _places(marks: np.ndarray) -> np.ndarray:
+  """Where the bits of bytes are set, int64; fast where few are."""
+  some = np.flatnonzero(marks != 0)
+  bits = np.flatnonzero(np.unpackbits(marks[some]).view(np.bool_))
+  return some[bits >> 3] * 8 + (bits & 7)
 
 
 def _is_frames(spec: Spec) -> bool:

@@ -390,10 +390,6 @@ def test_what_the_user_says_wins_over_the_machine():
       'queue.packing=on: expected auto or off: under --runtime=threads',
     ),
     (
-      {'agent': 'dqn', 'settings': ['queue.packing=on']},
-      'queue.packing=on: expected auto or off: what --algorithm=q_learning',
-    ),
-    (
       {'settings': ['queue.queue_port=99', 'queue.variables_port=99']},
       'two servers on one port',
     ),

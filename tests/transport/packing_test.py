@@ -8,7 +8,7 @@ import zstandard
 
 from attn_agents import experiment
 from attn_agents.algorithms import registry
-from attn_agents.transport import packing
+from attn_agents.transport import packed_frames, packing
 from configs import agents, resolution
 from tests import trajectories
 
@@ -150,6 +150,40 @@ def test_frames_of_a_batch_lie_side_by_side():
     _check_equal(a, b)
 
 
+def test_memory_is_used_again_once_nobody_has_it():
+  sent = [[np.full((2, 1, 8, 8, 1), i, np.uint8)] for i in range(20)]
+  packer, unpacker = _made(sent[0])
+  packed = [packer.pack(x) for x in sent]
+  (got,) = unpacker.unpack([packed[0]])
+  address = got[0].ctypes.data
+  held = [got[0][1, :, 2]]
+  del got
+  for i in range(1, 20):
+    # Somebody still has a part of it.
+    held.append(unpacker.unpack([packed[i]])[0][0])
+  for i, part in enumerate(held):
+    assert (part == i).all()
+  assert len({x.ctypes.data for x in held[1:]} | {address}) == 20
+  del held, part
+  (got,) = unpacker.unpack([packed[3]])
+  address = got[0].ctypes.data
+  del got
+  for i in (5, 6):
+    (got,) = unpacker.unpack([packed[i]])
+    assert got[0].ctypes.data == address
+    _check_equal(got, sent[i])
+    del got
+
+
+def test_memory_that_a_device_may_share_is_left_alone():
+  sent = [[np.full((2, 1, 64, 64, 1), i, np.uint8)] for i in range(9)]
+  packer, unpacker = _made(sent[0])
+  packed = [packer.pack(x) for x in sent]
+  on_device = [jax.device_put(unpacker.unpack([x])[0][0].base) for x in packed]
+  for got, (frames,) in zip(on_device, sent, strict=True):
+    np.testing.assert_array_equal(got, frames)
+
+
 def test_a_screen_that_hardly_changes_is_small():
   frames = np.zeros((51, 1, 210, 160, 3), np.uint8)
   frames[:, :, 20:180, 10:150] = 99
@@ -231,3 +265,26 @@ def test_trajectories_of_other_shapes_are_refused():
   _, unpacker = _made(other)
   with pytest.raises(packing.DamagedError):
     unpacker.unpack([packed])
+
+
+@pytest.mark.parametrize('shape', [(3, 2, 84, 84, 1), (4, 5, 6, 3), (2, 3, 1)])
+def test_single_frames_come_back(shape):
+  frames = _changing((7, *shape))[2]
+  packed = packed_frames.FramePacker().pack(frames)
+  assert (packed.dtype, packed.shape) == (np.dtype(object), shape[:-3])
+  unpacker = packed_frames.FrameUnpacker(shape[-3:])
+  _check_equal([unpacker.unpack(packed)], [frames])
+
+
+def test_a_damaged_frame_is_refused():
+  packed = packed_frames.FramePacker().pack(_noise((1, 4, 5, 1), 'u1'))
+  unpacker = packed_frames.FrameUnpacker((4, 5, 1))
+  whole = packed[0]
+  unpacker.unpack(packed)
+  for damaged in (b'', whole[:-1], whole + b'x', whole[:-6] + bytes(6)):
+    packed[0] = damaged
+    with pytest.raises(packing.DamagedError):
+      unpacker.unpack(packed)
+  larger = packed_frames.FramePacker().pack(np.zeros((1, 4, 6, 1), np.uint8))
+  with pytest.raises(packing.DamagedError, match='24 bytes, not 20'):
+    unpacker.unpack(larger)

@@ -3,8 +3,8 @@
 import math
 import pathlib
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import reverb
@@ -12,7 +12,7 @@ import tree
 
 from attn_agents import types
 from attn_agents.runs import kept_replays
-from attn_agents.transport import sequences
+from attn_agents.transport import packed_frames, sequences
 from attn_agents.transport.reverb import servers
 from attn_agents.utils import disk
 
@@ -30,7 +30,7 @@ class Packed(NamedTuple):
   """`sequences.Row` in two columns, each of which costs Reverb as a large one.
 
   Attributes:
-    frame: as there.
+    frame: as there, or object [...], the bytes of `packed_frames`.
     numbers: float32 [..., 5], the others in their order, all of which it holds
       exactly.
   """
@@ -82,6 +82,9 @@ class ReplaySink:
     self._client = reverb.Client(address)
     info = self._client.server_info()
     self._signature = info[servers.REPLAY_TABLE].signature
+    self._packer: packed_frames.FramePacker | None = None
+    if _holds_bytes(self._signature[0]):
+      self._packer = packed_frames.FramePacker()
     self._frame_stack = frame_stack
     self._rows_per_item = rows_per_item
     self._unroll_length = unroll_length
@@ -104,6 +107,8 @@ class ReplaySink:
     is_start = self._writer is None
     rows = sequences.cut(trajectory.unroll, self._frame_stack, is_start)
     packed = pack(rows)
+    if self._packer is not None:
+      packed = packed._replace(frame=self._packer.pack(packed.frame))
     self._check(packed)
     if self._writer is None:
       self._writer = self._make_writer(rows.action.shape[1])
@@ -151,7 +156,8 @@ class ReplaySink:
   ) -> None:
     """One row of all environments, and the sequences that end with it."""
     envs = range(len(ends))
-    writer.append([Packed(*(x[env] for x in row)) for env in envs])
+    # Bytes alone, without an array around them, would lose zeros at their end.
+    writer.append([Packed(*(x[env, ...] for x in row)) for env in envs])
     for env in envs:
       if ends[env]:
         writer.create_item(
@@ -171,6 +177,11 @@ class ReplaySink:
         continue
 
 
+def _holds_bytes(spec: Any) -> bool:
+  """Whether that column of a signature is of packed frames."""
+  return np.dtype(spec.dtype.as_numpy_dtype) == np.dtype(object)
+
+
 class ReplaySource:
   """The learner's end."""
 
@@ -181,6 +192,7 @@ class ReplaySource:
     batch_size: int,
     directory: pathlib.Path,
     checkpoint_seconds: float,
+    frame_shape: Sequence[int],
   ):
     """Connects, waiting for the server if it is not up yet.
 
@@ -190,9 +202,14 @@ class ReplaySource:
       batch_size: sequences per batch.
       directory: where replays are kept, see `kept_replays`.
       checkpoint_seconds: least time between two of them, but at the end.
+      frame_shape: of the frames of rows, [H, W, C].
     """
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
+    signature = self._client.server_info()[servers.REPLAY_TABLE].signature
+    self._unpacker: packed_frames.FrameUnpacker | None = None
+    if _holds_bytes(signature[0]):
+      self._unpacker = packed_frames.FrameUnpacker(frame_shape)
     self._report = report
     self._batch_size = batch_size
     self._directory = directory
@@ -214,8 +231,10 @@ class ReplaySource:
           emit_timesteps=False,
         )
       ]
-      columns = (np.stack(x, axis=1) for x in zip(*samples, strict=True))
-      yield sequences.Sampled(unpack(Packed(*columns)), self._take_reports())
+      rows = Packed(*(np.stack(x, axis=1) for x in zip(*samples, strict=True)))
+      if self._unpacker is not None:
+        rows = rows._replace(frame=self._unpacker.unpack(rows.frame))
+      yield sequences.Sampled(unpack(rows), self._take_reports())
 
   def stats(self) -> dict[str, float]:
     """See `interface.TrajectorySource`; NaN if the server answers too late."""

@@ -76,12 +76,16 @@ class ReverbTransport:
       return queue.QueueSource(
         self._queue_address, parts.trajectory_spec(), parts.items_per_read
       )
+    env = parts.environment_spec
     return replay.ReplaySource(
       self._queue_address,
       report_spec(parts),
       spec.batch_size,
       self._directory,
       spec.checkpoint_seconds,
+      sequences.row_spec(
+        env.observation_shape, env.frames_in_stack
+      ).frame.shape,
     )
 
   def make_publisher(self) -> interface.VariablePublisher:
@@ -136,7 +140,7 @@ def make_server(
 
 
 def packs(parts: 'experiment.Experiment', crosses_hosts: bool) -> bool:
-  """Whether a run packs its trajectories; see `packing`.
+  """Whether a run packs what it sends; see `packing` and `packed_frames`.
 
   Args:
     parts: of the run.
@@ -168,9 +172,12 @@ def item_spec(
   """Shapes and dtypes of one sequence, [R, ...]."""
   env, rows = parts.environment_spec, spec.rows_per_item
   row = sequences.row_spec(env.observation_shape, env.frames_in_stack)
-  return replay.pack(
+  item = replay.pack(
     sequences.Row(*(np.zeros((rows, *x.shape), x.dtype) for x in row))
   )
+  if packs(parts, crosses_hosts=False):
+    item = item._replace(frame=np.empty(rows, object))
+  return item
 
 
 def report_spec(parts: 'experiment.Experiment') -> types.ReplayReport:

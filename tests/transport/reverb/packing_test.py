@@ -39,6 +39,7 @@ def _parts(*settings, agent='s3ta', preset='small'):
       False,
     ),
     ('drqn', 'paper', [], False, False),
+    ('drqn', 'small', ['queue.packing=on'], True, True),
     ('s3ta', 'paper', ['queue.packing=off'], False, False),
     ('s3ta', 'small', ['queue.packing=on'], True, True),
   ],

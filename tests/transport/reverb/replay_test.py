@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents.runs import kept_replays
-from attn_agents.transport import sequences
+from attn_agents.transport import packed_frames, packing, sequences
 from attn_agents.transport.reverb import replay, servers
 from attn_agents.utils import disk
 from tests import replays
@@ -19,7 +19,9 @@ LENGTH = 4
 class Replay:
   """A server and a reader; writers on demand."""
 
-  def __init__(self, directory, frame_stack, length, found=None, **limits):
+  def __init__(
+    self, directory, frame_stack, length, found=None, packed=False, **limits
+  ):
     limits = {
       'capacity': 10_000, 'samples_per_insert': 1.0, 'min_size': 1,
       'tolerance': 1e9,
@@ -30,6 +32,8 @@ class Replay:
     spec = replay.pack(
       sequences.Row(*(np.zeros((self._rows, *x.shape), x.dtype) for x in row))
     )
+    if packed:
+      spec = spec._replace(frame=np.empty(self._rows, object))
     report = sequences.report_of(replays.Player(0).unroll())
     import reverb
 
@@ -42,7 +46,7 @@ class Replay:
     )  # fmt: skip
     self.address = f'127.0.0.1:{self.server.port}'
     self.reader = replay.ReplaySource(
-      self.address, report, BATCH, directory, 0.0
+      self.address, report, BATCH, directory, 0.0, row.frame.shape
     )
     self.batches = self.reader.batches()
 
@@ -61,11 +65,14 @@ class Replay:
     return sequences.join(next(self.batches), self._frame_stack, self._length)
 
 
-@pytest.mark.parametrize(('frame_stack', 'length'), [(1, 4), (4, 1)])
+@pytest.mark.parametrize(
+  ('frame_stack', 'length', 'packed'),
+  [(1, 4, False), (4, 1, False), (1, 4, True)],
+)
 def test_sequences_are_what_was_played_and_all_are_drawn(
-  tmp_path, frame_stack, length
+  tmp_path, frame_stack, length, packed
 ):
-  made = Replay(tmp_path, frame_stack, length)
+  made = Replay(tmp_path, frame_stack, length, packed=packed)
   players = [
     replays.Player(0, frame_stack), replays.Player(1, frame_stack, 30_000),
   ]  # fmt: skip
@@ -141,8 +148,11 @@ def test_one_update_for_every_so_many_steps(tmp_path):
   made.server.stop()
 
 
-def test_what_is_kept_goes_on_where_it_was(tmp_path):
-  made = Replay(tmp_path, 1, 4)
+@pytest.mark.parametrize(
+  ('packed', 'packed_again'), [(False, False), (True, True), (True, False)]
+)
+def test_what_is_kept_goes_on_where_it_was(tmp_path, packed, packed_again):
+  made = Replay(tmp_path, 1, 4, packed=packed)
   player = replays.Player(0)
   made.play(player, 6)
   next(made.batches)
@@ -150,7 +160,9 @@ def test_what_is_kept_goes_on_where_it_was(tmp_path):
   made.reader.save(17, at_end=False)
   made.server.stop()
   found = kept_replays.find(tmp_path, replay.RUNTIME, 17)
-  again = Replay(tmp_path, 1, 4, found)
+  # A replay stays as it was kept, whatever the config says now.
+  again = Replay(tmp_path, 1, 4, found, packed=packed_again)
+  assert (again.reader._unpacker is not None) == packed
   assert again.reader.stats() == stats
   other = replays.Player(1, first_number=30_000)
   again.play(other, 3)
@@ -200,4 +212,14 @@ def test_frames_of_another_shape_are_refused(tmp_path):
   )
   with pytest.raises(ValueError, match=r'frame is uint8\[4, 3, 1\], but'):
     made.writer().insert(wrong)
+  made.server.stop()
+
+
+def test_a_damaged_frame_ends_the_feeder(tmp_path):
+  made = Replay(tmp_path, 1, 4, packed=True)
+  made.play(replays.Player(0), 6)
+  # As if frames were of another size than those that actors have sent.
+  made.reader._unpacker = packed_frames.FrameUnpacker((5, 5, 1))
+  with pytest.raises(packing.DamagedError, match='6 bytes, not 25'):
+    next(made.batches)
   made.server.stop()

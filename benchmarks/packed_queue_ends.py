@@ -1,0 +1,114 @@
+"""The processes of `packed_queue.py`, also as another commit would run them.
+
+A script, so that PYTHONPATH says whose `attn_agents` it measures; it uses of it
+only what commits without packing have, too. Its items are made by
+`packed_queue.py` a moment before.
+"""
+
+import json
+import pathlib
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+ITEMS_PER_BATCH = 8
+# Of a queue that is filled before it is read.
+BATCHES_FILLED = 8
+# In items: as in a run, and of that one.
+_CAPACITIES = (ITEMS_PER_BATCH, ITEMS_PER_BATCH * BATCHES_FILLED)
+
+
+def _answer(value: Any) -> None:
+  print(json.dumps(value), flush=True)
+
+
+def _items(path: str) -> list[Any]:
+  return pickle.loads(pathlib.Path(path).read_bytes())
+
+
+def serve(items: str, packed: str) -> None:
+  """Two queues in one process; tells their ports."""
+  from attn_agents.transport.reverb import servers
+
+  (spec, *_), options = _items(items), {}
+  if packed == 'packed':
+    options['packed'] = True
+  made = [servers.queue_server(spec, n, **options) for n in _CAPACITIES]
+  _answer([server.port for server in made])
+  sys.stdin.read()
+
+
+def read(items: str, *ports: str) -> None:
+  """The learner's end, up to batches that devices could be given.
+
+  Takes so many batches from one of the queues as a line says; tells seconds.
+  """
+  from attn_agents.learning import batching
+  from attn_agents.transport.reverb import queue
+
+  (spec, *_) = _items(items)
+  sources = [
+    queue.QueueSource(f'127.0.0.1:{port}', spec, ITEMS_PER_BATCH).batches()
+    for port in ports
+  ]
+  _answer('ready')
+  for line in sys.stdin:
+    which, times = map(int, line.split())
+    begin = time.perf_counter()
+    for _ in range(times):
+      batching.concatenate(next(sources[which]))
+    _answer(time.perf_counter() - begin)
+
+
+def write(items: str, number: str, *addresses: str) -> None:
+  """The actors' end: threads put so many batches into one of the queues.
+
+  Tells what has gone through the cable since the start, in bytes.
+  """
+  from attn_agents.transport.reverb import queue
+
+  kept = _items(items)
+  sinks = [
+    [queue.QueueSink(x, lambda: False) for _ in range(int(number))]
+    for x in addresses
+  ]
+  _answer('ready')
+
+  def insert(sink: queue.QueueSink, first: int, times: int) -> None:
+    for i in range(first, first + times):
+      sink.insert(kept[i % len(kept)])
+
+  for line in sys.stdin:
+    which, batches = map(int, line.split())
+    each = batches * ITEMS_PER_BATCH // len(sinks[which])
+    threads = [
+      threading.Thread(target=insert, args=(sink, i * each, each))
+      for i, sink in enumerate(sinks[which])
+    ]
+    for thread in threads:
+      thread.start()
+    for thread in threads:
+      thread.join()
+    _answer(_sent_bytes())
+
+
+def _sent_bytes() -> int:
+  """Bytes that this network's cable has carried from here; 0 without one."""
+  for line in pathlib.Path('/proc/net/dev').read_text().splitlines():
+    name, _, numbers = line.partition(':')
+    if name.strip() == 'cable':
+      return int(numbers.split()[8])
+  return 0
+
+
+_ROLES: dict[str, Callable[..., None]] = {
+  'serve': serve,
+  'read': read,
+  'write': write,
+}
+
+if __name__ == '__main__':
+  _ROLES[sys.argv[1]](*sys.argv[2:])
