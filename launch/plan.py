@@ -18,7 +18,7 @@ import sys
 
 from absl import flags
 
-from attn_agents.algorithms import registry
+from attn_agents.algorithms import base, registry
 from attn_agents.sizing import (
   chips,
   compiled,
@@ -208,8 +208,25 @@ def _with_largest(plan: report.Plan) -> report.Plan:
     plan.update.num_bytes,
     plan.chip.memory_bytes,
     measure,
+    lambda share: _nearest(share, plan.devices),
   )
   return dataclasses.replace(plan, largest=found)
+
+
+def _nearest(share: int, num_devices: int) -> int:
+  """The largest share of a device up to this one that a run may have."""
+  most = int(base.LearningConfig.RANGES['batch_size'].high)
+  share = min(share, most // num_devices)
+  while share > 1:
+    try:
+      _resolve(
+        [*_SET.value, f'learning.batch_size={share * num_devices}'], num_devices
+      )
+    except errors.ConfigError:
+      share -= 1
+    else:
+      break
+  return share
 
 
 def _does_not_fit(

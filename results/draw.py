@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from results import figures, learning, sight, speed, tried
+from results import figures, learning, plan, sight, speed, tried
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -30,6 +30,7 @@ DOCUMENTS: Mapping[str, Tables] = {
     'packed_queue': speed.packed_queue,
     'replays': speed.replays,
   },
+  'docs/plan.md': {'slices': plan.slices},
   'docs/results.md': {
     'chance': learning.chance,
     'trained': learning.trained,

@@ -19,7 +19,7 @@ from attn_agents.learning import (
 from attn_agents.runs import checkpoints
 
 # Of `TrainState.increments`: agent steps, games, hosts that wish to stop.
-_NUM_INCREMENTS = 3
+NUM_INCREMENTS = 3
 
 
 class JointLearner(learner.Learner):
@@ -52,7 +52,7 @@ class JointLearner(learner.Learner):
 
   def _prepare(self, info: batching.BatchInfo) -> train_state.TrainState:
     # One device says it for all of the host's.
-    increments = np.zeros((len(self._devices), _NUM_INCREMENTS), np.float32)
+    increments = np.zeros((len(self._devices), NUM_INCREMENTS), np.float32)
     increments[0] = (
       info.agent_steps,
       len(info.game_returns),

@@ -82,10 +82,13 @@ class Update:
   @property
   def collectives(self) -> tuple[work.Collective, ...]:
     """Of a whole update."""
+    counts: dict[work.Collective, int] = {}
+    for program in self.programs:
+      for each in program.work.collectives:
+        kind = dataclasses.replace(each, count=0)
+        counts[kind] = counts.get(kind, 0) + each.count * program.times
     return tuple(
-      dataclasses.replace(each, count=each.count * p.times)
-      for p in self.programs
-      for each in p.work.collectives
+      dataclasses.replace(kind, count=count) for kind, count in counts.items()
     )
 
   @property

@@ -31,7 +31,11 @@ class Largest:
 
 
 def find(
-  per_device: int, num_bytes: int, available: int, measure: Measure
+  per_device: int,
+  num_bytes: int,
+  available: int,
+  measure: Measure,
+  nearest: Callable[[int], int] = int,
 ) -> Largest:
   """The largest share of a batch that fits into a device.
 
@@ -44,6 +48,8 @@ def find(
     num_bytes: that it takes.
     available: of a device.
     measure: compiles another share.
+    nearest: the largest share up to the given one that the run's algorithm
+      takes.
   """
   fits = (per_device, num_bytes)
   other: tuple[int, int] | None = None
@@ -51,6 +57,9 @@ def find(
   guess = max(per_device + 1, per_device * available // num_bytes)
   count = 0
   while count < _MOST:
+    guess = nearest(guess)
+    if guess <= fits[0] * (1 + _NEAR * bool(count)):
+      break
     count += 1
     found = measure(guess)
     if found.num_bytes <= available and isinstance(found, compiled.Update):
@@ -61,8 +70,6 @@ def find(
     guess = _on_the_line(fits, other, available)
     if refused is not None:
       guess = min(guess, refused - 1)
-    if guess <= fits[0] * (1 + _NEAR):
-      break
   return Largest(*fits, refused, count)
 
 

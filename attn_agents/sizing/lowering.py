@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import experiment, types
-from attn_agents.learning import batching, train_state
+from attn_agents.learning import batching, joint_learner, train_state
 from configs import schema
 
 
@@ -39,10 +39,15 @@ def trace(config: schema.Config, devices: Sequence[jax.Device]) -> Traced:
   per_host = sum(d.process_index == devices[0].process_index for d in devices)
   hosts = len(devices) // per_host
   update = parts.algorithm.make_update(parts.agent, config, devices)
+  start = parts.state_spec()
+  if hosts > 1:
+    number = (joint_learner.NUM_INCREMENTS,)
+    start = start._replace(
+      increments=jax.ShapeDtypeStruct(number, np.dtype(np.float32))
+    )
   # As JAX 0.5 has it, the leading axis is the devices of one host.
   state = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct((per_host, *x.shape), x.dtype),
-    parts.state_spec(),
+    lambda x: jax.ShapeDtypeStruct((per_host, *x.shape), x.dtype), start
   )
   batch = _batch(parts, per_host, hosts)
   return Traced(

@@ -42,9 +42,36 @@ def test_the_largest_that_fits_is_compiled(fixed, slope, curved):
 
 def test_a_chip_holds_less_than_the_compiler_allows():
   """What waits on the device is not in the compiler's sum."""
-  measure, _ = _measure(lambda share: 100 * share, 10**9)
-  found = largest.find(2, 200, 1_000, measure)
-  assert found.per_device == 10
+
+  def num_bytes(share):
+    return 50 * share + 3 * share**2
+
+  measure, asked = _measure(num_bytes, 10**9)
+  found = largest.find(2, num_bytes(2), 1_000, measure)
+  assert max(map(num_bytes, asked)) > 1_000
+  assert num_bytes(found.per_device) <= 1_000 < num_bytes(found.refused)
+
+
+def test_nothing_above_a_size_that_was_refused_is_tried():
+  measure, asked = _measure(lambda s: 10 + s // 50 + 5_000 * (s > 150), 1_000)
+  found = largest.find(2, 10, 1_000, measure)
+  assert found.per_device in asked
+  for tried, share in enumerate(asked):
+    assert all(share < before for before in asked[:tried] if before > 150)
+
+
+def test_only_shares_that_the_algorithm_takes_are_tried():
+  def nearest(share):
+    return min(share, 31) // 8 * 8
+
+  measure, asked = _measure(lambda share: 100 * share, 10**9)
+  found = largest.find(8, 800, 2_200, measure, nearest)
+  assert (found.per_device, asked) == (16, [16])
+  measure, asked = _measure(lambda share: 100 * share, 10**9)
+  found = largest.find(8, 800, 10**6, measure, nearest)
+  assert (found.per_device, asked) == (24, [24])
+  found = largest.find(24, 2_400, 10**6, measure, nearest)
+  assert (found.per_device, found.tries) == (24, 0)
 
 
 def test_a_full_device_holds_no_more():

@@ -23,10 +23,28 @@ def test_the_slower_of_the_two_is_the_bound():
   assert found.steps_per_second == 200
   assert found.arriving == 200 * 100
   assert found.cores == 4
-  faster = needs.at_most(
-    _update(2e12, 1e9, times=3), chip, 'bfloat16', 1_200, None
+  moving = needs.at_most(
+    _update(2e12, 2e9, times=3), chip, 'bfloat16', 1_200, None
   )
-  assert (faster.seconds, faster.cores) == (3.0, None)
+  assert (moving.compute_seconds, moving.seconds) == (3.0, 6.0)
+  assert (moving.steps_per_second, moving.cores) == (200, None)
+
+
+def test_alike_exchanges_of_all_programs_are_one():
+  exchange = work.Collective('all-reduce', 8, 4, 1)
+  programs = [
+    compiled.Program(name, times, 0, 0, 0, 0, 0, work.Work(1, 1, (each,), 0))
+    for name, times, each in (
+      ('prepare', 1, exchange),
+      ('step', 12, exchange),
+      ('step', 12, work.Collective('all-reduce', 16, 4, 2)),
+    )
+  ]
+  update = compiled.Update(tuple(programs), 0.0, {}, 0.0)
+  assert [(c.num_bytes, c.count) for c in update.collectives] == [
+    (8, 13),
+    (16, 24),
+  ]
 
 
 def test_the_rate_is_what_was_measured_here():
