@@ -294,12 +294,22 @@ def packed_queue() -> str:
         'what runs': what,
         'trajectories': way,
         'agent steps/s': figures.median(name),
+        'times': _times(figures, name),
         'learner host, us': _number(sum(cost.values()), 2),
         'actors, us': _number(actors, 2),
         'bytes sent': _number(sent, 3),
       }
     )
   return figures.table(rows)
+
+
+def _times(figures: _Figures, name: str) -> str:
+  """The ratio of an alternative to another, '' for that one."""
+  found = figures.alternatives[name]
+  if not found['ratio']:
+    return ''
+  _, _, other = found['baseline'].rpartition(', ')
+  return f'{_spread(figures.spread(name, "ratio"), 2)} {other}'
 
 
 def _medians(rounds: Sequence[Mapping[str, float]]) -> dict[str, float]:

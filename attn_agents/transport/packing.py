@@ -2,8 +2,8 @@
 
 A screen differs little from the one before. So of frames only the first row is
 kept whole, then for each further row which words of it have changed, and those
-words, XORed with the ones before. All of it, beside the other arrays as they
-are, is one frame of zstd with a checksum:
+words. All of it, beside the other arrays as they are, is one frame of zstd with
+a checksum:
 
     other arrays | of each array of frames: row 0, marks | its changed words
 
@@ -182,8 +182,7 @@ class Packer:
       before, after = words[: -frames.words], words[frames.words :]
       # The one pass over all that there is.
       np.not_equal(before, after, out=changed)
-      places = np.flatnonzero(changed)
-      values = (before[places] ^ after[places]).view(np.uint8)
+      values = after[changed].view(np.uint8)
       memory[frames.first] = words[: frames.words].view(np.uint8)
       memory[frames.marks] = np.packbits(changed)
       memory[end : end + len(values)] = values
@@ -286,7 +285,7 @@ def _restore(
   for values, end in zip(target[1:], ends, strict=True):
     row = values.reshape(-1).view(frames.word)
     row[:] = before
-    row[places[begin:end]] ^= changes[begin:end]
+    row[places[begin:end]] = changes[begin:end]
     before, begin = row, end
   return start + _filled_up(size)
 

@@ -31,15 +31,10 @@ class QueueSink:
     tables = client.server_info()
     self._packer: packing.Packer | None = None
     if servers.UNPACKED_TABLE in tables:
-      self._signature = tables[servers.UNPACKED_TABLE].signature
-      self._packer = packing.Packer(
-        [
-          packing.ArraySpec(tuple(x.shape), np.dtype(x.dtype.as_numpy_dtype))
-          for x in tree.flatten(self._signature)
-        ]
-      )
+      self._specs = _specs(tables[servers.UNPACKED_TABLE].signature)
+      self._packer = packing.Packer(list(self._specs.values()))
     else:
-      self._signature = tables[servers.QUEUE_TABLE].signature
+      self._specs = _specs(tables[servers.QUEUE_TABLE].signature)
     self._writer = client.trajectory_writer(
       num_keep_alive_refs=1, get_signature_timeout_ms=None
     )
@@ -77,14 +72,22 @@ class QueueSink:
 
   def _check(self, arrays: types.Nest) -> None:
     # Reverb does not compare squeezed columns with the table's signature.
-    for want, have in zip(
-      tree.flatten(self._signature), tree.flatten(arrays), strict=True
+    for (name, want), have in zip(
+      self._specs.items(), tree.flatten(arrays), strict=True
     ):
-      if want.shape != have.shape or want.dtype.as_numpy_dtype != have.dtype:
+      if want.shape != have.shape or want.dtype != have.dtype:
         raise ValueError(
-          f'{want.name} is {have.dtype}{list(have.shape)}, but the queue holds '
-          f'{want.dtype.name}{list(want.shape)}'
+          f'{name} is {have.dtype}{list(have.shape)}, but the queue holds '
+          f'{want.dtype}{list(want.shape)}'
         )
+
+
+def _specs(signature: types.Nest) -> dict[str, packing.ArraySpec]:
+  """Shapes and dtypes of a table's arrays, in their order, by name."""
+  return {
+    x.name: packing.ArraySpec(tuple(x.shape), np.dtype(x.dtype.as_numpy_dtype))
+    for x in tree.flatten(signature)
+  }
 
 
 class QueueSource:
