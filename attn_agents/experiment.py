@@ -244,6 +244,13 @@ class Experiment:
       state=jax.tree.map(np.asarray, state), counters=checkpoints.Counters()
     )
 
+  def nothing_yet(self) -> checkpoints.Snapshot:
+    """A snapshot of zeros, for a host that is told where to begin."""
+    state = jax.tree.map(
+      lambda x: np.zeros(x.shape, x.dtype), self.state_spec()
+    )
+    return checkpoints.Snapshot(state, checkpoints.Counters())
+
   def state_spec(self) -> types.Nest:
     """Shapes and dtypes of the train state, for restoring one."""
     return jax.eval_shape(

@@ -142,6 +142,7 @@ def resolve(
   num_devices: int,
   cores: int,
   missing: Sequence[str] = (),
+  num_hosts: int = 1,
 ) -> schema.Config:
   """The complete, validated config of a run on this machine.
 
@@ -151,6 +152,8 @@ def resolve(
     num_devices: local learner devices.
     cores: usable CPU cores.
     missing: libraries of the Launchpad runtime that are not installed.
+    num_hosts: learner hosts, each of which feeds an equal share of a batch and
+      has as many devices as this one.
 
   Raises:
     ConfigError: one line saying what is wrong and what would be right.
@@ -181,9 +184,42 @@ def resolve(
     config = dataclasses.replace(
       config, max_frames=config.optimizer.anneal_frames
     )
-  config = fit_to_machine(config, platform, cores)
-  validation.validate(config, num_devices)
-  return config
+  if num_hosts == 1:
+    config = fit_to_machine(config, platform, cores)
+    validation.validate(config, num_devices)
+    return config
+  return _fit_share(config, platform, cores, num_devices, num_hosts)
+
+
+def _fit_share(
+  config: schema.Config,
+  platform: str,
+  cores: int,
+  num_devices: int,
+  num_hosts: int,
+) -> schema.Config:
+  """Fits and checks what one of several hosts does of a run."""
+  batch = config.learning.batch_size
+  devices = num_hosts * num_devices
+  if batch % devices:
+    raise errors.ConfigError(
+      f'learning.batch_size={batch} cannot be shared evenly by {num_hosts} '
+      f'hosts of {num_devices} devices each; the nearest that can is '
+      f'{errors.nearest_multiple(batch, devices)}'
+    )
+  share = batch // num_hosts
+  part = dataclasses.replace(
+    config, learning=dataclasses.replace(config.learning, batch_size=share)
+  )
+  try:
+    part = fit_to_machine(part, platform, cores)
+    validation.validate(part, num_devices)
+  except errors.ConfigError as error:
+    raise errors.ConfigError(
+      f'{error} (each of {num_hosts} hosts has learning.batch_size={share} of '
+      f'{batch})'
+    ) from None
+  return dataclasses.replace(part, learning=config.learning)
 
 
 def _with_absolute_paths(config: schema.Config) -> schema.Config:

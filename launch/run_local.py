@@ -10,6 +10,7 @@ failed; 2 bad input; 130/143 stopped with nothing saved.
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 
 from absl import flags
 
@@ -22,6 +23,7 @@ from attn_agents.distributed import (
   process_environment,
   topology,
 )
+from attn_agents.distributed.hosts import facts
 from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
@@ -99,13 +101,27 @@ _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
 
 
 def main() -> int:
-  """Checks everything, then runs the program; returns the exit code."""
+  """Trains on this host alone."""
+  return train()
+
+
+def train(
+  hosts: topology.Hosts | None = None,
+  meet: Callable[[Mapping[str, str]], None] = lambda _: None,
+) -> int:
+  """Checks everything, then runs the program; returns the exit code.
+
+  Args:
+    hosts: the learner hosts, if there are several.
+    meet: called with what must be the same on all of them, when this one is
+      ready and has written nothing yet.
+  """
   request = resolution.Request(
     agent=_AGENT.value,
     game=_GAME.value,
     preset=_PRESET.value,
     algorithm=_ALGORITHM.value,
-    runtime=_RUNTIME.value,
+    runtime=_runtime(hosts),
     seed=_SEED.value,
     max_frames=_MAX_FRAMES.value,
     num_actors=_NUM_ACTORS.value,
@@ -120,11 +136,10 @@ def main() -> int:
   )
   here = this_machine.probe()
   devices, cores = here.devices, here.host.cores
-  config = here.resolve(request)
+  config = here.resolve(request, hosts.count if hosts else 1)
   run, mirror = mirroring.open_run(
     '--logdir',
-    _LOGDIR.value
-    or f'runs/{config.agent}_{config.algorithm}_{request.game}_{config.preset}',
+    _logdir(config, hosts),
   )
   continued = run.check(config)
   if config.runtime.init_from and not continued:
@@ -133,7 +148,8 @@ def main() -> int:
     protocols.require_same_cap(
       run.evaluation_curve, config.runtime.evaluation_max_episode_frames
     )
-  place = topology.local(config, str(run.path), devices.count)
+  place = topology.local(config, str(run.path), devices.count, hosts)
+  meet(facts.of(config, devices))
   if mirror is not None:
     mirror.start()
   # While the cloud's metadata server can be reached.
@@ -156,6 +172,11 @@ def main() -> int:
   _print_plan(request, config, run, devices, cores, continued)
   output.say(f'runtime   {config.runtime.kind} ({why})')
   output.say(f'network   {confinement}')
+  if hosts is not None:
+    output.say(
+      f'hosts     {hosts.index} of {hosts.count} ({hosts.how}), coordinator '
+      f'{hosts.address}'
+    )
   if mirror is not None:
     output.say(f'bucket    {mirror.description}')
 
@@ -174,6 +195,30 @@ def main() -> int:
     ending = mirror.end(ending, requests, config.runtime.stall_seconds)
   output.say(ending.cause)
   return ending.code
+
+
+def _runtime(hosts: topology.Hosts | None) -> str:
+  """The runtime that was asked for; of several hosts, the one there is."""
+  asked = _RUNTIME.value
+  if hosts is None or asked not in ('auto', 'launchpad'):
+    return asked
+  if asked == 'launchpad':
+    raise errors.ConfigError(
+      '--runtime=launchpad with several hosts: expected --runtime=threads'
+    )
+  return 'threads'
+
+
+def _logdir(config: schema.Config, hosts: topology.Hosts | None) -> str:
+  """The directory of this host; that of host 0 is the run's."""
+  logdir = (
+    _LOGDIR.value
+    or f'runs/{config.agent}_{config.algorithm}_{config.environment.game}_'
+    f'{config.preset}'
+  )
+  if hosts is None or hosts.index == 0:
+    return logdir
+  return f'{logdir}/{run_directory.HOSTS}/{hosts.index}'
 
 
 def _confine(place: topology.Topology) -> str:

@@ -20,12 +20,15 @@ class ThisMachine:
   host: machine.Machine
   missing: list[str]
 
-  def resolve(self, request: resolution.Request) -> schema.Config:
+  def resolve(
+    self, request: resolution.Request, num_hosts: int = 1
+  ) -> schema.Config:
     """The whole config.
 
     Args:
       request: whose names are known (`resolution.check_names`), which needs no
         look at the machine.
+      num_hosts: learner hosts; see `resolution.resolve`.
 
     Raises:
       ConfigError: a value is wrong, or this machine cannot hold the run.
@@ -36,6 +39,7 @@ class ThisMachine:
       self.devices.count,
       self.host.cores,
       self.missing,
+      num_hosts,
     )
     validation.validate_memory(config, self.host.memory_bytes)
     return config

@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 KINDS = ('job', 'jobset')
 # Of the coordinator of JAX; where hosts of a JobSet look for it.
-_COORDINATOR_PORT = 55527
+COORDINATOR_PORT = 55527
 _FOLDER = '/attn_agents'
 _LABEL = 'attn-agents/run'
 _CONTAINER = 'run'
@@ -156,7 +156,7 @@ def _service(job: Job) -> Manifest:
       'clusterIP': 'None',
       'publishNotReadyAddresses': True,
       'selector': {_LABEL: job.name},
-      'ports': [{'name': 'coordinator', 'port': _COORDINATOR_PORT}],
+      'ports': [{'name': 'coordinator', 'port': COORDINATOR_PORT}],
     },
   }
 
@@ -300,7 +300,7 @@ def _pod(job: Job, subdomain: str = '') -> Manifest:
         *job.training,
       ],
       'env': [{'name': 'NUM_HOSTS', 'value': str(job.pods)}],
-      'ports': [{'containerPort': _COORDINATOR_PORT, 'protocol': 'TCP'}],
+      'ports': [{'containerPort': COORDINATOR_PORT, 'protocol': 'TCP'}],
       'resources': {'requests': resources, 'limits': resources},
       'volumeMounts': [{'name': 'runs', 'mountPath': f'{_FOLDER}/runs'}],
     }

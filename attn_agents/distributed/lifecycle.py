@@ -156,6 +156,11 @@ class StatusFile:
       print(f'status not written ({error}): {text}', flush=True)
 
 
+def beat_path(logdir: pathlib.Path | str) -> pathlib.Path:
+  """The file by which a learner among several hosts shows that it moves."""
+  return pathlib.Path(logdir) / 'status' / 'learner-0.beat'
+
+
 def read_statuses(logdir: pathlib.Path | str) -> Iterator[Status]:
   """Every process's status, in the order of their names.
 

@@ -35,6 +35,7 @@ def diagnose(
   stop_signal: int,
   missing: str,
   has_checkpoint: bool,
+  stuck: str = '',
 ) -> Ending:
   """Says how a run ended.
 
@@ -44,6 +45,8 @@ def diagnose(
     stop_signal: the first that asked it to stop, or 0.
     missing: a process that was found dead while nobody had asked to stop.
     has_checkpoint: whether the run has any checkpoint.
+    stuck: what stood still until it was killed, as a lost host does, so that
+      the run is to be continued.
   """
   learner = next((s for s in statuses if s.role == 'learner'), None)
   saved = _saved(learner, has_checkpoint)
@@ -52,6 +55,8 @@ def diagnose(
   failed = _failed(statuses)
   if learner is not None and learner.state == 'done' and not missing:
     return Ending(0, f'done; {saved}')
+  if stuck:
+    return Ending(stopping.TO_BE_CONTINUED, f'stopped: {stuck}; {saved}')
   if stop_signal and not missing and not _any_fatal(failed):
     if has_checkpoint and _lost_nothing(learner):
       code = (
@@ -61,6 +66,8 @@ def diagnose(
     return Ending(128 + stop_signal, f'stopped before it could save; {saved}')
   if missing:
     return Ending(1, f'failed: {missing}; {saved}')
+  if why := _interrupted(learner):
+    return Ending(stopping.TO_BE_CONTINUED, f'stopped: {why}; {saved}')
   if failed:
     first = min(failed, key=lambda s: s.time)
     name = _log_name(first)
@@ -74,6 +81,13 @@ def diagnose(
   else:
     cause = 'the program ended by itself'
   return Ending(1, f'failed: {cause}; {saved}')
+
+
+def _interrupted(learner: lifecycle.Status | None) -> str:
+  """What of another host's ended the run, which nobody asked to stop here."""
+  if learner is None or learner.state != 'stopped':
+    return ''
+  return str(learner.extra.get('interrupted', ''))
 
 
 def before_start(stop_signal: int, *, has_checkpoint: bool) -> Ending:

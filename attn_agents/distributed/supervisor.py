@@ -31,6 +31,8 @@ _POLL_SECONDS = 0.2
 # From the stop request until everything still alive is killed. Launchpad kills
 # its workers some seconds earlier.
 _STOP_SECONDS = 14.0
+# A learner among several hosts shows so often, twice a second, that it moves.
+_STUCK_SECONDS = 30.0
 # Arguments of the interpreter that start the program, by runtime.
 _PROGRAMS = {
   'launchpad': ['-m', 'attn_agents.distributed.programs.launchpad'],
@@ -54,6 +56,9 @@ class _Watch:
 
   stopping: patience.Patience | None = None
   missing: str = ''
+  stuck: str = ''
+  beat: str = ''
+  beating: patience.Patience | None = None
 
 
 class Supervisor:
@@ -92,7 +97,7 @@ class Supervisor:
       with output.may_be_lost():
         self._console.close()
       return outcome.before_start(
-        self._requests.first, has_checkpoint=_has_checkpoint(self._place.logdir)
+        self._requests.first, has_checkpoint=self._has_checkpoint()
       )
     lifecycle.clear_statuses(self._place.logdir)
     run_directory.RunDirectory(self._place.logdir).remove_unfinished()
@@ -117,7 +122,8 @@ class Supervisor:
       launcher_code=launcher.wait(),
       stop_signal=self._requests.first,
       missing=self._watch.missing,
-      has_checkpoint=_has_checkpoint(self._place.logdir),
+      has_checkpoint=self._has_checkpoint(),
+      stuck=self._watch.stuck,
     )
     return outcome.with_disk(ending, self._place.logdir)
 
@@ -152,7 +158,14 @@ class Supervisor:
     statuses = list(lifecycle.read_statuses(self._place.logdir))
     if not self._watch.missing and self._watch.stopping is None:
       self._watch.missing = self._find_dead(statuses)
-    if self._requests.first or self._watch.missing or outcome.is_over(statuses):
+      if self._place.num_hosts > 1 and not self._watch.stuck:
+        self._watch.stuck = self._find_stuck()
+    if (
+      self._requests.first
+      or self._watch.missing
+      or self._watch.stuck
+      or outcome.is_over(statuses)
+    ):
       self._stop(launcher)
     with output.may_be_lost():
       self._console.update(statuses)
@@ -170,6 +183,26 @@ class Supervisor:
       return ''
     # It may have written its final status between our reading and our looking.
     return outcome.first_dead(list(lifecycle.read_statuses(self._place.logdir)))
+
+  def _find_stuck(self) -> str:
+    """Whether the learner, which is watched by other hosts, stands still.
+
+    They have left it by then; it would wait for them for ever.
+    """
+    try:
+      beat = lifecycle.beat_path(self._place.logdir).read_text()
+    except OSError:
+      return ''
+    watch = self._watch
+    if beat != watch.beat or watch.beating is None:
+      watch.beat, watch.beating = beat, patience.Patience(_STUCK_SECONDS)
+    if not watch.beating.is_over():
+      return ''
+    return f'learner-0 has not moved for {_STUCK_SECONDS:g} s'
+
+  def _has_checkpoint(self) -> bool:
+    # Host 0 has those of all hosts.
+    return self._place.host_index > 0 or _has_checkpoint(self._place.logdir)
 
   def _out_of_patience(self) -> bool:
     waiting = self._watch.stopping

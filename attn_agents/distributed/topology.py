@@ -12,6 +12,25 @@ _LOOPBACK = '127.0.0.1'
 
 
 @dataclasses.dataclass(frozen=True)
+class Hosts:
+  """The learner hosts of a run.
+
+  Attributes:
+    address: 'host:port' of JAX's coordinator, which is on host 0.
+    count: of them.
+    index: of this one.
+    how: it is known, in words.
+    seconds: how long hosts wait for one another at the start.
+  """
+
+  address: str
+  count: int
+  index: int
+  how: str = 'asked for'
+  seconds: float = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Topology:
   """The processes of one run and where they find each other.
 
@@ -28,6 +47,10 @@ class Topology:
     runtime: 'launchpad' for several processes, 'threads' for one, which has no
       addresses.
     evaluate: whether an evaluator runs beside the learner.
+    num_hosts: learner hosts, each with its own servers and actors.
+    coordinator: 'host:port' where the learner of host 0 has JAX's coordinator;
+      '' if there is one host only.
+    join_seconds: how long learners wait for one another at the start.
   """
 
   logdir: str
@@ -40,10 +63,25 @@ class Topology:
   serve: bool = True
   runtime: str = 'launchpad'
   evaluate: bool = False
+  num_hosts: int = 1
+  coordinator: str = ''
+  join_seconds: float = 300.0
 
 
-def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
-  """Everything on this machine, on free ports unless the config fixes them."""
+def local(
+  config: schema.Config,
+  logdir: str,
+  devices: int = 0,
+  hosts: Hosts | None = None,
+) -> Topology:
+  """Everything on this machine, on free ports unless the config fixes them.
+
+  Args:
+    config: of the run.
+    logdir: of this host.
+    devices: local devices of the learner.
+    hosts: the learner hosts, if there are several.
+  """
   addresses = ('', '')
   if config.runtime.kind == 'launchpad':
     addresses = _choose_addresses(config.queue)
@@ -55,7 +93,12 @@ def local(config: schema.Config, logdir: str, devices: int = 0) -> Topology:
     envs_per_actor=config.runtime.envs_per_actor,
     devices=devices,
     runtime=config.runtime.kind,
-    evaluate=config.runtime.evaluate_every_frames > 0,
+    evaluate=config.runtime.evaluate_every_frames > 0
+    and (hosts is None or hosts.index == 0),
+    host_index=hosts.index if hosts else 0,
+    num_hosts=hosts.count if hosts else 1,
+    coordinator=hosts.address if hosts else '',
+    join_seconds=hosts.seconds if hosts else 0.0,
   )
 
 

@@ -25,6 +25,9 @@ class Company(Protocol):
   def hear_wish(self) -> None:
     """That some host has told its wish to stop in an update."""
 
+  def leave_for(self, why: str) -> bool:
+    """Has all hosts save and stop for a reason; False if there are none."""
+
   def begin_update(self) -> bool:
     """Counts one more update; False if the run ends before it."""
 
@@ -46,6 +49,11 @@ class Alone:
 
   def hear_wish(self) -> None:
     """There is nobody to tell one."""
+
+  def leave_for(self, why: str) -> bool:
+    """There are none."""
+    del why
+    return False
 
   def begin_update(self) -> bool:
     """It may."""

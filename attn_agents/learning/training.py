@@ -151,7 +151,7 @@ class Training:
 
   def _loop_and_save(self, should_stop: Callable[[], bool]) -> None:
     try:
-      self._loop(should_stop)
+      self._loop_or_leave(should_stop)
     except Exception:
       # After a failed update the donated state may be gone.
       with contextlib.suppress(Exception):
@@ -161,6 +161,14 @@ class Training:
     self._catch_up()
     self._report('saving')
     self._save_at_end(should_stop)
+
+  def _loop_or_leave(self, should_stop: Callable[[], bool]) -> None:
+    try:
+      self._loop(should_stop)
+    except StalledError as error:
+      # Other hosts wait for this one's updates, and have learned.
+      if not self._company.leave_for(str(error)):
+        raise
 
   def save(self, at_end: bool = False) -> None:
     """Saves the present state, then the content of the source.

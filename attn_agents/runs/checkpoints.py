@@ -25,6 +25,13 @@ _ADDED_BYTES = 65_536
 _MOST_OF_CAUSE = 200
 
 
+_ALL = ocp.options.MultiprocessingOptions()
+# Orbax would otherwise wait for the other hosts.
+_ALONE = ocp.options.MultiprocessingOptions(
+  primary_host=0, active_processes={0}, barrier_sync_key_prefix='host0'
+)
+
+
 @dataclasses.dataclass(frozen=True)
 class Counters:
   """Totals since the run's very first start; plain numbers, fit for JSON.
@@ -67,12 +74,20 @@ class NotWrittenError(RuntimeError):
 class Checkpointer:
   """The checkpoints of one run, named by learner step."""
 
-  def __init__(self, directory: pathlib.Path | str, keep: int | None = 3):
+  def __init__(
+    self,
+    directory: pathlib.Path | str,
+    keep: int | None = 3,
+    *,
+    host_of_many: bool = False,
+  ):
     """Opens a directory, which is made if it does not exist.
 
     Args:
       directory: the run's `checkpoints` or `best`.
       keep: number of newest checkpoints that are kept; None keeps all.
+      host_of_many: this is host 0 of several that are one JAX program; the
+        others take no part in saving.
 
     Raises:
       StorageError: it does not exist and cannot be made.
@@ -84,7 +99,11 @@ class Checkpointer:
         self._path,
         item_names=('state', 'meta'),
         options=ocp.CheckpointManagerOptions(
-          max_to_keep=keep, enable_async_checkpointing=False
+          max_to_keep=keep,
+          enable_async_checkpointing=False,
+          # The directory is there by now. Orbax would make it on all hosts.
+          create=not host_of_many,
+          multiprocessing_options=_ALONE if host_of_many else _ALL,
         ),
       )
 

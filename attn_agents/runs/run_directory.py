@@ -13,6 +13,8 @@
       evaluations/          scores of `launch/evaluate.py`
       logs/                 one file per process
       status/               the status of each process
+      hosts/                the same of learner hosts but the first, on a shared
+                            disk
       lock                  held by the launching process
 
 Imports no JAX: the launching process only reads configs.
@@ -53,6 +55,8 @@ _CUT_SHORT = ('lock', 'config.partial')
 # By which hosts of the run know one another. It may be made before the run, and
 # one half made is `keys.<something>`.
 KEYS = 'keys'
+# Directories of the other learner hosts, on a shared disk.
+HOSTS = 'hosts'
 # Whoever looks whether a directory is locked holds a lock for a moment.
 _LOCK_SECONDS = 1.0
 
@@ -160,7 +164,7 @@ class RunDirectory:
       there = {
         p.name
         for p in self.path.iterdir()
-        if p.name not in _CUT_SHORT and p.stem != KEYS
+        if p.name not in (*_CUT_SHORT, HOSTS) and p.stem != KEYS
       }
       if there:
         raise errors.ConfigError(
@@ -193,8 +197,8 @@ class RunDirectory:
         **{name: before[name] for name in ('converted',) if name in before},
         'config': overrides.to_dict(config),
         'seed': config.seed,
-        'git_commit': _git_commit(),
-        'versions': _versions(),
+        'git_commit': git_commit(),
+        'versions': versions(),
         'hardware': {
           **vars(machine.describe()),
           'device_platform': devices.platform,
@@ -372,7 +376,8 @@ def to_config(values: Mapping[str, Any]) -> schema.Config:
   return overrides.from_dict(template, values)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+  """Of the packages that can change what a run computes."""
   found = {}
   for package in _PACKAGES:
     try:
@@ -382,7 +387,7 @@ def _versions() -> dict[str, str]:
   return found
 
 
-def _git_commit() -> str:
+def git_commit() -> str:
   """The checkout's commit, with '+' if files differ from it; '' if unknown."""
   root = pathlib.Path(__file__).parents[2]
 

@@ -74,6 +74,8 @@ TINY_REPLAY = [
 class LocalRun:
   """One `run_local` process and everything below it."""
 
+  script = 'run_local'
+
   def __init__(self, logdir, *args: str):
     self.logdir = pathlib.Path(logdir)
     self.output = self.logdir.parent / f'{self.logdir.name}.out'
@@ -81,7 +83,7 @@ class LocalRun:
       self.process = subprocess.Popen(
         [
           sys.executable,
-          str(ROOT / 'launch' / 'run_local.py'),
+          str(ROOT / 'launch' / f'{self.script}.py'),
           f'--logdir={logdir}',
           *args,
         ],

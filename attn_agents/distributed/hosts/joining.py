@@ -36,8 +36,9 @@ def join(address: str, count: int, index: int, seconds: float) -> store.Store:
   from jax._src import distributed
 
   state: Any = distributed.global_state
-  # It would replace our handler of SIGTERM.
+  # JAX's own would replace our handler of SIGTERM.
   state.initialize_preemption_sync_manager = lambda: None
+  state.preemption_sync_manager = _NoPreemption()
   _announce(own_address(address))
   failed: list[BaseException] = []
 
@@ -82,6 +83,15 @@ def own_address(coordinator: str) -> str:
   with socket.socket(family, kind) as way:
     way.connect(target)
     return str(way.getsockname()[0])
+
+
+class _NoPreemption:
+  """Stands for what hears SIGTERM for JAX, and is asked by Orbax."""
+
+  def reached_sync_point(self, step: int) -> bool:
+    """Requests to stop go another way."""
+    del step
+    return False
 
 
 def _announce(address: str) -> None:
@@ -129,7 +139,7 @@ def hand_over(tree: Any) -> Any:
   from jax.experimental import multihost_utils
 
   leaves, structure = jax.tree.flatten(tree)
-  leaves = [np.ascontiguousarray(x) for x in leaves]
+  leaves = [np.asarray(x) for x in leaves]
   data = b''.join(x.tobytes() for x in leaves)
   # Sums of integers are exact; of floats, negative zeros would be lost.
   words = np.frombuffer(data + bytes(-len(data) % 4), np.uint32)

@@ -71,7 +71,11 @@ def play(
     # They are in its log and its status, too.
     print(f'seeds.csv lacks this start: {error}', flush=True)
   player = parts.make_actor(
-    variables, sink, seeds, index, keep_on_device=keep_on_device
+    variables,
+    sink,
+    seeds,
+    place.host_index * seeding.MAX_ACTORS_PER_HOST + index,
+    keep_on_device=keep_on_device,
   )
   with contextlib.closing(player):
     while not variables.wait(_WAIT_SECONDS):
@@ -112,7 +116,8 @@ def _play_through_reverb(
   from attn_agents.transport.reverb import transport
 
   run = run_directory.RunDirectory(place.logdir)
-  parts = experiment.Experiment(topology.apply(place, run.config()))
+  config = topology.apply(place, run.config())
+  parts = experiment.Experiment(config, place.num_hosts)
   connection = transport.ReverbTransport(
     parts, place.queue_address, place.variables_address, run.replay
   )

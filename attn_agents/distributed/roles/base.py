@@ -68,4 +68,5 @@ class Role(abc.ABC):
     from attn_agents import experiment
 
     config = run_directory.RunDirectory(self.place.logdir).config()
-    return experiment.Experiment(topology.apply(self.place, config))
+    config = topology.apply(self.place, config)
+    return experiment.Experiment(config, self.place.num_hosts)

@@ -1,7 +1,10 @@
 """The learner's process."""
 
+import os
+import sys
 import threading
 import traceback
+import zlib
 from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle
@@ -11,7 +14,10 @@ from attn_agents.utils import patience
 
 if TYPE_CHECKING:
   from attn_agents import experiment
+  from attn_agents.distributed.hosts import membership
+  from attn_agents.learning import company as company_lib
   from attn_agents.learning import training
+  from attn_agents.runs import checkpoints
   from attn_agents.transport import interface
 
 
@@ -26,6 +32,7 @@ class LearnerRole(base.Role):
     """Learns until max_frames, a signal, or a fault; saves in each case."""
     self._status, self._stop = status, stop
     self._training: training.Training | None = None
+    self._hosts: membership.Membership | None = None
     outcome: list[bool | BaseException] = []
 
     def learn() -> None:
@@ -34,7 +41,8 @@ class LearnerRole(base.Role):
         outcome.append(self._training.run(stop))
       except BaseException as error:
         traceback.print_exc()
-        outcome.append(error)
+        if self._hosts is None or self._hosts.is_reason(error):
+          outcome.append(error)
 
     thread = threading.Thread(target=learn, name='learner', daemon=True)
     thread.start()
@@ -47,36 +55,77 @@ class LearnerRole(base.Role):
       if not outcome:
         # In the middle of a long update: what the host knows is saved.
         self._training.save_latest()
-      if self._training.saved is not None:
-        status.set(
-          'running',
-          'saved',
-          saved=self._training.saved.frames,
-          warning=self._training.warning,
-        )
+      self._tell_saved(self._training)
+    failed = outcome[0] if outcome else None
+    if self._hosts is not None:
+      self._leave_hosts(self._hosts, failed)
     self._disconnect()
-    if outcome and isinstance(outcome[0], BaseException):
-      raise outcome[0]
-    status.set('done' if outcome and outcome[0] else 'stopped')
+    if isinstance(failed, BaseException):
+      raise failed
+    status.set('done' if failed else 'stopped')
+
+  def _tell_saved(self, made: 'training.Training') -> None:
+    if made.saved is not None and self.place.host_index == 0:
+      self._status.set(
+        'running', 'saved', saved=made.saved.frames, warning=made.warning
+      )
+
+  def _leave_hosts(
+    self, hosts: 'membership.Membership', failed: object
+  ) -> None:
+    """Leaves the other hosts in good order, or tells them why not."""
+    if isinstance(failed, BaseException):
+      hosts.fail(failed)
+      return
+    why = hosts.company.why()
+    made = self._training
+    saved = made.saved.frames if made and made.saved else None
+    frames = hosts.part(saved, base.GRACE_SECONDS)
+    if why:
+      self._status.set('running', 'leaving', interrupted=why)
+    if made is not None:
+      self._status.set('running', 'leaving', **_seal(made))
+    if frames is not None:
+      self._status.set('running', 'saved', saved=frames)
+
+  def _end_without(self, cause: str, failed: bool) -> None:
+    """Ends this process after the loss of another host, in any thread.
+
+    A normal end would wait for that host.
+    """
+    print(f'leaving: {cause}', flush=True)
+    made = self._training
+    if made is not None and self.place.host_index == 0:
+      saving = threading.Thread(target=self._save_what_there_is, args=(made,))
+      saving.daemon = True
+      saving.start()
+      saving.join(base.GRACE_SECONDS)
+    self._disconnect()
+    if failed:
+      self._status.set('failed', cause)
+    else:
+      self._status.set('stopped', interrupted=cause)
+    sys.stdout.flush()
+    os._exit(1 if failed else 0)
+
+  def _save_what_there_is(self, made: 'training.Training') -> None:
+    """The newest state that is on the host; an update may have lost its own."""
+    made.save_latest()
+    self._tell_saved(made)
 
   def _make_training(self) -> 'training.Training':
+    if self.place.num_hosts > 1:
+      self._status.set('starting', 'waiting for the other learner hosts')
+      self._hosts = self._join_hosts()
     import jax
 
-    from attn_agents.learning import blindness, metrics, publisher, training
-    from attn_agents.runs import checkpoints
+    from attn_agents.learning import blindness, publisher, training
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
     devices = jax.local_devices()[: self.place.devices or None]
-    checkpointer = checkpoints.Checkpointer(
-      run.checkpoints, keep=parts.config.runtime.checkpoints_kept
-    )
-    if checkpointer.newest() is None:
-      start = parts.initial_snapshot()
-      if parts.config.runtime.init_from:
-        start = initial_parameters.load_into(parts.config, start)
-    else:
-      start = checkpointer.restore(parts.state_spec())
+    start, checkpointer, writer = self._open_run(run, parts)
+    company = self._hosts.company if self._hosts else None
     self._status.set(
       'starting',
       'connecting to the actors',
@@ -87,9 +136,9 @@ class LearnerRole(base.Role):
     source = connection.make_source()
     background = publisher.BackgroundPublisher(connection.make_publisher())
     return training.Training(
-      parts.make_learner(start, background, devices),
+      parts.make_learner(start, background, devices, company),
       parts.make_feeder(source.batches(), devices),
-      metrics.MetricsWriter(run.path, start.counters.learner_steps),
+      writer,
       checkpointer,
       parts.config.runtime,
       start,
@@ -97,7 +146,46 @@ class LearnerRole(base.Role):
       source=source,
       watch=blindness.Watch(parts.config.network.head),
       report=lambda what: self._status.set('running', what),
+      company_=company,
+      empty=lambda: parts.empty_batch(devices),
     )
+
+  def _join_hosts(self) -> 'membership.Membership':
+    from attn_agents.distributed.hosts import membership
+
+    return membership.Membership(
+      self.place, self._stop.event, self._end_without
+    )
+
+  def _open_run(
+    self, run: run_directory.RunDirectory, parts: 'experiment.Experiment'
+  ) -> tuple['checkpoints.Snapshot', 'company_lib.Saver', 'company_lib.Writer']:
+    """Where to begin, and where checkpoints and metrics go.
+
+    Host 0 has them, and tells the others where to begin.
+    """
+    from attn_agents.learning import company as company_lib
+    from attn_agents.learning import metrics
+    from attn_agents.runs import checkpoints
+
+    if self._hosts is not None and not self._hosts.company.leads:
+      start = self._hosts.hand_over(parts.nothing_yet())
+      return start, company_lib.NoCheckpoints(), company_lib.NoMetrics()
+    checkpointer = checkpoints.Checkpointer(
+      run.checkpoints,
+      keep=parts.config.runtime.checkpoints_kept,
+      host_of_many=self._hosts is not None,
+    )
+    if checkpointer.newest() is None:
+      start = parts.initial_snapshot()
+      if parts.config.runtime.init_from:
+        start = initial_parameters.load_into(parts.config, start)
+    else:
+      start = checkpointer.restore(parts.state_spec())
+    if self._hosts is not None:
+      start = self._hosts.hand_over(start)
+    writer = metrics.MetricsWriter(run.path, start.counters.learner_steps)
+    return start, checkpointer, writer
 
   def _connect(self, parts: 'experiment.Experiment') -> 'interface.Transport':
     """What connects it with the actors."""
@@ -113,3 +201,14 @@ class LearnerRole(base.Role):
 
   def _disconnect(self) -> None:
     """Called at the end, before the learner's final status."""
+
+
+def _seal(made: 'training.Training') -> dict[str, int]:
+  """By what hosts can be compared: updates, and a number of the parameters."""
+  import jax
+
+  number = 0
+  for array in jax.tree.leaves(made.latest.state.params):
+    number = zlib.crc32(array.tobytes(), number)
+  steps = made.latest.counters.learner_steps
+  return {'updates': steps, 'parameters': number}

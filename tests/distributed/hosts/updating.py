@@ -103,6 +103,7 @@ def main() -> None:
     mine = jax.tree.map(lambda x: x + x.dtype.type(index), state)
     given = joining.hand_over(mine)
     jax.tree.map(np.testing.assert_array_equal, given, state)
+    assert jax.tree.map(np.shape, given) == jax.tree.map(np.shape, state)
   company, devices = _Company(index), jax.local_devices()
   args = (
     vtrace.ALGORITHM.make_update(agent, _CONFIG, jax.devices()),
