@@ -259,6 +259,19 @@ def test_another_number_of_changed_words_than_marks_say_is_refused(change):
     unpacker.unpack([zstandard.ZstdCompressor().compress(content)])
 
 
+def test_a_mark_of_a_word_that_there_is_not_is_refused():
+  # 27 words have marks in 4 bytes, behind 9 bytes of row 0.
+  sent = [np.full((4, 1, 3, 3, 1), 5, np.uint8)]
+  packer, unpacker = _made(sent)
+  packed = packer.pack(sent)
+  content = bytearray(zstandard.ZstdDecompressor().decompress(packed))
+  assert content == bytes([5] * 9 + [0] * 15)
+  content[16 + 3] = 1
+  content += bytes([7] + [0] * 7)
+  with pytest.raises(packing.DamagedError, match='words that there are not'):
+    unpacker.unpack([zstandard.ZstdCompressor().compress(bytes(content))])
+
+
 def test_trajectories_of_other_shapes_are_refused():
   _, packed, _ = _packed()
   other = [np.asarray(x) for x in jax.tree.leaves(trajectories.numbered(3, 9))]
