@@ -158,8 +158,8 @@ def _plan(
   if isinstance(update, compiled.Refused):
     raise errors.ConfigError(
       _does_not_fit(config, num_devices, chip)
-      + f'the compiler counts {report.size(update.num_bytes)} of '
-      f'{report.size(update.available)} that it may use'
+      + f'temporaries alone take {report.size(update.num_bytes)}, and the '
+      f'compiler has {report.size(update.available)} for them'
     )
   if update.num_bytes > chip.memory_bytes:
     raise errors.ConfigError(

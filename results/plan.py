@@ -31,6 +31,7 @@ def _row(plan: dict[str, Any]) -> dict[str, str]:
   (exchange,) = program['work']['collectives']
   memory = plan['chip']['memory_bytes']
   share = plan['batch'] // plan['devices']
+  largest = plan['largest']
   return {
     'slice': plan['topology']['name'],
     'dtype': plan['dtype'],
@@ -41,6 +42,9 @@ def _row(plan: dict[str, Any]) -> dict[str, str]:
       for kind in ('argument_bytes', 'temporary_bytes', 'code_bytes')
     ),
     'of its memory': f'{update["num_bytes"] / memory:.1%}',
+    'largest batch, if looked for': (
+      f'{largest["per_device"] * plan["devices"]:,}' if largest else ''
+    ),
     'GFLOP': f'{update["flops"] / 1e9:.0f}',
     'GB moved': f'{update["moved_bytes"] / 1e9:.2f}',
     'all-reduce': f'{exchange["num_bytes"] / 1e6:.2f} MB',

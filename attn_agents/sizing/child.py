@@ -17,8 +17,11 @@ from typing import Any
 from attn_agents.sizing import compiled, compiler, hlo, work
 from configs import resolution, schema
 
-# libtpu says so of a program that is too large for its chip.
-_TOO_LARGE = re.compile(r'Used (\S+) of (\S+) hbm')
+# libtpu says so of a program that is too large for its chip, and of one array.
+_TOO_LARGE = (
+  re.compile(r'Used (\S+) of (\S+) hbm'),
+  re.compile(r'size=(\d+)\) would exceed memory \(size=(\d+)\)'),
+)
 
 
 def main(argv: list[str]) -> None:
@@ -68,10 +71,10 @@ def _compiled(
     try:
       done = stage.lowered.compile()
     except jax.errors.JaxRuntimeError as error:
-      found = _TOO_LARGE.search(str(error))
-      if not found:
+      sizes_of = too_large(str(error))
+      if sizes_of is None:
         raise
-      return {'refused': {'used': found[1], 'available': found[2]}}
+      return {'refused': sizes_of}
     sizes, text = done.memory_analysis(), done.as_text()
     if sizes is None or text is None:
       raise RuntimeError('the compiler does not tell sizes')
@@ -88,6 +91,15 @@ def _compiled(
       )
     )
   return _as_json(programs, traced.step_bytes, time.monotonic() - start)
+
+
+def too_large(message: str) -> dict[str, str] | None:
+  """The sizes in a refusal of libtpu; None if it is none."""
+  for pattern in _TOO_LARGE:
+    found = pattern.search(message)
+    if found:
+      return {'used': found[1], 'available': found[2]}
+  return None
 
 
 def _counted(config: schema.Config) -> dict[str, Any]:

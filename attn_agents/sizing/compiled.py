@@ -102,8 +102,8 @@ class Refused:
   """An update that the compiler could not fit into a device.
 
   Attributes:
-    num_bytes: that it would need.
-    available: that there are.
+    num_bytes: that its temporaries would need.
+    available: that there are for them.
   """
 
   num_bytes: int

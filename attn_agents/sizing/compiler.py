@@ -111,7 +111,7 @@ def compile_update(asked: Request) -> compiled.Update | compiled.Refused:
     raise FailedError(' '.join(answer['failed'].split())[:500])
   if 'refused' in answer:
     used, available = (
-      _bytes(answer['refused'][name]) for name in ('used', 'available')
+      num_bytes(answer['refused'][name]) for name in ('used', 'available')
     )
     return compiled.Refused(used, available)
   update = compiled.from_json(answer['update'])
@@ -155,8 +155,8 @@ def _version(library: pathlib.Path) -> str:
   return found.name.removeprefix('libtpu-').removesuffix('.dist-info')
 
 
-def _bytes(text: str) -> int:
-  """Of '19.46G', as libtpu writes it."""
+def num_bytes(text: str) -> int:
+  """Of '19.46G' or '19327352832', as libtpu writes it."""
   found = re.fullmatch(r'([\d.]+)([BKMGT]?)B?', text)
   if not found:
     raise FailedError(f'a size that cannot be read: {text}')

@@ -1,6 +1,7 @@
 """`launch/plan.py`, as a user would start it."""
 
 import json
+import subprocess
 import sys
 
 import pytest
@@ -36,7 +37,6 @@ def _require_libtpu():
     (('--topology=v3:8x8',), 'the nearest that can is 128'),
     (('--gpu=h100', '--num_slices=2'), 'expected 1 with --gpu'),
     (('--gpu=h100', '--actor_steps_per_core=0'), 'expected a number above 0'),
-    (('--gpu=h100', '--agent=s3tb'), "did you mean 's3ta'?"),
     (('--gpu=h100', f'--json={__file__}/a.json'), f'--json={__file__}/a.json'),
   ],
 )
@@ -71,15 +71,59 @@ def test_one_gpu_is_arithmetic(tmp_path):
   assert found['needs']['cores'] == pytest.approx(rate / 500)
 
 
-def test_what_does_not_fit_is_refused_with_its_sizes():
-  done = commands.run(
-    'plan', *_NARROW, '--gpu=tiny:0.001:10:100', '--nolargest', timeout=600
+# With a stand-in for the compiler, whose answer is the first argument.
+_STUB = """
+import sys
+from attn_agents.sizing import compiled, compiler, work
+from launch import command_line, plan
+
+def answer(_):
+  {answer}
+
+compiler.require_libtpu = lambda: None
+compiler.compile_update = answer
+sys.exit(command_line.run(plan.main, ['plan', *sys.argv[1:]]))
+"""
+
+
+def _run_with(answer, *args):
+  code = _STUB.format(answer=answer)
+  return subprocess.run(
+    [sys.executable, '-c', code, *_NARROW, '--topology=v5e:2x2', *args],
+    cwd=commands.LAUNCH.parent, capture_output=True, text=True, timeout=120,
+    check=False,
+  )  # fmt: skip
+
+
+_SHARE = '2 unrolls a device (learning.batch_size=8 over 4) do not fit into v5e'
+
+
+def test_what_the_compiler_refuses_is_refused_with_its_sizes():
+  done = _run_with('return compiled.Refused(19_460_000_000, 16_900_000_000)')
+  assert done.returncode == 2
+  (line,) = done.stderr.strip().splitlines()
+  assert line.startswith(f'error: {_SHARE}, which has 16 GB: ')
+  assert line.endswith(
+    'temporaries alone take 19.5 GB, and the compiler has 16.9 GB for them'
+  )
+
+
+def test_what_waits_on_a_device_counts():
+  done = _run_with(
+    'return compiled.Update((compiled.Program("update", 1, 9 * 10**9, 10**9, '
+    '0, 0, 7 * 10**9, work.Work(1.0, 1.0, (), 0)),), 1.0, {}, 1.0)'
   )
   assert done.returncode == 2
   (line,) = done.stderr.strip().splitlines()
-  assert '8 unrolls a device (learning.batch_size=8 over 1) do not fit' in line
-  assert 'which has 1 MB: ' in line
+  assert line.startswith(f'error: {_SHARE}')
+  assert '7 GB batches that wait; together 17 GB of 16 GB' in line
   assert line.endswith('does not fit')
+
+
+def test_a_compiler_that_fails_is_exit_code_1():
+  done = _run_with('raise compiler.FailedError("it broke")')
+  assert done.returncode == 1
+  assert done.stdout.splitlines()[-1] == 'failed: it broke'
 
 
 def test_an_update_is_compiled_for_a_slice_that_is_not_here(tmp_path):
