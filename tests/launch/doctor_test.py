@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from attn_agents.diagnostics import checks, locks, runner
-from configs import agents, games
+from attn_agents.environments import atari_suite
+from configs import agents, errors, games
 from launch import command_line, doctor
 
 _DOCTOR = pathlib.Path(doctor.__file__)
@@ -98,6 +99,16 @@ def test_each_failure_is_named_with_its_remedy(
   assert lines[at].endswith('why [not]')
   assert checks.by_name(name).remedy in lines[at + 1]
   assert lines[-1] == f'1 of {len(checks.CHECKS)} failed: {name}'
+
+
+def test_an_envpool_that_does_not_fit_numpy_is_told(monkeypatch):
+  ask = checks.by_name('EnvPool and NumPy').ask
+  versions = {'envpool': '0.8.4', 'numpy': '2.2.6'}
+  monkeypatch.setattr(atari_suite, '_version', versions.__getitem__)
+  with pytest.raises(errors.ConfigError, match=r'0\.8\.4 .* NumPy 2\.2\.6'):
+    ask()
+  versions['numpy'] = '1.26.4'
+  assert ask() == 'EnvPool 0.8.4, NumPy 1.26.4'
 
 
 def test_open_ports_can_be_accepted(answers, monkeypatch, capsys):
