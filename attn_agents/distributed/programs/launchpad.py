@@ -10,11 +10,15 @@ Nodes are plain Python classes without Courier: data travels through Reverb
 only (`transport/reverb/servers.py` says why).
 """
 
+import contextlib
 import pathlib
+import signal
 import sys
 import tempfile
 import time
 from typing import TYPE_CHECKING
+
+import psutil
 
 from attn_agents.distributed import lifecycle, process_environment, topology
 from attn_agents.distributed.roles import (
@@ -139,8 +143,30 @@ def main() -> int:
   stopping.leave_to_parent()
   lifecycle.die_with_parent()
   lifecycle.log_to_file(place.logdir, 'launcher')
-  launch(place)
+  try:
+    launch(place)
+  except BaseException:
+    _end_workers()
+    raise
   return 0
+
+
+def _end_workers() -> None:
+  """Ends the workers that there are.
+
+  At the end of this process Launchpad waits for them, and those that it began
+  while it was told to stop may not know of that.
+  """
+  # Launchpad's alarm kills workers, and raises at the first that has ended.
+  signal.signal(signal.SIGALRM, signal.SIG_IGN)
+  workers = psutil.Process().children()
+  for worker in workers:
+    with contextlib.suppress(psutil.NoSuchProcess):
+      worker.terminate()
+  _, left = psutil.wait_procs(workers, timeout=_TERMINATION_SECONDS)
+  for worker in left:
+    with contextlib.suppress(psutil.NoSuchProcess):
+      worker.kill()
 
 
 if __name__ == '__main__':

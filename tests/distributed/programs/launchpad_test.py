@@ -1,7 +1,14 @@
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+
 import launchpad as lp
+import psutil
 import pytest
 
-from attn_agents.distributed import process_environment, topology
+from attn_agents.distributed import lifecycle, process_environment, topology
 from attn_agents.distributed.programs import launchpad
 from configs import resolution
 
@@ -77,3 +84,63 @@ def test_an_actor_computes_in_one_thread(monkeypatch):
   assert env['OMP_NUM_THREADS'] == env['OPENBLAS_NUM_THREADS'] == '1'
   assert env['NPROC'] == '1'
   assert env['XLA_FLAGS'] == '--xla_x=1 --xla_cpu_multi_thread_eigen=false'
+
+
+# Of two workers the second does not start, once the first waits.
+_CUT_SHORT = """
+import pathlib, signal, subprocess, sys, time, types
+import launchpad as lp
+from launchpad.launch import worker_manager
+from attn_agents.distributed.programs import launchpad
+directory = pathlib.Path(sys.argv.pop(1))
+
+def wait():
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  (directory / 'waits').touch()
+  time.sleep(600)
+
+def build(place):
+  program = lp.Program('cut_short')
+  with program.group('reverb'):
+    for _ in range(2):
+      program.add_node(lp.PyNode(wait))
+  return program
+
+class Process(subprocess.Popen):
+  def __init__(self, *args, **kwargs):
+    pid = directory / 'pid'
+    if pid.exists():
+      while not (directory / 'waits').exists():
+        time.sleep(0.05)
+      raise OSError('no second one')
+    super().__init__(*args, **kwargs)
+    pid.write_text(str(self.pid))
+
+worker_manager.subprocess = types.SimpleNamespace(
+  Popen=Process, TimeoutExpired=subprocess.TimeoutExpired
+)
+launchpad.build = build
+sys.exit(launchpad.main())
+"""
+
+
+def test_a_start_that_is_cut_short_leaves_no_worker(tmp_path):
+  place = topology.Topology(str(tmp_path), 'x:1', 'x:2', (0,), 4)
+  process = subprocess.Popen(
+    [
+      sys.executable, '-c', _CUT_SHORT, str(tmp_path),
+      f'--topology={topology.to_json(place)}',
+    ],
+    cwd=pathlib.Path(__file__).parents[3],
+    env={**os.environ, 'LAUNCHPAD_LOGGING_DIR': f'{tmp_path}/logs/'},
+  )  # fmt: skip
+  try:
+    assert process.wait(120) == 1
+    text = (tmp_path / 'logs' / 'launcher.log').read_text()
+    assert 'OSError: no second one' in text
+    assert not lifecycle.is_alive(int((tmp_path / 'pid').read_text()))
+  finally:
+    process.kill()
+    process.wait()
+    with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
+      psutil.Process(int((tmp_path / 'pid').read_text())).kill()
