@@ -133,9 +133,11 @@ def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(tmp_path):
   ['threads', pytest.param('launchpad', marks=running.NEEDS_LAUNCHPAD)],
 )
 def test_a_run_that_was_suspended_goes_on(tmp_path, runtime):
+  # Its learner waits for most of the time, and so when it is suspended.
   run = _run(
-    tmp_path / 'run', f'--runtime={runtime}', '--set=runtime.stall_seconds=5'
-  )
+    tmp_path / 'run', f'--runtime={runtime}', '--set=runtime.stall_seconds=5',
+    '--set=learning.max_policy_lag=0', '--set=learning.unroll_length=50',
+  )  # fmt: skip
   run.wait_until_learning()
   parent = psutil.Process(run.process.pid)
   for _ in range(2):
