@@ -18,9 +18,8 @@ from absl import flags
 
 from attn_agents.distributed import topology
 from attn_agents.distributed.hosts import finding, meeting
-from attn_agents.environments import seeding
 from configs import errors
-from launch import command_line, run_local
+from launch import actor_host, command_line, paths, run_local
 
 _ADDRESS = flags.DEFINE_string(
   'coordinator_address',
@@ -38,6 +37,26 @@ _CLUSTER = flags.DEFINE_string(
   'flags above), or auto: the three flags if they are there, else whatever JAX '
   'finds.',
 )
+_ROLE = flags.DEFINE_string(
+  'role',
+  'learner',
+  'learner, which has actors of its own too, or actors: this host only plays, '
+  'for the learner host of --learner_address.',
+)
+_LISTEN = flags.DEFINE_string(
+  'listen', '', 'Of a learner host: address:port for actor hosts, by TLS.'
+)
+_LEARNER = flags.DEFINE_string(
+  'learner_address', '', 'Of an actor host: the --listen of its learner host.'
+)
+_KEY = paths.define(
+  'key', '', 'Of an actor host: keys/actor.pem of the learner host.'
+)
+_ACTORS = flags.DEFINE_string(
+  'actors',
+  '',
+  'Which of the --num_actors play on this host, as 0-1. If unset: all.',
+)
 _START_SECONDS = flags.DEFINE_float(
   'start_seconds',
   300.0,
@@ -47,15 +66,33 @@ _START_SECONDS = flags.DEFINE_float(
 )
 
 
+_MOST_LEARNERS = actor_host.FIRST_INDEX
 # A host that cannot run waits so long to tell the others.
 _REFUSAL_SECONDS = 30.0
 
 
 def main() -> int:
   """Finds the hosts, meets them, and trains; returns the exit code."""
-  hosts = _hosts()
+  errors.choice('--role', _ROLE.value, ('learner', 'actors'))
+  actors = _actors()
+  if _ROLE.value == 'actors':
+    return actor_host.play(_actor_host(actors))
+  for flag, value in (('learner_address', _LEARNER.value), ('key', _KEY.value)):
+    if value:
+      raise errors.ConfigError(
+        f'--{flag}={value} with --role=learner; expected --role=actors'
+      )
+  hosts = None
+  if not _is_alone():
+    hosts = _hosts()
   if hosts is None or hosts.count == 1:
-    return run_local.train()
+    return run_local.train(listen=_LISTEN.value, actors=actors)
+  return _train_together(hosts, actors)
+
+
+def _train_together(
+  hosts: topology.Hosts, actors: tuple[int, ...] | None
+) -> int:
   met = False
 
   def meet(found: Mapping[str, str], refusal: str = '') -> None:
@@ -75,12 +112,60 @@ def main() -> int:
     )
 
   try:
-    return run_local.train(hosts, meet)
+    return run_local.train(hosts, meet, _LISTEN.value, actors)
   except errors.ConfigError as error:
     if not met:
       # The others would wait for this one. They all raise what it says.
       meet({}, str(error))
     raise
+
+
+def _is_alone() -> bool:
+  """Whether this is the only learner host, which has actor hosts."""
+  stated = (_ADDRESS.value, _NUM_HOSTS.value, _HOST_INDEX.value)
+  return (
+    bool(_LISTEN.value)
+    and _CLUSTER.value in ('auto', 'none')
+    and all(value is None for value in stated)
+  )
+
+
+def _actors() -> tuple[int, ...] | None:
+  """Indices of the actors that play here; None for all."""
+  text = _ACTORS.value
+  if not text:
+    return None
+  first, dash, last = text.partition('-')
+  last = last if dash else first
+  if not first.isdigit() or not last.isdigit() or int(first) > int(last):
+    raise errors.ConfigError(
+      f'--actors={text}: expected the index of an actor, or the first and the '
+      'last of several, as 2-3'
+    )
+  return tuple(range(int(first), int(last) + 1))
+
+
+def _actor_host(actors: tuple[int, ...] | None) -> actor_host.Host:
+  for flag, value in (('learner_address', _LEARNER.value), ('key', _KEY.value)):
+    if not value:
+      raise errors.ConfigError(
+        f'--role=actors: --{flag} missing; expected the --listen of a learner '
+        'host, and the actor.pem of its run'
+      )
+  index, most = _HOST_INDEX.value or 0, actor_host.MOST
+  if not 0 <= index < most:
+    raise errors.ConfigError(
+      f'--host_index={index}: expected 0 to {most - 1}, another one for each '
+      'actor host'
+    )
+  return actor_host.Host(
+    index,
+    _NUM_HOSTS.value or 1,
+    _LEARNER.value,
+    _KEY.value,
+    actors,
+    _START_SECONDS.value,
+  )
 
 
 def _hosts() -> topology.Hosts | None:
@@ -131,9 +216,9 @@ def _hosts() -> topology.Hosts | None:
 
 
 def _checked(found: topology.Hosts) -> topology.Hosts:
-  if not 1 <= found.count <= seeding.MAX_HOSTS:
+  if not 1 <= found.count <= _MOST_LEARNERS:
     raise errors.ConfigError(
-      f'--num_hosts={found.count}: expected 1 to {seeding.MAX_HOSTS}'
+      f'--num_hosts={found.count}: expected 1 to {_MOST_LEARNERS}'
     )
   if not 0 <= found.index < found.count:
     raise errors.ConfigError(

@@ -10,7 +10,7 @@ failed; 2 bad input; 130/143 stopped with nothing saved.
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from absl import flags
 
@@ -21,19 +21,19 @@ from attn_agents.distributed import (
   mirroring,
   outcome,
   process_environment,
+  serving,
   topology,
 )
 from attn_agents.distributed.hosts import facts
 from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
-  kept_replays,
   run_directory,
   saved_runs,
 )
 from attn_agents.utils import machine, output, stopping, tpu_metadata
 from configs import errors, resolution, schema
-from launch import command_line, paths, this_machine
+from launch import announcement, command_line, paths, this_machine
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
 _GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
@@ -108,6 +108,8 @@ def main() -> int:
 def train(
   hosts: topology.Hosts | None = None,
   meet: Callable[[Mapping[str, str]], None] = lambda _: None,
+  listen: str = '',
+  actors: Sequence[int] | None = None,
 ) -> int:
   """Checks everything, then runs the program; returns the exit code.
 
@@ -115,21 +117,10 @@ def train(
     hosts: the learner hosts, if there are several.
     meet: called with what must be the same on all of them, when this one is
       ready and has written nothing yet.
+    listen: 'address:port' for actor hosts; '' if there are none.
+    actors: indices of those that play here; None for all.
   """
-  request = resolution.Request(
-    agent=_AGENT.value,
-    game=_GAME.value,
-    preset=_PRESET.value,
-    algorithm=_ALGORITHM.value,
-    runtime=_runtime(hosts),
-    seed=_SEED.value,
-    max_frames=_MAX_FRAMES.value,
-    num_actors=_NUM_ACTORS.value,
-    envs_per_actor=_ENVS_PER_ACTOR.value,
-    evaluate_every=_EVALUATE_EVERY.value,
-    init_from=_INIT_FROM.value,
-    settings=_SET.value,
-  )
+  request = requested()
   resolution.check_names(request)
   _, why = resolution.choose_runtime(
     request.runtime, machine.missing_libraries()
@@ -149,12 +140,17 @@ def train(
       run.evaluation_curve, config.runtime.evaluation_max_episode_frames
     )
   place = topology.local(config, str(run.path), devices.count, hosts)
+  place = serving.with_actors(place, actors)
+  served = place.runtime == 'launchpad' and bool(hosts or listen)
+  listening = serving.listen(listen, place) if listen else None
   meet(facts.of(config, devices))
   if mirror is not None:
     mirror.start()
   # While the cloud's metadata server can be reached.
   tpu_env = tpu_metadata.read() if devices.platform == 'tpu' else ''
-  confinement = _confine(place)
+  confinement = 'Reverb in a network of its own, with loopback only'
+  if not served:
+    confinement = _confine(place)
   if isolation.is_confined():
     os.environ.update(process_environment.of_confined_tpu(tpu_env))
   requests = stopping.Requests()
@@ -165,11 +161,15 @@ def train(
     )
     output.say(ending.cause)
     return ending.code
-  topology.check_ports(config.queue)
+  if not served:
+    topology.check_ports(config.queue)
   run.open(config, devices)
+  relay = None
+  if served:
+    place, relay = serving.start(place, listening)
   if mirror is not None:
     mirror.go()
-  _print_plan(request, config, run, devices, cores, continued)
+  announcement.print_plan(request, config, run, devices, cores, continued)
   output.say(f'runtime   {config.runtime.kind} ({why})')
   output.say(f'network   {confinement}')
   if hosts is not None:
@@ -177,6 +177,9 @@ def train(
       f'hosts     {hosts.index} of {hosts.count} ({hosts.how}), coordinator '
       f'{hosts.address}'
     )
+  if listening is not None:
+    key = serving.key_path(run)
+    output.say(f'listens   {listen}, for actor hosts that have {key}')
   if mirror is not None:
     output.say(f'bucket    {mirror.description}')
 
@@ -189,33 +192,46 @@ def train(
   )
   shown = console.make(run.path, title, config.max_frames)
   ending = supervisor.Supervisor(
-    place, shown, requests, spared=mirror.pid if mirror else None
+    place, shown, requests, spared=[x.pid for x in (mirror, relay) if x]
   ).run()
+  if relay is not None:
+    relay.close()
   if mirror is not None:
     ending = mirror.end(ending, requests, config.runtime.stall_seconds)
   output.say(ending.cause)
   return ending.code
 
 
-def _runtime(hosts: topology.Hosts | None) -> str:
-  """The runtime that was asked for; of several hosts, the one there is."""
-  asked = _RUNTIME.value
-  if hosts is None or asked not in ('auto', 'launchpad'):
-    return asked
-  if asked == 'launchpad':
-    raise errors.ConfigError(
-      '--runtime=launchpad with several hosts: expected --runtime=threads'
-    )
-  return 'threads'
+def requested() -> resolution.Request:
+  """What the flags say."""
+  return resolution.Request(
+    agent=_AGENT.value,
+    game=_GAME.value,
+    preset=_PRESET.value,
+    algorithm=_ALGORITHM.value,
+    runtime=_RUNTIME.value,
+    seed=_SEED.value,
+    max_frames=_MAX_FRAMES.value,
+    num_actors=_NUM_ACTORS.value,
+    envs_per_actor=_ENVS_PER_ACTOR.value,
+    evaluate_every=_EVALUATE_EVERY.value,
+    init_from=_INIT_FROM.value,
+    settings=_SET.value,
+  )
 
 
-def _logdir(config: schema.Config, hosts: topology.Hosts | None) -> str:
-  """The directory of this host; that of host 0 is the run's."""
-  logdir = (
+def logdir_of(config: schema.Config) -> str:
+  """The run's directory."""
+  return (
     _LOGDIR.value
     or f'runs/{config.agent}_{config.algorithm}_{config.environment.game}_'
     f'{config.preset}'
   )
+
+
+def _logdir(config: schema.Config, hosts: topology.Hosts | None) -> str:
+  """The directory of this host; that of host 0 is the run's."""
+  logdir = logdir_of(config)
   if hosts is None or hosts.index == 0:
     return logdir
   return f'{logdir}/{run_directory.HOSTS}/{hosts.index}'
@@ -279,72 +295,6 @@ def _wait_for_former_run(
       'command again'
     )
   return not requests.first
-
-
-def _print_plan(
-  request: resolution.Request,
-  config: schema.Config,
-  run: run_directory.RunDirectory,
-  devices: machine.Devices,
-  cores: int,
-  continued: bool,
-) -> None:
-  """Prints what is about to run, and what was chosen for this machine."""
-  runtime, algorithm = config.runtime, registry.get(config.algorithm)
-  unit = 'threads' if runtime.kind == 'threads' else 'processes'
-  _, why = resolution.choose_preset(request.preset, devices.platform)
-  frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
-  lines = {
-    'agent': f'{config.agent} on {config.environment.game}, {frames}, '
-    f'seed {config.seed}',
-    'algorithm': f'{config.algorithm}, {algorithm.describe(config)} '
-    f'({resolution.choose_algorithm(request, config)})',
-    'preset': f'{config.preset} ({why})',
-    'machine': f'{cores} cores, {devices.count} x {devices.kind}',
-    'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
-    f'environments, {runtime.env_threads} threads each',
-    'learner': algorithm.describe_batch(config),
-    **_replay(config, run, continued),
-    **_evaluation(runtime),
-    'logdir': f'{run.path} ({"continued" if continued else "new"})',
-  }
-  for name, text in lines.items():
-    output.say(f'{name:<10}{text}')
-
-
-def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
-  if not runtime.evaluate_every_frames:
-    return {}
-  length = f'{runtime.evaluation_episodes} games'
-  if runtime.evaluation_steps:
-    length = f'{runtime.evaluation_steps:,} steps'
-  cap = runtime.evaluation_max_episode_frames
-  if cap != protocols.MAX_EPISODE_FRAMES:
-    length += f', cut after {cap:,} frames,'
-  return {
-    'evaluator': f'{length} at least every '
-    f'{runtime.evaluate_every_frames:,} frames'
-  }
-
-
-def _replay(
-  config: schema.Config, run: run_directory.RunDirectory, continued: bool
-) -> dict[str, str]:
-  replay = registry.get(config.algorithm).replay(config)
-  if replay is None:
-    return {}
-  memory = machine.describe().memory_bytes
-  text = (
-    f'{replay.capacity:,} transitions, at most {replay.num_bytes / 1e9:.2f} GB '
-    f'of {memory / 1e9:.1f} GB'
-  )
-  step = saved_runs.newest(run) if continued else None
-  if step is not None:
-    if kept_replays.find(run.replay, config.runtime.kind, step):
-      text += f'; continues with that of update {step}'
-    else:
-      text += f'; none was kept with update {step}, so it is filled again first'
-  return {'replay': text}
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from attn_agents.distributed import lifecycle
 from attn_agents.utils import disk, stopping
 
 # The run ends when one of these dies; an actor alone does not end it.
-_ESSENTIAL = ('reverb', 'learner', 'actor_supervisor', 'evaluator')
+_ESSENTIAL = ('reverb', 'relay', 'learner', 'actor_supervisor', 'evaluator')
 
 
 @dataclasses.dataclass(frozen=True)

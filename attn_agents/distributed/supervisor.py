@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 import psutil
@@ -69,7 +69,7 @@ class Supervisor:
     place: topology.Topology,
     console: Console,
     requests: stopping.Requests | None = None,
-    spared: int | None = None,
+    spared: Collection[int] = (),
   ):
     """Starts nothing yet.
 
@@ -77,7 +77,7 @@ class Supervisor:
       place: of the run's processes.
       console: shows the run.
       requests: to stop, if the caller hears them already.
-      spared: process id of a child of the caller's own, which is left alone.
+      spared: process ids of the caller's own children, which are left alone.
     """
     self._place = place
     self._console = console
@@ -202,7 +202,8 @@ class Supervisor:
 
   def _has_checkpoint(self) -> bool:
     # Host 0 has those of all hosts.
-    return self._place.host_index > 0 or _has_checkpoint(self._place.logdir)
+    elsewhere = self._place.host_index > 0 or not self._place.serve
+    return elsewhere or _has_checkpoint(self._place.logdir)
 
   def _out_of_patience(self) -> bool:
     waiting = self._watch.stopping
@@ -219,7 +220,7 @@ class Supervisor:
 
   def _descendants(self) -> list[psutil.Process]:
     alive = psutil.Process().children(recursive=True)
-    return [process for process in alive if process.pid != self._spared]
+    return [process for process in alive if process.pid not in self._spared]
 
 
 def _has_checkpoint(logdir: str) -> bool:

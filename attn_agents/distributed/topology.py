@@ -51,6 +51,10 @@ class Topology:
     coordinator: 'host:port' where the learner of host 0 has JAX's coordinator;
       '' if there is one host only.
     join_seconds: how long learners wait for one another at the start.
+    network: pid of a process whose network the Reverb servers move into; 0:
+      they stay in that of the run.
+    ports: of the Reverb servers, if they are not those of their addresses,
+      which are then Unix sockets that lead there.
   """
 
   logdir: str
@@ -66,6 +70,8 @@ class Topology:
   num_hosts: int = 1
   coordinator: str = ''
   join_seconds: float = 300.0
+  network: int = 0
+  ports: tuple[int, ...] = ()
 
 
 def local(
@@ -145,7 +151,8 @@ def to_json(place: Topology) -> str:
 def from_json(text: str) -> Topology:
   """Inverse of `to_json`."""
   values = json.loads(text)
-  return Topology(**{**values, 'actors': tuple(values['actors'])})
+  tuples = {name: tuple(values[name]) for name in ('actors', 'ports')}
+  return Topology(**{**values, **tuples})
 
 
 def from_command_line() -> Topology:
@@ -153,6 +160,14 @@ def from_command_line() -> Topology:
   parser = argparse.ArgumentParser()
   parser.add_argument('--topology', required=True, help='as JSON')
   return from_json(parser.parse_args().topology)
+
+
+def server_ports(place: Topology) -> tuple[int, ...]:
+  """The ports of the servers of the queue and of the variables."""
+  return place.ports or (
+    port_of(place.queue_address),
+    port_of(place.variables_address),
+  )
 
 
 def port_of(address: str) -> int:

@@ -39,9 +39,23 @@ class Company(Protocol):
 
 
 class Alone:
-  """A host without others; see `Company`."""
+  """A host without other learners; see `Company`.
+
+  Attributes:
+    why: what `leave_for` was called with; '' if it was not.
+  """
 
   leads = True
+
+  def __init__(self, has_actor_hosts: bool = False):
+    """Remembers what it has.
+
+    Args:
+      has_actor_hosts: whether actors play on other hosts, so that a run without
+        data is to be continued, as one that has lost a host.
+    """
+    self._has_actor_hosts = has_actor_hosts
+    self.why = ''
 
   def wishes_to_stop(self) -> bool:
     """It asks nobody."""
@@ -51,9 +65,10 @@ class Alone:
     """There is nobody to tell one."""
 
   def leave_for(self, why: str) -> bool:
-    """There are none."""
-    del why
-    return False
+    """Saves and stops, if actor hosts may be the reason."""
+    if self._has_actor_hosts:
+      self.why = why
+    return self._has_actor_hosts
 
   def begin_update(self) -> bool:
     """It may."""

@@ -64,7 +64,7 @@ def test_a_child_of_the_callers_own_is_left_alone(tmp_path, monkeypatch):
   place = _place(tmp_path, monkeypatch, END='done')
   ours, other = (subprocess.Popen(['sleep', '60']) for _ in range(2))
   monkeypatch.setattr(supervisor, '_STOP_SECONDS', 2.0)
-  run = supervisor.Supervisor(place, _BrokenTerminal(), spared=ours.pid).run
+  run = supervisor.Supervisor(place, _BrokenTerminal(), spared=[ours.pid]).run
   try:
     assert run().code == 0
     assert ours.poll() is None

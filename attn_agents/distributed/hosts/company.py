@@ -162,6 +162,8 @@ class Company:
 
   def _close(self, wish: str) -> None:
     if not self._own['closed']:
+      if not wish and self._stop.is_set():
+        wish = ASKED
       self._own.update(closed=True, wish=wish)
       self._stop.set()
       self.changed.notify_all()

@@ -20,7 +20,7 @@ def of(config: schema.Config, devices: machine.Devices) -> dict[str, str]:
     devices: of this host.
   """
   found = {
-    'the commit': run_directory.git_commit(),
+    'the commit': run_directory.git_commit() or 'unknown',
     'the device': f'{devices.count} x {devices.kind}',
     **{f'{k} (version)': v for k, v in run_directory.versions().items()},
     **_flat(overrides.to_dict(config)),

@@ -12,7 +12,7 @@ from attn_agents.runs import checkpoints
 
 _FLUSH_SECONDS = 1.5
 # Host 0 stays until the others know that it has saved.
-_LINGER_SECONDS = 4.0
+_LINGER_SECONDS = 2.0
 
 
 class Membership:

@@ -42,6 +42,11 @@ class Relay:
   directory: str
   logdir: str
 
+  @property
+  def pid(self) -> int:
+    """Of its process."""
+    return self.process.pid
+
   def local(self, service: str) -> str:
     """Where processes of this host reach a service: 'unix:/path'."""
     return f'{addresses.UNIX}{self.directory}/{service}'

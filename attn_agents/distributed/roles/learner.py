@@ -21,6 +21,11 @@ if TYPE_CHECKING:
   from attn_agents.transport import interface
 
 
+# How long a host waits to hear that host 0 has saved.
+_SAVED_SECONDS = 20.0
+_HURRY_SECONDS = 2.0
+
+
 class LearnerRole(base.Role):
   """Learns in a thread; the main thread stays free to stop and save."""
 
@@ -33,6 +38,7 @@ class LearnerRole(base.Role):
     self._status, self._stop = status, stop
     self._training: training.Training | None = None
     self._hosts: membership.Membership | None = None
+    self._alone: company_lib.Alone | None = None
     outcome: list[bool | BaseException] = []
 
     def learn() -> None:
@@ -57,8 +63,13 @@ class LearnerRole(base.Role):
         self._training.save_latest()
       self._tell_saved(self._training)
     failed = outcome[0] if outcome else None
+    if _is_absence(failed):
+      status.set('running', 'leaving', interrupted=str(failed))
+      failed = None
     if self._hosts is not None:
       self._leave_hosts(self._hosts, failed)
+    elif self._alone is not None and self._alone.why:
+      status.set('running', 'leaving', interrupted=self._alone.why)
     self._disconnect()
     if isinstance(failed, BaseException):
       raise failed
@@ -80,7 +91,9 @@ class LearnerRole(base.Role):
     why = hosts.company.why()
     made = self._training
     saved = made.saved.frames if made and made.saved else None
-    frames = hosts.part(saved, base.GRACE_SECONDS)
+    # Who was asked to stop here is killed some seconds later.
+    patient = bool(failed or why)
+    frames = hosts.part(saved, _SAVED_SECONDS if patient else _HURRY_SECONDS)
     if why:
       self._status.set('running', 'leaving', interrupted=why)
     if made is not None:
@@ -120,12 +133,15 @@ class LearnerRole(base.Role):
     import jax
 
     from attn_agents.learning import blindness, publisher, training
+    from attn_agents.learning import company as company_lib
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
     devices = jax.local_devices()[: self.place.devices or None]
     start, checkpointer, writer = self._open_run(run, parts)
     company = self._hosts.company if self._hosts else None
+    if company is None:
+      self._alone = company_lib.Alone(has_actor_hosts=self.place.network != 0)
     self._status.set(
       'starting',
       'connecting to the actors',
@@ -146,7 +162,7 @@ class LearnerRole(base.Role):
       source=source,
       watch=blindness.Watch(parts.config.network.head),
       report=lambda what: self._status.set('running', what),
-      company_=company,
+      company_=company or self._alone,
       empty=lambda: parts.empty_batch(devices),
     )
 
@@ -212,3 +228,10 @@ def _seal(made: 'training.Training') -> dict[str, int]:
     number = zlib.crc32(array.tobytes(), number)
   steps = made.latest.counters.learner_steps
   return {'updates': steps, 'parameters': number}
+
+
+def _is_absence(error: object) -> bool:
+  """Whether other hosts have met this one, and then not come."""
+  from attn_agents.distributed.hosts import joining
+
+  return isinstance(error, joining.AbsentError)

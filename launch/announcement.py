@@ -1,0 +1,73 @@
+"""What a run prints before it starts."""
+
+from attn_agents.algorithms import registry
+from attn_agents.evaluation import protocols
+from attn_agents.runs import kept_replays, run_directory, saved_runs
+from attn_agents.utils import machine, output
+from configs import resolution, schema
+
+
+def print_plan(
+  request: resolution.Request,
+  config: schema.Config,
+  run: run_directory.RunDirectory,
+  devices: machine.Devices,
+  cores: int,
+  continued: bool,
+) -> None:
+  """Prints what is about to run, and what was chosen for this machine."""
+  runtime, algorithm = config.runtime, registry.get(config.algorithm)
+  unit = 'threads' if runtime.kind == 'threads' else 'processes'
+  _, why = resolution.choose_preset(request.preset, devices.platform)
+  frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
+  lines = {
+    'agent': f'{config.agent} on {config.environment.game}, {frames}, '
+    f'seed {config.seed}',
+    'algorithm': f'{config.algorithm}, {algorithm.describe(config)} '
+    f'({resolution.choose_algorithm(request, config)})',
+    'preset': f'{config.preset} ({why})',
+    'machine': f'{cores} cores, {devices.count} x {devices.kind}',
+    'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
+    f'environments, {runtime.env_threads} threads each',
+    'learner': algorithm.describe_batch(config),
+    **_replay(config, run, continued),
+    **_evaluation(runtime),
+    'logdir': f'{run.path} ({"continued" if continued else "new"})',
+  }
+  for name, text in lines.items():
+    output.say(f'{name:<10}{text}')
+
+
+def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:
+  if not runtime.evaluate_every_frames:
+    return {}
+  length = f'{runtime.evaluation_episodes} games'
+  if runtime.evaluation_steps:
+    length = f'{runtime.evaluation_steps:,} steps'
+  cap = runtime.evaluation_max_episode_frames
+  if cap != protocols.MAX_EPISODE_FRAMES:
+    length += f', cut after {cap:,} frames,'
+  return {
+    'evaluator': f'{length} at least every '
+    f'{runtime.evaluate_every_frames:,} frames'
+  }
+
+
+def _replay(
+  config: schema.Config, run: run_directory.RunDirectory, continued: bool
+) -> dict[str, str]:
+  replay = registry.get(config.algorithm).replay(config)
+  if replay is None:
+    return {}
+  memory = machine.describe().memory_bytes
+  text = (
+    f'{replay.capacity:,} transitions, at most {replay.num_bytes / 1e9:.2f} GB '
+    f'of {memory / 1e9:.1f} GB'
+  )
+  step = saved_runs.newest(run) if continued else None
+  if step is not None:
+    if kept_replays.find(run.replay, config.runtime.kind, step):
+      text += f'; continues with that of update {step}'
+    else:
+      text += f'; none was kept with update {step}, so it is filled again first'
+  return {'replay': text}

@@ -1,0 +1,150 @@
+"""Actor hosts: `run_cluster.py --role=actors`, through the relay."""
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from attn_agents.distributed import lifecycle
+from attn_agents.environments import seeding
+from launch import actor_host
+from tests.launch import cluster, commands, running
+
+pytestmark = running.NEEDS_LAUNCHPAD
+
+_LAUNCHPAD = [*running.TINY_CATCH, '--runtime=launchpad']
+_UNBOUND = [
+  *_LAUNCHPAD, '--algorithm=vtrace', '--set=learning.max_policy_lag=none',
+  '--num_actors=1',
+]  # fmt: skip
+
+
+class Learner(running.LocalRun):
+  script = 'run_cluster'
+
+
+class Actors(running.LocalRun):
+  """An actor host of a learner host. `logdir` is its own."""
+
+  script = 'run_cluster'
+
+  def __init__(self, learner: Learner, address: str, *args: str):
+    super().__init__(
+      learner.logdir.parent / 'actors', '--role=actors',
+      f'--learner_address={address}',
+      f'--key={learner.logdir}/keys/actor.pem', *args,
+    )  # fmt: skip
+    self.logdir = self.logdir / 'hosts' / 'actors0'
+
+
+@pytest.fixture(name='started')
+def _started():
+  """What a test has started, none of which outlives it."""
+  runs: list[running.LocalRun] = []
+  yield runs
+  for run in runs:
+    if run.process.poll() is None:
+      run.kill_everything()
+
+
+def _start_learner(started, tmp_path, address, *args):
+  learner = Learner(tmp_path / 'run', f'--listen={address}', *args)
+  started.append(learner)
+  learner.wait_until(lambda: 'listens' in learner.text())
+  return learner
+
+
+def _start_actors(started, learner, address, *args):
+  actors = Actors(learner, address, *args)
+  started.append(actors)
+  return actors
+
+
+def test_learner_and_actor_hosts_have_all_the_seeds_there_are():
+  assert actor_host.FIRST_INDEX + actor_host.MOST == seeding.MAX_HOSTS
+
+
+@pytest.mark.parametrize(
+  ('args', 'expected'),
+  [
+    (['--role=actor'], "did you mean 'actors'"),
+    (['--role=actors'], '--learner_address missing'),
+    (['--listen=127.0.0.1:7', '--runtime=threads'], 'has no servers'),
+    (['--listen=127.0.0.1:0'], 'expected a port of 1 to 65535'),
+  ],
+)  # fmt: skip
+def test_flags_that_make_no_actor_host(args, expected):
+  assert expected in commands.refused('run_cluster', *running.TINY_CATCH, *args)
+
+
+@pytest.mark.slow
+def test_a_learner_that_needs_an_actor_host_learns_with_it_and_names_it(
+  tmp_path, started
+):
+  """`small` bounds the lag, so that no update is made without both actors."""
+  address = cluster.free_address()
+  learner = _start_learner(
+    started, tmp_path, address, *_LAUNCHPAD, '--actors=0',
+    '--set=runtime.stall_seconds=60',
+  )  # fmt: skip
+  actors = _start_actors(
+    started, learner, address, *_LAUNCHPAD, '--actors=1',
+    '--set=runtime.stall_seconds=60',
+  )  # fmt: skip
+  learner.wait_until(lambda: len(learner.rows()) >= 4, timeout=400)
+  seeds = [
+    (x.logdir / 'seeds.csv').read_text().splitlines()[1]
+    for x in (learner, actors)
+  ]
+  assert seeds[0].split(',')[-2:] != seeds[1].split(',')[-2:]
+  # Nothing of Reverb's is in the network of this host.
+  servers = psutil.Process(learner.status('reverb-0').pid)
+  assert not [
+    c for c in servers.net_connections('inet')
+    if c.status == psutil.CONN_LISTEN
+  ]  # fmt: skip
+
+  actors.process.send_signal(signal.SIGTERM)
+  assert actors.end(timeout=60) == 75
+  start = time.monotonic()
+  assert learner.end(timeout=150) == 75, learner.text()
+  assert time.monotonic() - start > 40
+  assert 'no batch was complete for 60 s' in learner.last_line()
+  assert 'checkpoint saved' in learner.last_line()
+
+
+@pytest.mark.slow
+def test_an_actor_host_is_lost_and_comes_back(tmp_path, started):
+  address = cluster.free_address()
+  learner = _start_learner(started, tmp_path, address, *_UNBOUND)
+  first = _start_actors(started, learner, address, *_UNBOUND)
+  learner.wait_until_learning()
+
+  def plays():
+    status = first.status('actor-0')
+    return status is not None and status.state == 'running'
+
+  first.wait_until(plays, timeout=300)
+  learner.wait_until(lambda: learner.status('relay-0').extra['hosts'])
+  before = first.status('actor-0').extra['seeds']
+  first.kill_everything()
+  learner.wait_until(lambda: not learner.status('relay-0').extra['hosts'])
+  learner.wait_until_learning()
+
+  first = _start_actors(started, learner, address, *_UNBOUND)
+  first.wait_until(
+    lambda: plays() and first.status('actor-0').extra['seeds'] != before,
+    timeout=300,
+  )
+  learner.wait_until_learning()
+  relay = learner.status('relay-0').pid
+  learner.process.send_signal(signal.SIGTERM)
+  assert learner.end(timeout=60) == 75
+  assert not lifecycle.is_alive(relay)
+  # It waits for the learner, and ends when it is asked to.
+  assert first.process.poll() is None
+  first.process.send_signal(signal.SIGINT)
+  assert first.end(timeout=60) == 0
+  assert not os.path.exists(f'/proc/{relay}')
