@@ -32,6 +32,7 @@ if importlib.util.find_spec('reverb') is None:
     'in_process_test.py',
     'launch/actor_host_test.py',
     'launch/bucket_test.py',
+    'launch/cable_test.py',
     'launch/cluster_test.py',
     'launch/faults_test.py',
     'launch/run_key_test.py',
