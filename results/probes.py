@@ -9,28 +9,21 @@ second takes a trained policy and shows it changed screens: how much its logits
 change tells what of the screen they depend on. docs/sight.md has the tables.
 """
 
+import argparse
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl import flags
 
 from attn_agents import experiment, types
 from attn_agents.environments import registry as environments
 from attn_agents.runs import parameters, saved_runs
-from configs import resolution, schema
-from launch import command_line
-
-_AGENT = flags.DEFINE_string('agent', 's3ta', 'The agent whose network it is.')
-_SET = flags.DEFINE_multi_string('set', [], 'A setting, as of run_local.py.')
-_RUN = flags.DEFINE_string('run', None, 'Changed screens for this run instead.')
-_UPDATES = flags.DEFINE_integer('updates', 600, 'Updates of each probe.', 1)
-_STEPS = flags.DEFINE_integer('steps', 1_792, 'Steps of each game.', 64)
+from configs import errors, resolution, schema
 
 _GAMES, _ROWS, _BATCH = 96, 16, 16
 _LEARNING_RATE = 5e-4
@@ -56,25 +49,43 @@ class Play(NamedTuple):
 
 def main() -> int:
   """Prints one line for each hundred updates, or each changed screen."""
-  if _RUN.value:
-    show_changed_screens(_RUN.value)
-    return 0
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('--agent', default='s3ta', help='whose network it is')
+  parser.add_argument('--set', action='append', default=[], help='a setting')
+  parser.add_argument('--run', help='shows changed screens to this run instead')
+  parser.add_argument('--updates', type=int, default=600, help='of each probe')
+  parser.add_argument('--steps', type=int, default=1_792, help='of each game')
+  args = parser.parse_args()
+  try:
+    if args.run:
+      show_changed_screens(args.run)
+    else:
+      _learn_places(args.agent, args.set, args.steps, args.updates)
+  except errors.ConfigError as error:
+    print(f'error: {error}', file=sys.stderr)
+    return 2
+  return 0
+
+
+def _learn_places(
+  agent: str, settings: Sequence[str], steps: int, updates: int
+) -> None:
   request = resolution.Request(
-    agent=_AGENT.value,
+    agent=agent,
     game='boxing',
     preset='small',
     runtime='threads',
-    settings=_SET.value,
+    settings=settings,
   )
+  resolution.check_names(request)
   config = resolution.resolve(request, 'cpu', num_devices=1, cores=2)
-  play = play_at_random(config.environment, _GAMES, _STEPS.value)
+  play = play_at_random(config.environment, _GAMES, steps)
   light, dark = boxers(play.timestep.observation[..., -1])
   kinds = {'each alone': dark, 'one beside the other': dark - light}
   for kind, places in kinds.items():
     labels = np.stack([_classes(places[..., i]) for i in range(2)], -1)
     print(f'{kind}, of {2 * np.log(_CLASSES):.2f} nats:')
-    _train(config, play, labels)
-  return 0
+    _train(config, play, labels, updates)
 
 
 def play_at_random(
@@ -125,7 +136,9 @@ def _classes(values: np.ndarray) -> np.ndarray:
   return np.digitize(values, edges).astype(np.int32)
 
 
-def _train(config: schema.Config, play: Play, labels: np.ndarray) -> None:
+def _train(
+  config: schema.Config, play: Play, labels: np.ndarray, updates: int
+) -> None:
   """Trains a new network on the labels int32 [T, B, 2]."""
   agent = experiment.Experiment(config).agent
   params = agent.initial_params(jax.random.key(0))
@@ -148,7 +161,7 @@ def _train(config: schema.Config, play: Play, labels: np.ndarray) -> None:
     return optax.apply_updates(params, step), state, value
 
   state, losses, rng = optimizer.init(params), [], np.random.default_rng(1)
-  for count in range(1, _UPDATES.value + 1):
+  for count in range(1, updates + 1):
     t = int(rng.integers(0, len(labels) - _ROWS))
     games = rng.choice(labels.shape[1], _BATCH, replace=False)
     rows, part = jax.tree.map(
@@ -156,7 +169,7 @@ def _train(config: schema.Config, play: Play, labels: np.ndarray) -> None:
     )
     params, state, value = update(params, state, rows, part)
     losses.append(float(value))
-    if count % 100 == 0 or count == _UPDATES.value:
+    if count % 100 == 0 or count == updates:
       learned = 2 * np.log(_CLASSES) - np.mean(losses[-100:])
       print(f'  after {count} updates {learned:.2f} nats', flush=True)
 
@@ -246,4 +259,4 @@ CHANGES: dict[str, Callable[[Play], Play]] = {
 
 
 if __name__ == '__main__':
-  sys.exit(command_line.run(main))
+  sys.exit(main())

@@ -1,9 +1,12 @@
 """The other learner hosts, as the loop of one host sees them."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from attn_agents.learning import metrics
 from attn_agents.runs import checkpoints
+
+if TYPE_CHECKING:
+  # Loads TensorBoard's writer, which who only scores or looks has no use for.
+  from attn_agents.learning import metrics
 
 
 class Company(Protocol):
@@ -89,7 +92,7 @@ class Writer(Protocol):
   def trouble(self) -> str:
     """Why rows wait; '' if none do."""
 
-  def write(self, row: metrics.Row) -> None:
+  def write(self, row: 'metrics.Row') -> None:
     """Adds one row."""
 
   def close(self) -> None:

@@ -37,6 +37,7 @@ def test_v_trace_under_the_clip_is_appo():
       assert today[section].pop(field) == value
   assert today['learning'] == old
   # Younger too, and free to change.
+  assert today['queue'].pop('packing') == 'auto'
   assert today['runtime'].pop('evaluation_max_episode_frames') == 108_000
   # Nothing else is another.
   for name in values:

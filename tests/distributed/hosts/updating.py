@@ -12,10 +12,11 @@ import traceback
 
 from attn_agents.distributed.programs import threads
 
-# Its import would take longer than all the rest.
-threads.hide_tensorflow()
+# Its import would take longer than all the rest. Tests, which import this too,
+# have others beside them that need it.
+if __name__ == '__main__':
+  threads.hide_tensorflow()
 
-# ruff: noqa: E402
 import jax
 import numpy as np
 from jax import flatten_util
