@@ -1,6 +1,7 @@
 """What a run's processes find in their environment."""
 
 import os
+import pathlib
 from unittest import mock
 
 import pytest
@@ -23,33 +24,34 @@ def test_the_users_tunables_stay(monkeypatch):
   assert process_environment.large_pages() == {}
 
 
+def _said_by_a_run(place, monkeypatch, variable):
+  """What a process that is started instead of a run finds in a variable."""
+  code = f'import os; print(os.environ["{variable}"])'
+  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ('-c', code))
+  run = supervisor.Supervisor(place, mock.Mock())
+  assert run._start(place.logdir).wait(timeout=20) == 0
+  return (pathlib.Path(place.logdir) / 'logs' / 'launcher.log').read_text()
+
+
+@pytest.fixture
+def place(tmp_path):
+  request = resolution.Request(game='catch', preset='small', runtime='threads')
+  config = resolution.resolve(request, 'cpu', 1, cores=2)
+  return topology.local(config, str(tmp_path))
+
+
 @pytest.mark.parametrize('users', [None, 'glibc.malloc.check=0'])
-def test_a_run_starts_with_them(tmp_path, monkeypatch, users):
+def test_a_run_starts_with_them(place, monkeypatch, users):
   if users is None:
     monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
   else:
     monkeypatch.setenv('GLIBC_TUNABLES', users)
-  # Instead of a run, a process that says what it was given.
-  code = 'import os; print(os.environ["GLIBC_TUNABLES"])'
-  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ('-c', code))
-  request = resolution.Request(game='catch', preset='small', runtime='threads')
-  config = resolution.resolve(request, 'cpu', 1, cores=2)
-  place = topology.local(config, str(tmp_path))
-  process = supervisor.Supervisor(place, mock.Mock())._start(str(tmp_path))
-  assert process.wait(timeout=20) == 0
-  said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
+  said = _said_by_a_run(place, monkeypatch, 'GLIBC_TUNABLES').strip()
   assert said == (users or 'glibc.malloc.hugetlb=1')
 
 
-def test_children_are_told_who_started_them(tmp_path, monkeypatch):
-  code = 'import os; print(os.environ["ATTN_AGENTS_PARENT"])'
-  monkeypatch.setitem(supervisor._PROGRAMS, 'threads', ('-c', code))
-  request = resolution.Request(game='catch', preset='small', runtime='threads')
-  config = resolution.resolve(request, 'cpu', 1, cores=2)
-  place = topology.local(config, str(tmp_path))
-  process = supervisor.Supervisor(place, mock.Mock())._start(str(tmp_path))
-  assert process.wait(timeout=20) == 0
-  said = (tmp_path / 'logs' / 'launcher.log').read_text().strip()
+def test_children_are_told_who_started_them(place, monkeypatch):
+  said = _said_by_a_run(place, monkeypatch, 'ATTN_AGENTS_PARENT').strip()
   assert said == str(os.getpid())
   # Whatever the launcher's own environment says.
   monkeypatch.setenv('ATTN_AGENTS_PARENT', '1')
