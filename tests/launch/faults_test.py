@@ -1,5 +1,6 @@
 """kill -9, one process at a time: how the run ends, what it keeps."""
 
+import contextlib
 import os
 import signal
 import time
@@ -156,7 +157,7 @@ def test_kill_of_the_whole_tree_loses_no_more_than_the_interval(run):
   lost = [r['wall_time'] for r in run.rows() if r['learner_steps'] > saved]
   # Three seconds between checkpoints, and what a slow machine adds.
   assert not lost or lost[-1] - lost[0] < 3 + 2
-  _check_next_start(run, saved)
+  _check_next_start(run, saved, '--algorithm=vtrace')
 
 
 def test_ctrl_c_during_start_ends_at_once(tmp_path):
@@ -177,7 +178,9 @@ def test_sigterm_twice_still_saves(run):
   family = psutil.Process(run.process.pid).children(recursive=True)
   for _ in range(2):
     for process in (psutil.Process(run.process.pid), *family):
-      process.terminate()
+      # Some have ended by the second time.
+      with contextlib.suppress(psutil.NoSuchProcess):
+        process.terminate()
     time.sleep(0.05)
   assert run.end(timeout=20) == 75, run.text()
   assert run.last_line().startswith('stopped; checkpoint saved at ')
