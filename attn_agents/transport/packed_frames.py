@@ -8,28 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attn_agents.transport import packing
-
-_LEVEL = 1
+from attn_agents.transport import compression
 
 
 class FramePacker:
   """Packs frames of any size; for one thread."""
 
   def __init__(self) -> None:
-    # Only runs that pack need it.
-    import zstandard
-
-    self._compressor = zstandard.ZstdCompressor(
-      level=_LEVEL, write_checksum=True
-    )
+    self._compressor = compression.Compressor()
 
   def pack(self, frames: np.ndarray) -> np.ndarray:
     """Bytes for each frame, object [...], of uint8 [..., H, W, C]."""
     packed = np.empty(frames.shape[:-3], object)
     for place in np.ndindex(packed.shape):
       frame = np.ascontiguousarray(frames[place])
-      packed[place] = self._compressor.compress(frame.data)
+      packed[place] = self._compressor.compress(frame)
     return packed
 
 
@@ -38,30 +31,18 @@ class FrameUnpacker:
 
   def __init__(self, shape: Sequence[int]):
     """Makes one for frames of a shape, [H, W, C]."""
-    import zstandard
-
     self._shape = tuple(shape)
     self._size = int(np.prod(self._shape))
-    self._zstandard = zstandard
-    self._decompressor = zstandard.ZstdDecompressor()
+    self._decompressor = compression.Decompressor(self._size, self._size)
 
   def unpack(self, packed: np.ndarray) -> np.ndarray:
     """Frames, uint8 [..., H, W, C], of the bytes of each, object [...].
 
     Raises:
-      packing.DamagedError: some are not those of a frame of this shape.
+      compression.DamagedError: some are not those of a frame of this shape.
     """
     frames = np.empty((*packed.shape, *self._shape), np.uint8)
     flat = frames.reshape(-1, self._size)
     for row, item in zip(flat, packed.reshape(-1), strict=True):
-      row[:] = np.frombuffer(self._unpack(item), np.uint8)
+      row[:] = self._decompressor.decompress(item)
     return frames
-
-  def _unpack(self, item: bytes) -> bytes:
-    try:
-      size = self._zstandard.get_frame_parameters(item).content_size
-      if size != self._size:
-        raise packing.DamagedError(f'it holds {size} bytes, not {self._size}')
-      return self._decompressor.decompress(item, allow_extra_data=False)
-    except self._zstandard.ZstdError as error:
-      raise packing.DamagedError(error) from error

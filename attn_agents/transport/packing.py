@@ -17,22 +17,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from attn_agents.transport import compression
+
 # Every part begins at a multiple of it, so that its values are aligned.
 _ALIGNMENT = 8
-# Higher ones take longer, and make screens hardly smaller.
-_LEVEL = 1
 # Arrays of frames that are kept to be used again: as many batches as a learner
 # has at a time.
 _KEPT = 4
 # To an array that only a `_Memory` has, while it looks at it.
 _REFERENCES = 3
-
-
-class DamagedError(ValueError):
-  """Bytes that are not a packed trajectory of the shapes expected."""
-
-  def __init__(self, why: object):
-    super().__init__(f'a trajectory is damaged: {why}')
 
 
 class Spec(Protocol):
@@ -157,18 +150,13 @@ class Packer:
 
   def __init__(self, specs: Sequence[Spec]):
     """Makes one for arrays of these shapes and dtypes, in this order."""
-    # Only runs that pack need it.
-    import zstandard
-
     self._layout = _Layout(specs)
     self._memory = np.zeros(self._layout.most, np.uint8)
     self._changed = [
       np.empty((x.spec.shape[0] - 1) * x.words, np.bool_)
       for x in self._layout.frames
     ]
-    self._compressor = zstandard.ZstdCompressor(
-      level=_LEVEL, write_checksum=True
-    )
+    self._compressor = compression.Compressor()
 
   def pack(self, arrays: Sequence[np.ndarray]) -> bytes:
     """Packs arrays of the shapes and dtypes that it is for."""
@@ -190,7 +178,7 @@ class Packer:
       filled = end + _filled_up(len(values))
       memory[end + len(values) : filled] = 0
       end = filled
-    return self._compressor.compress(memory[:end].data)
+    return self._compressor.compress(memory[:end])
 
 
 class Unpacker:
@@ -198,13 +186,12 @@ class Unpacker:
 
   def __init__(self, specs: Sequence[Spec]):
     """Makes one for what a `Packer` of the same arrays gives."""
-    import zstandard
-
     self._layout = _Layout(specs)
     self._num_arrays = len(specs)
     self._memory = _Memory()
-    self._zstandard = zstandard
-    self._decompressor = zstandard.ZstdDecompressor()
+    self._decompressor = compression.Decompressor(
+      self._layout.fixed, self._layout.most
+    )
 
   def unpack(self, items: Sequence[bytes]) -> list[list[np.ndarray]]:
     """The arrays of M trajectories.
@@ -213,7 +200,8 @@ class Unpacker:
     whoever joins them has it already. Other arrays cannot be written to.
 
     Raises:
-      DamagedError: an item is not what a `Packer` of such arrays has made.
+      compression.DamagedError: an item is not what a `Packer` of such arrays
+        has made.
     """
     number = len(items)
     joined = [self._memory.take(x.spec, number) for x in self._layout.frames]
@@ -226,7 +214,7 @@ class Unpacker:
     self, item: bytes, targets: Sequence[np.ndarray]
   ) -> list[np.ndarray]:
     """The arrays of one trajectory, frames in the arrays given for them."""
-    memory = self._decompress(item)
+    memory = self._decompressor.decompress(item)
     arrays: list[np.ndarray] = [np.empty(0)] * self._num_arrays
     for part in self._layout.parts:
       values = memory[part.place].view(part.spec.dtype)
@@ -236,20 +224,10 @@ class Unpacker:
       start = _restore(frames, memory, start, target)
       arrays[frames.position] = target
     if start != len(memory):
-      raise DamagedError(f'it holds {len(memory)} bytes, not {start}')
+      raise compression.DamagedError(
+        f'it holds {len(memory)} bytes, not {start}'
+      )
     return arrays
-
-  def _decompress(self, item: bytes) -> np.ndarray:
-    """What an item holds, once it says a size that there can be."""
-    low, high = self._layout.fixed, self._layout.most
-    try:
-      size = self._zstandard.get_frame_parameters(item).content_size
-      if not low <= size <= high:
-        raise DamagedError(f'it holds {size} bytes, not {low} to {high}')
-      content = self._decompressor.decompress(item, allow_extra_data=False)
-    except self._zstandard.ZstdError as error:
-      raise DamagedError(error) from error
-    return np.frombuffer(content, np.uint8)
 
 
 def _restore(
@@ -267,17 +245,19 @@ def _restore(
     Where they end.
 
   Raises:
-    DamagedError: they are not all there.
+    compression.DamagedError: they are not all there.
   """
   places = _places(memory[frames.marks])
   size = len(places) * frames.word.itemsize
   if start + size > len(memory):
-    raise DamagedError(f'it holds {len(memory)} bytes, not {start + size}')
+    raise compression.DamagedError(
+      f'it holds {len(memory)} bytes, not {start + size}'
+    )
   changes = memory[start : start + size].view(frames.word)
   firsts = np.arange(1, frames.spec.shape[0]) * frames.words
   ends = np.searchsorted(places, firsts)
   if ends[-1] != len(places):
-    raise DamagedError('it marks words that there are not')
+    raise compression.DamagedError('it marks words that there are not')
   places %= frames.words
   before = target[0].reshape(-1).view(frames.word)
   before[:] = memory[frames.first].view(frames.word)

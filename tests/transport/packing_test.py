@@ -8,7 +8,7 @@ import zstandard
 
 from attn_agents import experiment
 from attn_agents.algorithms import registry
-from attn_agents.transport import packed_frames, packing
+from attn_agents.transport import compression, packed_frames, packing
 from configs import agents, resolution
 from tests import trajectories
 
@@ -210,7 +210,7 @@ def test_a_changed_bit_is_found_wherever_it_is():
       damaged[place] ^= bit
       try:
         (got,) = unpacker.unpack([bytes(damaged)])
-      except packing.DamagedError as error:
+      except compression.DamagedError as error:
         assert '\n' not in str(error)
         continue
       # A few bits of zstd's own header say nothing about the content.
@@ -222,14 +222,14 @@ def test_a_changed_bit_is_found_wherever_it_is():
 @pytest.mark.parametrize('length', [0, 1, 4, 12, 40, -5, -1])
 def test_what_is_cut_short_is_refused(length):
   _, packed, unpacker = _packed()
-  with pytest.raises(packing.DamagedError):
+  with pytest.raises(compression.DamagedError):
     unpacker.unpack([packed[:length]])
 
 
 @pytest.mark.parametrize('more', [b'\0', b'more', None])
 def test_what_is_too_long_is_refused(more):
   _, packed, unpacker = _packed()
-  with pytest.raises(packing.DamagedError):
+  with pytest.raises(compression.DamagedError):
     unpacker.unpack([packed + (packed if more is None else more)])
 
 
@@ -237,8 +237,8 @@ def test_too_large_a_size_is_refused_before_it_is_taken():
   _, _, unpacker = _packed()
   zeros = zstandard.ZstdCompressor().compress(bytes(1 << 30))
   assert len(zeros) < 1 << 17
-  unpacker._decompressor = None
-  with pytest.raises(packing.DamagedError, match='1073741824 bytes, not'):
+  unpacker._decompressor._decompressor = None
+  with pytest.raises(compression.DamagedError, match='1073741824 bytes, not'):
     unpacker.unpack([zeros])
 
 
@@ -246,7 +246,7 @@ def test_content_without_a_size_is_refused():
   _, packed, unpacker = _packed()
   content = zstandard.ZstdDecompressor().decompress(packed)
   unsized = zstandard.ZstdCompressor(write_content_size=False)
-  with pytest.raises(packing.DamagedError):
+  with pytest.raises(compression.DamagedError):
     unpacker.unpack([unsized.compress(content)])
 
 
@@ -255,7 +255,7 @@ def test_another_number_of_changed_words_than_marks_say_is_refused(change):
   _, packed, unpacker = _packed()
   content = zstandard.ZstdDecompressor().decompress(packed)
   content = content[:change] if change < 0 else content + bytes(change)
-  with pytest.raises(packing.DamagedError, match='bytes, not'):
+  with pytest.raises(compression.DamagedError, match='bytes, not'):
     unpacker.unpack([zstandard.ZstdCompressor().compress(content)])
 
 
@@ -268,7 +268,9 @@ def test_a_mark_of_a_word_that_there_is_not_is_refused():
   assert content == bytes([5] * 9 + [0] * 15)
   content[16 + 3] = 1
   content += bytes([7] + [0] * 7)
-  with pytest.raises(packing.DamagedError, match='words that there are not'):
+  with pytest.raises(
+    compression.DamagedError, match='words that there are not'
+  ):
     unpacker.unpack([zstandard.ZstdCompressor().compress(bytes(content))])
 
 
@@ -276,7 +278,7 @@ def test_trajectories_of_other_shapes_are_refused():
   _, packed, _ = _packed()
   other = [np.asarray(x) for x in jax.tree.leaves(trajectories.numbered(3, 9))]
   _, unpacker = _made(other)
-  with pytest.raises(packing.DamagedError):
+  with pytest.raises(compression.DamagedError):
     unpacker.unpack([packed])
 
 
@@ -296,8 +298,8 @@ def test_a_damaged_frame_is_refused():
   unpacker.unpack(packed)
   for damaged in (b'', whole[:-1], whole + b'x', whole[:-6] + bytes(6)):
     packed[0] = damaged
-    with pytest.raises(packing.DamagedError):
+    with pytest.raises(compression.DamagedError):
       unpacker.unpack(packed)
   larger = packed_frames.FramePacker().pack(np.zeros((1, 4, 6, 1), np.uint8))
-  with pytest.raises(packing.DamagedError, match='24 bytes, not 20'):
+  with pytest.raises(compression.DamagedError, match='24 bytes, not 20'):
     unpacker.unpack(larger)

@@ -117,7 +117,8 @@ class QueueSource:
     C++ while the queue is empty: iterate in a thread that may be abandoned.
 
     Raises:
-      packing.DamagedError: an item is not one that a `QueueSink` has packed.
+      compression.DamagedError: an item is not one that a `QueueSink` has
+        packed.
     """
     while True:
       samples = self._client.sample(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents.runs import kept_replays
-from attn_agents.transport import packed_frames, packing, sequences
+from attn_agents.transport import compression, packed_frames, sequences
 from attn_agents.transport.reverb import replay, servers
 from attn_agents.utils import disk
 from tests import replays
@@ -220,6 +220,6 @@ def test_a_damaged_frame_ends_the_feeder(tmp_path):
   made.play(replays.Player(0), 6)
   # As if frames were of another size than those that actors have sent.
   made.reader._unpacker = packed_frames.FrameUnpacker((5, 5, 1))
-  with pytest.raises(packing.DamagedError, match='6 bytes, not 25'):
+  with pytest.raises(compression.DamagedError, match='6 bytes, not 25'):
     next(made.batches)
   made.server.stop()
