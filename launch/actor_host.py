@@ -5,7 +5,7 @@ import dataclasses
 from attn_agents.algorithms import registry
 from attn_agents.distributed import (
   isolation,
-  lifecycle,
+  outcome,
   run_key,
   serving,
   topology,
@@ -62,7 +62,7 @@ def play(host: Host) -> int:
   run = run_directory.RunDirectory(
     f'{parent}/{run_directory.HOSTS}/actors{host.index}'
   )
-  run.check(config)
+  continued = run.check(config)
   place = serving.with_actors(
     topology.local(config, str(run.path)), host.actors
   )
@@ -70,14 +70,16 @@ def play(host: Host) -> int:
     place, host_index=FIRST_INDEX + host.index, serve=False, evaluate=False
   )
   check.require_accepted(host.learner_address, key, host.seconds)
-  run.path.mkdir(parents=True, exist_ok=True)
-  run.lock()
-  lifecycle.wait_for_former_run(run.path, lifecycle.FORMER_RUN_SECONDS)
+  requests = stopping.Requests()
+  requests.listen()
+  if continued and not run_local.wait_for_former_run(run, requests):
+    # What plays has nothing to save.
+    ending = outcome.before_start(requests.first, has_checkpoint=True)
+    output.say(ending.cause)
+    return ending.code
   run.open(config, here.devices)
   place, relay = serving.start_at_actors(place, host.learner_address, key)
   confined = isolation.confine_to_loopback()
-  requests = stopping.Requests()
-  requests.listen()
   output.say(
     f'plays     {config.agent} on {config.environment.game} for '
     f'{host.learner_address}, run {key.run}'

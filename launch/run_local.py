@@ -155,7 +155,7 @@ def train(
     os.environ.update(process_environment.of_confined_tpu(tpu_env))
   requests = stopping.Requests()
   requests.listen()
-  if continued and not _wait_for_former_run(run, requests):
+  if continued and not wait_for_former_run(run, requests):
     ending = outcome.before_start(
       requests.first, has_checkpoint=bool(saved_runs.steps(run.checkpoints))
     )
@@ -267,7 +267,7 @@ def _confine(place: topology.Topology) -> str:
   )
 
 
-def _wait_for_former_run(
+def wait_for_former_run(
   run: run_directory.RunDirectory, requests: stopping.Requests
 ) -> bool:
   """Locks the run and waits for what is left of it after a kill.
