@@ -266,6 +266,11 @@ def known_parent() -> dict[str, str]:
   return {_PARENT: str(os.getpid())}
 
 
+def child_environment() -> dict[str, str]:
+  """What a child finds in its environment: ours, and `known_parent`."""
+  return {**os.environ, **known_parent()}
+
+
 def die_with_parent(signal_number: int = signal.SIGTERM) -> None:
   """Has this process signalled when its parent dies, or if it is dead already.
 

@@ -121,7 +121,7 @@ class MirrorProcess:
     self._process = subprocess.Popen(
       [sys.executable, '-m', __name__, 'mirror', str(self._address)],
       stdin=subprocess.PIPE,
-      env={**os.environ, **lifecycle.known_parent()},
+      env=lifecycle.child_environment(),
       # Ctrl-C is for this process.
       start_new_session=True,
     )

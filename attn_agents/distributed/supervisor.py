@@ -6,7 +6,6 @@ code, is decided in `outcome.py`.
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import signal
 import subprocess
@@ -143,9 +142,8 @@ class Supervisor:
         stderr=log,
         cwd=pathlib.Path(__file__).parents[2],
         env={
-          **os.environ,
+          **lifecycle.child_environment(),
           **process_environment.of_launcher(self._place.runtime),
-          **lifecycle.known_parent(),
           'LAUNCHPAD_LOGGING_DIR': f'{logs}/launchpad/',
           'TMPDIR': temporary,
         },

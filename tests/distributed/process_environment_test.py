@@ -1,5 +1,6 @@
 """What a run's processes find in their environment."""
 
+import dataclasses
 import os
 import pathlib
 from unittest import mock
@@ -7,8 +8,9 @@ from unittest import mock
 import pytest
 
 from attn_agents.distributed import process_environment, supervisor, topology
+from attn_agents.distributed.hosts import meeting
 from attn_agents.distributed.programs import launchpad
-from attn_agents.distributed.roles import actor_supervisor
+from attn_agents.distributed.roles import actor_supervisor, reverb_servers
 from configs import resolution
 
 
@@ -50,6 +52,11 @@ def test_a_run_starts_with_them(place, monkeypatch, users):
   assert said == (users or 'glibc.malloc.hugetlb=1')
 
 
+def _tells_the_parent(started):
+  env = started.call_args.kwargs['env']
+  assert env['ATTN_AGENTS_PARENT'] == str(os.getpid())
+
+
 def test_children_are_told_who_started_them(place, monkeypatch):
   said = _said_by_a_run(place, monkeypatch, 'ATTN_AGENTS_PARENT').strip()
   assert said == str(os.getpid())
@@ -59,8 +66,17 @@ def test_children_are_told_who_started_them(place, monkeypatch):
   assert worker.env['ATTN_AGENTS_PARENT'] == str(os.getpid())
   with mock.patch.object(actor_supervisor.subprocess, 'Popen') as started:
     actor_supervisor.ActorSupervisor(place, 0)._start(0)
-  env = started.call_args.kwargs['env']
-  assert env['ATTN_AGENTS_PARENT'] == str(os.getpid())
+  _tells_the_parent(started)
+  servers = reverb_servers.ReverbServers(
+    dataclasses.replace(place, ports=(1, 2))
+  )
+  with mock.patch.object(reverb_servers.subprocess, 'Popen') as started:
+    servers._serve_elsewhere(mock.Mock(), mock.Mock())
+  _tells_the_parent(started)
+  with mock.patch.object(meeting.subprocess, 'run') as started:
+    started.return_value.returncode = 0
+    meeting.meet(meeting.Request('10.0.0.1:7777', 2, 0, 1.0, {}))
+  _tells_the_parent(started)
 
 
 def test_servers_compute_nothing_and_have_no_pools():

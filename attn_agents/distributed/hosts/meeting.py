@@ -67,6 +67,7 @@ def meet(request: Request) -> None:
     input=json.dumps(dataclasses.asdict(request)),
     capture_output=True,
     cwd=_ROOT,
+    env=lifecycle.child_environment(),
     text=True,
     check=False,
   )

@@ -215,7 +215,7 @@ def _start(
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
-      env={**os.environ, **lifecycle.known_parent()},
+      env=lifecycle.child_environment(),
       pass_fds=[*settings['listening'], *settings['local'].values()],
       # Ctrl-C reaches the run's parent only.
       start_new_session=True,

@@ -1,6 +1,5 @@
 """Starts an actor again after it died, a bounded number of times."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -56,7 +55,7 @@ class ActorSupervisor(base.Role):
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
-      env={**os.environ, **lifecycle.known_parent()},
+      env=lifecycle.child_environment(),
     )
 
 

@@ -67,6 +67,7 @@ class ReverbServers(base.Role):
       ],
       stdin=subprocess.DEVNULL,
       cwd=_ROOT,
+      env=lifecycle.child_environment(),
     )
     ports = ', '.join(map(str, topology.server_ports(self.place)))
     status.set('running', f'in a network of their own, ports {ports}')
