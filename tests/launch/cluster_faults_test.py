@@ -8,7 +8,6 @@ import time
 import psutil
 import pytest
 
-from attn_agents.runs import checkpoints
 from tests.launch import cluster
 
 _ROUNDS = 20
@@ -27,15 +26,6 @@ _CODES = {
 def _nothing_left():
   yield
   cluster.end_all()
-
-
-def _saved(host):
-  """The newest step that can be read; 0 if there is none."""
-  manager = checkpoints.Checkpointer(host.logdir / 'checkpoints')
-  try:
-    return manager.newest() or 0
-  finally:
-    manager.close()
 
 
 def _left(directory):
@@ -75,7 +65,7 @@ def test_nothing_saved_is_lost_and_every_start_goes_on(tmp_path):
     own, other = _CODES[kind]
     codes = [host.end(timeout=_LOSS_SECONDS) for host in hosts]
     seconds = time.monotonic() - start
-    saved = _saved(hosts[0])
+    saved = hosts[0].newest() or 0
     print(
       f'{number}: {kind} on host {victim} after {updates} rows: {codes} after '
       f'{seconds:.1f} s, saved {newest} -> {saved}, reached {reached:.0f}',

@@ -7,7 +7,6 @@ import time
 import psutil
 import pytest
 
-from attn_agents.runs import checkpoints
 from tests.launch import cluster, commands
 
 # From the loss of a host to the end of the others: 20 s without a word, 6 s to
@@ -32,9 +31,7 @@ def test_a_signal_on_one_host_ends_both_at_the_same_update(tmp_path):
   end = f'checkpoint saved at {saved:,} frames'
   assert hosts[0].last_line() == f'stopped: host 1: was asked to stop; {end}'
   assert hosts[1].last_line() == f'stopped; {end}'
-  manager = checkpoints.Checkpointer(hosts[0].logdir / 'checkpoints')
-  assert manager.newest() == hosts[0].status('learner-0').extra['updates']
-  manager.close()
+  assert hosts[0].newest() == hosts[0].status('learner-0').extra['updates']
   assert not list((hosts[1].logdir / 'checkpoints').iterdir())
 
 
@@ -120,10 +117,8 @@ def test_a_lost_learner_ends_both_and_they_go_on(tmp_path, lost, how):
   assert hosts[lost].end(timeout=_LOSS_SECONDS) == expected
   print('ended after', time.monotonic() - start)
   assert not psutil.pid_exists(victim)
-  manager = checkpoints.Checkpointer(hosts[0].logdir / 'checkpoints')
-  newest = manager.newest()
+  newest = hosts[0].newest()
   assert newest is not None
-  manager.close()
 
   hosts = cluster.start(tmp_path)
   cluster.wait_until_learning(hosts)
@@ -144,9 +139,7 @@ def test_a_signal_while_hosts_do_not_update(tmp_path, state):
   )
   hosts[1].process.send_signal(signal.SIGTERM)
   assert [host.end(timeout=60) for host in hosts] == [75, 75]
-  manager = checkpoints.Checkpointer(hosts[0].logdir / 'checkpoints')
-  assert manager.newest() is not None
-  manager.close()
+  assert hosts[0].newest() is not None
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import time
 import psutil
 import pytest
 
-from attn_agents.runs import checkpoints
 from tests.launch import running
 
 
@@ -27,18 +26,10 @@ def _algorithm() -> str:
 def _run(tmp_path, algorithm):
   run = _start(tmp_path / 'run', f'--algorithm={algorithm}')
   run.wait_until_learning()
-  run.wait_until(lambda: _newest(run) is not None)
+  run.wait_until(lambda: run.newest() is not None)
   yield run
   if run.process.poll() is None:
     run.kill_everything()
-
-
-def _newest(run) -> int | None:
-  manager = checkpoints.Checkpointer(run.logdir / 'checkpoints')
-  try:
-    return manager.newest()
-  finally:
-    manager.close()
 
 
 def _check_next_start(run, learner_steps: int, *args: str) -> None:
@@ -77,7 +68,7 @@ def test_a_dead_learner_or_reverb_ends_the_run_with_its_name(
   assert f'failed: {role}-0: it (pid {victim}) was killed' in run.last_line()
   assert f'logs/{role}-0.log' in run.last_line()
   assert not run.orphans()
-  saved = _newest(run)
+  saved = run.newest()
   if role == 'reverb':
     # The learner still lived, and saved all it had.
     assert 'checkpoint saved at' in run.last_line()
@@ -94,7 +85,7 @@ def test_a_dead_launcher_ends_the_run_saved_and_named(run):
   assert 'launcher was killed by signal 9' in run.last_line()
   assert 'checkpoint saved at' in run.last_line()
   assert not run.orphans()
-  assert _newest(run) >= run.rows()[-1]['learner_steps']
+  assert run.newest() >= run.rows()[-1]['learner_steps']
 
 
 @pytest.mark.slow
@@ -103,7 +94,7 @@ def test_a_dead_parent_leaves_nothing_running_and_a_checkpoint(run):
   run.process.kill()
   run.process.wait()
   assert not run.orphans(patience=20)
-  assert _newest(run) >= before
+  assert run.newest() >= before
 
 
 @pytest.mark.slow
@@ -149,11 +140,11 @@ def test_an_actor_that_keeps_dying_is_given_up_and_the_rest_goes_on(tmp_path):
 @pytest.mark.slow
 def test_kill_of_the_whole_tree_loses_no_more_than_the_interval(run):
   # Three seconds between checkpoints: wait for one that is not the first.
-  first = _newest(run)
-  run.wait_until(lambda: _newest(run) > first)
+  first = run.newest()
+  run.wait_until(lambda: run.newest() > first)
   run.kill_everything()
   assert not run.orphans()
-  saved = _newest(run)
+  saved = run.newest()
   lost = [r['wall_time'] for r in run.rows() if r['learner_steps'] > saved]
   # Three seconds between checkpoints, and what a slow machine adds.
   assert not lost or lost[-1] - lost[0] < 3 + 2
@@ -184,5 +175,5 @@ def test_sigterm_twice_still_saves(run):
     time.sleep(0.05)
   assert run.end(timeout=20) == 75, run.text()
   assert run.last_line().startswith('stopped; checkpoint saved at ')
-  assert _newest(run) >= run.rows()[-1]['learner_steps']
+  assert run.newest() >= run.rows()[-1]['learner_steps']
   assert not run.orphans()

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from attn_agents.distributed import lifecycle
+from attn_agents.runs import checkpoints
 from attn_agents.utils import machine, metrics_table
 
 NEEDS_LAUNCHPAD = pytest.mark.skipif(
@@ -141,6 +142,14 @@ class LocalRun:
         )
       time.sleep(0.1)
     return self.process.returncode
+
+  def newest(self) -> int | None:
+    """The step of its newest checkpoint."""
+    manager = checkpoints.Checkpointer(self.logdir / 'checkpoints')
+    try:
+      return manager.newest()
+    finally:
+      manager.close()
 
   def orphans(self, patience: float = 2.0, least: int = 4) -> list[str]:
     """Command lines of descendants, `least` or more, that outlived the run."""
