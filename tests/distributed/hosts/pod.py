@@ -5,9 +5,7 @@ python -m tests.distributed.hosts.pod ADDRESS COUNT INDEX FILE
 Writes its parameters. With a COUNT of 1 it is one device that gets all.
 """
 
-import os
 import sys
-import traceback
 
 from attn_agents.distributed.programs import threads
 
@@ -25,6 +23,7 @@ from attn_agents.distributed.hosts import joining
 from attn_agents.learning import batching, placement, train_state
 from configs import resolution
 from configs.agents import s3ta
+from tests.distributed.hosts import processes
 
 HOSTS, DEVICES, UPDATES = 4, 8, 2
 _LENGTH = 4
@@ -92,11 +91,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  code = 0
-  try:
-    main()
-  except BaseException:
-    traceback.print_exc()
-    code = 1
-  # A normal exit waits for the other hosts.
-  os._exit(code)
+  processes.run(main)

@@ -1,28 +1,15 @@
 """Four hosts of eight devices, the shape of a v3-32, make updates of S3TA."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from attn_agents.utils import machine
-from tests.distributed.hosts import pod
+from tests.distributed.hosts import pod, processes
 
 
 def _start(address, count, index, devices, path):
   flags = f'--xla_force_host_platform_device_count={devices}'
-  return subprocess.Popen(
-    [
-      sys.executable, '-m', 'tests.distributed.hosts.pod', address,
-      str(count), str(index), str(path),
-    ],
-    cwd=pathlib.Path(__file__).parents[3],
-    env={**os.environ, 'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': flags},
-    stderr=subprocess.PIPE, text=True,
-  )  # fmt: skip
+  return processes.start(pod, address, count, index, path, XLA_FLAGS=flags)
 
 
 @pytest.mark.slow
@@ -30,17 +17,17 @@ def _start(address, count, index, devices, path):
 def test_a_pod_learns_what_one_device_does(tmp_path):
   address = f'127.0.0.1:{machine.free_ports(1)[0]}'
   hosts = range(pod.HOSTS)
-  processes = [
+  started = [
     _start(address, pod.HOSTS, i, pod.DEVICES, tmp_path / f'{i}.npz')
     for i in hosts
   ]
-  processes.append(_start(address, 1, 0, 1, tmp_path / 'alone.npz'))
+  started.append(_start(address, 1, 0, 1, tmp_path / 'alone.npz'))
   try:
-    for process in processes:
+    for process in started:
       _, text = process.communicate(timeout=900)
       assert process.returncode == 0, text
   finally:
-    for process in processes:
+    for process in started:
       process.kill()
   alone = np.load(tmp_path / 'alone.npz')
   change = np.abs(alone['after'] - alone['before'])

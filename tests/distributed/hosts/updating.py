@@ -6,9 +6,7 @@ Writes its parameters and counters. With a COUNT of 1 it is a run on one host,
 which feeds what all hosts would.
 """
 
-import os
 import sys
-import traceback
 
 from attn_agents.distributed.programs import threads
 
@@ -34,6 +32,7 @@ from attn_agents.learning import (
 from attn_agents.runs import checkpoints
 from configs import schema
 from configs.agents import s3ta
+from tests.distributed.hosts import processes
 from tests.learning import linear
 
 UPDATES = 4
@@ -136,11 +135,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-  code = 0
-  try:
-    main()
-  except BaseException:
-    traceback.print_exc()
-    code = 1
-  # A normal exit waits for the other hosts.
-  os._exit(code)
+  processes.run(main)

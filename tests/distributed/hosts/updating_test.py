@@ -1,37 +1,20 @@
 """Two learner hosts, as two processes, learn what one learns."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 
 from attn_agents.utils import machine
-from tests.distributed.hosts import updating
-
-
-def _start(address, count, index, path):
-  return subprocess.Popen(
-    [
-      sys.executable, '-m', 'tests.distributed.hosts.updating', address,
-      str(count), str(index), str(path),
-    ],
-    cwd=pathlib.Path(__file__).parents[3],
-    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
-    stderr=subprocess.PIPE, text=True,
-  )  # fmt: skip
+from tests.distributed.hosts import processes, updating
 
 
 def test_two_hosts_learn_what_one_does(tmp_path):
   """Also in an update that one of them has nothing for."""
   address = f'127.0.0.1:{machine.free_ports(1)[0]}'
   places = {'first': (2, 0), 'second': (2, 1), 'alone': (1, 0)}
-  processes = [
-    _start(address, *place, tmp_path / f'{name}.npz')
+  started = [
+    processes.start(updating, address, *place, tmp_path / f'{name}.npz')
     for name, place in places.items()
   ]
-  for process in processes:
+  for process in started:
     _, text = process.communicate(timeout=150)
     assert process.returncode == 0, text
   first, second, alone = (dict(np.load(tmp_path / f'{x}.npz')) for x in places)
