@@ -3,10 +3,10 @@
 import functools
 import inspect
 import socket
-import threading
 from typing import Any
 
 from attn_agents.distributed.hosts import store
+from attn_agents.distributed.relay import addresses
 
 # JAX's own heartbeats only back ours up (`watch.py`), which tell who is lost.
 _HEARTBEAT_SECONDS = 100
@@ -40,32 +40,26 @@ def join(address: str, count: int, index: int, seconds: float) -> store.Store:
   state.initialize_preemption_sync_manager = lambda: None
   state.preemption_sync_manager = _NoPreemption()
   _announce(own_address(address))
-  failed: list[BaseException] = []
 
   def connect() -> None:
-    try:
-      state.initialize(
-        coordinator_address=address,
-        num_processes=count,
-        process_id=index,
-        cluster_detection_method='deactivate',
-        initialization_timeout=int(seconds) + 1,
-        coordinator_bind_address=address,
-        **_heartbeats(state.initialize),
-      )
-    except BaseException as error:
-      failed.append(error)
+    state.initialize(
+      coordinator_address=address,
+      num_processes=count,
+      process_id=index,
+      cluster_detection_method='deactivate',
+      initialization_timeout=int(seconds) + 1,
+      coordinator_bind_address=address,
+      **_heartbeats(state.initialize),
+    )
 
-  # It has no other way to give up than to abort.
-  thread = threading.Thread(target=connect, name='joining', daemon=True)
-  thread.start()
-  thread.join(seconds)
-  if thread.is_alive():
+  try:
+    came = store.within(seconds, connect)
+  except BaseException as error:
+    raise RuntimeError(f'JAX cannot join the hosts: {error}') from error
+  if not came:
     raise AbsentError(
       f'of {count} learner hosts not all came to {address} within {seconds:g} s'
     )
-  if failed:
-    raise RuntimeError(f'JAX cannot join the hosts: {failed[0]}') from failed[0]
   return store.Store(state.client, index)
 
 
@@ -75,9 +69,9 @@ def own_address(coordinator: str) -> str:
   Args:
     coordinator: 'host:port'.
   """
-  host, _, port = coordinator.rpartition(':')
   family, kind, _, _, target = socket.getaddrinfo(
-    host.strip('[]'), int(port), type=socket.SOCK_DGRAM
+    *addresses.parse(coordinator, '--coordinator_address'),
+    type=socket.SOCK_DGRAM,
   )[0]
   # Sends nothing.
   with socket.socket(family, kind) as way:

@@ -21,6 +21,7 @@ from typing import Any
 
 from attn_agents.distributed import lifecycle
 from attn_agents.distributed.hosts import store
+from attn_agents.distributed.relay import addresses
 from attn_agents.utils import stopping
 from configs import errors
 
@@ -124,13 +125,11 @@ def _meet_or_say_why(request: Request) -> str:
 
 def _meet(request: Request) -> str:
   """What is wrong; '' if nothing."""
-  host, _, port = request.address.rpartition(':')
-  where = (host.strip('[]'), int(port))
   deadline = time.monotonic() + request.seconds
   if request.index == 0:
-    wrong = _port_trouble(where)
+    wrong = _port_trouble(request.address)
   else:
-    wrong = _wait_for_coordinator(where, request, deadline)
+    wrong = _wait_for_coordinator(request, deadline)
   if wrong:
     return wrong
   shared = _connect(request, deadline)
@@ -146,7 +145,7 @@ def _meet(request: Request) -> str:
       return f'of {request.count} learner hosts only {len(facts)} said anything'
     time.sleep(store.ASK_SECONDS / 4)
     facts = shared.get('facts')
-  _part(shared, request, where)
+  _part(shared, request)
   for index in sorted(facts):
     refusal = facts[index].pop(_REFUSED)
     if refusal:
@@ -156,11 +155,12 @@ def _meet(request: Request) -> str:
   return ''
 
 
-def _port_trouble(where: tuple[str, int]) -> str:
-  name = f'--coordinator_address={where[0]}:{where[1]}'
+def _port_trouble(where: str) -> str:
+  name = f'--coordinator_address={where}'
   try:
     family, _, _, _, address = socket.getaddrinfo(
-      *where, type=socket.SOCK_STREAM
+      *addresses.parse(where, '--coordinator_address'),
+      type=socket.SOCK_STREAM,
     )[0]
     with socket.socket(family) as probe:
       # As gRPC does; but not SO_REUSEPORT, with which it would share a port.
@@ -175,13 +175,11 @@ def _port_trouble(where: tuple[str, int]) -> str:
   return ''
 
 
-def _wait_for_coordinator(
-  where: tuple[str, int], request: Request, deadline: float
-) -> str:
+def _wait_for_coordinator(request: Request, deadline: float) -> str:
   why = 'no time'
   while time.monotonic() < deadline:
     try:
-      socket.create_connection(where, 5.0).close()
+      addresses.connect(request.address, 5.0).close()
       return ''
     except OSError as error:
       why = error.strerror or str(error)
@@ -214,11 +212,8 @@ def _connect(request: Request, deadline: float) -> store.Store | None:
     client.connect()
     made.append(store.Store(client, request.index))
 
-  # It has no other way to give up than to abort.
-  thread = threading.Thread(target=connect, daemon=True)
-  thread.start()
-  thread.join(max(0.0, deadline - time.monotonic()))
-  return made[0] if made else None
+  came = store.within(deadline - time.monotonic(), connect)
+  return made[0] if came else None
 
 
 def _jaxlib() -> Any:
@@ -229,9 +224,7 @@ def _jaxlib() -> Any:
     return importlib.import_module('jaxlib._jax')
 
 
-def _part(
-  shared: store.Store, request: Request, where: tuple[str, int]
-) -> None:
+def _part(shared: store.Store, request: Request) -> None:
   """Leaves when nobody needs the coordinator any more."""
   deadline = time.monotonic() + _LAST_SECONDS
   if request.index == 0:
@@ -246,7 +239,7 @@ def _part(
   # This host's learner must not come to the meeting in place of the run.
   while time.monotonic() < deadline:
     try:
-      socket.create_connection(where, 1.0).close()
+      addresses.connect(request.address, 1.0).close()
     except OSError:
       return
     time.sleep(store.ASK_SECONDS / 4)

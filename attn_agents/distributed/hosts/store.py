@@ -3,6 +3,8 @@
 import ctypes
 import json
 import signal
+import threading
+from collections.abc import Callable
 from typing import Any, Protocol
 
 # Where one host waits for another's word, it asks so often.
@@ -46,6 +48,31 @@ class Store:
     return {
       int(key.rpartition('/')[2]): json.loads(value) for key, value in found
     }
+
+
+def within(seconds: float, connect: Callable[[], None]) -> bool:
+  """Runs what has no other way to give up than to abort.
+
+  Returns:
+    Whether it has ended in time; if not, it goes on in a thread.
+
+  Raises:
+    BaseException: what it has raised.
+  """
+  failed: list[BaseException] = []
+
+  def run() -> None:
+    try:
+      connect()
+    except BaseException as error:
+      failed.append(error)
+
+  thread = threading.Thread(target=run, name='connecting', daemon=True)
+  thread.start()
+  thread.join(max(0.0, seconds))
+  if failed:
+    raise failed[0]
+  return not thread.is_alive()
 
 
 def outlast_aborts() -> None:

@@ -6,13 +6,13 @@ the other looks whether there are answers.
 
 import contextlib
 import pathlib
-import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from attn_agents.distributed.hosts import company, store
+from attn_agents.distributed.relay import addresses
 
 # What every host says again and again, with a number that grows.
 _NAME = 'words'
@@ -166,9 +166,8 @@ class Watch:
     return '', False
 
   def _is_refused(self) -> bool:
-    host, _, port = self._coordinator.rpartition(':')
     try:
-      socket.create_connection((host.strip('[]'), int(port)), 1.0).close()
+      addresses.connect(self._coordinator, 1.0).close()
     except ConnectionRefusedError:
       return True
     except OSError:
