@@ -121,7 +121,7 @@ def differences(
 
   Fields under `RESUMABLE` are left out.
   """
-  flat_old, flat_new = _flatten(old), _flatten(new)
+  flat_old, flat_new = flatten(old), flatten(new)
   missing = '(absent)'
   rows = []
   for name in sorted({*flat_old, *flat_new}):
@@ -134,11 +134,12 @@ def differences(
   return rows
 
 
-def _flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+  """Values of a config's dict by 'section.field'; tuples become lists."""
   flat: dict[str, Any] = {}
   for name, value in tree.items():
     if isinstance(value, Mapping):
-      flat.update(_flatten(value, f'{prefix}{name}.'))
+      flat.update(flatten(value, f'{prefix}{name}.'))
     else:
       flat[prefix + name] = list(value) if isinstance(value, tuple) else value
   return flat

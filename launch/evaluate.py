@@ -20,7 +20,7 @@ from absl import flags
 
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
-from attn_agents.utils import disk, machine
+from attn_agents.utils import disk, machine, output
 from configs import agents, errors, games, schema, validation
 from launch import command_line, paths
 
@@ -121,7 +121,7 @@ def main() -> int:
   summary = results.summarise(game, played, action_repeat)
   # First, since the disk may be full.
   words = results.in_words(game, summary, plan.max_episode_frames)
-  print(words, flush=True)
+  output.say(words)
   with disk.explaining(out):
     results.write(
       out,
@@ -131,7 +131,7 @@ def main() -> int:
       action_repeat=action_repeat,
       facts=facts,
     )
-  print(f'written   {out}')
+  output.say(f'written   {out}')
   return 0
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.utils import disk
+from attn_agents.utils import disk, output
 from configs import errors, validation
 from launch import command_line, paths
 
@@ -51,39 +51,66 @@ def main() -> int:
   out = pathlib.Path(_OUT.value)
   disk.require_writable('--out', out)
   # Plotting takes a second to load.
-  from attn_agents.evaluation.reporting import run_results
+  from attn_agents.evaluation.reporting import run_results, telling_apart
 
-  results = [
-    run_results.read(
-      path, _PROTOCOL.value, _POLICY.value, _MAX_EPISODE_FRAMES.value
-    )
-    for path in run_results.find(_RUNS.value)
-  ]
+  results = telling_apart.label(
+    [
+      run_results.read(
+        path, _PROTOCOL.value, _POLICY.value, _MAX_EPISODE_FRAMES.value
+      )
+      for path in run_results.find(_RUNS.value)
+    ]
+  )
   with disk.explaining(out):
-    _write(out, results)
-  without = [run.path.name for run in results if run.summary is None]
-  if without:
-    print(f'not evaluated, so only in the curves: {", ".join(without)}')
-  print(f'written to {out}')
+    text = _write(out, results)
+  # Last, since nobody may read it to its end.
+  with output.may_be_lost():
+    print(text)
+    print(f'written to {out}', flush=True)
   return 0
 
 
-def _write(out: pathlib.Path, results: Sequence[Any]) -> None:
-  """Tables and figures of what `run_results.read` gave."""
-  from attn_agents.evaluation.reporting import curves, run_results, tables
+def _write(out: pathlib.Path, results: Sequence[Any]) -> str:
+  """Writes tables and figures of labelled runs; returns what to print."""
+  from attn_agents.evaluation.reporting import (
+    curves,
+    run_results,
+    tables,
+    telling_apart,
+  )
 
   out.mkdir(parents=True, exist_ok=True)
+  seeds, repeated = telling_apart.without_repeated_seeds(results)
+  said = []
   for name, table in (
-    ('scores', tables.per_game(results)),
-    ('aggregates', tables.over_games(results)),
+    ('scores', tables.per_game(seeds)),
+    ('aggregates', tables.over_games(seeds)),
   ):
     tables.write_csv(out / f'{name}.csv', table)
     text = tables.markdown(table)
     (out / f'{name}.md').write_text(text + '\n')
-    print(text, end='\n\n')
+    said.append(text + '\n')
   run_results.write_curves(out / 'curves.csv', results)
-  curves.draw(out / 'curves_frames.png', results, 'frames')
-  curves.draw(out / 'curves_seconds.png', results, 'seconds')
+  curves.draw(out / 'curves_frames.png', seeds, 'frames')
+  curves.draw(out / 'curves_seconds.png', seeds, 'seconds')
+  said += [*repeated, *tables.left_out(seeds), *_not_scored(results)]
+  return '\n'.join(said)
+
+
+def _not_scored(results: Sequence[Any]) -> list[str]:
+  """Lines about runs without a score, or without one of their end."""
+  lines = []
+  without = [run.path.name for run in results if run.summary is None]
+  if without:
+    lines.append(f'not evaluated, so only in the curves: {", ".join(without)}')
+  for run in results:
+    scored = run.scored_frames
+    if scored is not None and scored < run.frames:
+      lines.append(
+        f'{run.path.name}: the score is of {scored:,} frames, and training '
+        f'went on to {run.frames:,}, which is not evaluated'
+      )
+  return lines
 
 
 if __name__ == '__main__':

@@ -61,7 +61,7 @@ def trained() -> str:
           'settings': settings,
           'seed': str(run.seed),
           'minutes': f'{run.seconds / 60:.0f}',
-          'frames, M': f'{run.frames / 1e6:.1f}',
+          'frames, M': f'{_summary(run)["frames"] / 1e6:.1f}',
           'mean return ± its error (games)': _score(run),
           'target': f'{target:g}, {"met" if mean >= target else "missed"}',
         }

@@ -4,13 +4,13 @@ import csv
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory
 from attn_agents.utils import metrics_table
-from configs import agents, errors
+from configs import agents, errors, overrides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,8 +39,11 @@ class RunResult:
     seconds: wall time of training.
     training: returns of the last 100 games of training.
     evaluation: scores of checkpoints beside training; may be empty.
-    summary: summary.json of the evaluation of its newest checkpoint; None if
-      it was not evaluated.
+    summary: summary.json of the newest checkpoint that was evaluated; None if
+      none was.
+    settings: all values of its config, by 'section.field'.
+    qualifier: what tells it from other runs of its agent in a report; '' if
+      nothing has to.
   """
 
   path: pathlib.Path
@@ -54,10 +57,22 @@ class RunResult:
   training: Curve
   evaluation: Curve
   summary: dict[str, Any] | None
+  settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  qualifier: str = ''
 
   @property
   def label(self) -> str:
-    """Its name in comparisons: the agent, and an algorithm not the preset's."""
+    """Its name in comparisons; equal for seeds of one agent."""
+    return self.agent_name + self.qualifier
+
+  @property
+  def scored_frames(self) -> int | None:
+    """Emulator frames of the checkpoint that `summary` is of."""
+    return None if self.summary is None else int(self.summary['frames'])
+
+  @property
+  def agent_name(self) -> str:
+    """The agent, and an algorithm that is not the preset's."""
     if agents.make(self.agent, self.preset).algorithm == self.algorithm:
       return self.agent
     return f'{self.agent} {self.algorithm}'
@@ -125,6 +140,7 @@ def read(
       policy=policy,
       max_episode_frames=max_episode_frames,
     ),
+    settings=overrides.flatten(config),
   )
 
 
@@ -172,11 +188,13 @@ def write_curves(path: pathlib.Path, results: Iterable[RunResult]) -> None:
   with path.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(
-      ('agent', 'game', 'seed', 'kind', 'frames', 'wall_time', 'return')
+      ('agent', 'game', 'seed', 'run', 'kind', 'frames', 'wall_time', 'return')
     )
     for run in results:
       for kind in ('training', 'evaluation'):
         curve = getattr(run, kind)
         points = zip(curve.frames, curve.seconds, curve.returns, strict=True)
         for point in points:
-          writer.writerow((run.label, run.game, run.seed, kind, *point))
+          writer.writerow(
+            (run.label, run.game, run.seed, run.path, kind, *point)
+          )

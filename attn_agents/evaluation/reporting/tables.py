@@ -4,7 +4,7 @@ import csv
 import math
 import pathlib
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from attn_agents.evaluation import scores
 from attn_agents.evaluation.reporting import (
@@ -17,7 +17,8 @@ from attn_agents.evaluation.reporting import (
 Table = tuple[Sequence[str], list[list[str]]]
 
 _SCORE_COLUMNS = (
-  *('game', 'agent', 'runs', 'frames', 'episodes', 'max_episode_frames'),
+  *('game', 'agent', 'runs', 'seeds'),
+  *('frames', 'episodes', 'max_episode_frames'),
   *('return_mean', 'return_deviation', 'human_normalised'),
   *('published_normalised', 'published_return'),
 )
@@ -31,14 +32,19 @@ _UNKNOWN = ''
 def per_game(results: Sequence[run_results.RunResult]) -> Table:
   """A row for each game and agent, over its seeds.
 
-  `return_deviation` is the standard deviation between runs, not of episodes;
-  normalised scores are of the mean return, 1 is human.
+  `frames` are those of the checkpoints that were scored, however long training
+  went on, the least and the most if they differ. `return_deviation` is the
+  standard deviation between runs, not of episodes; normalised scores are of the
+  mean return, 1 is human.
   """
   return _SCORE_COLUMNS, [_score_row(*group) for group in _grouped(results)]
 
 
 def over_games(results: Sequence[run_results.RunResult]) -> Table:
-  """Aggregates of each agent, over the games that all agents have."""
+  """Aggregates of each agent, over the games that all agents have.
+
+  All runs of these games count, and all games weigh the same.
+  """
   by_label: dict[str, dict[str, list[run_results.RunResult]]] = {}
   for game, label, group in _grouped(results):
     if scores.has_references(game):
@@ -56,12 +62,34 @@ def over_games(results: Sequence[run_results.RunResult]) -> Table:
         ]
         for game in common
       }
-      count = min(map(len, normalised.values()))
       for name, found in aggregates.aggregate(normalised).items():
         numbers = map(_number, (found.value, found.low, found.high))
-        counts = (str(len(common)), str(count))
+        counts = (str(len(common)), _range(map(len, normalised.values())))
         rows.append([label, *counts, convention, name, *numbers])
   return _AGGREGATE_COLUMNS, rows
+
+
+def left_out(results: Sequence[run_results.RunResult]) -> list[str]:
+  """A line for each game that is in no aggregate, with the reason."""
+  having: dict[str, list[str]] = {}
+  for game, label, _ in _grouped(results):
+    having.setdefault(game, []).append(label)
+  labels = {
+    label
+    for game, found in having.items()
+    if scores.has_references(game)
+    for label in found
+  }
+  lines = []
+  for game, found in having.items():
+    lacking = sorted(labels - set(found))
+    if not scores.has_references(game):
+      lines.append(f'{game} is in no aggregate: it has no human score')
+    elif lacking:
+      lines.append(
+        f'{game} is in no aggregate: it has no score of {", ".join(lacking)}'
+      )
+  return lines
 
 
 def write_csv(path: pathlib.Path, table: Table) -> None:
@@ -92,7 +120,6 @@ def _score_row(
 ) -> list[str]:
   means = [_mean(run) for run in group]
   mean = statistics.fmean(means)
-  frames = statistics.fmean(run.frames for run in group)
   summaries = [run.summary for run in group if run.summary is not None]
   episodes = sum(summary['episodes'] for summary in summaries)
   # The same for all, since only such evaluations are read.
@@ -102,7 +129,9 @@ def _score_row(
   if scores.has_references(game):
     normalised = f'{scores.human_normalised(game, mean):.3f}'
   return [
-    *(game, label, str(len(group)), f'{frames:.0f}', str(episodes), str(cap)),
+    *(game, label, str(len(group)), ' '.join(str(run.seed) for run in group)),
+    _range(summary['frames'] for summary in summaries),
+    *(str(episodes), str(cap)),
     *(f'{mean:.2f}', deviation, normalised),
     *(_published_normalised(group[0]), _published_return(group[0])),
   ]
@@ -134,6 +163,13 @@ def _grouped(
 def _mean(run: run_results.RunResult) -> float:
   assert run.summary is not None
   return float(run.summary['mean'])
+
+
+def _range(numbers: Iterable[int]) -> str:
+  """'3', or '1 to 10' if they differ."""
+  numbers = list(numbers)
+  low, high = min(numbers), max(numbers)
+  return str(low) if low == high else f'{low} to {high}'
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,12 +20,23 @@ from configs import errors
 from tests.launch import commands
 
 
-def _run(root, agent, game, seed, mean, algorithm='appo', episodes=10):
-  path = root / f'{agent}_{game}_{seed}'
+def _run(
+  root,
+  agent,
+  game,
+  seed,
+  mean,
+  algorithm='appo',
+  episodes=10,
+  name=None,
+  preset='small',
+  **sections,
+):
+  path = root / (name or f'{agent}_{game}_{seed}')
   (path / 'evaluations' / 'a').mkdir(parents=True)
   config = {
-    'agent': agent, 'algorithm': algorithm, 'preset': 'small', 'seed': seed,
-    'environment': {'game': game},
+    'agent': agent, 'algorithm': algorithm, 'preset': preset, 'seed': seed,
+    'environment': {'game': game}, **sections,
   }  # fmt: skip
   run_directory.RunDirectory(path).write({'config': config})
   (path / 'metrics.csv').write_text(
@@ -75,6 +88,41 @@ def test_a_report_is_of_one_cap_and_names_it(tmp_path):
     columns, (row,) = tables.per_game([run])
     assert row[columns.index('max_episode_frames')] == str(cap)
   assert run_results.read(path, 'noop', 'sampled', 500).summary is None
+
+
+def test_a_score_goes_with_the_frames_of_its_own_checkpoint(tmp_path):
+  path = _run(tmp_path / 'runs', 's3ta', 'pong', 0, mean=None)
+  # Training has gone on to 8000 frames.
+  _evaluate(path, 'a', 3712, -0.5)
+  _run(tmp_path / 'runs', 's3ta', 'pong', 1, mean=2.5)
+  _run(tmp_path / 'runs', 's3ta', 'boxing', 0, mean=None)
+  out = tmp_path / 'out'
+  done = commands.run(
+    'report_scores', f'--runs={tmp_path / "runs"}', f'--out={out}'
+  )
+  assert done.returncode == 0, done.stderr
+  with (out / 'scores.csv').open() as file:
+    (row,) = csv.DictReader(file)
+  assert (row['return_mean'], row['frames']) == ('1.00', '3712 to 8000')
+  assert {
+    's3ta_pong_0: the score is of 3,712 frames, and training went on to 8,000, '
+    'which is not evaluated',
+    'not evaluated, so only in the curves: s3ta_boxing_0',
+  } <= set(done.stdout.splitlines())
+  assert 's3ta_pong_1: ' not in done.stdout
+
+
+def test_files_are_written_though_nobody_reads_what_is_printed(tmp_path):
+  _run(tmp_path / 'runs', 's3ta', 'pong', 0, mean=1.0)
+  out = tmp_path / 'out'
+  done = subprocess.run(
+    ['sh', '-c', '"$@" | true', 'sh', sys.executable,
+     commands.LAUNCH / 'report_scores.py', f'--runs={tmp_path / "runs"}',
+     f'--out={out}'],
+    capture_output=True, text=True, timeout=120, check=False,
+  )  # fmt: skip
+  assert done.stderr == ''
+  assert len(list(out.iterdir())) == 7
 
 
 def test_scores_per_game(tmp_path):
