@@ -10,7 +10,7 @@ from attn_agents.distributed import (
   serving,
   topology,
 )
-from attn_agents.distributed.relay import check
+from attn_agents.distributed.hosts import facts
 from attn_agents.runs import run_directory
 from attn_agents.utils import output, stopping
 from configs import errors, ranges, resolution, schema
@@ -69,7 +69,9 @@ def play(host: Host) -> int:
   place = dataclasses.replace(
     place, host_index=FIRST_INDEX + host.index, serve=False, evaluate=False
   )
-  check.require_accepted(host.learner_address, key, host.seconds)
+  serving.require_same_play(
+    host.learner_address, key, host.seconds, facts.of_play(config)
+  )
   requests = stopping.Requests()
   requests.listen()
   if continued and not run_local.wait_for_former_run(run, requests):

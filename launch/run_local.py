@@ -128,10 +128,7 @@ def train(
   here = this_machine.probe()
   devices, cores = here.devices, here.host.cores
   config = here.resolve(request, hosts.count if hosts else 1)
-  run, mirror = mirroring.open_run(
-    '--logdir',
-    _logdir(config, hosts),
-  )
+  run, mirror = mirroring.open_run('--logdir', _logdir(config, hosts))
   continued = run.check(config)
   if config.runtime.init_from and not continued:
     initial_parameters.check(config)
@@ -142,7 +139,7 @@ def train(
   place = topology.local(config, str(run.path), devices.count, hosts)
   place = serving.with_actors(place, actors)
   served = place.runtime == 'launchpad' and bool(hosts or listen)
-  listening = serving.listen(listen, place) if listen else None
+  listening = serving.prepare(place, listen) if hosts or listen else None
   meet(facts.of(config, devices))
   if mirror is not None:
     mirror.start()
@@ -166,7 +163,7 @@ def train(
   run.open(config, devices)
   relay = None
   if served:
-    place, relay = serving.start(place, listening)
+    place, relay = serving.start(place, listening, facts.of_play(config))
   if mirror is not None:
     mirror.go()
   announcement.print_plan(request, config, run, devices, cores, continued)

@@ -6,12 +6,14 @@ in its network, which has loopback only.
 """
 
 import dataclasses
+import json
 import pathlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from attn_agents.distributed import run_key, topology
-from attn_agents.distributed.relay import addresses
+from attn_agents.distributed.hosts import facts as host_facts
+from attn_agents.distributed.relay import addresses, check
 from attn_agents.distributed.relay import start as relay_start
 from attn_agents.runs import run_directory
 from configs import errors
@@ -42,18 +44,31 @@ def with_actors(
   return dataclasses.replace(place, actors=tuple(indices))
 
 
-def listen(address: str, place: topology.Topology) -> socket.socket:
-  """The socket for actor hosts, made in the real network.
+def prepare(place: topology.Topology, address: str) -> socket.socket | None:
+  """Refuses what `start` would refuse, and writes nothing.
+
+  Args:
+    place: of the run.
+    address: 'address:port' for actor hosts; '' if there are none.
+
+  Returns:
+    The socket for actor hosts, made in the real network; None if there are
+    none.
 
   Raises:
-    ConfigError: see `addresses.listen`; or this runtime has no servers.
+    ConfigError: see `addresses.listen`; this runtime has no servers; or the
+      run's key is none of a learner host.
   """
   if place.runtime != 'launchpad':
+    if not address:
+      return None
     raise errors.ConfigError(
       f'--listen={address}: --runtime={place.runtime} has no servers that '
       'actor hosts could reach; expected --runtime=launchpad'
     )
-  return addresses.listen(address)
+  if run_key.paths(place.logdir)[run_key.LEARNER].parent.is_dir():
+    run_key.make_or_load(place.logdir)
+  return addresses.listen(address) if address else None
 
 
 def key_path(run: run_directory.RunDirectory) -> pathlib.Path:
@@ -61,14 +76,43 @@ def key_path(run: run_directory.RunDirectory) -> pathlib.Path:
   return run_key.paths(run.path)[run_key.ACTOR]
 
 
+def require_same_play(
+  learner_address: str,
+  key: run_key.RunKey,
+  seconds: float,
+  own: Mapping[str, str],
+) -> None:
+  """Returns once a learner host lets this actor host in.
+
+  Args:
+    learner_address: 'host:port' of its --listen.
+    key: of an actor host.
+    seconds: see `check.require_accepted`.
+    own: `hosts.facts.of_play` of this host.
+
+  Raises:
+    ConfigError: it does not, or the two would not play the same.
+  """
+  said = check.require_accepted(learner_address, key, seconds)
+  facts = {
+    f'on the learner host {learner_address}': json.loads(said or '{}'),
+    'on this actor host': own,
+  }
+  if wrong := host_facts.differences(facts):
+    raise errors.ConfigError(f'{wrong}; expected what the learner host has')
+
+
 def start(
-  place: topology.Topology, listening: socket.socket | None
+  place: topology.Topology,
+  listening: socket.socket | None,
+  facts: Mapping[str, str],
 ) -> tuple[topology.Topology, relay_start.Relay]:
   """Starts the relay, and says how the run's processes reach Reverb by it.
 
   Args:
     place: of the run, whose directory is open.
-    listening: of `listen`; None if there are no actor hosts.
+    listening: of `prepare`; None if there are no actor hosts.
+    facts: `hosts.facts.of_play`, which actor hosts are told.
 
   Raises:
     ConfigError: this host cannot keep Reverb to itself.
@@ -84,6 +128,7 @@ def start(
     place.logdir,
     local=(QUEUE, VARIABLES),
     confine=True,
+    facts=json.dumps(facts),
   )
   relay.wait()
   return dataclasses.replace(
@@ -102,7 +147,7 @@ def start_at_actors(
 
   Args:
     place: of this host.
-    learner_address: 'host:port' of a learner host's `listen`.
+    learner_address: 'host:port' that a learner host's `prepare` has.
     key: of an actor host.
   """
   relay = relay_start.actor_end(

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from attn_agents.distributed import lifecycle
+from attn_agents.distributed import lifecycle, run_key
 from attn_agents.environments import seeding
 from tests.launch import cluster, commands, running
 
@@ -89,6 +89,62 @@ def test_learner_and_actor_hosts_have_all_the_seeds_there_are():
 )  # fmt: skip
 def test_flags_that_make_no_actor_host(args, expected):
   assert expected in commands.refused('run_cluster', *running.TINY_CATCH, *args)
+
+
+def _refused(learner, address, *args, root=running.ROOT, **key):
+  """The line with which an actor host ends."""
+  key = key.get('key', learner.logdir / 'keys' / 'actor.pem')
+  done = subprocess.run(
+    [
+      sys.executable, str(root / 'launch' / 'run_cluster.py'), '--role=actors',
+      f'--learner_address={address}', f'--key={key}', *_UNBOUND, *args,
+      f'--logdir={learner.logdir.parent}/refused',
+    ],
+    env=running.environment(root), stdin=subprocess.DEVNULL,
+    capture_output=True, text=True, timeout=100, check=False,
+  )  # fmt: skip
+  assert done.returncode == 2, done
+  assert done.stdout == ''
+  (line,) = done.stderr.strip().splitlines()
+  assert not (learner.logdir.parent / 'refused').exists()
+  return line
+
+
+def test_an_actor_host_that_does_not_fit_its_learner_host_is_refused(
+  tmp_path, started
+):
+  address = cluster.free_address()
+  learner = _start_learner(started, tmp_path, address, *_UNBOUND)
+  there, here = f'on the learner host {address}', 'on this actor host'
+
+  foreign = run_key.make_or_load(tmp_path / 'foreign')
+  path = run_key.paths(tmp_path / 'foreign')['actor']
+  line = _refused(learner, address, key=path)
+  assert line == (
+    f'error: --learner_address={address} is a host of another run: its '
+    f'certificate is not one of the run of {path} ({foreign.run}); expected '
+    'the key of the run that it trains'
+  )
+  line = _refused(learner, address, key=tmp_path / 'nothing.pem')
+  assert line.startswith(
+    f'error: --key={tmp_path}/nothing.pem: there is no such file; expected '
+    'actor.pem'
+  )
+  line = _refused(learner, address, '--set=learning.unroll_length=12')
+  assert line == (
+    f'error: learning.unroll_length is 10 {there} and 12 {here}; expected '
+    'what the learner host has'
+  )
+  other = running.other_commit(tmp_path / 'other')
+  line = _refused(learner, address, root=other)
+  assert line.startswith('error: the commit is ')
+  shown = subprocess.check_output(
+    ['git', '-C', str(other), 'rev-parse', 'HEAD'], text=True
+  ).strip()
+  assert f' {there} and {shown} {here};' in line
+  # The learner host goes on.
+  assert learner.process.poll() is None
+  assert not learner.status('relay-0').extra['hosts']
 
 
 @pytest.mark.slow

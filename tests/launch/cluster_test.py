@@ -2,12 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 
 import psutil
 import pytest
 
-from tests.launch import cluster, commands
+from attn_agents.distributed import run_key
+from tests.launch import cluster, commands, running
 
 # From the loss of a host to the end of the others: 20 s without a word, 6 s to
 # save, and what this machine is slow.
@@ -46,11 +48,66 @@ def test_hosts_that_differ_are_refused_before_anything_is_written(tmp_path):
   ]  # fmt: skip
   assert [host.end(timeout=100) for host in hosts] == [2, 2]
   for host in hosts:
-    (line,) = [x for x in host.text().splitlines() if x.startswith('error')]
-    assert line == (
+    assert host.refusal() == (
       'error: optimizer.learning_rate is 0.001 on host 0 and 0.002 on host 1'
     )
     assert not (host.logdir / 'config.json').exists()
+
+
+class _Elsewhere(cluster.HostRun):
+  """From another checkout."""
+
+  def __init__(self, root, *args):
+    self.root = root
+    super().__init__(*args)
+
+
+def test_another_commit_is_refused_on_every_host(tmp_path):
+  other = running.other_commit(tmp_path / 'other')
+  address = cluster.free_address()
+  hosts = [
+    _Elsewhere(root, tmp_path, address, index, *cluster.TINY)
+    for index, root in enumerate((running.ROOT, other))
+  ]
+  assert [host.end(timeout=100) for host in hosts] == [2, 2]
+  here, there = (_commit(root) for root in (running.ROOT, other))
+  assert here.rstrip('+') != there
+  for host in hosts:
+    assert host.refusal() == (
+      f'error: the commit is {here} on host 0 and {there} on host 1'
+    )
+
+
+def _commit(root):
+  git = ['git', '-C', str(root)]
+  head, changed = (
+    subprocess.check_output([*git, *args], text=True).strip()
+    for args in (('rev-parse', 'HEAD'), ('status', '--short'))
+  )
+  return f'{head}+' if changed else head
+
+
+@running.NEEDS_LAUNCHPAD
+def test_a_wrong_key_of_one_host_is_refused_on_every_host(tmp_path):
+  address = cluster.free_address()
+  given = tmp_path / 'host1' / 'run' / 'hosts' / '1'
+  run_key.make_or_load(given)
+  files = run_key.paths(given)
+  files['actor'].replace(files['learner'])
+  hosts = [
+    cluster.HostRun(
+      tmp_path, address, index, *cluster.TINY, '--runtime=launchpad'
+    )
+    for index in range(2)
+  ]
+  assert [host.end(timeout=100) for host in hosts] == [2, 2]
+  said = (
+    f"the run's key {files['learner']} is the key of actor hosts; expected "
+    'that of learner hosts, learner.pem beside it'
+  )
+  # Who cannot run says only that; the other is told by whom.
+  assert hosts[0].refusal() == f'error: host 1: {said}'
+  assert hosts[1].refusal() == f'error: host 1: {said}'
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,10 +73,39 @@ TINY_REPLAY = [
 ]
 
 
+def environment(root: pathlib.Path) -> dict[str, str]:
+  """That of a command of a checkout."""
+  made = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+  # What is installed beside the interpreter is this checkout.
+  return made if root == ROOT else {**made, 'PYTHONPATH': str(root)}
+
+
+def other_commit(path: pathlib.Path) -> pathlib.Path:
+  """A checkout of the same files that is one commit ahead."""
+  git = ['git', '-c', 'user.name=a', '-c', 'user.email=a@b']
+  made = subprocess.run(
+    [*git, 'clone', '--quiet', '--shared', str(ROOT), str(path)], check=False
+  )
+  if made.returncode:
+    pytest.skip('this is no checkout of git')
+  for name in ('attn_agents', 'configs', 'launch'):
+    shutil.copytree(
+      ROOT / name, path / name, dirs_exist_ok=True,
+      ignore=shutil.ignore_patterns('__pycache__'),
+    )  # fmt: skip
+  subprocess.run([*git, '-C', str(path), 'add', '--all'], check=True)
+  subprocess.run(
+    [*git, '-C', str(path), 'commit', '--quiet', '--allow-empty', '-mother'],
+    check=True,
+  )
+  return path
+
+
 class LocalRun:
   """One `run_local` process and everything below it."""
 
   script = 'run_local'
+  root = ROOT
 
   def __init__(self, logdir, *args: str):
     self.logdir = pathlib.Path(logdir)
@@ -84,20 +114,25 @@ class LocalRun:
       self.process = subprocess.Popen(
         [
           sys.executable,
-          str(ROOT / 'launch' / f'{self.script}.py'),
+          str(self.root / 'launch' / f'{self.script}.py'),
           f'--logdir={logdir}',
           *args,
         ],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
-        env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'},
+        env=environment(self.root),
       )
     # Seen over the run's life, to look for orphans at its end.
     self._descendants: dict[int, psutil.Process] = {}
 
   def text(self) -> str:
     return self.output.read_text()
+
+  def refusal(self) -> str:
+    """The one line of bad input."""
+    (line,) = [x for x in self.text().splitlines() if x.startswith('error')]
+    return line
 
   def last_line(self) -> str:
     return self.text().strip().splitlines()[-1]

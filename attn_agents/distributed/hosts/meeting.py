@@ -20,13 +20,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from attn_agents.distributed import lifecycle
-from attn_agents.distributed.hosts import store
+from attn_agents.distributed.hosts import facts, store
 from attn_agents.distributed.relay import addresses
 from attn_agents.utils import stopping
 from configs import errors
 
 _ROOT = pathlib.Path(__file__).parents[3]
-_MOST_DIFFERENCES = 3
 # Until all have read what all have written, and the port is free again.
 _LAST_SECONDS = 10.0
 _REFUSED = 'refused'
@@ -81,20 +80,6 @@ def meet(request: Request) -> None:
   raise errors.ConfigError(line)
 
 
-def differences(facts: Mapping[int, Mapping[str, str]]) -> str:
-  """In which facts hosts differ from host 0, in one line; '' if in none."""
-  first = facts[0]
-  found = []
-  for host in sorted(facts):
-    for name in sorted({*first, *facts[host]}):
-      here, there = first.get(name, 'not set'), facts[host].get(name, 'not set')
-      if here != there:
-        found.append(f'{name} is {here} on host 0 and {there} on host {host}')
-  more = len(found) - _MOST_DIFFERENCES
-  listed = '; '.join(found[:_MOST_DIFFERENCES])
-  return f'{listed}; and {more} more' if more > 0 else listed
-
-
 def main() -> int:
   """Meets, prints what is wrong in one line, and ends with 0 or 2."""
   lifecycle.die_with_parent()
@@ -139,20 +124,18 @@ def _meet(request: Request) -> str:
       f'{request.address} within {request.seconds:g} s'
     )
   shared.put('facts', {**request.facts, _REFUSED: request.refusal})
-  facts: dict[int, Any] = {}
-  while len(facts) < request.count:
+  said: dict[int, Any] = {}
+  while len(said) < request.count:
     if time.monotonic() > deadline + _LAST_SECONDS:
-      return f'of {request.count} learner hosts only {len(facts)} said anything'
+      return f'of {request.count} learner hosts only {len(said)} said anything'
     time.sleep(store.ASK_SECONDS / 4)
-    facts = shared.get('facts')
+    said = shared.get('facts')
   _part(shared, request)
-  for index in sorted(facts):
-    refusal = facts[index].pop(_REFUSED)
+  for index in sorted(said):
+    refusal = said[index].pop(_REFUSED)
     if refusal:
       return f'host {index}: {refusal}'
-    if index > 0 and facts[index] != facts[0]:
-      return differences(facts)
-  return ''
+  return facts.differences({f'on host {i}': said[i] for i in sorted(said)})
 
 
 def _port_trouble(where: str) -> str:

@@ -18,7 +18,7 @@ def require_accepted(
   key: run_key.RunKey,
   seconds: float,
   flag: str = '--learner_address',
-) -> None:
+) -> str:
   """Returns once the learner host has accepted this host's key.
 
   Args:
@@ -28,14 +28,16 @@ def require_accepted(
       the same time; a wrong answer is told at once.
     flag: that the address was given to, for the line of an error.
 
+  Returns:
+    See `ask`.
+
   Raises:
     ConfigError: it does not answer, or see `ask`.
   """
   end = time.monotonic() + seconds
   while True:
     try:
-      ask(learner_address, key, flag)
-      return
+      return ask(learner_address, key, flag)
     except OSError as error:
       left = end - time.monotonic()
       if left <= 0:
@@ -49,13 +51,16 @@ def require_accepted(
 
 def ask(
   learner_address: str, key: run_key.RunKey, flag: str = '--learner_address'
-) -> None:
+) -> str:
   """Asks once; returns if the learner host accepts this host's key.
 
   Args:
     learner_address: 'host:port' of its end.
     key: of an actor host.
     flag: that the address was given to, for the line of an error.
+
+  Returns:
+    What the learner host tells its actor hosts; '' if nothing.
 
   Raises:
     ConfigError: the answer is none of a learner host, it or this host is of
@@ -78,7 +83,7 @@ def ask(
     ) from None
   with encrypted.socket:
     try:
-      _wait_for_end(encrypted)
+      return _read_all(encrypted)
     except ssl.SSLError as error:
       raise errors.ConfigError(
         f'{name} refuses the key {key.path} of run {key.run} ({error.reason}); '
@@ -86,13 +91,18 @@ def ask(
       ) from None
 
 
-def _wait_for_end(encrypted: ends.Encrypted) -> None:
-  """Returns at the end that a learner host sends to who may come in."""
+def _read_all(encrypted: ends.Encrypted) -> str:
+  """What a learner host sends to who may come in, up to its end."""
   buffer = memoryview(bytearray(ends.PIECE_BYTES))
   poll = select.poll()
   poll.register(encrypted.socket, select.POLLIN)
   end = time.monotonic() + _TRY_SECONDS
-  while encrypted.receive(buffer) is None:
+  text = b''
+  while (size := encrypted.receive(buffer)) != 0:
+    if size is not None:
+      text += buffer[:size]
+      continue
     left = end - time.monotonic()
     if left <= 0 or not poll.poll(1000 * left):
       raise TimeoutError('its answer did not come in time')
+  return text.decode()

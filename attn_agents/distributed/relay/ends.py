@@ -18,7 +18,6 @@ PIECE_BYTES = 262_144
 _RECORD_BYTES = 16_384
 # For a peer that is refused to read why.
 _FAREWELL_SECONDS = 1.0
-_TOO_LATE = 'the handshake did not end in time'
 # The first fields of Linux's `struct tcp_info`, up to the time of the last
 # acknowledgement.
 _TCP_INFO = '8B13I'
@@ -125,6 +124,21 @@ class Encrypted:
         self._flush_until(end)
         return self._tls.selected_alpn_protocol() or ''
 
+  def say(self, text: bytes, seconds: float) -> None:
+    """Sends a text, and ends the stream.
+
+    Args:
+      text: whatever there is to say.
+      seconds: for the peer to take it.
+
+    Raises:
+      TimeoutError: not in time.
+      OSError: the peer is gone.
+    """
+    self._tls.write(text)
+    self._flush_until(time.monotonic() + seconds, 'what it asked for')
+    self.finish()
+
   def receive(self, buffer: memoryview) -> int | None:
     """See `End`.
 
@@ -215,7 +229,7 @@ class Encrypted:
   def _receive_until(self, end: float) -> None:
     while not self._receive_some():
       if not _is_there(self.socket, select.POLLIN, end):
-        raise TimeoutError(_TOO_LATE)
+        raise TimeoutError('the handshake did not end in time')
 
   def _tell_why(self, end: float) -> None:
     """Sends the reason of a refusal, and waits until the peer has it.
@@ -231,11 +245,11 @@ class Encrypted:
       if not self.socket.recv_into(self._wire):
         return
 
-  def _flush_until(self, end: float) -> None:
+  def _flush_until(self, end: float, what: str = 'the handshake') -> None:
     left = memoryview(self._out.read())
     while left := _send_some(self.socket, left):
       if not _is_there(self.socket, select.POLLOUT, end):
-        raise TimeoutError(_TOO_LATE)
+        raise TimeoutError(f'{what} did not end in time')
 
 
 def keep_alive(raw: socket.socket, seconds: float) -> None:

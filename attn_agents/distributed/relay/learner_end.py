@@ -17,6 +17,7 @@ class LearnerEnd:
     key: run_key.RunKey,
     services: Mapping[str, str],
     limits: serving.Limits,
+    facts: str = '',
   ):
     """Connects to nothing yet.
 
@@ -24,7 +25,9 @@ class LearnerEnd:
       key: of a learner host.
       services: their addresses by name, 'host:port' or 'unix:/path'.
       limits: of what strangers and lost peers can take.
+      facts: what hosts of the run are told that ask whether they may come in.
     """
+    self._facts = facts.encode()
     self._context = tls.context(key, [*services, tls.CHECK])
     self._services, self._limits = services, limits
     self._tell = serving.Teller()
@@ -67,8 +70,9 @@ class LearnerEnd:
   def _carry(self, encrypted: ends.Encrypted, service: str, host: str) -> None:
     ends.keep_alive(encrypted.socket, self._limits.lost_seconds)
     if service not in self._services:
-      # Of one that checks, or wants what is not here: an end, and no byte.
-      encrypted.finish()
+      # Who wants what is not here gets an end, and no byte.
+      text = self._facts if service == tls.CHECK else b''
+      encrypted.say(text, self._limits.handshake_seconds)
       return
     with self._connect(service) as inner:
       try:

@@ -114,7 +114,9 @@ def _make(settings: dict[str, Any]) -> tuple[_Handlers, serving.Visitors]:
     )
     here = {local[name]: asks.serve(name) for name in local}
     return here, asks.visitors
-  answers = learner_end.LearnerEnd(key, settings['services'], limits)
+  answers = learner_end.LearnerEnd(
+    key, settings['services'], limits, settings['facts']
+  )
   here = {local[name]: answers.serve_here(name) for name in local}
   outside = {
     socket.socket(fileno=descriptor): answers.serve

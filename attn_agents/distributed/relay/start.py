@@ -104,6 +104,7 @@ def learner_end(
   join: int = 0,
   confine: bool = False,
   limits: serving.Limits | None = None,
+  facts: str = '',
 ) -> Relay:
   """Starts the end of a learner host.
 
@@ -124,6 +125,7 @@ def learner_end(
     confine: whether it makes a network of its own, with loopback only, which
       others can join; else it stays in that of this process.
     limits: of what strangers and lost peers can take.
+    facts: see `check.ask`.
 
   Raises:
     ConfigError: a Unix socket cannot be made.
@@ -139,6 +141,7 @@ def learner_end(
         'what': what,
         'role': run_key.LEARNER,
         'services': dict(services),
+        'facts': facts,
         'listening': descriptors,
       },
       key, logdir, local, limits, join=join, confine=confine,
