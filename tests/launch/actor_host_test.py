@@ -27,25 +27,12 @@ class Learner(running.LocalRun):
   script = 'run_cluster'
 
 
-class Actors(running.LocalRun):
-  """An actor host of a learner host. `logdir` is its own."""
-
-  script = 'run_cluster'
-
-  def __init__(self, learner: Learner, address: str, *args: str):
-    super().__init__(
-      learner.logdir.parent / 'actors', '--role=actors',
-      f'--learner_address={address}',
-      f'--key={learner.logdir}/keys/actor.pem', *args,
-    )  # fmt: skip
-    self.logdir = self.logdir / 'hosts' / 'actors0'
-
-
 @pytest.fixture(name='started')
 def _started():
   """What a test has started, none of which outlives it."""
   runs: list[running.LocalRun] = []
   yield runs
+  cluster.end_all()
   for run in runs:
     if run.process.poll() is None:
       run.kill_everything()
@@ -56,12 +43,6 @@ def _start_learner(started, tmp_path, address, *args):
   started.append(learner)
   learner.wait_until(lambda: 'listens' in learner.text())
   return learner
-
-
-def _start_actors(started, learner, address, *args):
-  actors = Actors(learner, address, *args)
-  started.append(actors)
-  return actors
 
 
 def test_learner_and_actor_hosts_have_all_the_seeds_there_are():
@@ -157,8 +138,8 @@ def test_a_learner_that_needs_an_actor_host_learns_with_it_and_names_it(
     started, tmp_path, address, *_LAUNCHPAD, '--actors=0',
     '--set=runtime.stall_seconds=60',
   )  # fmt: skip
-  actors = _start_actors(
-    started, learner, address, *_LAUNCHPAD, '--actors=1',
+  actors = cluster.ActorHost(
+    learner, address, *_LAUNCHPAD, '--actors=1',
     '--set=runtime.stall_seconds=60',
   )  # fmt: skip
   learner.wait_until(lambda: len(learner.rows()) >= 4, timeout=400)
@@ -184,26 +165,47 @@ def test_a_learner_that_needs_an_actor_host_learns_with_it_and_names_it(
 
 
 @pytest.mark.slow
+def test_a_killed_actor_host_that_is_needed_ends_the_run_which_goes_on(
+  tmp_path, started
+):
+  address, args = cluster.free_address(), (
+    *_LAUNCHPAD, '--set=runtime.stall_seconds=30',
+  )  # fmt: skip
+  learner = _start_learner(started, tmp_path, address, *args, '--actors=0')
+  actors = cluster.ActorHost(learner, address, *args, '--actors=1')
+  learner.wait_until(lambda: len(learner.rows()) >= 4, timeout=400)
+  reached = learner.rows()[-1]['learner_steps']
+  actors.kill_everything()
+  assert learner.end(timeout=100) == 75, learner.text()
+  assert 'no batch was complete for 30 s' in learner.last_line()
+  assert learner.newest() >= reached
+
+  newest = learner.newest()
+  learner = _start_learner(started, tmp_path, address, *args, '--actors=0')
+  actors = cluster.ActorHost(learner, address, *args, '--actors=1')
+  learner.wait_until_learning()
+  assert learner.rows()[-1]['learner_steps'] > newest
+  for host in (learner, actors):
+    host.process.send_signal(signal.SIGTERM)
+  assert [host.end(timeout=60) for host in (learner, actors)] == [75, 75]
+
+
+@pytest.mark.slow
 def test_an_actor_host_is_lost_and_comes_back(tmp_path, started):
   address = cluster.free_address()
   learner = _start_learner(started, tmp_path, address, *_UNBOUND)
-  first = _start_actors(started, learner, address, *_UNBOUND)
+  first = cluster.ActorHost(learner, address, *_UNBOUND)
   learner.wait_until_learning()
-
-  def plays():
-    status = first.status('actor-0')
-    return status is not None and status.state == 'running'
-
-  first.wait_until(plays, timeout=300)
+  first.wait_until(first.plays, timeout=300)
   learner.wait_until(lambda: learner.status('relay-0').extra['hosts'])
   before = first.status('actor-0').extra['seeds']
   first.kill_everything()
   learner.wait_until(lambda: not learner.status('relay-0').extra['hosts'])
   learner.wait_until_learning()
 
-  first = _start_actors(started, learner, address, *_UNBOUND)
+  first = cluster.ActorHost(learner, address, *_UNBOUND)
   first.wait_until(
-    lambda: plays() and first.status('actor-0').extra['seeds'] != before,
+    lambda: first.plays() and first.status('actor-0').extra['seeds'] != before,
     timeout=300,
   )
   learner.wait_until_learning()

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from attn_agents.distributed import lifecycle
 from attn_agents.utils import machine
 from tests.launch import running
 
@@ -12,7 +13,7 @@ TINY = [
 ]
 
 
-_STARTED: list['HostRun'] = []
+_STARTED: list[running.LocalRun] = []
 
 
 class HostRun(running.LocalRun):
@@ -30,6 +31,30 @@ class HostRun(running.LocalRun):
     _STARTED.append(self)
     if index:
       self.logdir = self.logdir / 'hosts' / str(index)
+
+
+class ActorHost(running.LocalRun):
+  """The command on an actor host. `logdir` is that of the host."""
+
+  script = 'run_cluster'
+
+  def __init__(self, learner: running.LocalRun, address: str, *args: str):
+    super().__init__(
+      learner.logdir.parent / 'actors', '--role=actors',
+      f'--learner_address={address}',
+      f'--key={learner.logdir}/keys/actor.pem', *args,
+    )  # fmt: skip
+    _STARTED.append(self)
+    self.logdir = self.logdir / 'hosts' / 'actors0'
+
+  def plays(self) -> bool:
+    """Whether its actor does, of its newest start."""
+    status = self.status('actor-0')
+    return (
+      status is not None
+      and status.state == 'running'
+      and lifecycle.is_alive(status.pid)
+    )
 
 
 def start(root: pathlib.Path, *args: str) -> list[HostRun]:
