@@ -201,6 +201,7 @@ def test_an_actor_host_is_lost_and_comes_back(tmp_path, started):
   before = first.status('actor-0').extra['seeds']
   first.kill_everything()
   learner.wait_until(lambda: not learner.status('relay-0').extra['hosts'])
+  learner.wait_until(lambda: '127.0.0.1 left; 0 there' in learner.text())
   learner.wait_until_learning()
 
   first = cluster.ActorHost(learner, address, *_UNBOUND)
@@ -209,6 +210,11 @@ def test_an_actor_host_is_lost_and_comes_back(tmp_path, started):
     timeout=300,
   )
   learner.wait_until_learning()
+  said = [x[9:] for x in learner.text().splitlines() if 'actor hosts: ' in x]
+  assert said == [
+    f'relay-0: running for actor hosts: 127.0.0.1 {x} there'
+    for x in ('joined; 1', 'left; 0', 'came back; 1')
+  ]
   relay = learner.status('relay-0').pid
   learner.process.send_signal(signal.SIGTERM)
   assert learner.end(timeout=60) == 75

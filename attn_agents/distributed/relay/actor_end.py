@@ -36,7 +36,7 @@ class ActorEnd:
     self._contexts = {name: tls.context(key, [name]) for name in services}
     self._address, self._limits = learner_address, limits
     self._tell = serving.Teller()
-    self.visitors = serving.Visitors(limits, self._tell)
+    self.visitors = serving.Visitors(limits, self._tell, of_hosts=False)
 
   def serve(self, service: str) -> Callable[[socket.socket], None]:
     """What handles a connection from this host to a service of the other."""

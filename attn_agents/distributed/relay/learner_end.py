@@ -31,7 +31,7 @@ class LearnerEnd:
     self._context = tls.context(key, [*services, tls.CHECK])
     self._services, self._limits = services, limits
     self._tell = serving.Teller()
-    self.visitors = serving.Visitors(limits, self._tell)
+    self.visitors = serving.Visitors(limits, self._tell, of_hosts=True)
 
   def serve(self, visitor: socket.socket) -> None:
     """Handles one connection from the network, to its end."""
@@ -42,6 +42,11 @@ class LearnerEnd:
     try:
       encrypted = ends.Encrypted(visitor, self._context)
       service = encrypted.handshake(self._limits.handshake_seconds)
+      if service not in self._services:
+        # Who wants what is not here gets an end, and no byte.
+        text = self._facts if service == tls.CHECK else b''
+        encrypted.say(text, self._limits.handshake_seconds)
+        return
       if not self.visitors.is_known(visitor, host):
         ends.reset(visitor)
         return
@@ -69,11 +74,6 @@ class LearnerEnd:
 
   def _carry(self, encrypted: ends.Encrypted, service: str, host: str) -> None:
     ends.keep_alive(encrypted.socket, self._limits.lost_seconds)
-    if service not in self._services:
-      # Who wants what is not here gets an end, and no byte.
-      text = self._facts if service == tls.CHECK else b''
-      encrypted.say(text, self._limits.handshake_seconds)
-      return
     with self._connect(service) as inner:
       try:
         pump.run(

@@ -15,7 +15,12 @@ from collections.abc import Callable
 from typing import Any
 
 from attn_agents.distributed import isolation, lifecycle, run_key
-from attn_agents.distributed.relay import actor_end, learner_end, serving
+from attn_agents.distributed.relay import (
+  actor_end,
+  attendance,
+  learner_end,
+  serving,
+)
 from attn_agents.utils import patience
 
 ROLE = 'relay'
@@ -41,9 +46,10 @@ def main() -> int:
     lifecycle.die_with_parent()
     handlers, visitors = _make(settings)
     where = 'confined' if isolation.is_confined() else 'not confined'
-    status.set('running', f'{settings["what"]} ({where})', hosts={})
-    print(f'{settings["what"]}, {where}', flush=True)
-    serving.accept(handlers, stop, _Watch(status, visitors, settings['what']))
+    what = f'{settings["what"]} ({where})'
+    status.set('running', what, hosts={})
+    print(what, flush=True)
+    serving.accept(handlers, stop, _Watch(status, visitors, what))
     _outlast(visitors)
   except Exception as error:
     traceback.print_exc()
@@ -89,14 +95,17 @@ class _Watch:
     self, status: lifecycle.StatusFile, visitors: serving.Visitors, what: str
   ):
     self._status, self._visitors, self._what = status, visitors, what
-    self._told: dict[str, int] = {}
+    self._attendance = attendance.Attendance()
+    self._told: tuple[str, dict[str, int]] = ('', {})
     self._when = time.monotonic()
 
   def __call__(self) -> None:
     hosts, now = self._visitors.hosts(), time.monotonic()
-    if hosts != self._told or now - self._when > _AGAIN_SECONDS:
-      self._told, self._when = hosts, now
-      self._status.set('running', self._what, hosts=hosts)
+    self._attendance.see(self._visitors.other_hosts())
+    told = (self._attendance.describe() or self._what, hosts)
+    if told != self._told or now - self._when > _AGAIN_SECONDS:
+      self._told, self._when = told, now
+      self._status.set('running', told[0], hosts=hosts)
 
 
 def _make(settings: dict[str, Any]) -> tuple[_Handlers, serving.Visitors]:

@@ -61,8 +61,17 @@ class Teller:
 class Visitors:
   """The connections there are: those that are known, and those that are not."""
 
-  def __init__(self, limits: Limits, tell: Callable[[str], None]):
-    """There are none yet."""
+  def __init__(
+    self, limits: Limits, tell: Callable[[str], None], *, of_hosts: bool
+  ):
+    """There are none yet.
+
+    Args:
+      limits: how many there may be.
+      tell: gets a line on each that is refused.
+      of_hosts: whether they come from other hosts, and not from this one.
+    """
+    self._of_hosts = of_hosts
     self._limits, self._tell = limits, tell
     self._lock = threading.Lock()
     self._unknown: collections.OrderedDict[int, socket.socket] = (
@@ -107,6 +116,10 @@ class Visitors:
     """How many connections each host has."""
     with self._lock:
       return dict(self._known)
+
+  def other_hosts(self) -> set[str]:
+    """Which other hosts have any."""
+    return set(self.hosts()) if self._of_hosts else set()
 
 
 def accept(

@@ -114,6 +114,10 @@ def test_only_the_port_with_the_key_is_open(cabled, tmp_path, makes_network):
     while not _hosts_there(tmp_path) and time.monotonic() < end:
       time.sleep(0.1)
     assert _hosts_there(tmp_path) == {second.address: 1}
+    (status,) = lifecycle.read_statuses(tmp_path)
+    assert status.detail == (
+      f'for actor hosts: {second.address} joined; 1 there'
+    )
     assert actor.end() == 0
     ended = learner.end()
   assert ended['code'] == 0
