@@ -46,3 +46,7 @@ def test_few_of_many_differences_are_listed():
   assert facts.differences({'x': {'a': '1'}, 'y': {}}) == (
     'a is 1 x and not set y'
   )
+  # Of three, the last is another one.
+  assert facts.differences(
+    {'x': {'a': '1'}, 'y': {'a': '1'}, 'z': {'a': '2'}}
+  ) == ('a is 1 x and 2 z')

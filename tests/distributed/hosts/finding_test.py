@@ -1,7 +1,7 @@
 """Which hosts there are, as clusters say."""
 
 from attn_agents.clusters import manifests
-from attn_agents.distributed.hosts import finding, meeting
+from attn_agents.distributed.hosts import finding
 
 _POD = {'JOB_COMPLETION_INDEX': '3', 'NUM_HOSTS': '4'}
 
@@ -20,18 +20,3 @@ def test_pods_of_an_indexed_job_find_the_first_by_its_name():
 def test_what_is_no_such_pod():
   assert finding.of_indexed_job({}, 'host') is None
   assert finding.of_indexed_job({'NUM_HOSTS': '2'}, 'host-0') is None
-
-
-def test_differences_name_both_values_and_not_too_many():
-  same = {'a': '1', 'b': '2', 'c': '3', 'd': '4'}
-  assert meeting.differences({0: same, 1: same}) == ''
-  assert meeting.differences({0: same, 1: same, 2: {**same, 'b': '5'}}) == (
-    'b is 2 on host 0 and 5 on host 2'
-  )
-  other = dict.fromkeys(same, '9')
-  assert meeting.differences({0: same, 1: other}).endswith('; and 1 more')
-  del other['d']
-  assert 'd is 4' not in meeting.differences({0: same, 1: other})
-  assert meeting.differences({0: {'d': '4'}, 1: {}}) == (
-    'd is 4 on host 0 and not set on host 1'
-  )
