@@ -62,6 +62,11 @@ class Experiment:
     """Of the game, as the agent sees it."""
     return environments.spec(self.config.environment)
 
+  @property
+  def games(self) -> tuple[str, ...]:
+    """The games that the agent plays, in the order of their numbers."""
+    return environments.members(self.config.environment.game)
+
   @functools.cached_property
   def agent(self) -> agent_lib.Agent:
     """The agent as pure functions."""
@@ -164,6 +169,7 @@ class Experiment:
       report=types.ActorReport(
         params_version=spec((), np.int64),
         actor_id=spec((), np.int32),
+        games=spec((num_envs,), np.int32),
         game_end=types.GameEnd(
           game_return=spec(steps, np.float32),
           game_length=spec(steps, np.int32),

@@ -216,6 +216,8 @@ class ActorReport(NamedTuple):
     params_version: int64 [], learner steps done when the parameters that made
       this unroll were published.
     actor_id: int32 [], index over all hosts.
+    games: int32 [B], which of the run's games each environment played; 0 of a
+      run with one game.
     game_end: `GameEnd` [T, B], for arrivals at rows 1..T.
     env_seconds, inference_seconds, queue_seconds, total_seconds: float32 [],
       time in the environment, in the policy, waiting for room in the queue (or
@@ -225,6 +227,7 @@ class ActorReport(NamedTuple):
 
   params_version: Array
   actor_id: Array
+  games: Array
   game_end: GameEnd
   env_seconds: Array
   inference_seconds: Array
@@ -253,4 +256,9 @@ class Trajectory(NamedTuple):
 
 def num_agent_steps(step_type: np.ndarray) -> int:
   """Environment steps in rows [T + 1, B]: all but those arriving at FIRST."""
-  return int(np.count_nonzero(step_type[1:] != StepType.FIRST))
+  return int(agent_steps_of_each(step_type).sum())
+
+
+def agent_steps_of_each(step_type: np.ndarray) -> np.ndarray:
+  """The same of each environment, int64 [B]."""
+  return np.count_nonzero(step_type[1:] != StepType.FIRST, axis=0)

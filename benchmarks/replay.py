@@ -125,6 +125,7 @@ def _trajectory(
   report = types.ActorReport(
     np.int64(0),
     np.int32(0),
+    np.zeros(_ENVS, np.int32),
     types.GameEnd(np.full(steps, np.nan, 'f'), np.zeros(steps, np.int32)),
     *(np.float32(0.0),) * 4,
   )

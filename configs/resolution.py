@@ -163,7 +163,7 @@ def resolve(
   config = agents.make(request.agent, preset, request.algorithm)
   config = dataclasses.replace(
     config,
-    environment=dataclasses.replace(config.environment, game=request.game),
+    environment=games.with_game(config.environment, request.game),
   )
   runtime, _ = choose_runtime(request.runtime, missing)
   asked = {

@@ -30,7 +30,9 @@ class EnvironmentConfig:
   """The game and how it is shown to the agent (S3TA A.4, IMPALA Table G.1).
 
   Attributes:
-    game: one of `configs.games.names()`, e.g. ms_pacman.
+    game: one of `configs.games.names()`, e.g. ms_pacman; or several of them
+      that one agent plays, as 'catch,pong' or a set
+      (`attn_agents/environments/mixed_suite.py`).
     height, width: size of an observation in pixels; 210 x 160 is unresized [P].
     grayscale: one luminance channel in place of RGB.
     frame_stack: number of last observations stacked along channels.
@@ -48,7 +50,10 @@ class EnvironmentConfig:
     zero_discount_on_life_loss: in place of it, a lost life only gives discount
       0 in training: what follows is not worth losing one, but the agent's state
       runs on, as in evaluation [C: not].
-    full_action_space: all 18 actions instead of the game's minimal set [R].
+    full_action_space: all actions that the game reads, mostly 18, instead of
+      its minimal set [R].
+    shared_actions: the same 18 in every game, also in those that read fewer; an
+      agent of many games has them [R].
     max_episode_frames: frames after which a game is cut off [R].
   """
 
@@ -77,7 +82,12 @@ class EnvironmentConfig:
   episodic_life: bool = True
   zero_discount_on_life_loss: bool = False
   full_action_space: bool = False
+  shared_actions: bool = False
   max_episode_frames: int = 108_000
+
+  def of_game(self, game: str) -> 'EnvironmentConfig':
+    """The same with another game, or with one of several."""
+    return dataclasses.replace(self, game=game)
 
   def whole_games(self) -> 'EnvironmentConfig':
     """The same with lost lives that are nothing to the agent."""

@@ -105,6 +105,13 @@ def _validate_flow(config: schema.Config) -> None:
   _validate_waiting(config)
   algorithm = registry.get(config.algorithm)
   algorithm.validate(config)
+  members = environments.members(config.environment.game)
+  if algorithm.replay(config) is not None and len(members) > 1:
+    raise errors.ConfigError(
+      f'game={config.environment.game}: expected one game with '
+      f'{config.algorithm}, whose replay takes the rows of an environment for '
+      f'one stream, as --game={members[0]}'
+    )
   batch, envs = config.learning.batch_size, config.runtime.envs_per_actor
   if algorithm.replay(config) is None and batch % envs:
     raise errors.ConfigError(

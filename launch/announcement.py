@@ -1,6 +1,7 @@
 """What a run prints before it starts."""
 
 from attn_agents.algorithms import registry
+from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import kept_replays, run_directory, saved_runs
 from attn_agents.utils import machine, output
@@ -29,6 +30,7 @@ def print_plan(
     'machine': f'{cores} cores, {devices.count} x {devices.kind}',
     'actors': f'{runtime.num_actors} {unit} x {runtime.envs_per_actor} '
     f'environments, {runtime.env_threads} threads each',
+    **_games(config),
     'learner': algorithm.describe_batch(config),
     **_replay(config, run, continued),
     **_evaluation(runtime),
@@ -36,6 +38,16 @@ def print_plan(
   }
   for name, text in lines.items():
     output.say(f'{name:<10}{text}')
+
+
+def _games(config: schema.Config) -> dict[str, str]:
+  members = environments.members(config.environment.game)
+  if len(members) == 1:
+    return {}
+  return {
+    'games': f'{len(members)}, every actor plays all in turns of '
+    f'{config.learning.unroll_length} steps, each an equal share'
+  }
 
 
 def _evaluation(runtime: schema.RuntimeConfig) -> dict[str, str]:

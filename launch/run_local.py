@@ -25,6 +25,7 @@ from attn_agents.distributed import (
   topology,
 )
 from attn_agents.distributed.hosts import facts
+from attn_agents.environments import mixed_suite
 from attn_agents.evaluation import protocols
 from attn_agents.runs import (
   initial_parameters,
@@ -32,11 +33,16 @@ from attn_agents.runs import (
   saved_runs,
 )
 from attn_agents.utils import machine, output, stopping, tpu_metadata
-from configs import errors, resolution, schema
+from configs import errors, games, resolution, schema
 from launch import announcement, command_line, paths, this_machine
 
 _AGENT = flags.DEFINE_string('agent', 's3ta', 'Agent to train.')
-_GAME = flags.DEFINE_string('game', 'ms_pacman', 'Game to play.')
+_GAME = flags.DEFINE_string(
+  'game',
+  'ms_pacman',
+  'Game to play. Several, which one agent plays: their names with commas, or a '
+  f'set ({", ".join(mixed_suite.SETS)}).',
+)
 _PRESET = flags.DEFINE_string(
   'preset',
   'auto',
@@ -221,8 +227,8 @@ def logdir_of(config: schema.Config) -> str:
   """The run's directory."""
   return (
     _LOGDIR.value
-    or f'runs/{config.agent}_{config.algorithm}_{config.environment.game}_'
-    f'{config.preset}'
+    or f'runs/{config.agent}_{config.algorithm}_'
+    f'{games.in_directory(config.environment.game)}_{config.preset}'
   )
 
 

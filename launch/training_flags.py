@@ -7,7 +7,7 @@ import dataclasses
 
 from absl import flags
 
-from configs import resolution
+from configs import games, resolution
 from launch import run_local
 
 # What is said of the machine that starts a run, not of the run.
@@ -20,7 +20,7 @@ class Given:
 
   Attributes:
     agent: that trains.
-    game: that is played.
+    game: that is played, fit for a name of something.
     logdir: of the run; '' if it was not given.
     arguments: the flags that were given, in the form of a command line.
   """
@@ -63,5 +63,8 @@ def given() -> Given:
     for line in flag.serialize().splitlines()
   ]
   return Given(
-    value['agent'], value['game'], value['logdir'] or '', tuple(arguments)
+    value['agent'],
+    games.in_directory(games.canonical(value['game']), joint='-'),
+    value['logdir'] or '',
+    tuple(arguments),
   )

@@ -40,7 +40,7 @@ class Player:
       np.zeros((STEPS, ENVS), np.int32),
     )
     report = types.ActorReport(
-      np.int64(0), np.int32(0), ends,
+      np.int64(0), np.int32(0), np.zeros(ENVS, np.int32), ends,
       *(np.float32(0) for _ in range(3)), np.float32(1),
     )  # fmt: skip
     return types.Trajectory(

@@ -26,6 +26,7 @@ def numbered(number: int, steps: int = 3, envs: int = 2) -> types.Trajectory:
     report=types.ActorReport(
       params_version=np.int64(number),
       actor_id=np.int32(0),
+      games=np.zeros(envs, np.int32),
       game_end=types.GameEnd(
         np.full(few, np.nan, np.float32), np.zeros(few, np.int32)
       ),

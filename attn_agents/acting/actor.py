@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +12,11 @@ import numpy as np
 from attn_agents import types
 from attn_agents.acting import action_selection
 from attn_agents.acting import rows as rows_lib
+from attn_agents.acting import turns as turns_lib
 from attn_agents.environments import base
 from attn_agents.transport import interface
 
+_T = TypeVar('_T')
 # How often an actor that waits for parameters checks whether to stop.
 _WAIT_SECONDS = 0.5
 
@@ -102,7 +104,7 @@ class Actor:
 
   def __init__(
     self,
-    environment: base.Environment,
+    environment: base.Environment | base.Rotating,
     policy: Policy,
     variables: interface.VariableSource,
     sink: interface.TrajectorySink,
@@ -116,7 +118,8 @@ class Actor:
     """Compiles nothing yet; the first unroll of its policy does.
 
     Args:
-      environment: N environments; reset by the first unroll.
+      environment: N environments; reset by the first unroll. Those of one that
+        holds more play in turns of one unroll.
       policy: may be shared with other actors.
       variables: must have parameters before the first unroll.
       sink: takes the unrolls.
@@ -148,6 +151,9 @@ class Actor:
     self._turn: int | None = None
     self._row: types.EnvOutput | None = None
     self._state = policy.initial_state(environment.num_envs)
+    self._turns: turns_lib.Turns | None = None
+    if base.is_rotating(environment):
+      self._turns = turns_lib.Turns(environment, policy.initial_state)
     self._clock = _Clock()
 
   def run(self, should_stop: Callable[[], bool]) -> None:
@@ -165,7 +171,9 @@ class Actor:
     self._take_parameters()
     if self._params is None:
       raise RuntimeError('an actor was started before any parameters arrived')
-    if self._row is None:
+    if self._turns is not None:
+      self._row, self._state = self._timed_env(self._turns.begin, self._state)
+    elif self._row is None:
       self._row = self._timed_env(self._environment.reset)
     trajectory = self._play()
     self._clock.queue += self._sink.insert(trajectory)
@@ -228,6 +236,7 @@ class Actor:
     return types.ActorReport(
       params_version=np.int64(self._version),
       actor_id=np.int32(self._actor_id),
+      games=self._games(),
       game_end=jax.tree.map(lambda *x: np.stack(x), *game_ends),
       env_seconds=np.float32(clock.env),
       inference_seconds=np.float32(clock.inference),
@@ -241,9 +250,12 @@ class Actor:
       self._version, values = newest
       self._params = self._policy.unravel(values)
 
-  def _timed_env(
-    self, call: Callable[..., types.EnvOutput], *args: np.ndarray
-  ) -> types.EnvOutput:
+  def _games(self) -> np.ndarray:
+    if self._turns is not None:
+      return self._turns.games
+    return np.zeros(self._environment.num_envs, np.int32)
+
+  def _timed_env(self, call: Callable[..., _T], *args: Any) -> _T:
     start = time.monotonic()
     output = call(*args)
     self._clock.env += time.monotonic() - start

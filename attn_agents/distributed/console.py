@@ -13,12 +13,15 @@ import rich.progress_bar
 import rich.table
 
 from attn_agents.distributed import lifecycle
+from attn_agents.learning import game_columns
 from attn_agents.utils import metrics_table
 
 _PLAIN_SECONDS = 10.0
 _READ_SECONDS = 1.0
 # Below this share, waiting is not worth a mention.
 _NOTABLE_WAIT = 0.2
+# Whose returns fit in a line.
+_MOST_GAMES = 7
 
 Row = metrics_table.Row
 
@@ -128,7 +131,7 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
   result = [
     ('frames', frames),
     ('fps', f'{row["fps"]:,.0f}'),
-    ('return', _number(row['episode_return_mean'])),
+    *_returns(row),
     ('episodes', f'{row["episodes"]:,.0f}'),
     (
       'policy lag',
@@ -145,6 +148,24 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
     result.append(('ETA', str(datetime.timedelta(seconds=round(seconds)))))
   result.append(('bottleneck', bottleneck(row)))
   return result
+
+
+def _returns(row: Row) -> list[tuple[str, str]]:
+  """The return; of several games that of each, or of all as one score."""
+  prefix = game_columns.RETURN
+  returns = {
+    k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix)
+  }
+  if not returns:
+    return [('return', _number(row['episode_return_mean']))]
+  found = []
+  if len(returns) <= _MOST_GAMES:
+    listed = (f'{game} {_number(value)}' for game, value in returns.items())
+    found.append(('returns', ', '.join(listed)))
+  score = row[game_columns.CAPPED]
+  text = '-' if math.isnan(score) else f'{score:.1%} of human, capped'
+  of = f'{row[game_columns.SCORED]:.0f} of {len(returns)} games'
+  return [*found, ('score', f'{text}, {of}')]
 
 
 def bottleneck(row: Row) -> str:

@@ -8,7 +8,7 @@ import pathlib
 import re
 from typing import TYPE_CHECKING
 
-from attn_agents.environments import suite
+from attn_agents.environments import shared_actions, suite
 from configs import errors
 
 if TYPE_CHECKING:
@@ -20,26 +20,6 @@ if TYPE_CHECKING:
 # the actions in the same order, without names.
 _TABLE = pathlib.Path(__file__).parent / 'data' / 'atari_games.csv'
 
-_FULL_ACTIONS = (
-  'noop',
-  'fire',
-  'up',
-  'right',
-  'left',
-  'down',
-  'upright',
-  'upleft',
-  'downright',
-  'downleft',
-  'upfire',
-  'rightfire',
-  'leftfire',
-  'downfire',
-  'uprightfire',
-  'upleftfire',
-  'downrightfire',
-  'downleftfire',
-)
 _LAST_FOR_NUMPY_1 = (0, 8, 4)
 # What every ROM of the 57 draws; EnvPool scales it to the size asked for.
 _SCREEN = (210, 160)
@@ -161,7 +141,9 @@ class AtariSuite(suite.Suite):
       return tuple(self._rows[config.game]['actions'].split())
     # Skiing has no button, so that half of the actions are missing.
     button = config.game != 'skiing'
-    return tuple(name for name in _FULL_ACTIONS if button or 'fire' not in name)
+    return tuple(
+      name for name in shared_actions.NAMES if button or 'fire' not in name
+    )
 
 
 SUITE = AtariSuite()

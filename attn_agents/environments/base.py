@@ -1,6 +1,6 @@
 """What every environment looks like to an actor."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 
@@ -44,3 +44,39 @@ class Environment(Protocol):
 
   def close(self) -> None:
     """Frees threads and memory; the environment cannot be used afterwards."""
+
+
+class Turn(NamedTuple):
+  """What plays from now on.
+
+  Attributes:
+    rows: int32 [B], which of the rows that are held.
+    games: int32 [B], which game each of them plays.
+    output: their newest rows; FIRST where one has not played yet.
+  """
+
+  rows: np.ndarray
+  games: np.ndarray
+  output: types.EnvOutput
+
+
+class Rotating(Environment, Protocol):
+  """An environment that holds more rows than play at a time.
+
+  Attributes:
+    num_held: rows that there are.
+  """
+
+  num_held: int
+
+  def begin_turn(self) -> Turn:
+    """Chooses the B rows that are stepped until the next turn.
+
+    Those that played before stop where they are, and go on when it is their
+    turn again. So may the state of who plays them.
+    """
+
+
+def is_rotating(environment: Environment) -> TypeGuard[Rotating]:
+  """Whether an environment holds more rows than play at a time."""
+  return hasattr(environment, 'begin_turn')

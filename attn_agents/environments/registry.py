@@ -3,9 +3,16 @@
 Imports no suite's emulator before one of its games is made.
 """
 
+import dataclasses
 from typing import TYPE_CHECKING
 
-from attn_agents.environments import atari_suite, catch_suite, suite
+from attn_agents.environments import (
+  atari_suite,
+  catch_suite,
+  mixed_suite,
+  shared_actions,
+  suite,
+)
 from configs import errors
 
 if TYPE_CHECKING:
@@ -29,20 +36,30 @@ def register(added: suite.Suite) -> None:
 
 
 def games() -> tuple[str, ...]:
-  """The games of all suites."""
+  """The single games of all suites."""
   return tuple(game for found in SUITES.values() for game in found.games)
 
 
 def suite_of(game: str) -> suite.Suite:
-  """The suite that has a game.
+  """The suite that has a game, or the games of a list.
 
   Raises:
     ConfigError: no suite has it; names the nearest that one has.
   """
   for found in SUITES.values():
-    if game in found.games:
+    if found.has(game):
+      found.members(game)
       return found
-  raise errors.unknown('game', game, games())
+  raise errors.unknown('game', game, [*games(), *mixed_suite.SETS])
+
+
+def members(game: str) -> tuple[str, ...]:
+  """The games that an agent of this one plays: itself, or those of a list.
+
+  Raises:
+    ConfigError: see `suite_of`.
+  """
+  return suite_of(game).members(game)
 
 
 def spec(config: 'schema.EnvironmentConfig') -> suite.EnvironmentSpec:
@@ -51,7 +68,8 @@ def spec(config: 'schema.EnvironmentConfig') -> suite.EnvironmentSpec:
   Raises:
     ConfigError: the game is unknown.
   """
-  return suite_of(config.game).spec(config)
+  found = suite_of(config.game).spec(_as_played(config))
+  return shared_actions.spec(found) if config.shared_actions else found
 
 
 def screen(config: 'schema.EnvironmentConfig') -> 'schema.EnvironmentConfig':
@@ -66,7 +84,7 @@ def make_environment(
   num_threads: int,
   evaluation: bool = False,
 ) -> 'base.Environment':
-  """Builds a batch of environments of one game.
+  """Builds a batch of environments of one game, or of those of a list.
 
   Args:
     config: the game and how it is shown.
@@ -84,11 +102,26 @@ def make_environment(
   """
   if evaluation:
     config = config.whole_games()
-  return suite_of(config.game).make(config, num_envs, seed, num_threads)
+  made = suite_of(config.game).make(
+    _as_played(config), num_envs, seed, num_threads
+  )
+  if config.shared_actions and made.spec.actions != shared_actions.NAMES:
+    return shared_actions.SharedActions(made)
+  return made
+
+
+def _as_played(
+  config: 'schema.EnvironmentConfig',
+) -> 'schema.EnvironmentConfig':
+  """The config with as many actions as the game has, if they are shared."""
+  if not config.shared_actions:
+    return config
+  return dataclasses.replace(config, full_action_space=True)
 
 
 for _suite in (
   atari_suite.SUITE,
   catch_suite.SUITE,
+  mixed_suite.MixedSuite(suite_of),
 ):
   register(_suite)

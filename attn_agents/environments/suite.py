@@ -85,6 +85,18 @@ class Suite(abc.ABC):
   ) -> 'base.Environment':
     """See `registry.make_environment`."""
 
+  def has(self, game: str) -> bool:
+    """Whether the suite is to say what a name means."""
+    return game in self.games
+
+  def members(self, game: str) -> tuple[str, ...]:
+    """The games that an agent of this one plays: itself alone, mostly."""
+    return (game,)
+
+  def canonical(self, game: str) -> str:
+    """The one name of a game that has several."""
+    return game
+
   def validate(self, config: 'schema.EnvironmentConfig') -> None:  # noqa: B027
     """Raises `errors.ConfigError` for settings that this suite cannot honour.
 

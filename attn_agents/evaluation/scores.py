@@ -5,7 +5,10 @@ The tables in `data/` are typed off the papers; `MANIFEST.in` ships them.
 
 import csv
 import functools
+import math
 import pathlib
+import statistics
+from collections.abc import Mapping
 
 _DATA = pathlib.Path(__file__).parent / 'data'
 # Of video_pinball: the table that the literature uses has 16,256.9, almost the
@@ -57,6 +60,26 @@ def references(game: str, convention: str = 'table') -> tuple[float, float]:
 def has_references(game: str) -> bool:
   """Whether a game has a random and a human score."""
   return game in _references()
+
+
+def mean_capped(
+  returns: Mapping[str, float], convention: str = 'table'
+) -> float:
+  """Mean of min(1, human-normalised score), S3TA's fitness of many games.
+
+  Args:
+    returns: mean return by game. Games without reference scores are left out.
+    convention: see `references`.
+
+  Returns:
+    NaN if no game has reference scores.
+  """
+  capped = [
+    min(1.0, human_normalised(game, value, convention))
+    for game, value in returns.items()
+    if has_references(game)
+  ]
+  return statistics.fmean(capped) if capped else math.nan
 
 
 def human_normalised(

@@ -20,6 +20,9 @@ class BatchInfo(NamedTuple):
       reports.
     game_returns: float32 [G], unclipped, of the games that ended in them.
     game_lengths: int32 [G], agent steps.
+    games: int32 [G], which of the run's games each of them was.
+    steps_of_games: int64 [K], agent steps of each of the run's games, as far as
+      the last that has any; () where reports do not say it.
     actor_seconds: float64 [4], sums of the actors' env, inference, queue and
       total seconds.
   """
@@ -28,6 +31,8 @@ class BatchInfo(NamedTuple):
   versions: np.ndarray
   game_returns: np.ndarray
   game_lengths: np.ndarray
+  games: np.ndarray
+  steps_of_games: np.ndarray
   actor_seconds: np.ndarray
 
 
@@ -78,26 +83,45 @@ def _are_parts(
 
 def describe(trajectories: Sequence[types.Trajectory]) -> BatchInfo:
   """The description of a batch of trajectories."""
-  steps = sum(
-    types.num_agent_steps(t.unroll.timestep.step_type) for t in trajectories
+  games = np.concatenate([t.report.games for t in trajectories])
+  steps = np.concatenate(
+    [
+      types.agent_steps_of_each(t.unroll.timestep.step_type)
+      for t in trajectories
+    ]
   )
-  return _describe([t.report for t in trajectories], steps)
+  return _describe(
+    [t.report for t in trajectories],
+    int(steps.sum()),
+    np.bincount(games, weights=steps).astype(np.int64),
+  )
 
 
 def describe_reports(reports: Sequence[types.ReplayReport]) -> BatchInfo:
   """The same from the reports beside a replay; there may be none."""
   return _describe(
-    [r.report for r in reports], sum(int(r.agent_steps) for r in reports)
+    [r.report for r in reports],
+    sum(int(r.agent_steps) for r in reports),
+    np.zeros(0, np.int64),
   )
 
 
 def _describe(
-  reports: Sequence[types.ActorReport], agent_steps: int
+  reports: Sequence[types.ActorReport],
+  agent_steps: int,
+  steps_of_games: np.ndarray,
 ) -> BatchInfo:
   ends = [r.game_end for r in reports]
-  nothing = [np.zeros(0)]
+  nothing = [np.zeros(0, np.int32)]
   returns = np.concatenate([e.game_return.ravel() for e in ends] or nothing)
   lengths = np.concatenate([e.game_length.ravel() for e in ends] or nothing)
+  games = np.concatenate(
+    [
+      np.broadcast_to(r.games, r.game_end.game_length.shape).ravel()
+      for r in reports
+    ]
+    or nothing
+  )
   ended = lengths > 0
   seconds = [
     (r.env_seconds, r.inference_seconds, r.queue_seconds, r.total_seconds)
@@ -108,6 +132,8 @@ def _describe(
     versions=np.array([r.params_version for r in reports], np.int64),
     game_returns=returns[ended],
     game_lengths=lengths[ended],
+    games=games[ended],
+    steps_of_games=steps_of_games,
     actor_seconds=np.sum(seconds or np.zeros((1, 4)), axis=0, dtype=np.float64),
   )
 

@@ -5,6 +5,7 @@ the update's own all-reduce, as increments, since totals in float32 would lose
 single steps. What a host knows is therefore an update old.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -43,12 +44,7 @@ class JointLearner(learner.Learner):
     """See `Learner`; the counters are those of the state."""
     self._settle()
     made = super().snapshot(*args)
-    return checkpoints.Snapshot(
-      made.state._replace(increments=()),
-      made.counters,
-      made.recent_returns,
-      made.recent_lengths,
-    )
+    return dataclasses.replace(made, state=made.state._replace(increments=()))
 
   def _prepare(self, info: batching.BatchInfo) -> train_state.TrainState:
     # One device says it for all of the host's.

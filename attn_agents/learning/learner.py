@@ -156,6 +156,7 @@ class Learner:
     self,
     recent_returns: Sequence[float] = (),
     recent_lengths: Sequence[float] = (),
+    recent_of_games: Sequence[tuple[int, float]] = (),
   ) -> checkpoints.Snapshot:
     """Copies to the host what a continued run needs; waits for updates."""
     return checkpoints.Snapshot(
@@ -163,6 +164,7 @@ class Learner:
       counters=self.counters,
       recent_returns=tuple(recent_returns),
       recent_lengths=tuple(recent_lengths),
+      recent_of_games=tuple(recent_of_games),
     )
 
   def _publish(self) -> None:

@@ -12,7 +12,13 @@ import numpy as np
 
 from attn_agents import types
 from attn_agents.algorithms import registry
-from attn_agents.learning import batching, event_files, sight
+from attn_agents.learning import (
+  batching,
+  event_files,
+  game_columns,
+  game_scores,
+  sight,
+)
 from attn_agents.runs import checkpoints
 from attn_agents.utils import disk, metrics_table, whole_files
 
@@ -57,13 +63,17 @@ _RECENT_GAMES = 100
 Row = metrics_table.Row
 
 
-def columns() -> tuple[str, ...]:
+def columns(games: Sequence[str] = ('',)) -> tuple[str, ...]:
   """The columns of metrics.csv, in their order, the same for all algorithms.
 
   docs/metrics.md explains every one.
+
+  Args:
+    games: of the run; several have columns of each.
   """
   return (
     *_FIRST_COLUMNS,
+    *game_columns.columns(games),
     *registry.metrics(),
     *sight.COLUMNS,
     *_LAST_COLUMNS,
@@ -90,8 +100,16 @@ class Window:
     self,
     recent_returns: Iterable[float] = (),
     recent_lengths: Iterable[float] = (),
+    scores: game_scores.GameScores | None = None,
   ):
-    """Starts empty, or with the last games of a continued run."""
+    """Starts empty, or with the last games of a continued run.
+
+    Args:
+      recent_returns: of the last games.
+      recent_lengths: of the same games.
+      scores: of each game, of a run of several.
+    """
+    self.scores = scores or game_scores.GameScores(('',), lambda _: math.nan)
     self.recent_returns = collections.deque(recent_returns, _RECENT_GAMES)
     self.recent_lengths = collections.deque(recent_lengths, _RECENT_GAMES)
     self._reset()
@@ -112,6 +130,7 @@ class Window:
     self._update_seconds += update_seconds
     self.recent_returns.extend(map(float, info.game_returns))
     self.recent_lengths.extend(map(float, info.game_lengths))
+    self.scores.add(info)
 
   def close(
     self,
@@ -138,6 +157,7 @@ class Window:
       'episodes': counters.games,
       'episode_return_mean': _mean(self.recent_returns),
       'episode_length_mean': _mean(self.recent_lengths),
+      **self.scores.close(),
       **{name: present.get(name, math.nan) for name in _PRESENT_COLUMNS},
       'learner_wait_share': self._wait_seconds / max(seconds, 1e-9),
       'learner_update_share': self._update_seconds / max(seconds, 1e-9),
@@ -170,23 +190,34 @@ class MetricsWriter:
   `whole_files.PatientFile`.
   """
 
-  def __init__(self, logdir: pathlib.Path | str, learner_steps: int):
+  def __init__(
+    self,
+    logdir: pathlib.Path | str,
+    learner_steps: int,
+    games: Sequence[str] = ('',),
+  ):
     """Opens the run's files.
 
     Drops rows later than `learner_steps`, where a continued run starts, so that
     no step is in the file twice.
 
+    Args:
+      logdir: of the run.
+      learner_steps: updates so far.
+      games: of the run.
+
     Raises:
       StorageError: they cannot be written.
     """
     self._path = pathlib.Path(logdir) / 'metrics.csv'
+    self._columns = columns(games)
     kept = [
       row
       for row in metrics_table.read(self._path)
       if row.get('learner_steps', math.inf) <= learner_steps
     ]
     with disk.explaining(logdir):
-      _rewrite(self._path, kept)
+      _rewrite(self._path, kept, self._columns)
       self._csv = whole_files.PatientFile(self._path)
       self._events = event_files.EventFile(
         pathlib.Path(logdir) / 'tensorboard',
@@ -201,7 +232,7 @@ class MetricsWriter:
   def write(self, row: Row) -> None:
     """Adds one row to both."""
     line = io.StringIO(newline='')
-    csv.DictWriter(line, columns()).writerow(
+    csv.DictWriter(line, self._columns).writerow(
       {k: _text(v) for k, v in row.items()}
     )
     self._csv.append(line.getvalue().encode())
@@ -218,13 +249,15 @@ class MetricsWriter:
       self._events.close()
 
 
-def _rewrite(path: pathlib.Path, rows: Sequence[Row]) -> None:
+def _rewrite(
+  path: pathlib.Path, rows: Sequence[Row], names: Sequence[str]
+) -> None:
   """Replaces the file atomically; a crash leaves the old one."""
   with (
     whole_files.replacing(path) as partial,
     open(partial, 'w', newline='') as file,
   ):
-    writer = csv.DictWriter(file, columns(), extrasaction='ignore')
+    writer = csv.DictWriter(file, names, extrasaction='ignore')
     writer.writeheader()
     writer.writerows({k: _text(v) for k, v in row.items()} for row in rows)
 

@@ -14,6 +14,7 @@ from attn_agents.learning import (
   batching,
   blindness,
   company,
+  game_scores,
   learner,
   metrics,
 )
@@ -80,6 +81,7 @@ class Training:
     source: interface.TrajectorySource,
     watch: blindness.Watch,
     report: Callable[[str], None],
+    scores: game_scores.GameScores | None = None,
     company_: company.Company | None = None,
     empty: EmptyBatch | None = None,
   ):
@@ -96,6 +98,7 @@ class Training:
       source: what the feeder reads.
       watch: looks at rows of metrics.
       report: gets the progress in words.
+      scores: of each game, of a run of several.
       company_: the other learner hosts, if there are any.
       empty: with them, makes a batch of no transitions.
     """
@@ -110,7 +113,9 @@ class Training:
     self._source = source
     self._watch = watch
     self._report = report
-    self._window = metrics.Window(start.recent_returns, start.recent_lengths)
+    self._window = metrics.Window(
+      start.recent_returns, start.recent_lengths, scores
+    )
     self._nonfinite_rows = 0
     self._evaluations = self._due_evaluations(start.counters.frames)
     self._saving = threading.Lock()
@@ -343,7 +348,9 @@ class Training:
 
   def _take_snapshot(self) -> None:
     self.latest = self._learner.snapshot(
-      tuple(self._window.recent_returns), tuple(self._window.recent_lengths)
+      tuple(self._window.recent_returns),
+      tuple(self._window.recent_lengths),
+      self._window.scores.recent,
     )
 
   def _write_row(

@@ -59,12 +59,15 @@ class Snapshot:
     state: `train_state.TrainState` as NumPy arrays, without a device axis.
     counters: totals so far.
     recent_returns, recent_lengths: of the last games, newest last.
+    recent_of_games: of a run of several games, the game and the return of the
+      last ones of each; the game as its number.
   """
 
   state: types.Nest
   counters: Counters
   recent_returns: tuple[float, ...] = ()
   recent_lengths: tuple[float, ...] = ()
+  recent_of_games: tuple[tuple[int, float], ...] = ()
 
 
 class NotWrittenError(RuntimeError):
@@ -160,6 +163,9 @@ class Checkpointer:
       'counters': dataclasses.asdict(snapshot.counters),
       'recent_returns': [float(x) for x in snapshot.recent_returns],
       'recent_lengths': [float(x) for x in snapshot.recent_lengths],
+      'recent_of_games': [
+        [int(x), float(y)] for x, y in snapshot.recent_of_games
+      ],
       'arrays': named_trees.specs(arrays),
     }
     needed = _ADDED_BYTES + sum(x.nbytes for x in arrays.values())
@@ -219,6 +225,8 @@ class Checkpointer:
       counters=Counters(**meta['counters']),
       recent_returns=tuple(meta['recent_returns']),
       recent_lengths=tuple(meta['recent_lengths']),
+      # Runs from before there were any lack it.
+      recent_of_games=tuple((x, y) for x, y in meta.get('recent_of_games', ())),
     )
 
   def arrays(self, step: int) -> Mapping[str, named_trees.Spec]:

@@ -57,6 +57,24 @@ def test_sight_is_shown_where_it_was_measured():
   assert 'sight' not in dict(console.facts(older, 0))
 
 
+def test_of_several_games_each_return_or_one_score_is_shown():
+  games = ('catch', 'pong')
+  row = ROW | dict.fromkeys(metrics.columns(games), 0.0) | {
+    'return_catch': 0.5, 'return_pong': math.nan,
+    'capped_score': math.nan, 'scored_games': 1.0,
+  }  # fmt: skip
+  facts = dict(console.facts(row | {'fps': 1.0}, 0))
+  assert facts['returns'] == 'catch 0.5, pong -'
+  assert facts['score'] == '-, 1 of 2 games'
+  assert 'return' not in facts
+  many = [str(number) for number in range(57)]
+  row = ROW | dict.fromkeys(metrics.columns(many), 0.0)
+  row |= {'fps': 1.0, 'capped_score': -0.0625, 'scored_games': 56.0}
+  facts = dict(console.facts(row, 0))
+  assert facts['score'] == '-6.2% of human, capped, 56 of 57 games'
+  assert 'returns' not in facts
+
+
 def _write(path, frames):
   writer = metrics.MetricsWriter(path, learner_steps=10**9)
   writer.write(ROW | {'frames': frames, 'learner_steps': frames})

@@ -36,6 +36,7 @@ def _trajectory(k, step_type=None):
     report=types.ActorReport(
       params_version=np.int64(k),
       actor_id=np.int32(0),
+      games=np.array([k, 0], np.int32),
       game_end=types.GameEnd(game_return, game_length),
       env_seconds=np.float32(1),
       inference_seconds=np.float32(2),
@@ -70,6 +71,9 @@ def test_description_counts_steps_games_and_time():
   assert info.game_returns.tolist() == [3.5, 4.5]
   assert info.game_lengths.tolist() == [4, 5]
   assert info.actor_seconds.tolist() == [2, 4, 6, 20]
+  # Environment 0 plays game 3, then 4; environment 1 plays game 0.
+  assert info.games.tolist() == [3, 4]
+  assert info.steps_of_games.tolist() == [2 * T, 0, 0, T - 1, T]
 
 
 def _side_by_side(order):

@@ -18,12 +18,14 @@ _UPDATE = {
 }  # fmt: skip
 
 
-def _info(returns=(), lengths=()):
+def _info(returns=(), lengths=(), games=None, steps=(10,)):
   return batching.BatchInfo(
     agent_steps=10,
     versions=np.array([0]),
     game_returns=np.array(returns, np.float32),
     game_lengths=np.array(lengths, np.int32),
+    games=np.zeros(len(returns), np.int32) if games is None else games,
+    steps_of_games=np.array(steps),
     actor_seconds=np.array([1.0, 2.0, 5.0, 10.0]),
   )
 

@@ -13,7 +13,7 @@ def _item(actor_id, version, tag=0):
   return types.Trajectory(
     unroll=tag,
     report=types.ActorReport(
-      np.int64(version), np.int32(actor_id), types.GameEnd(zero, zero),
+      np.int64(version), np.int32(actor_id), zero, types.GameEnd(zero, zero),
       zero, zero, zero, zero,
     ),
   )  # fmt: skip

@@ -24,6 +24,8 @@ _INFO = batching.BatchInfo(
   versions=np.array([0]),
   game_returns=np.array([5.0]),
   game_lengths=np.array([9]),
+  games=np.array([0]),
+  steps_of_games=np.array([100]),
   actor_seconds=np.ones(4),
 )
 RUNTIME = schema.RuntimeConfig(
@@ -57,10 +59,10 @@ class FakeLearner:
   def check(self):
     """All is well."""
 
-  def snapshot(self, returns, lengths):
+  def snapshot(self, returns=(), lengths=(), of_games=()):
     return checkpoints.Snapshot(
       {'w': np.float32(self.counters.learner_steps)},
-      self.counters, returns, lengths,
+      self.counters, returns, lengths, of_games,
     )  # fmt: skip
 
 

@@ -132,7 +132,13 @@ class LearnerRole(base.Role):
       self._hosts = self._join_hosts()
     import jax
 
-    from attn_agents.learning import blindness, publisher, training
+    from attn_agents.evaluation import scores
+    from attn_agents.learning import (
+      blindness,
+      game_scores,
+      publisher,
+      training,
+    )
     from attn_agents.learning import company as company_lib
 
     run = run_directory.RunDirectory(self.place.logdir)
@@ -162,6 +168,9 @@ class LearnerRole(base.Role):
       source=source,
       watch=blindness.Watch(parts.config.network.head),
       report=lambda what: self._status.set('running', what),
+      scores=game_scores.GameScores(
+        parts.games, scores.mean_capped, start.recent_of_games
+      ),
       company_=company or self._alone,
       empty=lambda: parts.empty_batch(devices),
     )
@@ -200,7 +209,9 @@ class LearnerRole(base.Role):
       start = checkpointer.restore(parts.state_spec())
     if self._hosts is not None:
       start = self._hosts.hand_over(start)
-    writer = metrics.MetricsWriter(run.path, start.counters.learner_steps)
+    writer = metrics.MetricsWriter(
+      run.path, start.counters.learner_steps, parts.games
+    )
     return start, checkpointer, writer
 
   def _connect(self, parts: 'experiment.Experiment') -> 'interface.Transport':

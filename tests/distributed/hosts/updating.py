@@ -78,7 +78,9 @@ def _share(update, host):
 def _info(update, shares):
   steps = sum(types.num_agent_steps(x.timestep.step_type) for x in shares)
   games = np.zeros(update * len(shares))
-  return batching.BatchInfo(steps, np.zeros(0), games, games, np.zeros(4))
+  return batching.BatchInfo(
+    steps, np.zeros(0), games, games, games, np.zeros(0), np.zeros(4)
+  )
 
 
 def _join(shares):

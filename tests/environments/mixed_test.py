@@ -1,0 +1,90 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from attn_agents import types
+from attn_agents.environments import mixed, registry
+from configs import schema
+from tests.environments import played
+
+# Agent steps of an episode. Of the shortest, 4 rows in 5 are steps.
+_LENGTHS = {'short': 4, 'catch': 9, 'long': 997, 'endless': 10**9}
+
+
+@pytest.fixture(name='make')
+def _make(monkeypatch):
+  made = []
+
+  def fake(config, num_envs, seed, num_threads, evaluation=False):
+    env = played.Counting(_LENGTHS[config.game], num_envs)
+    made.append((config.game, num_envs, seed, env))
+    return env
+
+  monkeypatch.setattr(registry, 'make_environment', fake)
+
+  def make(games, num_envs, seed=1, num_threads=2):
+    configs = [schema.EnvironmentConfig(game=game) for game in games]
+    spec = played.Counting(1, 1).spec
+    env = mixed.MixedEnvironment(configs, spec, num_envs, seed, num_threads)
+    env.made = made
+    return env
+
+  return make
+
+
+@pytest.mark.parametrize(
+  'num_envs, num_games, expected',
+  [
+    (16, 57, (1, 16, 1)),
+    (1, 57, (1, 1, 1)),
+    (64, 57, (1, 64, 2)),
+    (64, 3, (16, 4, 2)),
+    (3, 3, (1, 3, 2)),
+    (32, 2, (16, 2, 2)),
+    (61, 2, (1, 61, 39)),
+  ],
+)
+def test_rows_are_divided_into_parts_of_one_game(num_envs, num_games, expected):
+  assert mixed.divide(num_envs, num_games) == expected
+
+
+def test_seeds_of_a_game_stay_in_the_block_of_their_actor():
+  for envs, games in itertools.product(
+    (*range(1, 20), 64, 127, 254, 255), (2, 3, 6, 7, 57)
+  ):
+    division = mixed.divide(envs, games)
+    assert division.rows * division.held <= 255
+    assert division.rows * division.playing == envs
+    # A game with 4 steps in 5 rows, among games without such rows, can get its
+    # share of the rows of a turn.
+    most = 1 / 0.8 / (1 / 0.8 + games - 1) * envs
+    assert division.rows * division.held >= most
+
+
+@pytest.mark.parametrize('length', [1, 5])
+@pytest.mark.parametrize(
+  'num_envs, games',
+  [
+    (1, ('short', 'endless')),
+    (3, ('short', 'catch', 'endless')),
+    (4, ('short', 'catch', 'long')),
+    (7, ('short', 'catch', 'long', 'endless')),
+    (16, ('endless', 'catch')),
+  ],
+)
+def test_games_have_equal_shares_of_steps_after_every_turn(
+  make, num_envs, games, length
+):
+  env = make(games, num_envs)
+  limit = mixed.LEAD_IN_TURNS * length * mixed.divide(num_envs, len(games)).rows
+  counted = np.zeros(len(games), np.int64)
+  for turn in range(100):
+    playing = env.begin_turn().games
+    for _ in range(length):
+      step_type = env.step(np.zeros(num_envs, np.int32)).timestep.step_type
+      np.add.at(counted, playing, step_type != types.StepType.FIRST)
+    assert np.ptp(counted) <= limit, (turn, counted)
+  np.testing.assert_array_equal(env.agent_steps, counted)
+  assert counted.min() > 0
+  env.close()
