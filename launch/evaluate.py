@@ -26,7 +26,9 @@ from launch import command_line, paths
 
 _RUN = paths.define('run', None, 'The --logdir of a training run.')
 _GAME = flags.DEFINE_string(
-  'game', None, 'Game to play; the one it was trained on if unset.'
+  'game',
+  None,
+  'Game to play. If unset: the one it was trained on or, of several, each.',
 )
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint',
@@ -111,12 +113,30 @@ def main() -> int:
     seed=_SEED.value,
     max_episode_frames=_MAX_EPISODE_FRAMES.value,
   )
-  scorer = evaluator.Evaluator(_to_play(player.config), plan)
-  game = scorer.environment.game
+  names = _games(player.config)
+  first = evaluator.Evaluator(_to_play(player.config, names[0]), plan)
+  scorers = {
+    _directory(player, game, len(names) > 1): first.of_game(game)
+    for game in names
+  }
+  for out, scorer in scorers.items():
+    facts = {**player.facts, **scorer.facts()}
+    results.require_same(out, facts, plan.num_episodes)
+  means = {
+    scorer.environment.game: _score(scorer, player, out)
+    for out, scorer in scorers.items()
+  }
+  if len(means) > 1:
+    output.say(results.of_several_in_words(means))
+  return 0
+
+
+def _score(scorer: Any, player: _Player, out: pathlib.Path) -> float:
+  """Plays one game, prints and writes; returns the mean return."""
+  from attn_agents.evaluation import results
+
+  plan, game = scorer.plan, scorer.environment.game
   action_repeat = scorer.spec.action_repeat
-  facts = {**player.facts, **scorer.facts()}
-  out = pathlib.Path(_OUT.value or player.directory / _name(game, player.name))
-  results.require_same(out, facts, plan.num_episodes)
   played = _play(scorer, player.params)
   summary = results.summarise(game, played, action_repeat)
   # First, since the disk may be full.
@@ -129,10 +149,24 @@ def main() -> int:
       summary,
       first_seed=plan.seeds.environment,
       action_repeat=action_repeat,
-      facts=facts,
+      facts={**player.facts, **scorer.facts()},
     )
   output.say(f'written   {out}')
-  return 0
+  return summary.mean
+
+
+def _games(config: schema.Config) -> tuple[str, ...]:
+  """What is to be played: of a run of several games, all unless one is said."""
+  if _GAME.value is None:
+    return games.members(config.environment.game)
+  return (_GAME.value,)
+
+
+def _directory(player: _Player, game: str, several: bool) -> pathlib.Path:
+  """Where the evaluation of a game goes."""
+  if _OUT.value is None:
+    return player.directory / _name(game, player.name)
+  return pathlib.Path(_OUT.value) / (game if several else '')
 
 
 def _name(game: str, player: str) -> str:
@@ -160,7 +194,9 @@ def _trained(path: str) -> _Player:
     ConfigError: there is no such run or checkpoint.
   """
   run, config = saved_runs.open_run(path)
-  command_line.check_actions(config.environment, _to_play(config).environment)
+  for game in _games(config):
+    played = _to_play(config, game).environment
+    command_line.check_actions(config.environment, played)
   directory, step = saved_runs.find(run, _CHECKPOINT.value)
   from attn_agents.runs import parameters
 
@@ -216,13 +252,13 @@ def _check_flags() -> None:
     )
 
 
-def _to_play(config: schema.Config) -> schema.Config:
-  """With the game and the action repeat that were asked for.
+def _to_play(config: schema.Config, game: str) -> schema.Config:
+  """With a game, and the action repeat that was asked for.
 
   Raises:
     ConfigError: no step of the agent fits in `--max_episode_frames`.
   """
-  config = saved_runs.with_game(config, _GAME.value)
+  config = saved_runs.with_game(config, game)
   environment = config.environment
   if _ACTION_REPEAT.value is not None:
     environment = dataclasses.replace(

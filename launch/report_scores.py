@@ -55,10 +55,11 @@ def main() -> int:
 
   results = telling_apart.label(
     [
-      run_results.read(
+      result
+      for path in run_results.find(_RUNS.value)
+      for result in run_results.read(
         path, _PROTOCOL.value, _POLICY.value, _MAX_EPISODE_FRAMES.value
       )
-      for path in run_results.find(_RUNS.value)
     ]
   )
   with disk.explaining(out):
@@ -100,14 +101,14 @@ def _write(out: pathlib.Path, results: Sequence[Any]) -> str:
 def _not_scored(results: Sequence[Any]) -> list[str]:
   """Lines about runs without a score, or without one of their end."""
   lines = []
-  without = [run.path.name for run in results if run.summary is None]
+  without = [run.name for run in results if run.summary is None]
   if without:
     lines.append(f'not evaluated, so only in the curves: {", ".join(without)}')
   for run in results:
     scored = run.scored_frames
     if scored is not None and scored < run.frames:
       lines.append(
-        f'{run.path.name}: the score is of {scored:,} frames, and training '
+        f'{run.name}: the score is of {scored:,} frames, and training '
         f'went on to {run.frames:,}, which is not evaluated'
       )
   return lines

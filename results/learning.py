@@ -165,7 +165,8 @@ def _summary(run: run_results.RunResult) -> Mapping[str, Any]:
 
 def _runs(folder: str) -> list[run_results.RunResult]:
   found = [
-    run_results.read(path, protocol='noop', policy='sampled')
+    result
     for path in run_results.find([str(_HERE / folder)])
+    for result in run_results.read(path, protocol='noop', policy='sampled')
   ]
   return sorted(found, key=lambda x: (x.game, x.agent, x.algorithm, x.seed))

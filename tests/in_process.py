@@ -23,14 +23,17 @@ from configs import agents, resolution, schema
 
 
 def catch_config(
-  *settings: str, agent: str = 's3ta', algorithm: str = 'auto'
+  *settings: str,
+  agent: str = 's3ta',
+  algorithm: str = 'auto',
+  game: str = 'catch',
 ) -> schema.Config:
   """A narrow network that learns Catch in a minute or two."""
   preset = agents.make(agent, 'small', algorithm)
   return resolution.resolve(
     resolution.Request(
       agent=agent,
-      game='catch',
+      game=game,
       preset='small',
       algorithm=algorithm,
       settings=[

@@ -61,13 +61,17 @@ def _learn(monkeypatch):
     ).result()
 
 
-def _play_and_learn(agent, algorithm, *settings, make=in_process.InProcess):
-  """Mean return of 200 games at the start and at the end.
+def _play_and_learn(
+  agent, algorithm, *settings, make=in_process.InProcess, game='catch'
+):
+  """Mean return of 200 games of Catch at the start and at the end.
 
   Where actors explore, and so play worse than they could, the last is of 200
   games more without exploring.
   """
-  config = in_process.catch_config(*settings, agent=agent, algorithm=algorithm)
+  config = in_process.catch_config(
+    *settings, agent=agent, algorithm=algorithm, game=game
+  )
   run = make(config)
   returns = collections.deque(maxlen=200)
   first = None
@@ -78,7 +82,8 @@ def _play_and_learn(agent, algorithm, *settings, make=in_process.InProcess):
         batch = feeder.get(timeout=60)
         assert batch is not None, 'no data'
         run.learner.step(*batch)
-        returns.extend(batch[1].game_returns.tolist())
+        is_catch = batch[1].games == run.parts.games.index('catch')
+        returns.extend(batch[1].game_returns[is_catch].tolist())
         if len(returns) < returns.maxlen:
           continue
         first = np.mean(returns) if first is None else first
@@ -152,6 +157,14 @@ def test_learns_catch_in_bfloat16(learn, agent):
   first, last = learn(
     agent, 'vtrace', 'network.dtype=bfloat16', make=in_process.InMemory
   )
+  assert first is not None and first < 0, 'it did not start from ignorance'
+  assert last > TARGET
+
+
+@pytest.mark.slow
+@_needs_reverb
+def test_learns_catch_while_it_plays_other_games(learn):
+  first, last = learn('impala_ff', 'vtrace', game='catch,pong,breakout')
   assert first is not None and first < 0, 'it did not start from ignorance'
   assert last > TARGET
 

@@ -70,6 +70,7 @@ class Evaluator:
       config.environment, plan.protocol, plan.max_episode_frames
     )
     self.plan = plan
+    self._config = config
     self._agent = agent
     self._parts = experiment.Experiment(
       dataclasses.replace(config, environment=self.environment)
@@ -79,6 +80,15 @@ class Evaluator:
   def spec(self) -> suite.EnvironmentSpec:
     """Of the game to be played."""
     return self._parts.environment_spec
+
+  def of_game(self, game: str) -> 'Evaluator':
+    """The same on another game; nothing is compiled again."""
+    environment = self._config.environment.of_game(game)
+    config = dataclasses.replace(self._config, environment=environment)
+    other = Evaluator(config, self.plan, self._agent)
+    if self.plan.policy != 'random':
+      other.__dict__['_compiled'] = self._compiled
+    return other
 
   @functools.cached_property
   def _compiled(self) -> actor.Policy:

@@ -8,11 +8,22 @@ and a slow evaluation skips checkpoints instead of holding up the learner.
 import csv
 import dataclasses
 import io
+import math
 import pathlib
-from collections.abc import Callable, Sequence
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from attn_agents import experiment
-from attn_agents.evaluation import episodes, evaluator, protocols, results
+from attn_agents.environments import registry as environments
+from attn_agents.evaluation import (
+  episodes,
+  evaluator,
+  protocols,
+  results,
+  scores,
+)
+from attn_agents.learning import game_columns
 from attn_agents.runs import checkpoints, run_directory, saved_runs
 from attn_agents.utils import disk, metrics_table, whole_files
 from configs import schema
@@ -54,7 +65,8 @@ class Follower:
     """
     protocols.require_same_cap(run.evaluation_curve, plan.max_episode_frames)
     self._run, self._config = run, config
-    self._evaluator = evaluator.Evaluator(config, plan)
+    self._games = environments.members(config.environment.game)
+    self._evaluator = evaluator.Evaluator(config, plan).of_game(self._games[0])
     self._spec = experiment.Experiment(config).state_spec()
     self._every_frames = every_frames
     rows = metrics_table.read(run.evaluation_curve)
@@ -62,9 +74,9 @@ class Follower:
     self._due = _next(
       max((int(row['frames']) for row in rows), default=0), every_frames
     )
-    self._best = max((row['return_mean'] for row in rows), default=None)
-    # A score that could not be written.
-    self._scored: tuple[checkpoints.Snapshot, results.Summary] | None = None
+    self._best = max(map(_fitness, rows), default=None)
+    # A row that could not be written.
+    self._scored: tuple[checkpoints.Snapshot, dict[str, Any]] | None = None
 
   def describe(self, progress: episodes.Progress) -> str:
     """One line about where an evaluation is."""
@@ -92,27 +104,29 @@ class Follower:
       snapshot = self._newest()
       if snapshot is None or snapshot.counters.frames < self._due:
         return None
-      played = self._evaluator.evaluate(
-        snapshot.state.params, progress=progress, should_stop=should_stop
-      )
-      summary = results.summarise(
-        self._evaluator.environment.game,
-        played,
-        self._evaluator.spec.action_repeat,
-      )
-      self._scored = snapshot, summary
-    snapshot, summary = self._scored
+      summaries = {}
+      for game in self._games:
+        self._evaluator = self._evaluator.of_game(game)
+        played = self._evaluator.evaluate(
+          snapshot.state.params, progress=progress, should_stop=should_stop
+        )
+        summaries[game] = results.summarise(
+          game, played, self._evaluator.spec.action_repeat
+        )
+      self._scored = snapshot, self._row(snapshot, summaries)
+    snapshot, row = self._scored
     # The score is last: a row without its checkpoint would hide a better one.
-    if self._best is None or summary.mean > self._best:
+    if self._best is None or _fitness(row) > self._best:
       self._keep(snapshot)
-      self._best = summary.mean
-    self._write(snapshot, summary)
+      self._best = _fitness(row)
+    self._write(row)
     self._scored = None
     self._step = snapshot.counters.learner_steps
     self._due = _next(snapshot.counters.frames, self._every_frames)
+    what = 'mean return' if len(self._games) == 1 else 'score'
     return (
-      f'{snapshot.counters.frames:,} frames: mean return {summary.mean:,.2f} '
-      f'of {summary.episodes} games, best {self._best:,.2f}'
+      f'{snapshot.counters.frames:,} frames: {what} {_fitness(row):,.2f} '
+      f'of {row["episodes"]} games, best {self._best:,.2f}'
     )
 
   def _newest(self) -> checkpoints.Snapshot | None:
@@ -138,41 +152,65 @@ class Follower:
     finally:
       checkpointer.close()
 
-  def _write(
-    self, snapshot: checkpoints.Snapshot, summary: results.Summary
-  ) -> None:
+  def _row(
+    self,
+    snapshot: checkpoints.Snapshot,
+    summaries: Mapping[str, results.Summary],
+  ) -> dict[str, Any]:
+    """The row of a checkpoint, from the score of each game."""
     totals = dataclasses.asdict(snapshot.counters)
-    normalised = summary.human_normalised.get('table', '')
-    row = (
-      f'{totals["wall_time"]:.2f}',
-      totals['frames'],
-      totals['agent_steps'],
-      totals['learner_steps'],
-      summary.episodes,
-      summary.mean,
-      summary.median,
-      summary.standard_error,
-      normalised,
-      self._evaluator.plan.max_episode_frames,
-    )
+    means = {game: found.mean for game, found in summaries.items()}
+    row = {
+      'wall_time': f'{totals["wall_time"]:.2f}',
+      'frames': totals['frames'],
+      'agent_steps': totals['agent_steps'],
+      'learner_steps': totals['learner_steps'],
+      'episodes': sum(found.episodes for found in summaries.values()),
+      'return_mean': statistics.fmean(means.values()),
+      protocols.CAP_COLUMN: self._evaluator.plan.max_episode_frames,
+    }
+    if len(summaries) > 1:
+      capped = scores.mean_capped(means)
+      return {
+        **row,
+        game_columns.CAPPED: '' if math.isnan(capped) else capped,
+        **{game_columns.RETURN + game: mean for game, mean in means.items()},
+      }
+    (summary,) = summaries.values()
+    return {
+      **row,
+      'return_median': summary.median,
+      'return_standard_error': summary.standard_error,
+      'human_normalised': summary.human_normalised.get('table', ''),
+    }
+
+  def _write(self, row: Mapping[str, Any]) -> None:
     path = self._run.evaluation_curve
-    columns = _columns(path)
+    columns = _columns(path, self._games)
     text = io.StringIO(newline='')
     with disk.explaining(self._run.path), path.open('ab') as file:
       writer = csv.DictWriter(text, columns, extrasaction='ignore')
       if not path.stat().st_size:
         writer.writeheader()
-      writer.writerow(dict(zip(_COLUMNS, row, strict=True)))
+      writer.writerow(row)
       whole_files.append(file.fileno(), text.getvalue().encode())
 
 
-def _columns(path: pathlib.Path) -> Sequence[str]:
-  """Those that the table has; all if there is none yet."""
+def _fitness(row: Mapping[str, Any]) -> float:
+  """By what rows are compared: several games by their capped score."""
+  capped = row.get(game_columns.CAPPED, '')
+  return row['return_mean'] if capped == '' or capped != capped else capped
+
+
+def _columns(path: pathlib.Path, games: Sequence[str]) -> Sequence[str]:
+  """Those that the table has; all of a run if there is none yet."""
+  several = (game_columns.CAPPED, *(game_columns.RETURN + g for g in games))
+  new = _COLUMNS if len(games) == 1 else (*_COLUMNS, *several)
   try:
     with path.open(newline='') as file:
-      return next(csv.reader(file), _COLUMNS)
+      return next(csv.reader(file), new)
   except FileNotFoundError:
-    return _COLUMNS
+    return new
 
 
 def _next(frames: int, every: int) -> int:

@@ -107,6 +107,28 @@ def in_words(
   return '\n'.join(lines)
 
 
+def of_several_in_words(means: Mapping[str, float]) -> str:
+  """A line about all games that were played.
+
+  Args:
+    means: mean return by game.
+  """
+  without = [game for game in means if not scores.has_references(game)]
+  if len(without) == len(means):
+    return f'score     none: {", ".join(means)} have no human scores'
+  table, s3ta = (
+    scores.mean_capped(means, convention) for convention in scores.CONVENTIONS
+  )
+  text = f'{table:.1%}'
+  if s3ta != table:
+    text += f', {s3ta:.1%} by the convention of S3TA'
+  left_out = f', without {", ".join(without)}' if without else ''
+  return (
+    f'score     {text}, mean capped human-normalised score of '
+    f'{len(means) - len(without)} games{left_out}'
+  )
+
+
 def require_same(
   directory: pathlib.Path, facts: Mapping[str, Any], episodes: int
 ) -> None:

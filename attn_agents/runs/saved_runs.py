@@ -65,11 +65,35 @@ def require_run(run: run_directory.RunDirectory, path: str) -> None:
 
 
 def with_game(config: schema.Config, game: str | None) -> schema.Config:
-  """A run's config with another game to play; None for its own."""
+  """A run's config with the game to play.
+
+  Args:
+    config: of the run.
+    game: another game or, of a run of several, one of them; None for the run's
+      own.
+
+  Raises:
+    ConfigError: of a run of several, it is None or none of them; or it is a
+      list of games.
+  """
+  members = environments.members(config.environment.game)
+  if len(members) > 1:
+    if game is None:
+      raise errors.ConfigError(
+        f'--game is missing: the run is of {len(members)} games; expected one '
+        f'of them, as --game={members[0]}'
+      )
+    if game not in members:
+      raise errors.unknown('game of the run:', game, members)
   if game is None:
     return config
-  environment = dataclasses.replace(config.environment, game=game)
-  return dataclasses.replace(config, environment=environment)
+  several = environments.members(game)
+  errors.require(
+    len(several) == 1, '--game', game, f'one game, as --game={several[0]}'
+  )
+  return dataclasses.replace(
+    config, environment=config.environment.of_game(game)
+  )
 
 
 def find(

@@ -21,8 +21,8 @@ PLAN = evaluator.Plan(num_episodes=8, num_envs=4, seed=3)
 class _Learner:
   """Leaves checkpoints; their parameters are the first ones times a factor."""
 
-  def __init__(self, path):
-    self.config = in_process.catch_config(agent='impala_ff')
+  def __init__(self, path, game='catch'):
+    self.config = in_process.catch_config(agent='impala_ff', game=game)
     self.run = run_directory.RunDirectory(path / 'run')
     self.run.open(self.config, machine.Devices('cpu', 1, 'cpu'))
     self._start = experiment.Experiment(self.config).initial_snapshot()
@@ -182,3 +182,50 @@ def test_a_stop_in_the_middle_writes_nothing(learner):
     learner.follower().follow(lambda: True)
   assert not learner.run.evaluation_curve.exists()
   assert not learner.run.best.exists()
+
+
+def test_several_games_are_scored_each_and_the_best_by_capped_score(
+  tmp_path, monkeypatch
+):
+  learner = _Learner(tmp_path, game='catch,pong')
+  returns = iter([(0.0, -20.7), (1.0, -20.7), (-1.0, -3.05)])
+  playing = {}
+
+  def evaluate(self, params, **_):
+    game = self.environment.game
+    if game == 'catch':
+      playing['now'] = next(returns)
+    value = playing['now'][game == 'pong']
+    return [episodes.Episode(0, 0, value, 10, episodes.GAME_OVER)] * 8
+
+  monkeypatch.setattr(evaluator.Evaluator, 'evaluate', evaluate)
+  follower = learner.follower()
+  learner.save(2, 1100)
+  assert 'score 0.00 of 16 games, best 0.00' in follower.follow(_go)
+  learner.save(3, 2100)
+  assert 'score 0.00 of 16 games' in follower.follow(_go)
+  # A new follower goes on with the best score so far.
+  follower = learner.follower()
+  learner.save(4, 3100)
+  assert 'score 0.50 of 16 games, best 0.50' in follower.follow(_go)
+  assert saved_runs.steps(learner.run.best) == [4]
+  rows = learner.curve()
+  assert [float(row['return_catch']) for row in rows] == [0.0, 1.0, -1.0]
+  assert [float(row['return_mean']) for row in rows] == pytest.approx(
+    [-10.35, -9.85, -2.025]
+  )
+  # Random play of Pong gets -20.7, a human 14.6.
+  assert [float(row['capped_score']) for row in rows] == pytest.approx(
+    [0.0, 0.0, 0.5]
+  )
+
+
+def test_games_of_one_run_share_what_is_compiled(tmp_path):
+  config = in_process.catch_config(agent='impala_ff', game='catch,pong')
+  first = evaluator.Evaluator(config, PLAN).of_game('catch')
+  other = first.of_game('pong')
+  assert other._compiled is first._compiled
+  params = experiment.Experiment(config).initial_snapshot().state.params
+  played = first.evaluate(params)
+  assert len(played) == 8
+  assert {game.agent_steps for game in played} == {9}

@@ -12,8 +12,8 @@ from tests import in_process
 class Run:
   """Leaves checkpoints, all of one state times a factor."""
 
-  def __init__(self, path, agent='s3ta'):
-    self.config = in_process.catch_config(agent=agent)
+  def __init__(self, path, agent='s3ta', game='catch'):
+    self.config = in_process.catch_config(agent=agent, game=game)
     self.directory = run_directory.RunDirectory(path)
     self.directory.open(self.config, machine.Devices('cpu', 1, 'cpu'))
     rng = np.random.default_rng(0)

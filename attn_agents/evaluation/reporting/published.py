@@ -7,7 +7,13 @@ from attn_agents.evaluation import scores
 # Algorithms whose runs are shown beside scores of V-trace.
 V_TRACE = ('vtrace', 'appo')
 
-# Columns of S3TA's Tables 3 and 4, in percent of human-normalised score.
+# Columns of S3TA's Table 3 for one agent of all levels.
+_TABLE_3_MULTI = {
+  'impala_ff': 'multi_feedforward',
+  's3ta': 'multi_attention',
+}
+# Those of Tables 3 and 4 for an agent of one level; all are in percent of the
+# human-normalised score.
 _TABLE_3 = {
   'impala_ff': 'expert_feedforward',
   'impala_lstm': 'expert_lstm',
@@ -23,16 +29,26 @@ _DRARL = {**dict.fromkeys(V_TRACE, 'IMPALA'), 'a2c': 'A2C', 'ppo': 'PPO'}
 _DRARL_COLUMNS = {'impala_ff': 'baseline', 'drarl': 'drarl'}
 
 
-def normalised(agent: str, game: str) -> dict[str, float]:
+def normalised(
+  agent: str, game: str, of_many: bool = False
+) -> dict[str, float]:
   """Human-normalised scores that S3TA prints, by the name of their table.
 
   1 is human. Tables 3 and 4 are of different runs, and differ for `s3ta`.
+
+  Args:
+    agent: its name.
+    game: its name.
+    of_many: of the agent that plays many games, which S3TA trained on all 57.
   """
-  found = {}
-  for table, name, columns in (
+  tables = [
     ('Table 3', 's3ta_table3', _TABLE_3),
     ('Table 4', 's3ta_table4', _TABLE_4),
-  ):
+  ]
+  if of_many:
+    tables = [('Table 3, multi-level', 's3ta_table3', _TABLE_3_MULTI)]
+  found = {}
+  for table, name, columns in tables:
     row = _by_level(name).get(game)
     if row is not None and agent in columns:
       found[table] = float(row[columns[agent]]) / 100

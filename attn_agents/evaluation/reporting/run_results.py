@@ -3,14 +3,16 @@
 import csv
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attn_agents.evaluation import protocols
+from attn_agents.learning import game_columns
 from attn_agents.runs import run_directory
 from attn_agents.utils import metrics_table
-from configs import agents, errors, overrides
+from configs import agents, errors, games, overrides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-  """One run.
+  """One run; of a run of several games, one of them.
 
   Attributes:
     path: its directory.
@@ -42,6 +44,8 @@ class RunResult:
     summary: summary.json of the newest checkpoint that was evaluated; None if
       none was.
     settings: all values of its config, by 'section.field'.
+    trained_on: the games of a run of several, as its config has them; '' if it
+      is of one.
     qualifier: what tells it from other runs of its agent in a report; '' if
       nothing has to.
   """
@@ -58,7 +62,15 @@ class RunResult:
   evaluation: Curve
   summary: dict[str, Any] | None
   settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  trained_on: str = ''
   qualifier: str = ''
+
+  @property
+  def name(self) -> str:
+    """Of its directory, and of the game if it has several."""
+    return (
+      f'{self.path.name} ({self.game})' if self.trained_on else (self.path.name)
+    )
 
   @property
   def label(self) -> str:
@@ -72,10 +84,13 @@ class RunResult:
 
   @property
   def agent_name(self) -> str:
-    """The agent, and an algorithm that is not the preset's."""
-    if agents.make(self.agent, self.preset).algorithm == self.algorithm:
-      return self.agent
-    return f'{self.agent} {self.algorithm}'
+    """The agent, an algorithm that is not the preset's, and several games."""
+    parts = [self.agent]
+    if agents.make(self.agent, self.preset).algorithm != self.algorithm:
+      parts.append(self.algorithm)
+    if self.trained_on:
+      parts.append(f'of {games.in_directory(self.trained_on, ",")}')
+    return ' '.join(parts)
 
 
 def find(paths: Iterable[str]) -> list[pathlib.Path]:
@@ -105,8 +120,8 @@ def read(
   protocol: str,
   policy: str,
   max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
-) -> RunResult:
-  """One run's results.
+) -> list[RunResult]:
+  """One run's results, for each of its games.
 
   Args:
     path: its directory.
@@ -121,27 +136,35 @@ def read(
   config = run.content()['config']
   rows = _rows(run.metrics, 'episode_return_mean')
   evaluations = _rows(run.evaluation_curve, 'return_mean')
-  game = config['environment']['game']
-  return RunResult(
-    path=path,
-    agent=config['agent'],
-    algorithm=config['algorithm'],
-    preset=config['preset'],
-    game=game,
-    seed=config['seed'],
-    frames=int(rows[-1]['frames']) if rows else 0,
-    seconds=rows[-1]['wall_time'] if rows else 0.0,
-    training=_curve(rows, 'episode_return_mean'),
-    evaluation=_curve(evaluations, 'return_mean'),
-    summary=_newest_summary(
-      run.evaluations,
-      evaluated_game=game,
-      protocol=protocol,
-      policy=policy,
-      max_episode_frames=max_episode_frames,
-    ),
-    settings=overrides.flatten(config),
-  )
+  trained_on = config['environment']['game']
+  members = games.members(trained_on)
+  several = len(members) > 1
+
+  def result(game: str) -> RunResult:
+    column = game_columns.RETURN + game if several else ''
+    return RunResult(
+      path=path,
+      agent=config['agent'],
+      algorithm=config['algorithm'],
+      preset=config['preset'],
+      game=game,
+      seed=config['seed'],
+      frames=int(rows[-1]['frames']) if rows else 0,
+      seconds=rows[-1]['wall_time'] if rows else 0.0,
+      training=_curve(rows, column or 'episode_return_mean'),
+      evaluation=_curve(evaluations, column or 'return_mean'),
+      summary=_newest_summary(
+        run.evaluations,
+        evaluated_game=game,
+        protocol=protocol,
+        policy=policy,
+        max_episode_frames=max_episode_frames,
+      ),
+      settings=overrides.flatten(config),
+      trained_on=trained_on if several else '',
+    )
+
+  return [result(game) for game in members]
 
 
 def _rows(path: pathlib.Path, column: str) -> list[metrics_table.Row]:
@@ -155,7 +178,8 @@ def _rows(path: pathlib.Path, column: str) -> list[metrics_table.Row]:
 
 def _curve(rows: list[metrics_table.Row], column: str) -> Curve:
   """A curve from the first game that ended."""
-  rows = [row for row in rows if row[column] == row[column]]
+  nothing = float('nan')
+  rows = [row for row in rows if not math.isnan(row.get(column, nothing))]
   return Curve(
     tuple(row['frames'] for row in rows),
     tuple(row['wall_time'] for row in rows),

@@ -62,7 +62,13 @@ def over_games(results: Sequence[run_results.RunResult]) -> Table:
         ]
         for game in common
       }
-      for name, found in aggregates.aggregate(normalised).items():
+      capped = {
+        game: [min(1.0, value) for value in values]
+        for game, values in normalised.items()
+      }
+      estimates = aggregates.aggregate(normalised)
+      estimates['mean_capped'] = aggregates.aggregate(capped)['mean']
+      for name, found in estimates.items():
         numbers = map(_number, (found.value, found.low, found.high))
         counts = (str(len(common)), _range(map(len, normalised.values())))
         rows.append([label, *counts, convention, name, *numbers])
@@ -140,11 +146,14 @@ def _score_row(
 def _published_normalised(run: run_results.RunResult) -> str:
   if run.algorithm not in published.V_TRACE:
     return _UNKNOWN
-  found = published.normalised(run.agent, run.game)
+  of_many = bool(run.trained_on)
+  found = published.normalised(run.agent, run.game, of_many)
   return ', '.join(f'{value:.3f} ({name})' for name, value in found.items())
 
 
 def _published_return(run: run_results.RunResult) -> str:
+  if run.trained_on:
+    return _UNKNOWN
   found = published.raw(run.agent, run.algorithm, run.game)
   return f'{found[0]:.2f} ± {found[1]:.2f} (DRARL)' if found else _UNKNOWN
 

@@ -60,7 +60,9 @@ def _evaluate(path, name, frames, mean, protocol='noop', episodes=10, **facts):
 
 
 def _read(paths):
-  return [run_results.read(path, 'noop', 'sampled') for path in paths]
+  return [
+    run for path in paths for run in run_results.read(path, 'noop', 'sampled')
+  ]
 
 
 def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
@@ -83,11 +85,12 @@ def test_a_report_is_of_one_cap_and_names_it(tmp_path):
   path = _run(tmp_path, 's3ta', 'pong', 3, mean=1.0)
   _evaluate(path, 'b', 8000, 5.0, max_episode_frames=4000)
   for cap, mean in ((108_000, 1.0), (4000, 5.0)):
-    run = run_results.read(path, 'noop', 'sampled', cap)
+    (run,) = run_results.read(path, 'noop', 'sampled', cap)
     assert run.summary['mean'] == mean
     columns, (row,) = tables.per_game([run])
     assert row[columns.index('max_episode_frames')] == str(cap)
-  assert run_results.read(path, 'noop', 'sampled', 500).summary is None
+  (run,) = run_results.read(path, 'noop', 'sampled', 500)
+  assert run.summary is None
 
 
 def test_a_score_goes_with_the_frames_of_its_own_checkpoint(tmp_path):
@@ -264,3 +267,41 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, name, text, words):
   assert f'{path / name} is damaged' in str(caught.value)
   assert words in str(caught.value)
   assert '\n' not in str(caught.value)
+
+
+def test_a_run_of_several_games_has_a_result_of_each(tmp_path):
+  path = _run(tmp_path, 's3ta', 'pong,catch,breakout', 0, mean=None)
+  (path / 'metrics.csv').write_text(
+    'wall_time,frames,episode_return_mean,return_breakout,return_catch,'
+    'return_pong\n10,1000,1,,-1,\n60,4000,2,3,0.5,\n'
+  )
+  (path / 'evaluation_curve.csv').write_text(
+    'wall_time,frames,return_mean,capped_score,return_breakout,return_catch,'
+    'return_pong\n50,3000,0,0.1,4,1,-5\n'
+  )
+  for game, mean in (('breakout', 16.1), ('pong', 21.0), ('catch', 1.0)):
+    _evaluate(path, game, 4000, mean, evaluated_game=game)
+  found = {run.game: run for run in _read([path])}
+  assert list(found) == ['breakout', 'catch', 'pong']
+  assert found['breakout'].training.returns == (3.0,)
+  assert found['catch'].training.returns == (-1.0, 0.5)
+  assert found['pong'].training.returns == ()
+  assert found['pong'].evaluation.returns == (-5.0,)
+  assert {run.label for run in found.values()} == {
+    's3ta of pong,catch,breakout'
+  }
+  expert = _run(tmp_path, 's3ta', 'pong', 0, mean=14.6)
+  results = [*found.values(), *_read([expert])]
+  columns, rows = tables.per_game(results)
+  by_name = {
+    (row[0], row[1]): dict(zip(columns, row, strict=True)) for row in rows
+  }
+  printed = by_name['pong', 's3ta of pong,catch,breakout']
+  # Rows of S3TA's Table 3.
+  assert printed['published_normalised'] == '0.021 (Table 3, multi-level)'
+  assert by_name['pong', 's3ta']['published_normalised'].startswith('1.181 (')
+  columns, rows = tables.over_games(results[:3])
+  capped = {row[4]: float(row[5]) for row in rows if row[3] == 'table'}
+  # Half of the human's, and more than it, which counts as 1.
+  assert capped['mean_capped'] == 0.75
+  assert capped['mean'] == pytest.approx((0.5 + 41.7 / 35.3) / 2, abs=1e-3)
