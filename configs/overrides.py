@@ -14,6 +14,7 @@ RESUMABLE = ('max_frames', 'queue.', 'runtime.')
 # Fields that are younger than some runs, with what those did without them:
 # the defaults of their classes, whatever a preset has now.
 YOUNGER: Mapping[str, Any] = {
+  'environment.fire_after_lost_life': False,
   'environment.shared_actions': False,
   'learning.part_length': 0,
   'network.answer_sees_queries': True,

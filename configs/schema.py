@@ -46,6 +46,9 @@ class EnvironmentConfig:
     fire_reset: open every episode (with `episodic_life`, every life) with agent
       steps of FIRE and action 2 in games whose action 1 is FIRE, as baselines'
       wrappers do [R for A2C and PPO; C: off elsewhere].
+    fire_after_lost_life: with `fire_reset`, play that opening after a lost life
+      also where it ends no episode, within the step that lost it [C: not].
+      Whole games of agents that were trained with `episodic_life` have it.
     episodic_life: a lost life ends the training episode, not the game [R].
     zero_discount_on_life_loss: in place of it, a lost life only gives discount
       0 in training: what follows is not worth losing one, but the agent's state
@@ -79,6 +82,7 @@ class EnvironmentConfig:
   sticky_action_probability: float = 0.0
   noop_max: int = 30
   fire_reset: bool = False
+  fire_after_lost_life: bool = False
   episodic_life: bool = True
   zero_discount_on_life_loss: bool = False
   full_action_space: bool = False
@@ -90,9 +94,16 @@ class EnvironmentConfig:
     return dataclasses.replace(self, game=game)
 
   def whole_games(self) -> 'EnvironmentConfig':
-    """The same with lost lives that are nothing to the agent."""
+    """The same with lost lives that are nothing to the agent.
+
+    Lives open as in training.
+    """
     return dataclasses.replace(
-      self, episodic_life=False, zero_discount_on_life_loss=False
+      self,
+      episodic_life=False,
+      zero_discount_on_life_loss=False,
+      fire_after_lost_life=self.fire_after_lost_life
+      or (self.fire_reset and self.episodic_life),
     )
 
 

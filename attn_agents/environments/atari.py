@@ -14,7 +14,9 @@ With `fire_reset`, episodes open with steps that the agent does not choose
 (`fire_reset.py`), as in OpenAI baselines. There, what they score is part of the
 game's score, but no reward. Here it is added to the reward of the row after
 FIRST, for a game's rewards should add up to its return: an agent that is scored
-by points must be able to learn from them.
+by points must be able to learn from them. With `fire_after_lost_life`, the
+opening after a lost life is part of the step that lost it, and so are its
+points: whole games of an agent whose lives opened in training.
 
 Grey 84 x 84 screens are within half a level of the exact area average. Those of
 baselines, which takes the maximum before the luminance, are up to 38 levels
@@ -33,7 +35,6 @@ from attn_agents.environments import (
   fire_reset,
   game_tracker,
   incoming,
-  suite,
 )
 from configs import errors, schema
 
@@ -101,12 +102,16 @@ class AtariEnvironment:
     self.num_envs = num_envs
     self.spec = atari_suite.SUITE.spec(config)
     self._pool = _make_pool(config, num_envs, seed, num_threads)
-    _check(self._pool, self.spec, config.game)
+    incoming.check_pool(self._pool, self.spec, config.game)
     self._episodic_life = config.episodic_life
-    self._counts_lives = (
+    self._lives_are_worth = (
       config.episodic_life or config.zero_discount_on_life_loss
     )
-    self._presses_fire = fire_reset.presses_fire(config)
+    self._opens_episodes = self.spec.opening != 'none'
+    self._opens_lives = (
+      self.spec.opening == 'each life' and not config.episodic_life
+    )
+    self._counts_lives = self._lives_are_worth or self._opens_lives
     self._games = game_tracker.GameTracker(num_envs)
     self._lives = np.zeros(num_envs, np.int32)
     self._observation = np.zeros(
@@ -132,7 +137,7 @@ class AtariEnvironment:
       flags[:] = False
     self._renew_observation()
     self._show(np.arange(self.num_envs), screens)
-    opened = np.full(self.num_envs, self._presses_fire)
+    opened = np.full(self.num_envs, self._opens_episodes)
     opening = fire_reset.play_opening(self._play, opened, restarted=True)
     self._opening_score = opening.score
     timestep = types.TimeStep(
@@ -151,10 +156,12 @@ class AtariEnvironment:
     """
     first, in_game = self._ended, self._waiting
     self._renew_observation()
-    opened = first & self._presses_fire
+    opened = first & self._opens_episodes
     opening = fire_reset.play_opening(self._play, opened)
     arrival = self._play(action, ~opened & ~in_game)
-    terminated = arrival.game_over | arrival.life_lost
+    if self._opens_lives and arrival.life_lost.any():
+      arrival = fire_reset.play_after_lost_life(self._play, arrival)
+    terminated = arrival.game_over | (arrival.life_lost & self._lives_are_worth)
     self._ended = arrival.episode_ended
     self._waiting = self._ended & ~arrival.game_ended
     timestep = types.TimeStep(
@@ -286,15 +293,3 @@ def _make_pool(
     episodic_life=False,
     reward_clip=False,
   )
-
-
-def _check(pool: Any, spec: suite.EnvironmentSpec, game: str) -> None:
-  """Raises `ValueError` unless EnvPool makes what the spec says."""
-  channels, height, width = pool.observation_space.shape
-  shown, actions = (height, width, channels), int(pool.action_space.n)
-  expected = spec.observation_shape, spec.num_actions
-  if (shown, actions) != expected:
-    raise ValueError(
-      f'{game}: EnvPool has observations of {shown} (height, width, channels) '
-      f'and {actions} actions, expected {expected[0]} and {expected[1]}'
-    )

@@ -84,6 +84,7 @@ class AtariSuite(suite.Suite):
       frames_in_stack=config.frame_stack,
       has_lives=self._rows[config.game]['has_lives'] == 'yes',
       frames_per_second=_FRAMES_PER_SECOND,
+      opening=_opening(config, self._actions(config)),
     )
 
   def make(
@@ -144,6 +145,17 @@ class AtariSuite(suite.Suite):
     return tuple(
       name for name in shared_actions.NAMES if button or 'fire' not in name
     )
+
+
+def _opening(
+  config: 'schema.EnvironmentConfig', actions: tuple[str, ...]
+) -> str:
+  """See `suite.EnvironmentSpec`."""
+  # Every set whose action 1 is FIRE has an action 2, which the opening needs.
+  if not config.fire_reset or actions[1] != 'fire':
+    return 'none'
+  lives = config.episodic_life or config.fire_after_lost_life
+  return 'each life' if lives else 'each game'
 
 
 SUITE = AtariSuite()

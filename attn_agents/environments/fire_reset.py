@@ -13,19 +13,20 @@ after a lost life, one NOOP is played, and the opening goes on with the step
 that is next. Where a NOOP ends the game, the new game takes the place of the
 step that is next.
 
-Two things differ, both where action 2 ended the episode: the first observation
-is of the emulator as it is then, where baselines still shows the end; and if
-the NOOP after it ends the game, a new one starts at once, where baselines gives
-the agent the game that is over.
+With `fire_after_lost_life`, where a lost life ends no episode, the second of
+the two is played within the step that lost it, up to the end of the game if
+that comes first.
+
+Two things differ from baselines, both where action 2 ended the episode: the
+first observation is of the emulator as it is then, where baselines still shows
+the end; and if the NOOP after it ends the game, a new one starts at once, where
+baselines gives the agent the game that is over.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-
-from attn_agents.environments import atari_suite
-from configs import schema
 
 _NOOP = 0
 _FIRE = 1
@@ -69,15 +70,6 @@ class Opening(NamedTuple):
   ended_score: np.ndarray
 
 
-def presses_fire(config: schema.EnvironmentConfig) -> bool:
-  """Whether episodes have an opening: asked for, and action 1 is FIRE.
-
-  Every set whose action 1 is FIRE has an action 2, which the opening needs.
-  """
-  fire = atari_suite.SUITE.spec(config).actions[_FIRE] == 'fire'
-  return config.fire_reset and fire
-
-
 def play_opening(
   play: Callable[[int, np.ndarray], Arrival],
   rows: np.ndarray,
@@ -112,3 +104,34 @@ def play_opening(
     again = advance(_NOOP, arrival.episode_ended)
   advance(_NOOP, again.game_ended)
   return Opening(score, ended_score)
+
+
+def play_after_lost_life(
+  play: Callable[[int, np.ndarray], Arrival], arrival: Arrival
+) -> Arrival:
+  """Plays the opening in the rows that lost a life, all in step.
+
+  Args:
+    play: see `play_opening`.
+    arrival: of a step after which no episode has ended but with its game.
+
+  Returns:
+    What step and opening led to. Where the game ended, it did so last.
+  """
+  total = arrival
+  playing = arrival.life_lost & ~arrival.game_ended
+
+  def advance(action: int, rows: np.ndarray) -> Arrival:
+    nonlocal total
+    step = play(action, rows & ~total.game_ended)
+    total = Arrival(
+      total.reward + step.reward,
+      *(a | b for a, b in zip(total[1:], step[1:], strict=True)),
+    )
+    return step
+
+  advance(_NOOP, playing)
+  for action in (_FIRE, _ACTION_2):
+    step = advance(action, playing)
+    advance(_NOOP, step.life_lost)
+  return total

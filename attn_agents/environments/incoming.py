@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from attn_agents.environments import suite
 from configs import errors
 
 
@@ -65,3 +66,15 @@ def _overlaps(array: np.ndarray) -> bool:
       return True
     extent += stride * (size - 1)
   return False
+
+
+def check_pool(pool: Any, spec: suite.EnvironmentSpec, game: str) -> None:
+  """Raises `ValueError` unless EnvPool makes what the spec says."""
+  channels, height, width = pool.observation_space.shape
+  shown, actions = (height, width, channels), int(pool.action_space.n)
+  expected = spec.observation_shape, spec.num_actions
+  if (shown, actions) != expected:
+    raise ValueError(
+      f'{game}: EnvPool has observations of {shown} (height, width, channels) '
+      f'and {actions} actions, expected {expected[0]} and {expected[1]}'
+    )

@@ -32,6 +32,8 @@ class EnvironmentSpec:
       its channels, the oldest first.
     has_lives: whether a life can be lost before the game is over.
     frames_per_second: at which people play it; None if it has no clock.
+    opening: where steps are played that the agent does not choose
+      (`fire_reset.py`): at the start of 'each life' or 'each game', or 'none'.
   """
 
   observation_shape: tuple[int, int, int]
@@ -42,6 +44,7 @@ class EnvironmentSpec:
   frames_in_stack: int = 1
   has_lives: bool = False
   frames_per_second: float | None = None
+  opening: str = 'none'
 
   @property
   def num_actions(self) -> int:

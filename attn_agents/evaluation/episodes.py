@@ -6,6 +6,7 @@ environment has a quota, decided beforehand, and plays that many games from the
 first to the last, however long they are; what it plays after is not counted.
 """
 
+import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -32,8 +33,11 @@ class Episode(NamedTuple):
     environment: which of the batch played it, 0..B - 1.
     game: which of the games of that environment, from 0.
     game_return: sum of the unclipped rewards.
-    agent_steps: its length; `action_repeat` times as many frames.
+    agent_steps: its length; `action_repeat` times as many frames, without those
+      of no-ops and openings, which the agent did not choose.
     end: `GAME_OVER` or `FRAME_CAP`.
+    trace: a digest of all that the agent was shown; '' if unknown. Games with
+      equal traces are one game, played again.
   """
 
   environment: int
@@ -41,6 +45,7 @@ class Episode(NamedTuple):
   game_return: float
   agent_steps: int
   end: str
+  trace: str = ''
 
 
 class Progress(NamedTuple):
@@ -148,13 +153,16 @@ def _play(
   played: list[list[Episode]] = [[] for _ in range(environment.num_envs)]
   timestep = environment.reset().timestep
   agent_steps = np.zeros(environment.num_envs, np.int64)
+  traces = _Traces(timestep)
   while any(wanting := [wants(env, games) for env, games in enumerate(played)]):
     if should_stop():
       raise StoppedError
     progress(Progress(sum(map(len, played)), int(agent_steps[wanting].max())))
     timestep, game_end = environment.step(policy.act(timestep))
     # The row that starts a game is no step of it.
-    agent_steps += timestep.step_type != types.StepType.FIRST
+    first = timestep.step_type == types.StepType.FIRST
+    agent_steps += ~first
+    traces.add(timestep, ~first)
     ended = ~np.isnan(game_end.game_return)
     agent_steps[ended] = 0
     for i in np.flatnonzero(ended):
@@ -166,7 +174,38 @@ def _play(
           agent_steps=int(game_end.game_length[i]),
           # 1 only where the frame cap cut the game.
           end=FRAME_CAP if timestep.discount[i] else GAME_OVER,
+          trace=traces.of(i),
         )
         played[i].append(episode)
         report(episode)
+    traces.start(timestep, first)
   return [episode for games in played for episode in games]
+
+
+class _Traces:
+  """Digests of the games in progress, one for each environment."""
+
+  def __init__(self, timestep: types.TimeStep):
+    """Starts with the first row [B] of a game in each."""
+    self._digests = [_new_digest() for _ in timestep.reward]
+    self.start(timestep, np.ones(len(self._digests), bool))
+
+  def start(self, timestep: types.TimeStep, rows: np.ndarray) -> None:
+    """Starts new games in some rows, bool [B]."""
+    for i in np.flatnonzero(rows):
+      self._digests[i] = _new_digest()
+    self.add(timestep, rows)
+
+  def add(self, timestep: types.TimeStep, rows: np.ndarray) -> None:
+    """Goes on with what some rows, bool [B], show."""
+    for i in np.flatnonzero(rows):
+      self._digests[i].update(np.ascontiguousarray(timestep.observation[i]))
+      self._digests[i].update(np.float32(timestep.reward[i]).tobytes())
+
+  def of(self, i: int) -> str:
+    """The digest of the game in progress in environment i."""
+    return self._digests[i].hexdigest()
+
+
+def _new_digest() -> 'hashlib.blake2b':
+  return hashlib.blake2b(digest_size=8)

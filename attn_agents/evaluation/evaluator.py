@@ -182,6 +182,7 @@ class Evaluator:
       'evaluated_game': self.environment.game,
       'action_repeat': self.spec.action_repeat,
       'protocol': self.plan.protocol,
+      'opening': self.spec.opening,
       'policy': self.plan.policy,
       'seed': self.plan.seed,
       'environments': self.plan.num_envs,

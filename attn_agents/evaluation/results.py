@@ -23,6 +23,7 @@ _COLUMNS = (
   'agent_steps',
   'frames',
   'end',
+  'trace',
 )
 
 
@@ -32,15 +33,20 @@ class Summary:
 
   Attributes:
     episodes: how many.
+    distinct: how many of them differ. Without sampled or sticky actions, games
+      that start with the same no-ops are the same.
     mean, median, minimum, maximum: of their returns, unclipped.
-    standard_error: of the mean; NaN for one episode.
-    mean_frames: emulator frames per episode.
+    standard_error: of the mean of the games that differ; NaN for one.
+    mean_frames: emulator frames per episode, `action_repeat` for each step of
+      the agent. Those of no-ops and openings (`suite.EnvironmentSpec.opening`)
+      are not among them; those of openings count towards the frame cap.
     cut: share of the games that the frame cap ended.
     human_normalised: of the mean return, 0 random and 1 human, by the name of
       the convention; empty for a game without such scores.
   """
 
   episodes: int
+  distinct: int
   mean: float
   median: float
   minimum: float
@@ -57,9 +63,13 @@ def summarise(
   """Statistics of at least one episode of `game`."""
   returns = [episode.game_return for episode in played]
   mean = statistics.fmean(returns)
+  # A game that is played again says nothing new.
+  distinct = list(
+    {e.trace or index: e.game_return for index, e in enumerate(played)}.values()
+  )
   error = math.nan
-  if len(returns) > 1:
-    error = statistics.stdev(returns) / math.sqrt(len(returns))
+  if len(distinct) > 1:
+    error = statistics.stdev(distinct) / math.sqrt(len(distinct))
   normalised = {}
   if scores.has_references(game):
     normalised = {
@@ -68,6 +78,7 @@ def summarise(
     }
   return Summary(
     episodes=len(returns),
+    distinct=len(distinct),
     mean=mean,
     median=statistics.median(returns),
     minimum=min(returns),
@@ -93,6 +104,11 @@ def in_words(
     f'{summary.standard_error:,.2f}), median {summary.median:,.2f}, '
     f'{summary.minimum:,.2f} to {summary.maximum:,.2f}',
   ]
+  if summary.distinct < summary.episodes:
+    lines.append(
+      f'distinct  {summary.distinct} games, the others are the same again; the '
+      f'standard error is over {summary.distinct}'
+    )
   if summary.cut or max_episode_frames != protocols.MAX_EPISODE_FRAMES:
     lines.append(
       f'cut       {summary.cut:.1%} of the games, after '
@@ -152,6 +168,9 @@ def require_same(
       f'{path} cannot be read ({error}); delete it or choose another --out'
     ) from None
   there.setdefault('max_episode_frames', protocols.MAX_EPISODE_FRAMES)
+  if facts.get('opening') == 'each life':
+    # Those that do not say so opened games only.
+    there.setdefault('opening', 'each game')
   # A run may have been moved.
   asked = {k: v for k, v in facts.items() if k != 'run'} | {
     'episodes': episodes
@@ -204,6 +223,7 @@ def write(
           episode.agent_steps,
           action_repeat * episode.agent_steps,
           episode.end,
+          episode.trace,
         )
       )
   text = json.dumps(

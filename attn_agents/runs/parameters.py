@@ -3,8 +3,10 @@
 import pathlib
 from typing import NamedTuple
 
+import numpy as np
+
 from attn_agents import experiment, types
-from attn_agents.runs import checkpoints
+from attn_agents.runs import checkpoints, named_trees, saved_runs
 from configs import errors, schema
 
 
@@ -32,7 +34,7 @@ def restore(
 
   Raises:
     ConfigError: it is of another format, or its arrays have other names or
-      shapes than those of the config's agent.
+      shapes than those of the config's agent, or are not finite.
   """
   checkpointer = checkpoints.Checkpointer(directory)
   try:
@@ -47,4 +49,25 @@ def restore(
     ) from error
   finally:
     checkpointer.close()
+  _require_finite(snapshot.state.params, directory / str(step))
   return Restored(snapshot.state.params, snapshot.counters)
+
+
+def _require_finite(params: types.Nest, checkpoint: pathlib.Path) -> None:
+  """Raises `ConfigError` for parameters of which no score says anything."""
+  bad = [
+    name
+    for name, x in named_trees.flatten(params).items()
+    if not np.isfinite(x).all()
+  ]
+  if bad:
+    others = [
+      step
+      for step in saved_runs.steps(checkpoint.parent)
+      if str(step) != checkpoint.name
+    ]
+    raise errors.ConfigError(
+      f'checkpoint {checkpoint}: parameter {bad[0]} is infinite or NaN '
+      f'({len(bad)} such arrays); expected finite numbers, as of '
+      + (f'--checkpoint={others[-1]}' if others else 'another run')
+    )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.environments import atari, fire_reset
+from attn_agents.environments import atari, fire_reset, registry
 from configs import games
 from tests.environments import (
   ale_player,
@@ -177,7 +177,7 @@ def test_whole_games_open_once():
 
 def test_lives_that_only_the_discount_counts_are_not_opened():
   counting, plain = atari_rollout.rollouts_with_and_without_lives(
-    dataclasses.replace(FIRING, game='breakout'), 250
+    dataclasses.replace(FIRING, game='breakout', episodic_life=False), 250
   )
   zero = counting.timestep.discount == 0
   assert (zero & (counting.timestep.step_type == MID)).sum() >= 4
@@ -222,9 +222,45 @@ def test_presses_fire_where_action_1_is_fire():
       (True, ale.getLegalActionSet()),
     ):
       asked = dataclasses.replace(FIRING, game=game, full_action_space=full)
-      assert fire_reset.presses_fire(asked) == has_fire(actions), (game, full)
+      expected = 'each life' if has_fire(actions) else 'none'
+      whole = asked.whole_games()
+      for config in (asked, whole):
+        assert registry.spec(config).opening == expected, (game, full)
       unasked = dataclasses.replace(asked, fire_reset=False)
-      assert not fire_reset.presses_fire(unasked)
+      for config in (unasked, unasked.whole_games()):
+        assert registry.spec(config).opening == 'none'
+
+
+def test_games_open_as_often_when_scored_as_in_training():
+  trained = dataclasses.replace(FIRING, game='pong', episodic_life=False)
+  for config in (trained, trained.whole_games()):
+    assert registry.spec(config).opening == 'each game'
+
+
+def test_whole_games_of_a_policy_that_never_fires_do_not_stall():
+  trained = dataclasses.replace(FIRING, game='breakout')
+  env = registry.make_environment(trained, 1, 1, 1, evaluation=True)
+  player = ale_player.AlePlayer('breakout')
+  ale = player.ale
+  player.start()
+  lives, steps, rewards = ale.lives(), 0, [0.0, *map(player.play, (1, 2))]
+  output = env.reset()
+  assert (output.timestep.observation[0] == player.pooled()).all()
+  while not ale.game_over():
+    output = env.step(np.zeros(1, np.int32))
+    rewards.append(player.play(0))
+    steps += 1
+    if 0 < ale.lives() < lives:
+      lives = ale.lives()
+      rewards += map(player.play, (0, 1, 2))
+    over = ale.game_over()
+    assert output.timestep.step_type[0] == (LAST if over else MID)
+    assert output.timestep.discount[0] == (0 if over else 1)
+    assert over or (output.timestep.observation[0] == player.pooled()).all()
+  assert output.game_end.game_return[0] == sum(rewards)
+  assert output.game_end.game_length[0] == steps
+  # Without the openings, the 27,000 steps of the cap.
+  assert steps < 1000
 
 
 @pytest.mark.slow
@@ -313,3 +349,30 @@ def test_restarted_rows_need_no_noop():
   )
   assert emulators.played == ['12', '120']
   np.testing.assert_array_equal(opening.score, [2, 30])
+
+
+@pytest.mark.parametrize(
+  'first, script, played, reward, ended',
+  [
+    # Nothing was lost, or the game was over.
+    ('.', '', '3', 1, False),
+    ('o', '', '3', 1, True),
+    ('z', '...', '3012', 4, False),
+    ('z', '.z..', '30102', 5, False),
+    ('z', '..z.', '30120', 5, False),
+    # A life lost in a NOOP does not count.
+    ('z', 'z..', '3012', 4, False),
+    # Nothing is played of the next game.
+    ('z', 'o', '30', 2, True),
+    ('z', '.o', '301', 3, True),
+    ('z', '..c', '3012', 4, True),
+    ('z', '.zo', '3010', 4, True),
+  ],
+)
+def test_openings_within_a_step_by_hand(first, script, played, reward, ended):
+  emulators = ScriptedGames([first + script, '.', 'z...'])
+  arrival = emulators.play(3, np.ones(3, bool))
+  total = fire_reset.play_after_lost_life(emulators.play, arrival)
+  assert emulators.played == [played, '3', '3012']
+  np.testing.assert_array_equal(total.reward, [reward, 10, 400])
+  np.testing.assert_array_equal(total.game_ended, [ended, False, False])

@@ -64,6 +64,29 @@ def test_the_policy_sees_every_row_in_order():
   assert kinds == [first, mid, mid, last, first, mid, mid]
 
 
+def test_equal_games_have_equal_traces_and_others_do_not():
+  environment = counting_environment.CountingEnvironment([4, 4, 2])
+  played = episodes.play(environment, _Still(3), 6)
+  a, b, c = (played[i].trace for i in (0, 2, 4))
+  assert [e.trace for e in played] == [a, a, b, b, c, c]
+  # The counting environments show the same numbers.
+  assert a == b and c not in (a, '')
+
+
+class _Greedy:
+  """Always to the left, then: what differs is where the ball falls."""
+
+  def act(self, timestep):
+    return np.zeros(len(timestep.reward), np.int32)
+
+
+def test_as_many_games_of_catch_differ_as_balls_fall():
+  config = schema.EnvironmentConfig(game='catch', height=10, width=5)
+  environment = catch.CatchEnvironment(config, num_envs=4, seed=1)
+  played = episodes.play(environment, _Greedy(), 60)
+  assert len({e.trace for e in played}) == 5
+
+
 def test_stopping_is_told_apart_from_the_end():
   environment = counting_environment.CountingEnvironment([5])
   with pytest.raises(episodes.StoppedError):

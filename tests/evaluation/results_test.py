@@ -31,6 +31,28 @@ def test_statistics_are_numpys():
   )
 
 
+def test_the_error_is_over_games_that_differ():
+  # Two games that are played three times each, and one played once.
+  played = [
+    episodes.Episode(0, i, value, 100, episodes.GAME_OVER, trace)
+    for i, (trace, value) in enumerate(
+      [('a', 1.0), ('b', 3.0), ('a', 1.0), ('c', 3.0), ('b', 3.0), ('a', 1.0),
+       ('b', 3.0)]
+    )
+  ]  # fmt: skip
+  found = results.summarise('breakout', played, action_repeat=4)
+  assert (found.episodes, found.distinct) == (7, 3)
+  # The mean is of all that was played.
+  assert found.mean == pytest.approx(15 / 7)
+  # 1, 3 and 3 have variance 4 / 3, so their mean has 4 / 9.
+  assert found.standard_error == pytest.approx(2 / 3)
+  text = results.in_words('breakout', found)
+  assert 'distinct  3 games' in text and 'over 3' in text
+  assert 'distinct' not in results.in_words(
+    'breakout', results.summarise('breakout', PLAYED, action_repeat=4)
+  )
+
+
 def test_both_conventions_of_pinball():
   found = results.summarise('video_pinball', PLAYED, 4).human_normalised
   assert found['s3ta'] == pytest.approx(11.625 / 17667.9)
@@ -49,7 +71,7 @@ def test_files_say_every_episode_and_the_summary(tmp_path):
   assert rows[1] == {
     'episode': '1', 'environment': '0', 'game': '1', 'seed': '1000',
     'return': '31', 'agent_steps': '27000', 'frames': '108000',
-    'end': 'frame_cap',
+    'end': 'frame_cap', 'trace': '',
   }  # fmt: skip
   assert [row['seed'] for row in rows] == ['1000', '1000', '1001', '1001']
   said = json.loads((tmp_path / 'a/b/summary.json').read_text())
@@ -112,6 +134,9 @@ def test_evaluations_from_before_the_cap_had_the_usual_one(tmp_path):
   results.require_same(tmp_path, facts, 4)
   with pytest.raises(errors.ConfigError, match='108000 there, 400 now'):
     results.require_same(tmp_path, facts | {'max_episode_frames': 400}, 4)
+  results.require_same(tmp_path, facts | {'opening': 'each game'}, 4)
+  with pytest.raises(errors.ConfigError, match='each game there, each life n'):
+    results.require_same(tmp_path, facts | {'opening': 'each life'}, 4)
   path.write_text('{"protocol": ')
   with pytest.raises(errors.ConfigError, match='cannot be read'):
     results.require_same(tmp_path, facts, 4)

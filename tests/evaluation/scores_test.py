@@ -79,7 +79,11 @@ def test_protocols_change_only_how_games_start_and_end():
   lives = dataclasses.replace(
     trained, episodic_life=True, zero_discount_on_life_loss=False
   )
-  assert protocols.apply(lives, 'noop') == noop
+  assert protocols.apply(lives, 'noop') == dataclasses.replace(
+    noop, fire_after_lost_life=True
+  )
+  unopened = dataclasses.replace(lives, fire_reset=False)
+  assert not protocols.apply(unopened, 'noop').fire_after_lost_life
   assert (noop.height, noop.frame_stack, noop.fire_reset) == (84, 4, True)
   assert protocols.apply(trained, 'noop', 4000).max_episode_frames == 4000
   sticky = protocols.apply(trained, 'sticky')

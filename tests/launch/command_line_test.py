@@ -80,6 +80,13 @@ def test_all_pairs():
     game: registry.spec(schema.EnvironmentConfig(game=game)).actions
     for game in games.names()
   }
+  # Those of the 57 games which only names tell apart.
+  equal = [
+    (actions[a], actions[b])
+    for a, b in itertools.combinations(games.ATARI_GAMES, 2)
+    if len(actions[a]) == len(actions[b])
+  ]
+  assert (len(equal), sum(a != b for a, b in equal)) == (480, 32)
   for trained, played in itertools.permutations(actions, 2):
     if actions[trained] == actions[played]:
       _check(trained, played)

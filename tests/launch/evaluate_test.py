@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 
@@ -108,13 +109,16 @@ def test_chance_needs_no_run(tmp_path):
 def test_chance_decides_as_often_as_asked(tmp_path):
   frames = []
   for repeat in (4, 12):
-    out = tmp_path / str(repeat)
-    done = commands.run(
-      'evaluate', '--policy=random', '--game=pong', '--episodes=2',
-      f'--action_repeat={repeat}', f'--out={out}',
+    done = subprocess.run(
+      [
+        sys.executable, commands.LAUNCH / 'evaluate.py', '--policy=random',
+        '--game=pong', '--episodes=2', f'--action_repeat={repeat}',
+      ],
+      cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows, summary = _files(out)
+    name = f'pong_random_noop_2_seed0_repeat{repeat}'
+    rows, summary = _files(tmp_path / 'evaluations' / name)
     assert summary['action_repeat'] == repeat
     for row in rows:
       assert int(row['frames']) == repeat * int(row['agent_steps'])
@@ -171,6 +175,33 @@ def test_scores_that_cannot_be_written_are_printed(tmp_path):
   assert 'catch, 99 episodes' in done.stdout and 'return    mean' in done.stdout
   (line,) = done.stderr.strip().splitlines()
   assert line == f'failed: {out} cannot be written: File too large'
+
+
+def test_parameters_that_are_not_numbers_are_refused(run, tmp_path):
+  config = in_process.catch_config(agent='impala_ff')
+  other = run_directory.RunDirectory(tmp_path / 'run')
+  shutil.copytree(run.path, other.path)
+  checkpointer = checkpoints.Checkpointer(other.checkpoints)
+  snapshot = checkpointer.restore(experiment.Experiment(config).state_spec())
+  leaves, structure = jax.tree.flatten(snapshot.state.params)
+  leaves[-1] = np.full_like(leaves[-1], np.nan)
+  params = jax.tree.unflatten(structure, leaves)
+  with pytest.MonkeyPatch.context() as patch:
+    # Which refuses to write them.
+    patch.setattr(checkpoints.np, 'isfinite', np.ones_like)
+    checkpointer.save(
+      dataclasses.replace(
+        snapshot,
+        state=snapshot.state._replace(params=params),
+        counters=dataclasses.replace(snapshot.counters, learner_steps=15),
+      )
+    )
+  checkpointer.close()
+  line = commands.refused('evaluate', f'--run={other.path}', '--episodes=2')
+  assert f'checkpoint {other.checkpoints / "15"}: parameter ' in line
+  assert line.endswith('as of --checkpoint=12')
+  line = commands.refused('analyze', f'--run={other.path}')
+  assert f'checkpoint {other.checkpoints / "15"}: parameter ' in line
 
 
 def test_each_way_to_play_has_a_directory_and_replaces_no_other(run):
