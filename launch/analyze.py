@@ -102,8 +102,10 @@ def main() -> int:
   # Only now: JAX takes seconds to load.
   from attn_agents.interpretability import context
   from attn_agents.interpretability.recordings import record, trained_agent
+  from attn_agents.interpretability.report import size
 
   agent = trained_agent.restore(trained, played, directory, step)
+  size.require_fitting(agent, wanted, _MAX_STEPS.value, _EPISODES.value)
   plan = record.Plan(
     num_episodes=_EPISODES.value,
     max_steps=_MAX_STEPS.value,

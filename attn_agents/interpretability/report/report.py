@@ -17,7 +17,7 @@ import jinja2
 import markupsafe
 
 from attn_agents.interpretability.drawing import overlays
-from attn_agents.interpretability.report import report_data
+from attn_agents.interpretability.report import encoding, report_data
 from attn_agents.utils import whole_files
 
 _TEMPLATES = pathlib.Path(__file__).parent / 'templates'
@@ -26,7 +26,7 @@ _STYLES = ('page', 'player')
 _PAGE_PIXELS = 0.76
 _NUMBER = re.compile(r'[-+<> ]*[\d.]+( ± [\d.]+)? ?%?|-')
 # In order: each needs those before it.
-_SCRIPTS = ('data', 'paint', 'timeline', 'player', 'main')
+_SCRIPTS = ('data', 'paint', 'points', 'timeline', 'player', 'main')
 
 
 def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
@@ -40,7 +40,7 @@ def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
     The file's size in bytes.
 
   Raises:
-    ValueError: the data are inconsistent, see `report_data.encode`.
+    ValueError: the data are inconsistent, see `encoding.encode`.
   """
   path = pathlib.Path(path)
   page = render(data).encode()
@@ -62,14 +62,14 @@ def render(data: report_data.ReportData) -> str:
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  environment.filters['image'] = report_data.image_text
+  environment.filters['image'] = encoding.image_text
   environment.filters['shown_width'] = _shown_width
   environment.filters['cell'] = _cell
   environment.tests['numeric'] = _is_numeric
   style = '\n'.join(_read(f'{name}.css') for name in _STYLES)
   script = _script()
   attention = data.attention
-  content = report_data.encode(data)
+  content = encoding.encode(data)
   return environment.get_template('report.html.j2').render(
     data=data,
     heads=0 if attention is None else attention.shape[1],

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from attn_agents.interpretability.drawing import overlays
-from attn_agents.interpretability.report import report, report_data
+from attn_agents.interpretability.report import encoding, report, report_data
 from tests.interpretability.report import sample
 
 
@@ -72,7 +72,7 @@ def test_pngs_are_exact_and_have_a_palette_where_it_fits(colours):
   packed = np.resize(palette, (40, 30))
   frame = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1)
   frame = frame.astype(np.uint8)
-  image = Image.open(io.BytesIO(report_data.encode_png(frame)))
+  image = Image.open(io.BytesIO(encoding.encode_png(frame)))
   assert image.mode == ('P' if colours <= 256 else 'RGB')
   np.testing.assert_array_equal(np.asarray(image.convert('RGB')), frame)
 
@@ -81,7 +81,7 @@ def test_maps_are_read_back_to_a_255th_of_their_largest_value():
   data = sample.data()
   content = _content(data)
   for encoded, signed, maps in [
-    (content['attention'], False, data.attention.reshape(-1, 5, 4)),
+    (content['drawnAttention'], False, data.attention.reshape(-1, 5, 4)),
     *(
       (layer, given.kind == 'signed', given.maps)
       for layer, given in zip(content['layers'], data.layers, strict=True)
@@ -95,8 +95,24 @@ def test_maps_are_read_back_to_a_255th_of_their_largest_value():
   for layer, given in zip(content['layers'], data.layers, strict=True):
     assert layer['rows'] == given.rows.tolist()
   assert not _maps(
-    report_data.encode_maps('', np.zeros((1, 2, 2)), True), True
+    encoding.encode_maps('', np.zeros((1, 2, 2)), True), True
   ).any()
+
+
+def test_a_heads_numbers_are_of_its_full_weights():
+  # One cell has half of the weight, and 539 share the other half: each of them
+  # is a 539th of the largest, and 0 as a byte.
+  weights = np.full((2, 1, 27, 20), 0.5 / 539, np.float32)
+  weights[:, 0, 13, 7] = 0.5
+  weights[1] = 0
+  data = dataclasses.replace(
+    sample.data(), frames=[sample.frame(0)] * 2, attention=weights, layers=[],
+    timelines=[],
+  )  # fmt: skip
+  found = _content(data)['attention']
+  # exp(-0.5 ln 0.5 - 0.5 ln(0.5 / 539)) = 2 sqrt(539)
+  assert found['cells'] == [pytest.approx(46.4327, rel=1e-4), 0]
+  assert (found['heads'], found['largest']) == (1, [0.5, 0])
 
 
 def test_timelines_are_read_back_with_gaps():
@@ -194,8 +210,8 @@ def test_a_minute_of_noise_stays_small_for_every_row():
     for colour in rng.integers(0, 256, (40, 3)):
       y, x = rng.integers(0, 190), rng.integers(0, 140)
       frame[y : y + 20, x : x + 20][rng.random((20, 20)) < 0.7] = colour
-    sizes.append(4 / 3 * len(report_data.encode_png(frame)))
-  maps = report_data.encode_maps('', rng.random((8, 27, 20)), False)
+    sizes.append(4 / 3 * len(encoding.encode_png(frame)))
+  maps = encoding.encode_maps('', rng.random((8, 27, 20)), False)
   assert 900 * (max(sizes) + len(maps['values'])) < 25e6
 
 

@@ -1,4 +1,4 @@
-/* Reads the recording in the page: see ../report_data.py. */
+/* Reads the recording in the page: see ../encoding.py. */
 
 const ZERO = 128;
 const CACHED_FRAMES = 128;
@@ -23,7 +23,7 @@ class Maps {
     this.width = encoded.width;
     this.signed = signed;
     this.scales = encoded.scales;
-    this.largest = Math.max(0, ...encoded.scales);
+    this.largest = Math.max(0, limits(encoded.scales)[1]);
     this.values = encoded.values;
   }
 

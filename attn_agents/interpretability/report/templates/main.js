@@ -12,15 +12,9 @@ const clock = (row) => {
 /** The head's largest weight and its effective number of cells. */
 function headText(player, head) {
   const index = player.row * player.headCount + head;
-  const shares = player.attention.shares(index);
-  const total = shares.reduce((sum, share) => sum + share, 0);
-  if (total === 0) return 'no weight';
-  let entropy = 0;
-  for (const share of shares) {
-    if (share > 0) entropy -= (share / total) * Math.log(share / total);
-  }
-  const largest = short(player.attention.scales[index]);
-  return `max ${largest} · ${Math.exp(entropy).toFixed(1)} cells`;
+  const { largest, cells } = data.attention;
+  if (largest[index] === 0) return 'no weight';
+  return `max ${short(largest[index])} · ${cells[index].toFixed(1)} cells`;
 }
 
 const player = new Player(element('player'), data, (row, layerRows) => {

@@ -12,7 +12,6 @@ class Player {
     this.count = data.frames.length;
     this.frames = new Frames(data);
     this.painter = new Painter(data);
-    this.attention = data.attention && new Maps(data.attention, false);
     this.drawn = data.attention && new Maps(data.drawnAttention, false);
     this.headCount = data.attention ? data.attention.heads : 0;
     this.layers = data.layers.map((layer) => ({

@@ -64,14 +64,12 @@ class Timeline {
 
   range(lane) {
     if (lane.kind === 'action') return [0, this.data.actionNames.length - 1];
-    const values = lane.lines.flat().filter((value) => value !== null);
-    let low = Math.min(...values);
-    let high = Math.max(...values);
+    let [low, high] = limits(lane.lines.flat());
+    if (low > high) return [0, 1];
     if (lane.kind === 'reward') {
       high = Math.max(Math.abs(low), Math.abs(high)) || 1;
       low = -high;
     }
-    if (!values.length) return [0, 1];
     return high > low ? [low, high] : [low - 0.5, high + 0.5];
   }
 
@@ -168,18 +166,9 @@ class Timeline {
     lane.lines.forEach((values, index) => {
       context.strokeStyle = this.lineColour(lane, index);
       context.lineWidth = 1.5;
-      context.beginPath();
-      let down = false;
-      values.forEach((value, row) => {
-        if (value === null) down = false;
-        else {
-          const place = [this.x(row), this.y(lane, value)];
-          if (down) context.lineTo(...place);
-          else context.moveTo(...place);
-          down = true;
-        }
-      });
-      context.stroke();
+      drawPath(context, this.visible(values).map(([row, value]) => (
+        value === null ? null : [this.x(row), this.y(lane, value)]
+      )));
     });
     const room = this.width - this.left - MARGIN.right;
     const widths = [lane.name, ...lane.labels].map(
@@ -199,6 +188,10 @@ class Timeline {
     });
   }
 
+  visible(values) {
+    return visible(values, (row) => Math.floor(this.x(row)));
+  }
+
   lineColour(lane, index) {
     if (!lane.labels.length) return this.colour('accent');
     const { headColours } = this.data;
@@ -216,8 +209,11 @@ class Timeline {
     });
     context.fillStyle = this.colour('accent');
     const width = Math.max(1.5, this.x(1) - this.x(0));
+    const drawn = new Set();
     lane.lines[0].forEach((action, row) => {
-      if (action === null) return;
+      const mark = `${action} ${Math.round(this.x(row))}`;
+      if (action === null || drawn.has(mark)) return;
+      drawn.add(mark);
       const y = this.y(lane, action);
       context.fillRect(this.x(row) - width / 2, y - 2, width, 4);
     });
@@ -228,7 +224,7 @@ class Timeline {
     this.line(
       context, this.left, zero, this.width - MARGIN.right, zero, 'muted',
     );
-    lane.lines[0].forEach((reward, row) => {
+    this.visible(lane.lines[0]).forEach(([row, reward]) => {
       if (!reward) return;
       const colour = reward > 0 ? 'gain' : 'loss';
       const [x, y] = [this.x(row), this.y(lane, reward)];
