@@ -99,6 +99,7 @@ def main() -> int:
   suite.require_any_valid(
     {run.logdir: _request(run) for run in runs if not run.trained},
     _MAX_EPISODE_FRAMES.value,
+    {run.logdir: _request(run) for run in runs if run.exists},
   )
   if _DRY_RUN.value:
     for run in runs:

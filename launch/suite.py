@@ -93,6 +93,11 @@ class Run:
     return (run.evaluations / name / 'summary.json').exists()
 
   @property
+  def exists(self) -> bool:
+    """Whether it has been started."""
+    return (self.logdir / 'config.json').is_file()
+
+  @property
   def trained(self) -> bool:
     """Whether nothing of its training is left."""
     return self.frames >= self.max_frames
@@ -157,27 +162,33 @@ def plan(
 def require_readable(runs: Sequence[Run]) -> None:
   """Raises `ConfigError` if a run on disk is of an earlier format."""
   for run in runs:
-    directory = run_directory.RunDirectory(run.logdir)
-    if (directory.path / 'config.json').is_file():
-      directory.content()
+    if run.exists:
+      run_directory.RunDirectory(run.logdir).content()
 
 
 def require_any_valid(
   requests: Mapping[pathlib.Path, resolution.Request],
   max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
+  there: Mapping[pathlib.Path, resolution.Request] | None = None,
 ) -> None:
   """Refuses what is wrong for every run, before the first one starts.
 
   Args:
     requests: what each run that still trains asks for, by its directory.
     max_episode_frames: see `Run`.
+    there: the same of each run that is on disk, done or not.
 
   Raises:
-    ConfigError: what the first run would say, if none could start here.
+    ConfigError: what the first run would say, if none could start here; or a
+      run on disk has another config than is asked for.
   """
-  if not requests:
+  if not requests and not there:
     return
   here = this_machine.probe()
+  for logdir, request in (there or {}).items():
+    run_directory.RunDirectory(logdir).check(here.resolve(request))
+  if not requests:
+    return
   refusals: list[errors.ConfigError] = []
   for logdir, request in requests.items():
     try:

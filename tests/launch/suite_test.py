@@ -309,6 +309,31 @@ def test_runs_that_have_trained_are_not_judged(tmp_path):
   assert 'learning.discount=2' in more
 
 
+def test_a_run_that_is_done_is_another_suites_if_its_config_differs(tmp_path):
+  logdir = tmp_path / 'impala_ff_pong_seed0'
+  _left_behind(logdir, 1000, 100)
+  request = resolution.Request(
+    agent='impala_ff', game='pong', preset='small', runtime='threads', seed=0,
+    max_frames=1000,
+  )  # fmt: skip
+  config = resolution.resolve(request, 'cpu', 1, 2)
+  run_directory.RunDirectory(logdir).write(
+    {'config': overrides.to_dict(config)}
+  )
+  suite_flags = [
+    '--agents=impala_ff', '--games=pong', '--seeds=1', '--max_frames=1000',
+    '--episodes=30', '--preset=small', '--runtime=threads',
+    f'--root={tmp_path}',
+  ]  # fmt: skip
+  line = commands.refused(
+    'run_suite', *suite_flags, '--set=learning.discount=0.5'
+  )
+  assert f'--logdir={logdir} belongs to a different config' in line
+  assert f'learning.discount: {config.learning.discount} there, 0.5 now' in line
+  done = commands.run('run_suite', *suite_flags, timeout=60.0)
+  assert done.stdout.splitlines()[-1] == 'all 1 done', done
+
+
 def test_nobody_asks_for_devices_if_nothing_trains(monkeypatch):
   monkeypatch.setattr(machine, 'probe_devices', lambda: pytest.fail('asked'))
   suite.require_any_valid({})
