@@ -38,6 +38,10 @@ class Cost:
     """GFLOP forward per agent step: T steps take T + 1 rows."""
     return self.forward * (length + 1) / length
 
+  def gradient(self, length: int) -> float:
+    """GFLOP forward and back through all rows, per agent step."""
+    return (self.forward + self.backward) * (length + 1) / length
+
   def update(self, config: schema.Config) -> float:
     """GFLOP per agent step of an update; the optimiser is not counted."""
     rows = registry.get(config.algorithm).network_rows(config)

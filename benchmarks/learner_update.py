@@ -186,9 +186,12 @@ def make() -> harness.Benchmark:
       run = children.make_run(
         make_run, (config, phase, is_plain, seconds), xla_flags
       )
-      gflop = work.update(config)
-      if phase == 'forward':
-        gflop = work.unroll(config.learning.unroll_length)
+      gflop = {
+        'forward': work.unroll(config.learning.unroll_length),
+        # Once, however often an update goes through its batch.
+        'gradient': work.gradient(config.learning.unroll_length),
+        'update': work.update(config),
+      }[phase]
       if dtype != ('float32' if is_plain else config.network.dtype):
         # Of another dtype's peak a share would say nothing.
         gflop = 0.0

@@ -36,7 +36,9 @@ class Figures:
     baseline: what the ratio is to; '' without one.
     ratio: rate divided by the baseline's, round by round; None without one.
     cost_rate: units of cost per second; None if the cost is unknown.
-    share: cost rate divided by the ceiling's, round by round, or None.
+    share: cost rate divided by the ceiling's, round by round, or None. Rounds
+      above the ceiling are left out.
+    above_ceiling: how many these are.
   """
 
   rates: Sequence[float]
@@ -45,6 +47,7 @@ class Figures:
   ratio: Summary | None = None
   cost_rate: Summary | None = None
   share: Summary | None = None
+  above_ceiling: int = 0
 
 
 def summarise(
@@ -68,13 +71,17 @@ def summarise(
   for alternative in benchmark.alternatives:
     found = rates[alternative.name]
     ratio = cost_rate = share = None
+    above = 0
     if alternative.baseline:
       ratio = _divide(found, rates[alternative.baseline])
     if alternative.cost:
       costs = [alternative.cost * rate for rate in found]
       cost_rate = Summary.of(costs)
       if harness.CEILING in rates:
-        share = _divide(costs, rates[harness.CEILING])
+        shares = _ratios(costs, rates[harness.CEILING])
+        possible = [x for x in shares if x <= 1.0]
+        share = Summary.of(possible) if possible else None
+        above = len(shares) - len(possible)
     figures[alternative.name] = Figures(
       found,
       Summary.of(found),
@@ -82,12 +89,46 @@ def summarise(
       ratio,
       cost_rate,
       share,
+      above,
     )
   return figures
 
 
+def require_below_ceiling(figures: Mapping[str, Figures]) -> list[str]:
+  """Refuses figures that are above their ceiling.
+
+  Args:
+    figures: from `summarise`.
+
+  Returns:
+    A line for each alternative that was above it in some rounds.
+
+  Raises:
+    FailedError: an alternative was above it in half of the rounds or more.
+  """
+  notes = []
+  for name, found in figures.items():
+    count, above = len(found.rates), found.above_ceiling
+    if 2 * above >= count > 0 and above:
+      raise harness.FailedError(
+        f'{name} was above its ceiling in {above} of {count} rounds: its cost '
+        'is counted wrong, or something else ran while the ceiling was '
+        'measured; run it again with nothing else on the machine'
+      )
+    if above:
+      notes.append(
+        f'{name}: above its ceiling in {above} of {count} rounds, which are '
+        'left out of its share'
+      )
+  return notes
+
+
 def _divide(values: Sequence[float], others: Sequence[float]) -> Summary:
-  return Summary.of(a / b for a, b in zip(values, others, strict=True))
+  return Summary.of(_ratios(values, others))
+
+
+def _ratios(values: Sequence[float], others: Sequence[float]) -> list[float]:
+  return [a / b for a, b in zip(values, others, strict=True)]
 
 
 def table(

@@ -28,7 +28,7 @@ def test_other_dtypes_than_the_ceilings_have_no_share(
     monkeypatch,
     agent='impala_ff',
     smoke=True,
-    phases=['forward', 'update'],
+    phases=['forward', 'gradient', 'update'],
     set=[f'network.dtype={dtype}'],
     algorithm='vtrace',
     variant=[f'other: network.dtype={other}'],
@@ -36,9 +36,10 @@ def test_other_dtypes_than_the_ceilings_have_no_share(
   benchmark = learner_update.make()
   assert benchmark.ceiling.name == f'matmul peak, {dtype}'
   found = {x.name: x.cost for x in benchmark.alternatives}
-  assert len(found) == 6
+  assert len(found) == 9
   # Of two steps, which take three rows: once forward, and twice that back.
-  for phase, cost in (('forward', 1.5), ('update', 3.5)):
+  # A gradient goes back through the third, too.
+  for phase, cost in (('forward', 1.5), ('gradient', 4.5), ('update', 3.5)):
     for name in ('ours', 'other', 'plain'):
       expected = cost if name in with_share else 0.0
       assert found[f'{phase}, {name}'] == expected
@@ -53,3 +54,19 @@ def test_acting_is_compared_with_the_peak_of_its_dtype(monkeypatch):
     set=['network.dtype=bfloat16'],
   )
   assert acting.make().ceiling.name == 'matmul peak, bfloat16'
+
+
+def test_a_gradient_is_one_pass_however_often_a_batch_is_used(monkeypatch):
+  flag_values.set_flags(
+    monkeypatch,
+    agent='impala_ff',
+    smoke=True,
+    phases=['gradient', 'update'],
+    algorithm='appo',
+    variant=[],
+    set=['learning.num_epochs=3', 'learning.num_minibatches=1'],
+  )
+  found = {x.name: x.cost for x in learner_update.make().alternatives}
+  assert found['gradient, ours'] == 4.5
+  # Three passes over two steps and, for the targets, three rows forward.
+  assert found['update, ours'] == 3 * (1 + 2) + 1.5

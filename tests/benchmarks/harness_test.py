@@ -59,6 +59,39 @@ def test_alternates_and_compares_within_rounds():
   assert written['alternatives']['slow']['rates'] == [2.0, 4.0, 1.0]
 
 
+def _with_shares(*shares):
+  """Figures of an alternative with these shares of its ceiling."""
+  benchmark = harness.Benchmark(
+    title='t',
+    unit='steps',
+    alternatives=[harness.Alternative('ours', lambda: None, cost=2.0)],
+    ceiling=harness.Alternative('peak', lambda: None, cost=1.0),
+  )
+  rates = {
+    harness.CEILING: [10.0] * len(shares),
+    'ours': [5 * x for x in shares],
+  }
+  return report.summarise(benchmark, rates)
+
+
+def test_rounds_above_the_ceiling_have_no_share_and_are_told():
+  figures = _with_shares(0.5, 1.01, 1.0)
+  assert figures['ours'].share == report.Summary(0.75, 0.5, 1.0)
+  assert report.require_below_ceiling(figures) == [
+    'ours: above its ceiling in 1 of 3 rounds, which are left out of its share'
+  ]
+  assert report.require_below_ceiling(_with_shares(0.5, 1.0)) == []
+
+
+@pytest.mark.parametrize('shares', [(1.45,), (1.2, 0.9), (1.2, 1.3, 0.9)])
+def test_a_benchmark_that_is_mostly_above_its_ceiling_is_refused(shares):
+  above = sum(x > 1 for x in shares)
+  with pytest.raises(
+    harness.FailedError, match=f'in {above} of {len(shares)} rounds'
+  ):
+    report.require_below_ceiling(_with_shares(*shares))
+
+
 def test_an_alternative_that_does_nothing_is_no_result():
   nothing = harness.Alternative('idle', lambda: harness.Measurement(0, 1))
   benchmark = harness.Benchmark('t', 'steps', [nothing])
