@@ -91,7 +91,7 @@ def main() -> int:
   height, width, _ = environments.spec(played.environment).screen_shape
   for each in chosen:
     each.check((height, width))
-  other = _find_baseline(played)
+  other = _find_baseline(played, run.path, step)
   out = pathlib.Path(
     _OUT.value
     or run.path
@@ -217,17 +217,30 @@ def _chosen() -> list[options.Options]:
 
 
 def _find_baseline(
-  played: schema.Config,
+  played: schema.Config, ours: pathlib.Path, our_step: int
 ) -> tuple[schema.Config, schema.Config, pathlib.Path, int] | None:
   """What `trained_agent.restore` takes, of the agent to compare with, if any.
 
+  Args:
+    played: config of --run.
+    ours: its directory.
+    our_step: its checkpoint.
+
   Raises:
-    ConfigError: it plays by other rules, so that it cannot be shown the game.
+    ConfigError: it is that checkpoint, or plays by other rules, so that it
+      cannot be shown the game.
   """
   if _BASELINE.value is None:
     return None
   run, trained = saved_runs.open_run(_BASELINE.value)
   directory, step = saved_runs.find(run, 'newest')
+  errors.require(
+    (run.path.resolve(), step) != (ours.resolve(), our_step),
+    '--baseline',
+    _BASELINE.value,
+    f'another run, or an older --checkpoint than {step} of --run: it is the '
+    'same agent',
+  )
   theirs = saved_runs.with_game(trained, played.environment.game)
   command_line.check_actions(trained.environment, theirs.environment)
   for name in ('action_repeat', 'full_action_space', 'fire_reset', 'max_pool'):

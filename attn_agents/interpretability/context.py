@@ -16,6 +16,7 @@ from attn_agents.interpretability.recordings import (
   trained_agent,
 )
 from attn_agents.interpretability.screen import cells, grids
+from attn_agents.runs import named_trees
 from configs import schema
 
 # S3TA looks at saliency after more than 200 frames, 50 agent steps.
@@ -154,12 +155,13 @@ class Context:
     theirs = self.other.config.agent
     if theirs != self.agent:
       return self.agent, theirs
-    named = [
-      f'{who.config.agent}, checkpoint {who.facts["checkpoint"]:,} of '
-      f'{pathlib.Path(who.facts["run"]).name}'
-      for who in (self.played, self.other)
-    ]
-    return named[0], named[1]
+    both = self.played, self.other
+    runs = _told_apart(*(pathlib.Path(who.facts['run']) for who in both))
+    ours, theirs = (
+      f'{who.config.agent}, checkpoint {who.facts["checkpoint"]:,} of {run}'
+      for who, run in zip(both, runs, strict=True)
+    )
+    return ours, theirs if theirs != ours else f'{theirs}, again'
 
   @functools.cached_property
   def shown_to_other(
@@ -175,7 +177,9 @@ class Context:
     actions = self.recorded['action']
     plan = dataclasses.replace(self.plan, with_states=False)
     run = pathlib.Path(self.other.facts['run'])
-    name = f'{run.name}_{self.other.facts["checkpoint"]}'
+    # Runs of other directories may have that name.
+    digest = named_trees.digest(self.other.params)[:8]
+    name = f'{run.name}_{self.other.facts["checkpoint"]}_{digest}'
     shown = record.record(
       self.other,
       plan,
@@ -198,3 +202,19 @@ class Context:
         'actions'
       )
     return self.other, shown
+
+
+def _told_apart(ours: pathlib.Path, theirs: pathlib.Path) -> tuple[str, str]:
+  """Two paths without the folders above them that tell nothing.
+
+  Their names if these differ; else as much before them as it takes.
+  """
+  if ours == theirs:
+    return ours.name, theirs.name
+  length = 1
+  while ours.parts[-length:] == theirs.parts[-length:]:
+    length += 1
+  return (
+    str(pathlib.Path(*ours.parts[-length:])),
+    str(pathlib.Path(*theirs.parts[-length:])),
+  )

@@ -99,7 +99,11 @@ def test_interrupted_recording_goes_on(run, tmp_path):
     (['--track=player=red'], 'expected NAME=RRGGBB'),
     (['--injection=/nowhere.json'], '/nowhere.json'),
     (['--baseline=/nowhere/at/all'], 'no config.json'),
-    (['--baseline={run}', '--out={run}/config.json'], 'expected a directory'),
+    (['--baseline={run}'], 'it is the same agent'),
+    (
+      ['--baseline={run}', '--checkpoint=3', '--out={run}/config.json'],
+      'expected a directory',
+    ),
     (['--track=a=ffffff', '--track=a=000000'], 'each name once'),
     (['--track=a=ffffff@9,0,3,5'], 'top above bottom'),
     (['--track=a=ffffff@0,0,211,160'], 'within 210 rows and 160 columns'),
@@ -130,7 +134,7 @@ def test_a_run_that_was_moved_keeps_its_recordings(tmp_path):
   made.directory.path.rename(moved.path)
   (part,) = moved.path.rglob('rows_0.npz')
   before = part.stat().st_mtime_ns
-  _analyze(moved, *args, f'--baseline={moved.path}')
+  _analyze(moved, *args)
   assert part.stat().st_mtime_ns == before
   (page,) = moved.path.rglob('*.html')
   assert str(moved.path) in page.read_text()

@@ -83,11 +83,8 @@ def _layer(maps: np.ndarray, rows: list[int]) -> report_data.Layer:
 
 def _stages(given: context.Context) -> list[training_stages.Stage]:
   """The checkpoints of the run that stand for stages of training."""
-  steps = saved_runs.steps(given.checkpoints)
-  end = int(given.played.facts['checkpoint'])
-  try:
-    stages = training_stages.choose([s for s in steps if s <= end], end)
-  except ValueError as error:
-    raise context.DoesNotApplyError(str(error)) from error
+  stages = training_stages.choose(
+    saved_runs.steps(given.checkpoints), int(given.played.facts['checkpoint'])
+  )
   # One checkpoint may be the nearest to several shares.
   return list({stage.step: stage for stage in stages}.values())

@@ -36,21 +36,20 @@ def choose(
 
   Args:
     steps: of the checkpoints there are, see `saved_runs.steps`.
-    end: the learner step that counts as the whole of training.
+    end: the learner step of the agent that is shown, which counts as the whole
+      of training, whether or not its checkpoint is among `steps`.
     fractions: of it. 0 is the start; any other gets a checkpoint, the earlier
       of two that are equally near.
-
-  Raises:
-    ValueError: a checkpoint is needed and there is none.
   """
   if not end:
     return [Stage(0.0, 0, 0.0)]
-  trained = [step for step in sorted(steps) if step > 0]
-  stages = []
-  for wanted in fractions:
-    step = _nearest(trained, wanted * end) if wanted else 0
-    stages.append(Stage(wanted, step, step / end))
-  return stages
+  trained = sorted({end, *(step for step in steps if 0 < step < end)})
+
+  def nearest(wanted: float) -> int:
+    return min(trained, key=lambda step: abs(step - wanted * end))
+
+  steps_of = {wanted: nearest(wanted) if wanted else 0 for wanted in fractions}
+  return [Stage(wanted, step, step / end) for wanted, step in steps_of.items()]
 
 
 def agents(
@@ -62,12 +61,15 @@ def agents(
   """The agent at each stage; functions compiled for `played` are kept.
 
   Args:
-    played: the agent at any stage.
+    played: the agent that is shown, at its own stage.
     trained: config of the run.
     directory: of its checkpoints.
     stages: from `choose`.
   """
   for stage in stages:
+    if stage.step == played.facts.get('checkpoint'):
+      yield stage, played
+      continue
     if stage.step:
       restored = parameters.restore(trained, directory, stage.step)
       params, frames = restored.params, restored.counters.frames
@@ -78,9 +80,3 @@ def agents(
       stage,
       played.with_params(params, checkpoint=stage.step, training_frames=frames),
     )
-
-
-def _nearest(steps: list[int], wanted: float) -> int:
-  if not steps:
-    raise ValueError('there are no checkpoints to choose from')
-  return min(steps, key=lambda step: abs(step - wanted))

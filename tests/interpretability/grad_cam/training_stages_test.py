@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import jax
 import numpy as np
@@ -21,9 +22,23 @@ def test_the_nearest_checkpoint_stands_for_a_stage():
   ]
   # Only the last ones were kept: still no beginner stands for a third.
   stages = training_stages.choose([98, 99], end=100)
-  assert [s.step for s in stages] == [0, 98, 98, 99]
-  with pytest.raises(ValueError, match='no checkpoints'):
-    training_stages.choose([], end=100)
+  assert [s.step for s in stages] == [0, 98, 98, 100]
+
+
+@pytest.mark.parametrize('steps', [[], [200, 300]])
+def test_the_agent_that_is_shown_needs_no_checkpoint_among_those_kept(steps):
+  # As the best one, which may be older than all of these.
+  stages = training_stages.choose(steps, end=100)
+  assert [(s.step, s.fraction) for s in stages] == [(0, 0.0)] + 3 * [(100, 1.0)]
+  config = in_process.catch_config(agent='impala_shallow')
+  params = experiment.Experiment(config).initial_snapshot().state.params
+  played = trained_agent.TrainedAgent(config, params, {'checkpoint': 100})
+  found = list(
+    training_stages.agents(
+      played, config, pathlib.Path('nowhere'), [stages[0], stages[-1]]
+    )
+  )
+  assert found[1] == (stages[-1], played)
 
 
 def test_agents_have_the_parameters_of_start_and_checkpoints(tmp_path):
