@@ -91,24 +91,8 @@ class Context:
     return cells.resize(maps, self.grid, 'bilinear')
 
   def to_draw(self, maps: np.ndarray) -> np.ndarray:
-    """Maps over attention's cells as finer ones that share the screen evenly.
-
-    A network's cells do not: the outermost ones may lie partly beyond it.
-    Drawing spreads maps evenly; these, twice as fine, come out where the cells
-    are. Weights are interpolated and sum to something else.
-
-    Args:
-      maps: float [n, ..., h, w].
-
-    Returns:
-      float64 [n, ..., 2 h, 2 w].
-    """
-    height, width = maps.shape[-2:]
-    parts = [
-      grids.cell_means(self.on_screen(some), (2 * height, 2 * width))
-      for some in np.array_split(maps, max(1, len(maps) // 100))
-    ]
-    return np.concatenate(parts)
+    """Maps over attention's cells for drawing, see `cells.to_draw`."""
+    return cells.to_draw(maps, self.grid)
 
   def on_even_cells(self, maps: np.ndarray) -> np.ndarray:
     """Maps as ones over as many cells that share the screen evenly.

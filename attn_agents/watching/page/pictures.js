@@ -7,12 +7,13 @@ const SHADE = 0.65;
 
 // A map in one colour, one pixel for each cell. Its opacity is how far the
 // weight, in parts of the largest, is above the mean: uniform attention hides
-// nothing. The outermost cells are repeated once beyond the edge.
-function painted(map, colour, opacity) {
+// nothing. The outermost cells are repeated `border` times beyond the edge.
+function painted(map, colour, opacity, border) {
   const mean = map.weights.reduce((a, b) => a + b, 0) / map.weights.length;
-  const [width, height] = [map.width + 2, map.height + 2];
+  const [width, height] = [map.width + 2 * border, map.height + 2 * border];
   const image = new ImageData(width, height);
-  const within = (place, size) => Math.min(Math.max(place - 1, 0), size - 1);
+  const within = (place, size) =>
+    Math.min(Math.max(place - border, 0), size - 1);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = 4 * (y * width + x);
@@ -41,14 +42,21 @@ function start(canvas, frame, opacity) {
   return context;
 }
 
-// Draws a map over the frame, each cell at its place.
+// Draws a map over the frame, each cell at its place. The outermost ones go on
+// to the edge of the screen, as in the report.
 function cover(context, map, colour, opacity, smooth) {
   const [top, left, height, width] = map.box;
   const [tall, wide] = [height / map.height, width / map.width];
+  const {canvas} = context;
+  const border = Math.max(1, ...[
+    top / tall, (canvas.height - top - height) / tall,
+    left / wide, (canvas.width - left - width) / wide,
+  ].map(Math.ceil));
   context.imageSmoothingEnabled = smooth;
   context.drawImage(
-    painted(map, colour, opacity),
-    left - wide, top - tall, width + 2 * wide, height + 2 * tall);
+    painted(map, colour, opacity, border),
+    left - border * wide, top - border * tall,
+    width + 2 * border * wide, height + 2 * border * tall);
 }
 
 // Draws the game and over it the maps whose indices are in `chosen`.
