@@ -17,7 +17,7 @@ import sys
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.utils import disk, output, stopping
+from attn_agents.utils import disk, output
 from configs import errors, games, resolution, validation
 from launch import command_line, paths, suite, suite_worker
 
@@ -121,7 +121,7 @@ def main() -> int:
     )
   elif not outcome.failed:
     output.say(f'all {len(runs)} done')
-  return _exit_code(worker, outcome)
+  return worker.exit_code(outcome)
 
 
 def _request(run: suite.Run) -> resolution.Request:
@@ -135,19 +135,6 @@ def _request(run: suite.Run) -> resolution.Request:
     max_frames=run.max_frames,
     settings=_SET.value,
   )
-
-
-def _exit_code(
-  worker: suite_worker.Worker, outcome: suite_worker.Outcome
-) -> int:
-  # A batch system starts the suite again, and with it what failed.
-  if stopping.is_by_machine(worker.stop_signal):
-    return stopping.TO_BE_CONTINUED
-  if outcome.failed:
-    return 1
-  if outcome.unfinished and not worker.stop_signal:
-    return stopping.TO_BE_CONTINUED
-  return 0
 
 
 if __name__ == '__main__':

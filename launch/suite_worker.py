@@ -1,16 +1,16 @@
-"""Runs the runs of a suite, several at a time."""
+"""Runs the runs of a suite or a population, several at a time."""
 
 import dataclasses
 import pathlib
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from attn_agents.distributed import tied
 from attn_agents.runs import run_directory
 from attn_agents.utils import patience, stopping
-from launch import suite
 
 _POLL_SECONDS = 0.2
 # More than a run takes from a signal to its end.
@@ -33,6 +33,26 @@ class Outcome:
   unfinished: list[str] = dataclasses.field(default_factory=list)
 
 
+class Work(Protocol):
+  """What a worker does one after another, as `suite.Run`.
+
+  Attributes:
+    name: by which it is told from the others.
+    logdir: its directory.
+  """
+
+  @property
+  def name(self) -> str:
+    """See above."""
+
+  @property
+  def logdir(self) -> pathlib.Path:
+    """See above."""
+
+  def left(self) -> list[list[str]]:
+    """The remaining commands."""
+
+
 class Worker:
   """Runs a suite, several runs at a time.
 
@@ -53,20 +73,30 @@ class Worker:
     self._told = False
     self._processes: dict[str, subprocess.Popen] = {}
     self._outcome = Outcome()
+    self._active: dict[str, Iterator[None]] = {}
+
+  @property
+  def active(self) -> Collection[str]:
+    """Names of what it does at this moment."""
+    return self._active.keys()
 
   @property
   def stop_signal(self) -> int:
     """Number of the first signal that asked it to stop, or 0."""
     return self._requests.first
 
-  def run(self, runs: Sequence[suite.Run]) -> Outcome:
+  def run(self, runs: Iterable[Work | None]) -> Outcome:
     """Runs the remaining commands of each run.
 
     Signals are heard from here on. A failure does not stop other runs.
+
+    Args:
+      runs: asked for the next whenever there is room; None for none at this
+        moment. Of runs of one name, the last says how it ended.
     """
     self._requests.listen()
     waiting = iter(runs)
-    active: dict[str, Iterator[None]] = {}
+    active = self._active
     while True:
       while len(active) < self._jobs and not self.stop_signal:
         run = next(waiting, None)
@@ -81,8 +111,11 @@ class Worker:
           del active[name]
       time.sleep(_POLL_SECONDS)
 
-  def _steps(self, run: suite.Run) -> Iterator[None]:
+  def _steps(self, run: Work) -> Iterator[None]:
     """Yields until the run's commands have ended."""
+    self._outcome.failed.pop(run.name, None)
+    if run.name in self._outcome.unfinished:
+      self._outcome.unfinished.remove(run.name)
     left = run.left()
     if not left:
       self._say(f'{run.name}: already done')
@@ -114,7 +147,18 @@ class Worker:
     self._outcome.unfinished.append(run.name)
     self._say(f'{run.name}: stopped')
 
-  def _wait_for_former(self, run: suite.Run) -> Iterator[None]:
+  def exit_code(self, outcome: Outcome) -> int:
+    """Of the command: 0, 1, or 75 if it is to be run again."""
+    # A batch system starts the command again, and with it what failed.
+    if stopping.is_by_machine(self.stop_signal):
+      return stopping.TO_BE_CONTINUED
+    if outcome.failed:
+      return 1
+    if outcome.unfinished and not self.stop_signal:
+      return stopping.TO_BE_CONTINUED
+    return 0
+
+  def _wait_for_former(self, run: Work) -> Iterator[None]:
     """Yields while a run of a suite that was killed is still saving."""
     directory = run_directory.RunDirectory(run.logdir)
     waiting = patience.Patience(_FORMER_SECONDS)

@@ -20,7 +20,7 @@ above = {
   'attn_agents.distributed', 'attn_agents.diagnostics', 'launch', 'benchmarks',
 }
 lower = ('environments', 'networks', 'losses', 'acting', 'learning')
-upper = ('evaluation', 'interpretability', 'watching')
+upper = ('evaluation', 'interpretability', 'population', 'watching')
 for name in (*lower, *upper):
   if name not in lower:  # They make agents from configs.
     above -= {'attn_agents.experiment'}
@@ -65,6 +65,6 @@ def test_arrows_go_down_only():
   lines = done.stdout.splitlines()
   assert {line.split('.')[1] for line in lines} == {
     'environments', 'networks', 'losses', 'acting', 'learning', 'evaluation',
-    'interpretability', 'watching',
+    'interpretability', 'population', 'watching',
   }  # fmt: skip
   assert [line for line in lines if ' ' in line] == []

@@ -237,6 +237,14 @@ class Checkpointer:
     """
     return self._meta(step)['arrays']
 
+  def counters(self, step: int) -> Counters:
+    """The totals of a checkpoint.
+
+    Raises:
+      ConfigError: it is of another format, or damaged.
+    """
+    return Counters(**self._meta(step)['counters'])
+
   def close(self) -> None:
     """Frees the manager's threads."""
     self._manager.close()

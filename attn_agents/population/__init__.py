@@ -1,0 +1,1 @@
+"""Population-based training: several runs whose hyperparameters evolve."""
