@@ -40,6 +40,28 @@ class Company(Protocol):
   def behind(self) -> int:
     """Begins no more updates; how many others have begun beyond ours."""
 
+  def ask_to_save(self) -> None:
+    """Has all hosts save after the same update, if this one leads."""
+
+  def wishes_to_save(self) -> bool:
+    """Whether the next update is to tell that all save."""
+
+  def hear_save(self, update: int) -> None:
+    """That an update has told it: all save after the next one.
+
+    Args:
+      update: its number.
+    """
+
+  def saves_after(self, update: int) -> bool:
+    """Whether all save after that update, the newest."""
+
+  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+    """Returns when no host is known to have another state there.
+
+    Does not return if one is: the process ends.
+    """
+
 
 class Alone:
   """A host without other learners; see `Company`.
@@ -58,6 +80,7 @@ class Alone:
         data is to be continued, as one that has lost a host.
     """
     self._has_actor_hosts = has_actor_hosts
+    self._saves = False
     self.why = ''
 
   def wishes_to_stop(self) -> bool:
@@ -83,6 +106,26 @@ class Alone:
   def behind(self) -> int:
     """There is none."""
     return 0
+
+  def ask_to_save(self) -> None:
+    """It does so at once."""
+    self._saves = True
+
+  def wishes_to_save(self) -> bool:
+    """It asks nobody."""
+    return False
+
+  def hear_save(self, update: int) -> None:
+    """There is nobody to tell one."""
+
+  def saves_after(self, update: int) -> bool:
+    """Whether it has been asked to."""
+    del update
+    saves, self._saves = self._saves, False
+    return saves
+
+  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+    """There is no other state."""
 
 
 class Writer(Protocol):

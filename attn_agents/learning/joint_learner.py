@@ -19,8 +19,9 @@ from attn_agents.learning import (
 )
 from attn_agents.runs import checkpoints
 
-# Of `TrainState.increments`: agent steps, games, hosts that wish to stop.
-NUM_INCREMENTS = 3
+# Of `TrainState.increments`: agent steps, games, hosts that wish to stop, and
+# whether all are to save.
+NUM_INCREMENTS = 4
 
 
 class JointLearner(learner.Learner):
@@ -35,7 +36,7 @@ class JointLearner(learner.Learner):
       **named: of `Learner`.
     """
     self._company = company_
-    self._waiting: list[train_state.Metrics] = []
+    self._waiting: dict[int, train_state.Metrics] = {}
     super().__init__(*args, **named)
     self._devices = list(args[3])
     self._put = placement.sharder(self._devices)
@@ -53,6 +54,7 @@ class JointLearner(learner.Learner):
       info.agent_steps,
       len(info.game_returns),
       self._company.wishes_to_stop(),
+      self._company.wishes_to_save(),
     )
     return self._state._replace(increments=self._put(increments))
 
@@ -62,16 +64,19 @@ class JointLearner(learner.Learner):
     """Counts the updates before this one; this one is computing."""
     self._settle()
     self._add(0, 0, updates=1)
-    self._waiting.append({'increments': metrics.pop(train_state.INCREMENTS)})
+    update = self._counters.learner_steps
+    self._waiting[update] = {'increments': metrics.pop(train_state.INCREMENTS)}
     if self._synchronous:
       self._settle()
 
   def _settle(self) -> None:
     """Waits for all updates, and adds what hosts have said in them."""
-    for metrics in self._waiting:
+    for update, metrics in self._waiting.items():
       # The sum over devices was a mean times their number.
       said = np.rint(np.asarray(metrics['increments']))
       self._add(int(said[0]), int(said[1]), updates=0)
       if said[2]:
         self._company.hear_wish()
-    self._waiting = []
+      if said[3]:
+        self._company.hear_save(update)
+    self._waiting = {}

@@ -184,6 +184,7 @@ class Training:
         error: a run goes on without it.
     """
     self._take_snapshot()
+    self._company.compare(self.latest)
     self.save_latest()
     self._troubles.pop('replay', None)
     if not self._company.leads:
@@ -291,6 +292,8 @@ class Training:
       due = self._due_evaluations(self._learner.counters.frames)
       wanted = now >= next_checkpoint or due > self._evaluations
       if wanted and now >= earliest:
+        self._company.ask_to_save()
+      if self._company.saves_after(self._learner.counters.learner_steps):
         if self._save_if_possible():
           self._evaluations = due
           next_checkpoint = time.monotonic() + every

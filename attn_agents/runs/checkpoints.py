@@ -8,9 +8,11 @@ shape
 
 import dataclasses
 import pathlib
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -68,6 +70,14 @@ class Snapshot:
   recent_returns: tuple[float, ...] = ()
   recent_lengths: tuple[float, ...] = ()
   recent_of_games: tuple[tuple[int, float], ...] = ()
+
+
+def digest(snapshot: Snapshot) -> int:
+  """A number of the bits of the state's arrays, CRC-32."""
+  number = 0
+  for array in jax.tree.leaves(snapshot.state):
+    number = zlib.crc32(np.ascontiguousarray(array).data, number)
+  return number
 
 
 class NotWrittenError(RuntimeError):

@@ -12,7 +12,13 @@ import threading
 import time
 from typing import Any
 
+from attn_agents.runs import checkpoints
+
 ASKED = 'was asked to stop'
+# Of the newest saves, for hosts that hear late.
+_STATES_TOLD = 3
+# A host that is lost has no word any more.
+_COMPARE_SECONDS = 10.0
 # The first updates compile.
 _COMPILED_AFTER = 3
 
@@ -22,6 +28,8 @@ class Company:
 
   Attributes:
     leads: whether this is host 0.
+    differs: that this host has another state than some other, in words; '' as
+      long as none is known.
     changed: notified when this host's own words change, or others' come in.
   """
 
@@ -34,17 +42,21 @@ class Company:
       stop: set where this host is asked to stop, and here once any is.
     """
     self.leads = index == 0
+    self.differs = ''
     self.changed = threading.Condition()
     self._index, self._stop = index, stop
     self._own: dict[str, Any] = {
       'updates': 0, 'closed': False, 'waiting': True, 'wish': '', 'failed': '',
-      'saved': None, 'left': False,
+      'saved': None, 'left': False, 'states': [],
     }  # fmt: skip
     self._others: dict[int, dict[str, Any]] = {
       other: {} for other in range(count) if other != index
     }
     self._since: float | None = None
     self._longest = 0.0
+    # Host 0 asks once, until all have saved.
+    self._asks, self._asked = False, False
+    self._saves_after: int | None = None
 
   def words(self) -> dict[str, Any]:
     """What this host has to say now; asked to be told to the others."""
@@ -59,6 +71,7 @@ class Company:
       self._others.update(others)
       if any(said.get('closed') for said in others.values()):
         self._close('')
+      self._compare()
       self.changed.notify_all()
 
   def wishes_to_stop(self) -> bool:
@@ -105,6 +118,46 @@ class Company:
       lacking = max(0, most - self._own['updates'])
       self._own['updates'] += lacking
       return lacking
+
+  def ask_to_save(self) -> None:
+    """See `learning.company.Company`."""
+    if self.leads and not self._asked:
+      self._asks = self._asked = True
+
+  def wishes_to_save(self) -> bool:
+    """See `learning.company.Company`."""
+    asks, self._asks = self._asks, False
+    return asks
+
+  def hear_save(self, update: int) -> None:
+    """See `learning.company.Company`."""
+    self._saves_after = update + 1
+
+  def saves_after(self, update: int) -> bool:
+    """See `learning.company.Company`."""
+    if self._saves_after is None or update < self._saves_after:
+      return False
+    self._saves_after, self._asked = None, False
+    return True
+
+  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+    """See `learning.company.Company`."""
+    update = snapshot.counters.learner_steps
+    own = [update, checkpoints.digest(snapshot)]
+    deadline = time.monotonic() + _COMPARE_SECONDS
+    with self.changed:
+      if own in self._own['states']:
+        # Saving it has failed before.
+        return
+      self._own['states'] = [*self._own['states'], own][-_STATES_TOLD:]
+      self._compare()
+      self.changed.notify_all()
+      while self.differs or not self._all_told(update):
+        if not self.differs and time.monotonic() > deadline:
+          print(f'update {update}: not all hosts told their state', flush=True)
+          return
+        self.changed.wait(0.1)
+    print(f'update {update}: all hosts have state {own[1]:08x}', flush=True)
 
   def overdue(self, least: float, first: float) -> float:
     """Seconds for which an update has taken much too long; 0.0 if none has.
@@ -159,6 +212,24 @@ class Company:
         if said.get('wish'):
           return f'host {other}: {said["wish"]}'
     return ''
+
+  def _all_told(self, update: int) -> bool:
+    """Whether all others have told the state that they have there."""
+    return all(
+      update in dict(said.get('states', ())) for said in self._others.values()
+    )
+
+  def _compare(self) -> None:
+    own = dict(self._own['states'])
+    for other, said in self._others.items():
+      for update, number in said.get('states', ()):
+        if own.get(update, number) != number and not self.differs:
+          first, second = sorted((self._index, other))
+          self.differs = (
+            f'hosts {first} and {second} have different parameters or '
+            f'optimisers after update {update:,}: one of them computes or '
+            'remembers wrongly'
+          )
 
   def _close(self, wish: str) -> None:
     if not self._own['closed']:

@@ -19,6 +19,7 @@ _NAME = 'words'
 # A process that was suspended for longer finds all others silent.
 _GAP_SECONDS = 4.0
 _GUARD_SECONDS = 0.5
+_TELL_SECONDS = 1.5
 
 
 class Limits(NamedTuple):
@@ -129,6 +130,9 @@ class Watch:
         self._forgive(now - last)
       last = now
       trouble, failed = self._trouble(now)
+      if self._company.differs:
+        # All see it by themselves, if they hear the others.
+        time.sleep(_TELL_SECONDS)
       if trouble and not self._over.is_set():
         self._end(trouble, failed)
         return
@@ -140,6 +144,8 @@ class Watch:
 
   def _trouble(self, now: float) -> tuple[str, bool]:
     """What has happened to another host, and whether it failed; ''."""
+    if self._company.differs:
+      return self._company.differs, True
     limit = self._limits.doubted if self._doubts else self._limits.silent
     for other in self._seen:
       if why := self._company.said('failed', other):

@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 import traceback
-import zlib
 from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle
@@ -108,7 +107,8 @@ class LearnerRole(base.Role):
     """
     print(f'leaving: {cause}', flush=True)
     made = self._training
-    if made is not None and self.place.host_index == 0:
+    agreed = self._hosts is None or not self._hosts.company.differs
+    if made is not None and self.place.host_index == 0 and agreed:
       saving = threading.Thread(target=self._save_what_there_is, args=(made,))
       saving.daemon = True
       saving.start()
@@ -231,14 +231,11 @@ class LearnerRole(base.Role):
 
 
 def _seal(made: 'training.Training') -> dict[str, int]:
-  """By what hosts can be compared: updates, and a number of the parameters."""
-  import jax
+  """By what hosts can be compared: updates, and a number of the state."""
+  from attn_agents.runs import checkpoints
 
-  number = 0
-  for array in jax.tree.leaves(made.latest.state.params):
-    number = zlib.crc32(array.tobytes(), number)
   steps = made.latest.counters.learner_steps
-  return {'updates': steps, 'parameters': number}
+  return {'updates': steps, 'digest': checkpoints.digest(made.latest)}
 
 
 def _is_absence(error: object) -> bool:

@@ -2,7 +2,10 @@
 
 import threading
 
+import numpy as np
+
 from attn_agents.distributed.hosts import company
+from attn_agents.runs import checkpoints
 
 
 class _Hosts:
@@ -56,6 +59,63 @@ def test_a_reason_is_told_to_all():
   assert hosts.members[0].leave_for('no data')
   hosts.talk()
   assert [x.why() for x in hosts.members] == ['no data', 'host 0: no data']
+
+
+def test_all_save_after_the_same_update():
+  first, second = _Hosts().members
+  # Only host 0 may ask, and asks once however often it wishes to.
+  second.ask_to_save()
+  assert not second.wishes_to_save()
+  first.ask_to_save()
+  first.ask_to_save()
+  assert (first.wishes_to_save(), first.wishes_to_save()) == (True, False)
+  first.ask_to_save()
+  assert not first.wishes_to_save()
+  # Told in update 4. The one heard of it then, the other an update later.
+  first.hear_save(4)
+  assert not first.saves_after(4)
+  second.hear_save(4)
+  for member in (first, second):
+    assert member.saves_after(5)
+    assert not member.saves_after(6)
+  first.ask_to_save()
+  assert first.wishes_to_save()
+
+
+def _snapshot(value, update):
+  state = {'w': np.float32([1.0, value]), 'steps': np.int32(update)}
+  return checkpoints.Snapshot(state, checkpoints.Counters(learner_steps=update))
+
+
+def test_another_state_is_told_by_both(monkeypatch, capsys):
+  monkeypatch.setattr(company, '_COMPARE_SECONDS', 0.0)
+  hosts = _Hosts()
+  first, second = hosts.members
+  for member in hosts.members:
+    member.compare(_snapshot(0.5, 3))
+  hosts.talk()
+  assert (first.differs, second.differs) == ('', '')
+  assert 'not all hosts told' in capsys.readouterr().out
+  first.compare(_snapshot(0.5, 6))
+  second.compare(_snapshot(0.5, 7))
+  hosts.talk()
+  assert first.differs == ''
+  second.compare(_snapshot(np.nextafter(np.float32(0.5), np.float32(1)), 8))
+  hosts.talk()
+  waiting = threading.Thread(
+    target=first.compare, args=(_snapshot(0.5, 8),), daemon=True
+  )
+  waiting.start()
+  with first.changed:
+    assert first.changed.wait_for(lambda: first.differs, 20)
+  hosts.talk()
+  assert first.differs == second.differs
+  assert second.differs.startswith(
+    'hosts 0 and 1 have different parameters or optimisers after update 8:'
+  )
+  # What the other does not have is not saved.
+  waiting.join(0.5)
+  assert waiting.is_alive()
 
 
 def test_an_update_is_overdue_unless_a_host_waits_for_data(monkeypatch):

@@ -36,25 +36,28 @@ from tests.distributed.hosts import processes
 from tests.learning import linear
 
 UPDATES = 4
-_CONFIG = schema.Config(
+CONFIG = schema.Config(
   agent='linear', preset='small', network=s3ta.S3TAConfig(), algorithm='vtrace',
   learning=vtrace.VTraceConfig(unroll_length=linear.T, batch_size=2 * linear.B),
   optimizer=schema.OptimizerConfig(learning_rate=0.01, clip_threshold=9.0),
 )  # fmt: skip
 
 
-class _Variables:
+class Variables:
   def publish(self, values, version):
     pass
 
 
 class _Company:
-  """Wishes to stop in update 3, on host 1; hears of it on all."""
+  """Wishes to save in update 2, on host 0; to stop in update 3, on host 1.
+
+  Hears of both on all.
+  """
 
   leads = True
 
   def __init__(self, index):
-    self.index, self.updates, self.heard = index, 0, []
+    self.index, self.updates, self.heard, self.saves = index, 0, [], []
 
   def wishes_to_stop(self):
     self.updates += 1
@@ -63,8 +66,14 @@ class _Company:
   def hear_wish(self):
     self.heard.append(self.updates)
 
+  def wishes_to_save(self):
+    return self.index == 0 and self.updates == 2
 
-def _share(update, host):
+  def hear_save(self, update):
+    self.saves.append((update, self.updates))
+
+
+def share(update, host):
   """What a host feeds in an update; of the last, host 1 feeds nothing."""
   unroll = linear.make_unroll(10 * update + host)
   if host == 0:
@@ -75,11 +84,11 @@ def _share(update, host):
   return unroll
 
 
-def _info(update, shares):
+def info(update, shares):
   steps = sum(types.num_agent_steps(x.timestep.step_type) for x in shares)
   games = np.zeros(update * len(shares))
   return batching.BatchInfo(
-    steps, np.zeros(0), games, games, games, np.zeros(0), np.zeros(4)
+    steps, np.zeros(0), games, games, games, np.zeros(0, int), np.zeros(4)
   )
 
 
@@ -98,7 +107,7 @@ def main() -> None:
   if count > 1:
     joining.join(address, count, index, 100.0)
   agent = linear.LinearAgent()
-  state = train_state.init_state(agent, _CONFIG, jax.random.key(0))
+  state = train_state.init_state(agent, CONFIG, jax.random.key(0))
   state = jax.tree.map(np.asarray, state)
   if count > 1:
     # Of host 1 it is another one, and must not matter.
@@ -108,9 +117,9 @@ def main() -> None:
     assert jax.tree.map(np.shape, given) == jax.tree.map(np.shape, state)
   company, devices = _Company(index), jax.local_devices()
   args = (
-    vtrace.ALGORITHM.make_update(agent, _CONFIG, jax.devices()),
+    vtrace.ALGORITHM.make_update(agent, CONFIG, jax.devices()),
     checkpoints.Snapshot(state, checkpoints.Counters()),
-    _Variables(),
+    Variables(),
     devices,
   )
   if count > 1:
@@ -119,16 +128,17 @@ def main() -> None:
     made = learner.Learner(*args, action_repeat=4)
   put = placement.sharder(devices)
   for update in range(UPDATES):
-    shares = [_share(update, host) for host in range(2)]
+    shares = [share(update, host) for host in range(2)]
     if count > 1:
       shares = [shares[index]]
     batch = put(batching.shard(_join(shares), len(devices)))
-    made.step(batch, _info(update, shares))
+    made.step(batch, info(update, shares))
   end = made.snapshot()
   np.savez(
     path,
     state=flatten_util.ravel_pytree(end.state)[0],
     heard=company.heard,
+    saves=company.saves,
     counters=[
       *(end.counters.agent_steps, end.counters.frames),
       *(end.counters.games, end.counters.learner_steps, end.state.agent_steps),

@@ -29,3 +29,4 @@ def test_two_hosts_learn_what_one_does(tmp_path):
   # Said in update 3, heard once update 4 has begun.
   for host in (first, second):
     assert host['heard'].tolist() == [updating.UPDATES]
+    assert host['saves'].tolist() == [[2, 3]]
