@@ -27,6 +27,7 @@ if importlib.util.find_spec('reverb') is None:
     'distributed/hosts',
     'distributed/mirroring_test.py',
     'distributed/relay',
+    'distributed/roles/reverb_servers_test.py',
     'distributed/run_key_test.py',
     'docs/site_test.py',
     'in_process_test.py',

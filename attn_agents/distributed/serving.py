@@ -137,6 +137,7 @@ def start(
     variables_address=relay.local(VARIABLES),
     network=relay.pid,
     ports=ports,
+    has_actor_hosts=listening is not None,
   ), relay
 
 

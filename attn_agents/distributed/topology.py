@@ -55,6 +55,7 @@ class Topology:
       they stay in that of the run.
     ports: of the Reverb servers, if they are not those of their addresses,
       which are then Unix sockets that lead there.
+    has_actor_hosts: whether actors on other hosts may play for this one.
   """
 
   logdir: str
@@ -72,6 +73,7 @@ class Topology:
   join_seconds: float = 300.0
   network: int = 0
   ports: tuple[int, ...] = ()
+  has_actor_hosts: bool = False
 
 
 def local(

@@ -147,7 +147,7 @@ class LearnerRole(base.Role):
     start, checkpointer, writer = self._open_run(run, parts)
     company = self._hosts.company if self._hosts else None
     if company is None:
-      self._alone = company_lib.Alone(has_actor_hosts=self.place.network != 0)
+      self._alone = company_lib.Alone(self.place.has_actor_hosts)
     self._status.set(
       'starting',
       'connecting to the actors',

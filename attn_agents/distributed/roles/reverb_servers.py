@@ -42,7 +42,11 @@ class ReverbServers(base.Role):
     run = run_directory.RunDirectory(self.place.logdir)
     queue_port, variables_port = topology.server_ports(self.place)
     queue = transport.make_server(
-      parts, queue_port, run.replay, saved_runs.newest(run)
+      parts,
+      queue_port,
+      run.replay,
+      saved_runs.newest(run),
+      crosses_hosts=self.place.has_actor_hosts,
     )
     variables = servers.variable_server(
       parts.num_variables, port=variables_port
