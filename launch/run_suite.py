@@ -7,7 +7,8 @@
 The same command again continues where it was stopped and skips finished runs.
 `launch/report_scores.py` makes tables and figures of the runs. Exit codes: 0
 all done, or stopped by Ctrl-C; 75 stopped by the machine, to be continued; 1
-some runs failed; 2 bad input.
+some runs failed; 2 bad input. With --backend=slurm it submits them as a job
+array and ends.
 """
 
 import pathlib
@@ -16,10 +17,18 @@ import sys
 
 from absl import flags
 
+from attn_agents.clusters import slurm_commands
 from attn_agents.evaluation import protocols
 from attn_agents.utils import disk, output
 from configs import errors, games, resolution, validation
-from launch import command_line, paths, suite, suite_worker
+from launch import (
+  command_line,
+  paths,
+  slurm_flags,
+  slurm_suite,
+  suite,
+  suite_worker,
+)
 
 _AGENTS = flags.DEFINE_list('agents', ['s3ta'], 'Agents to train.')
 _GAMES = flags.DEFINE_string(
@@ -50,8 +59,16 @@ _PRESET = flags.DEFINE_string('preset', 'auto', 'See run_local.py.')
 _ALGORITHM = flags.DEFINE_string('algorithm', 'auto', 'See run_local.py.')
 _RUNTIME = flags.DEFINE_string('runtime', 'auto', 'See run_local.py.')
 _SET = flags.DEFINE_multi_string('set', [], 'See run_local.py.')
+_BACKEND = flags.DEFINE_string(
+  'backend',
+  'local',
+  'local: the runs are processes of this machine. slurm: they are a job array, '
+  'with the flags of launch/slurm.py.',
+)
 _DRY_RUN = flags.DEFINE_bool(
-  'dry_run', False, 'Print the remaining commands and run nothing.'
+  'dry_run',
+  False,
+  'Print the remaining commands, or the batch script, and run nothing.',
 )
 
 
@@ -66,6 +83,9 @@ def main() -> int:
       f'--max_frames={_MAX_FRAMES.value}: expected the frames of each run, at '
       'least 1'
     )
+  errors.choice('--backend', _BACKEND.value, ('local', 'slurm'))
+  if _BACKEND.value == 'local':
+    slurm_suite.refuse_flags()
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
   errors.require(
     bool(_AGENTS.value), '--agents', '', 'names of agents, comma-separated'
@@ -96,6 +116,8 @@ def main() -> int:
     _MAX_EPISODE_FRAMES.value,
   )
   suite.require_readable(runs)
+  if _BACKEND.value == 'slurm':
+    return _submit(runs)
   suite.require_any_valid(
     {run.logdir: _request(run) for run in runs if not run.trained},
     _MAX_EPISODE_FRAMES.value,
@@ -122,6 +144,22 @@ def main() -> int:
   elif not outcome.failed:
     output.say(f'all {len(runs)} done')
   return worker.exit_code(outcome)
+
+
+def _submit(runs: list[suite.Run]) -> int:
+  """Submits what is left as a job array; returns the exit code."""
+  if not any(run.left() for run in runs):
+    output.say(f'all {len(runs)} done')
+    return 0
+  at_a_time = _JOBS.value if flags.FLAGS['jobs'].present else None
+  try:
+    slurm_flags.submit(
+      slurm_suite.runs(runs, at_a_time), dry_run=_DRY_RUN.value
+    )
+  except slurm_commands.SlurmError as error:
+    output.say(f'failed: {error}')
+    return command_line.FAILED
+  return 0
 
 
 def _request(run: suite.Run) -> resolution.Request:

@@ -135,7 +135,7 @@ def plan(
   Raises:
     ConfigError: a game is unknown, or these are more than `MAX_RUNS` runs.
   """
-  found = _games(game_names)
+  found = games_of(game_names)
   agents = list(dict.fromkeys(agents))
   most = MAX_RUNS // max(1, len(agents) * len(found))
   errors.require(
@@ -206,7 +206,7 @@ def require_any_valid(
   raise refusals[0]
 
 
-def _games(names: str) -> list[str]:
+def games_of(names: str) -> list[str]:
   """The games of 'pong,sweep6', each once, in this order."""
   found: dict[str, None] = {}
   for name in map(str.strip, names.split(',')):

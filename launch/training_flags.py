@@ -10,8 +10,8 @@ from absl import flags
 from configs import games, resolution
 from launch import run_local
 
-# What is said of the machine that starts a run, not of the run.
-_PACKAGE = run_local.__name__.split('.')[0]
+# Whose flags are said of the run, and not of what starts it.
+_MODULES = (run_local.__name__, 'launch.run_cluster')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ def given() -> Given:
   arguments = [
     line
     for module, defined in flags.FLAGS.flags_by_module_dict().items()
-    if module.split('.')[0] == _PACKAGE
+    if module in _MODULES
     for flag in defined
     if flag.present
     for line in flag.serialize().splitlines()

@@ -1,5 +1,5 @@
-"""Descriptions for what others run: slices of TPUs, jobs of Kubernetes.
+"""What others run: slices of TPUs, jobs of Kubernetes and of Slurm.
 
-Pure functions of a description. `launch/tpu.py` and `launch/kubernetes.py`
-print or run what they make.
+Pure functions of a description, which `launch/tpu.py`, `launch/kubernetes.py`
+and `launch/slurm.py` print or run; and what is known of jobs of Slurm.
 """

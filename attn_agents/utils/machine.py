@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 
-from attn_agents.utils import cgroup, children
+from attn_agents.utils import batch_job, cgroup, children
 
 # What only the Launchpad runtime needs.
 _LAUNCHPAD_LIBRARIES = {'launchpad': 'Launchpad', 'reverb': 'Reverb'}
@@ -36,8 +36,9 @@ class Machine:
   Attributes:
     cpu: the processor's model, or its architecture if the system does not say.
     cores: CPUs this process may run on, >= 1: its affinity, cut to whole cores
-      by a container's CPU quota.
-    memory_bytes: physical memory, or a container's limit if that is smaller.
+      by a container's CPU quota, and to those of a job of Slurm.
+    memory_bytes: physical memory, or the limit of a container or of a job of
+      Slurm if that is smaller.
     hostname: the host's name.
     platform: operating system, architecture and C library.
     python: version of the interpreter, e.g. '3.10.13'.
@@ -74,7 +75,9 @@ def describe() -> Machine:
   return Machine(
     cpu=cpu_info('model name') or platform.machine(),
     cores=cores(),
-    memory_bytes=int(min(physical, cgroup.memory_limit())),
+    memory_bytes=int(
+      min(physical, cgroup.memory_limit(), batch_job.memory_limit(os.environ))
+    ),
     hostname=socket.gethostname(),
     platform=platform.platform(),
     python=platform.python_version(),
@@ -97,7 +100,8 @@ def cpu_info(name: str) -> str:
 def cores() -> int:
   """CPUs this process may use, >= 1; see `Machine.cores`."""
   # A fraction of a core is not worth a process that gets throttled for it.
-  quota = max(1, int(min(cgroup.cpu_limit(), 1e6)))
+  limit = min(cgroup.cpu_limit(), batch_job.cpu_limit(os.environ))
+  quota = max(1, int(min(limit, 1e6)))
   return min(cores_of_affinity(), quota)
 
 

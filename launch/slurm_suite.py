@@ -1,0 +1,72 @@
+"""A suite of runs as a job array of Slurm."""
+
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+
+from attn_agents.clusters import slurm_script
+from configs import errors
+from launch import slurm_flags, suite
+
+_LAUNCH = pathlib.Path(__file__).parent
+
+
+def runs(
+  planned: Sequence[suite.Run], at_a_time: int | None
+) -> slurm_flags.Runs:
+  """What an array runs: the runs of a suite that are not done.
+
+  Args:
+    planned: the whole suite, in the order of `suite.plan`; at least one run is
+      not done.
+    at_a_time: how many run at a time; None for the default.
+  """
+  first = planned[0]
+  left = [i for i, run in enumerate(planned) if run.left()]
+  most = f'%{at_a_time}' if at_a_time else ''
+  array = slurm_script.Array(
+    agents=tuple(dict.fromkeys(run.agent for run in planned)),
+    games=tuple(dict.fromkeys(run.game for run in planned)),
+    seeds=tuple(dict.fromkeys(run.seed for run in planned)),
+    root=first.logdir.parent,
+    which=f'{_ranges(left)}{most}',
+  )
+  afterwards: tuple[str, ...] = ()
+  if first.episodes:
+    afterwards = (
+      sys.executable,
+      f'{_LAUNCH}/evaluate.py',
+      f'--episodes={first.episodes}',
+      f'--max_episode_frames={first.max_episode_frames}',
+    )
+  return slurm_flags.Runs(
+    name='suite-' + re.sub(r'[^\w.-]+', '-', first.logdir.parent.name),
+    command=(
+      sys.executable,
+      f'{_LAUNCH}/run_local.py',
+      f'--max_frames={first.max_frames}',
+      *first.arguments,
+    ),
+    array=array,
+    afterwards=afterwards,
+  )
+
+
+def refuse_flags() -> None:
+  """Raises ConfigError if there are flags of jobs without a job."""
+  for name in slurm_flags.present():
+    raise errors.ConfigError(
+      f'--{name} with --backend=local; expected --backend=slurm'
+    )
+
+
+def _ranges(indices: Sequence[int]) -> str:
+  """As Slurm writes them: '0-3,7'."""
+  found: list[list[int]] = []
+  for index in indices:
+    if found and found[-1][1] == index - 1:
+      found[-1][1] = index
+    else:
+      found.append([index, index])
+  return ','.join(f'{a}-{b}' if a != b else f'{a}' for a, b in found)

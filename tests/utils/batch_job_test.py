@@ -1,0 +1,33 @@
+"""What a job of Slurm may use, by the variables that Slurm sets."""
+
+import math
+
+import pytest
+
+from attn_agents.utils import batch_job, cgroup, machine
+
+
+@pytest.mark.parametrize(
+  ('environment', 'cpus', 'mebibytes'),
+  [
+    ({}, math.inf, math.inf),
+    ({'SLURM_CPUS_ON_NODE': '3'}, 3, math.inf),
+    ({'SLURM_CPUS_ON_NODE': '3', 'SLURM_MEM_PER_CPU': '500'}, 3, 1500),
+    ({'SLURM_CPUS_ON_NODE': '3', 'SLURM_MEM_PER_NODE': '700'}, 3, 700),
+    ({'SLURM_CPUS_ON_NODE': '3', 'SLURM_MEM_PER_NODE': '0'}, 3, math.inf),
+  ],
+)
+def test_limits_are_those_of_the_job(environment, cpus, mebibytes):
+  assert batch_job.cpu_limit(environment) == cpus
+  assert batch_job.memory_limit(environment) == mebibytes * 2**20
+
+
+def test_a_job_has_less_than_the_machine(monkeypatch):
+  monkeypatch.setattr(machine.os, 'sched_getaffinity', lambda _: set(range(64)))
+  monkeypatch.setattr(cgroup, 'cpu_limit', lambda: 32.0)
+  monkeypatch.setenv('SLURM_CPUS_ON_NODE', '6')
+  monkeypatch.setenv('SLURM_MEM_PER_CPU', '100')
+  found = machine.describe()
+  assert (found.cores, found.memory_bytes) == (6, 600 * 2**20)
+  monkeypatch.setenv('SLURM_CPUS_ON_NODE', '48')
+  assert machine.describe().cores == 32
