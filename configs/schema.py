@@ -27,7 +27,7 @@ _PORT = ranges.Range(0, 65535, 'a port up to 65535, or 0 for any')
 
 @dataclasses.dataclass(frozen=True)
 class EnvironmentConfig:
-  """The game and how it is shown to the agent (S3TA A.4, IMPALA Table G.1).
+  """The game and how it is shown to the agent (S3TA A.1, IMPALA Table G.1).
 
   Attributes:
     game: one of `configs.games.names()`, e.g. ms_pacman; or several of them
@@ -192,7 +192,7 @@ class OptimizerConfig:
   """The optimiser in TensorFlow 1's form, and the clip before it.
 
   Attributes:
-    name: 'rmsprop', g / sqrt(ms + epsilon) with ms starting at 1 [P, S3TA A.2;
+    name: 'rmsprop', g / sqrt(ms + epsilon) with ms starting at 1 [P, S3TA A.1;
       R, IMPALA and baselines' A2C]; 'adam' [R, baselines' PPO2]; or
       'centred_rmsprop', g / sqrt(ms - mean^2 + epsilon), both starting at 0 [R,
       the code of DQN and DARQN].

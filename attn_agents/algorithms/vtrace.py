@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class VTraceConfig(actor_critic.ActorCriticConfig):
-  """V-trace (IMPALA section 4.2; S3TA A.2).
+  """V-trace (IMPALA section 4.2; S3TA A.1).
 
   Attributes:
     clip_rho_threshold, clip_pg_rho_threshold: rho-bar of the value targets and

@@ -1,4 +1,4 @@
-"""Atari through EnvPool (Weng et al. 2022), with the protocol of S3TA A.4.
+"""Atari through EnvPool (Weng et al. 2022), with the protocol of S3TA A.1.
 
 EnvPool plays games only; ending episodes at lost lives is done here. Its own
 `episodic_life` plays 1..noop_max no-ops after every lost life, drops the

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Sets of games by name.
 SETS: dict[str, tuple[str, ...]] = {
   'all57': atari_suite.SUITE.games,
-  # On which S3TA's hyperparameters were chosen (its appendix A.2).
+  # On which S3TA's hyperparameters were chosen (its appendix A.1).
   'sweep6': (
     'battle_zone',
     'boxing',

@@ -97,12 +97,15 @@ def in_words(
   max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
 ) -> str:
   """A few lines for a terminal; the cap where it is unusual or cut a game."""
+  error = f'standard error {summary.standard_error:,.2f}'
+  if math.isnan(summary.standard_error):
+    error = 'standard error unknown: one game'
   lines = [
     f'game      {game}, {summary.episodes} episodes of '
     f'{summary.mean_frames:,.0f} frames in the mean',
-    f'return    mean {summary.mean:,.2f} (standard error '
-    f'{summary.standard_error:,.2f}), median {summary.median:,.2f}, '
-    f'{summary.minimum:,.2f} to {summary.maximum:,.2f}',
+    f'return    mean {summary.mean:,.2f} ({error}), '
+    f'median {summary.median:,.2f}, {summary.minimum:,.2f} to '
+    f'{summary.maximum:,.2f}',
   ]
   if summary.distinct < summary.episodes:
     lines.append(

@@ -40,7 +40,9 @@ class Counters:
 
   Attributes:
     agent_steps: environment steps learned from, auto-reset rows not counted.
-    frames: emulator frames, agent_steps x action_repeat.
+    frames: emulator frames, agent_steps x action_repeat. Those of no-ops and of
+      openings (`environment.fire_reset`), which no agent step stands for, are
+      not among them, though openings count towards the cap of a game.
     learner_steps: updates.
     games: whole games ended.
     wall_time: seconds of running, pauses between runs not counted.

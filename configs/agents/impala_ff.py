@@ -116,7 +116,7 @@ def paper() -> schema.Config:
 
 
 def s3ta_baseline() -> schema.Config:
-  """The same network as the S3TA paper's baseline: learning as S3TA A.2 [C]."""
+  """The same network as the S3TA paper's baseline: learning as S3TA A.1 [C]."""
   return schema.Config(
     agent='impala_ff',
     preset='s3ta_baseline',

@@ -148,3 +148,24 @@ def test_stacked_gray_screens_of_every_game(game):
   differences = compare(game, 300)
   assert differences.average <= 0.5001
   assert abs(differences.baselines - BASELINES_DIFFERENCE[game]) <= 1
+
+
+@pytest.mark.parametrize(
+  ('game', 'early'), [('breakout', True), ('ms_pacman', False)]
+)
+def test_a_game_that_ends_early_in_a_step_shows_the_screen_before(game, early):
+  """What `recording` says of the last row of a game."""
+  config = dataclasses.replace(atari_rollout.ONE_NOOP.whole_games(), game=game)
+  env = atari_rollout.make(config)
+  player = ale_player.AlePlayer(game)
+  player.start()
+  shown = env.reset().timestep.observation[0]
+  for action in atari_rollout.actions(env, 2000):
+    before, shown = shown, env.step(action).timestep.observation[0]
+    player.play(action[0])
+    if player.ale.game_over():
+      break
+  env.close()
+  # No screen of the last two frames was recorded.
+  assert (not player.frames) == early
+  np.testing.assert_array_equal(shown, before if early else player.pooled())

@@ -94,6 +94,9 @@ def test_words_for_a_terminal():
 def test_an_unusual_cap_is_named_even_if_it_cut_nothing():
   summary = results.summarise('breakout', PLAYED[:1], action_repeat=4)
   assert 'cut' not in results.in_words('breakout', summary)
+  assert 'mean 10.00 (standard error unknown: one game), median 10.00' in (
+    results.in_words('breakout', summary)
+  )
   text = results.in_words('breakout', summary, 20_000)
   assert '0.0% of the games, after 20,000 frames' in text
 

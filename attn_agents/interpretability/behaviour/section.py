@@ -46,7 +46,9 @@ def run(given: context.Context) -> findings.Findings:
       'share of the cells attended to at one step, coverage the share over '
       'the whole recording. A head that scans the screen has far more '
       'coverage than focus. Persistence is the number of steps after which a '
-      'map overlaps its former self by less than half.'
+      'map overlaps its former self by less than half.\n\n'
+      'A dash stands where nothing can be measured: what is followed, or the '
+      'centre of attention, never moved, or the recording is too short.'
     ),
     figures={
       f'lags_{index}': figure.lags(
@@ -75,7 +77,7 @@ def run(given: context.Context) -> findings.Findings:
 def _overlap(found: compute.Behaviour, name: str) -> report_data.Table:
   present = len(found.lags) // 2
   return _table(
-    f'Overlap with {name}. Share of the screen: {found.area:.2%} on average.',
+    f'Overlap with {name}. {_area(found.area)}',
     _OVERLAP,
     (
       found.lift[:, present],
@@ -84,6 +86,17 @@ def _overlap(found: compute.Behaviour, name: str) -> report_data.Table:
       found.chance,
     ),
   )
+
+
+def _area(share: float) -> str:
+  if np.isnan(share):
+    return (
+      'Share of the screen: unknown, since the recording has no three steps of '
+      'a game in a row, or all of the screen changed at each.'
+    )
+  if not share:
+    return 'It was never on the screen, so that nothing can overlap with it.'
+  return f'Share of the screen: {share:.2%} on average.'
 
 
 def _statistics(found: compute.Behaviour) -> report_data.Table:

@@ -1,5 +1,7 @@
 """Whether weak attention matters: play without it (S3TA A.6, Table 5)."""
 
+import math
+
 from attn_agents.evaluation import evaluator
 from attn_agents.evaluation.reporting import published
 from attn_agents.interpretability import context, findings
@@ -68,7 +70,7 @@ def _table(found: compute.HardAttention) -> report_data.Table:
       (
         float(threshold),
         float(mean),
-        float(error),
+        'unknown: one game' if math.isnan(error) else float(error),
         _percent(ratio, uncertainty),
         _printed(game) if abs(threshold - 0.1) < 1e-9 else '',
       )
@@ -98,11 +100,13 @@ def plan(given: context.Context) -> evaluator.Plan:
 
 
 def _percent(ratio: float, uncertainty: float) -> str:
-  if ratio != ratio:
-    return '-'
+  if math.isnan(ratio):
+    return 'undefined: t = 0 is not above 0'
+  if math.isnan(uncertainty):
+    return f'{100 * ratio:.1f} %, error unknown: one game'
   return f'{100 * ratio:.1f} ± {100 * uncertainty:.1f} %'
 
 
 def _printed(game: str) -> str:
   printed = published.hard_attention(game)
-  return '-' if printed is None else _percent(*printed)
+  return 'not printed' if printed is None else _percent(*printed)

@@ -11,7 +11,9 @@ Parts are renamed into place when they are complete, so that a killed recording
 leaves whole ones. With axes [N, ...], the rows of all parts, the arrays are
 
     frame            uint8 [N, H, W, 3], the screen as people see it, edited; of
-                     Atari 210 x 160, the maximum of the last two screens
+                     Atari 210 x 160, the maximum of the last two screens. Of
+                     a game that ends in an earlier frame of a step, the LAST
+                     row shows the screen of the step before
     observation      uint8 [N, height, width, channels], what the agent saw
     reward, discount float32 [N]; step_type int8 [N]: arrived with the row
     game, row        int32 [N]: number of the game; row within it, from 0

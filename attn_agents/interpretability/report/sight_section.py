@@ -50,7 +50,7 @@ def section(given: context.Context) -> report_data.Section:
   if line := blindness.warning(found, head):
     read = f'{line[0].upper()}{line[1:]}.\n\n{read}'
   rows = [
-    (words.format(logits=logits), found.get(name, '-'))
+    (words.format(logits=logits), found.get(name, 'no such part'))
     for name, words in _QUANTITIES.items()
   ]
   caption = 'How much the agent depends on what it saw.'

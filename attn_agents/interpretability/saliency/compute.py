@@ -1,6 +1,6 @@
 """Perturbation saliency: how much policy and value depend on each place.
 
-Greydanus et al. 2018 (arXiv 1711.00138), as S3TA section 4.6 uses it: at each
+Greydanus et al. 2018 (arXiv 1711.00138), as S3TA section 4.7 uses it: at each
 place of a grid the moment's observation is blurred under a Gaussian mask, while
 recurrent state is held, and
 

@@ -1,4 +1,4 @@
-"""Where policy and value depend on the screen (S3TA section 4.6, Fig. 7)."""
+"""Where policy and value depend on the screen (S3TA section 4.7, Fig. 7)."""
 
 import numpy as np
 

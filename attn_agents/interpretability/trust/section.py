@@ -168,7 +168,8 @@ def _sanity(found: randomised_weights.Sanity) -> report_data.Table:
   return report_data.Table(
     "Rank correlation with the trained network's maps. Columns: down to which "
     'layer the weights are random. Baseline: the trained network at other '
-    'steps.',
+    'steps. A dash: maps of one value everywhere, which have no ranks, or no '
+    'other step.',
     ('map', *found.stages, 'baseline'),
     [
       (

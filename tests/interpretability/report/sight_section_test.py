@@ -46,7 +46,7 @@ def test_numbers_are_in_the_order_of_the_columns():
 
 
 def test_what_an_agent_or_an_older_recording_lacks_is_a_dash():
-  assert _cells(_recorded(0.5))[3:] == ['-'] * 3
+  assert _cells(_recorded(0.5))[3:] == ['no such part'] * 3
 
 
 @pytest.mark.parametrize(
