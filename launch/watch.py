@@ -11,6 +11,8 @@ it. Exit codes: 0 ended, 1 failed, 2 bad input, 143 ended by SIGTERM.
 
 import asyncio
 import contextlib
+import os
+import socket
 import sys
 
 from absl import flags
@@ -18,7 +20,7 @@ from absl import flags
 from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import saved_runs
-from attn_agents.utils import stopping
+from attn_agents.utils import batch_job, stopping
 from configs import errors, games
 from launch import command_line, paths
 
@@ -68,7 +70,10 @@ def main() -> int:
     fps = _FPS.value or environments.spec(played.environment).steps_per_second
     plan = watching_games.Plan(_SEED.value, _PROTOCOL.value, _POLICY.value, fps)
     print(f'run       {run.path}')
-    print(f'page      http://127.0.0.1:{listening.getsockname()[1]}/')
+    port = listening.getsockname()[1]
+    print(f'page      http://127.0.0.1:{port}/')
+    if line := batch_job.ssh_line(os.environ, socket.gethostname(), port):
+      print(f'from      your own machine, by {line}')
     print('end       Ctrl-C', flush=True)
     watched = session.Watched(run, trained, played, plan)
     number = asyncio.run(session.serve(watched, listening))

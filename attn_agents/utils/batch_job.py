@@ -1,4 +1,4 @@
-"""What a batch job of Slurm may use of the node that this process is on.
+"""What a batch job of Slurm may use of its node, and how it is reached.
 
 Not every cluster confines its jobs to that by control groups or affinity.
 """
@@ -22,6 +22,22 @@ def memory_limit(environment: Mapping[str, str]) -> float:
   each = _number(environment, 'SLURM_MEM_PER_CPU')
   cpus = _number(environment, 'SLURM_CPUS_ON_NODE')
   return (whole or each * cpus) * _MEBIBYTE or math.inf
+
+
+def ssh_line(environment: Mapping[str, str], host: str, port: int) -> str:
+  """What brings a port of a node to the user's machine; '' outside of jobs.
+
+  Args:
+    environment: of a process of the job.
+    host: name of the node.
+    port: that a server has on the node's loopback, as the browser is to see it.
+  """
+  if 'SLURM_JOB_ID' not in environment:
+    return ''
+  # Nodes are reached from where jobs are submitted.
+  login = environment.get('SLURM_SUBMIT_HOST', '')
+  jump = f'-J {login} ' if login and login != host else ''
+  return f'ssh -N -L {port}:127.0.0.1:{port} {jump}{host}'
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -130,7 +130,7 @@ def test_the_limit_is_near(submit, cluster):
 
 
 def test_the_limit_itself(submit, cluster):
-  job = submit('--time=2', '--directive=--hold')
+  job = submit('--time=2', '--save_seconds=60', '--directive=--hold')
   # Nothing is told before the limit.
   script = job.records / 'job.sbatch'
   text = script.read_text().replace('#SBATCH --hold\n', '')

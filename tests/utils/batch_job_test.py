@@ -31,3 +31,14 @@ def test_a_job_has_less_than_the_machine(monkeypatch):
   assert (found.cores, found.memory_bytes) == (6, 600 * 2**20)
   monkeypatch.setenv('SLURM_CPUS_ON_NODE', '48')
   assert machine.describe().cores == 32
+
+
+def test_a_port_of_a_node_is_reached_through_the_login_node():
+  assert batch_job.ssh_line({}, 'n7', 8712) == ''
+  inside = {'SLURM_JOB_ID': '3', 'SLURM_SUBMIT_HOST': 'login1'}
+  assert batch_job.ssh_line(inside, 'n7', 8712) == (
+    'ssh -N -L 8712:127.0.0.1:8712 -J login1 n7'
+  )
+  assert batch_job.ssh_line(inside, 'login1', 80) == (
+    'ssh -N -L 80:127.0.0.1:80 login1'
+  )
