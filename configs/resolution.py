@@ -42,7 +42,6 @@ class Request:
     agent, game, preset, algorithm, runtime: names; the last three may be
       'auto'.
     seed, max_frames, num_actors, envs_per_actor: see `schema`.
-    max_hours: `runtime.max_hours`.
     evaluate_every: `runtime.evaluate_every_frames`.
     init_from: `runtime.init_from`; may be relative, or begin with `~`.
     settings: 'section.field=value' strings, applied last.
@@ -55,7 +54,6 @@ class Request:
   runtime: str = 'auto'
   seed: int | None = None
   max_frames: int | None = None
-  max_hours: float | None = None
   num_actors: int | None = None
   envs_per_actor: int | None = None
   evaluate_every: int | None = None
@@ -172,7 +170,6 @@ def resolve(
     'runtime.kind': runtime,
     'seed': request.seed,
     'max_frames': request.max_frames,
-    'runtime.max_hours': request.max_hours,
     'runtime.num_actors': request.num_actors,
     'runtime.envs_per_actor': request.envs_per_actor,
     'runtime.evaluate_every_frames': request.evaluate_every,
@@ -202,13 +199,6 @@ def _fit_share(
   num_hosts: int,
 ) -> schema.Config:
   """Fits and checks what one of several hosts does of a run."""
-  # All hosts know the frames, and each has a clock of its own.
-  errors.require(
-    not config.runtime.max_hours,
-    'runtime.max_hours',
-    config.runtime.max_hours,
-    f'0 with {num_hosts} hosts, and max_frames in its place',
-  )
   batch = config.learning.batch_size
   devices = num_hosts * num_devices
   if batch % devices:

@@ -302,8 +302,6 @@ class RuntimeConfig:
       cut off; the same for all scores of a run.
     stall_seconds: a learner without data for this long ends the run, and so
       does a last checkpoint that finds no room for this long.
-    max_hours: wall time after which the run ends as it does at max_frames, over
-      all its starts, pauses not counted; 0 for no limit. One learner host only.
     init_from: the directory of a run whose newest checkpoint gives a new run
       its first parameters; '' for random ones.
   """
@@ -324,7 +322,6 @@ class RuntimeConfig:
     'evaluation_envs': ranges.Range(1, MAX_ENVS_PER_ACTOR),
     'evaluation_max_episode_frames': ranges.Range(1, 2**31 - 1),
     'stall_seconds': ranges.SECONDS,
-    'max_hours': ranges.Range(0.0, ranges.MAX_SECONDS / 3600),
   }
 
   kind: str = 'auto'
@@ -342,7 +339,6 @@ class RuntimeConfig:
   evaluation_envs: int = 4
   evaluation_max_episode_frames: int = 108_000
   stall_seconds: float = 600.0
-  max_hours: float = 0.0
   init_from: str = ''
 
 

@@ -20,13 +20,9 @@ def print_plan(
   runtime, algorithm = config.runtime, registry.get(config.algorithm)
   unit = 'threads' if runtime.kind == 'threads' else 'processes'
   _, why = resolution.choose_preset(request.preset, devices.platform)
-  ends = {
-    f'{config.max_frames:,} frames': config.max_frames,
-    f'{runtime.max_hours:g} hours': runtime.max_hours,
-  }
-  end = ' or '.join(text for text, value in ends.items() if value) or 'no end'
+  frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
   lines = {
-    'agent': f'{config.agent} on {config.environment.game}, {end}, '
+    'agent': f'{config.agent} on {config.environment.game}, {frames}, '
     f'seed {config.seed}',
     'algorithm': f'{config.algorithm}, {algorithm.describe(config)} '
     f'({resolution.choose_algorithm(request, config)})',

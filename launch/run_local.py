@@ -80,11 +80,6 @@ _MAX_FRAMES = flags.DEFINE_integer(
   'Emulator frames to train for. If unset or 0: until stopped, or until an '
   'annealed learning rate reaches 0.',
 )
-_MAX_HOURS = flags.DEFINE_float(
-  'max_hours',
-  None,
-  'Hours to train for, over all starts of the run. If unset or 0: no limit.',
-)
 _EVALUATE_EVERY = flags.DEFINE_integer(
   'evaluate_every',
   None,
@@ -220,7 +215,6 @@ def requested() -> resolution.Request:
     runtime=_RUNTIME.value,
     seed=_SEED.value,
     max_frames=_MAX_FRAMES.value,
-    max_hours=_MAX_HOURS.value,
     num_actors=_NUM_ACTORS.value,
     envs_per_actor=_ENVS_PER_ACTOR.value,
     evaluate_every=_EVALUATE_EVERY.value,

@@ -47,7 +47,6 @@ def given() -> Given:
       runtime=value['runtime'],
       seed=value['seed'],
       max_frames=value['max_frames'],
-      max_hours=value['max_hours'],
       num_actors=value['num_actors'],
       envs_per_actor=value['envs_per_actor'],
       evaluate_every=value['evaluate_every'],

@@ -132,9 +132,7 @@ class Training:
     return '; '.join(filter(None, (self._watch.warning, *self._lasting())))
 
   def run(self, should_stop: Callable[[], bool]) -> bool:
-    """Learns; returns True if it reached its end, False if it was stopped.
-
-    Its end is `max_frames`, or `runtime.max_hours`.
+    """Learns; returns True if `max_frames` was reached, False if stopped.
 
     It saves a checkpoint at the end, after a fault too. Where a directory
     cannot be written, because the disk is full for example, it learns on and
@@ -322,12 +320,7 @@ class Training:
     return frames // every if every else 0
 
   def _finished(self) -> bool:
-    counters = self._learner.counters
-    seconds = self._runtime.max_hours * 3600.0
-    return (
-      0 < self._max_frames <= counters.frames
-      or 0 < seconds <= counters.wall_time
-    )
+    return 0 < self._max_frames <= self._learner.counters.frames
 
   def _next_batch(
     self, should_stop: Callable[[], bool]

@@ -662,15 +662,3 @@ def test_launchpad_is_refused_where_it_is_not_installed():
       resolution.Request(runtime='launchpad'), 'cpu', 1, cores=2,
       missing=('Launchpad', 'Reverb'),
     )  # fmt: skip
-
-
-def test_hours_end_a_run_of_one_host_only():
-  request = resolution.Request(max_hours=1.5)
-  config = resolution.resolve(request, 'cpu', 1, 2, [])
-  assert config.runtime.max_hours == 1.5
-  with pytest.raises(errors.ConfigError) as error:
-    resolution.resolve(request, 'cpu', 1, 2, [], num_hosts=2)
-  assert str(error.value) == (
-    'runtime.max_hours=1.5: expected 0 with 2 hosts, and max_frames in its '
-    'place'
-  )

@@ -121,24 +121,6 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
   assert got.recent_returns == (5.0, 5.0, 5.0)
 
 
-def test_it_ends_after_its_hours_over_all_starts(tmp_path):
-  def take_a_minute():
-    counters = learner.counters
-    learner.counters = dataclasses.replace(
-      counters, wall_time=counters.wall_time + 60.0
-    )
-
-  learner = FakeLearner(before_step=take_a_minute)
-  learner.counters = checkpoints.Counters(wall_time=3450.0)
-  runtime = dataclasses.replace(RUNTIME, max_hours=1.0)
-  made, checkpointer, _ = _training(
-    tmp_path, learner, _forever(), runtime=runtime
-  )
-  assert made.run(lambda: False) is True
-  # 3450 + 3 x 60 is the first that is not less than 3600.
-  assert made.saved.learner_steps == checkpointer.newest() == 3
-
-
 def test_max_frames_already_reached_trains_no_more(tmp_path):
   learner = FakeLearner()
   learner.counters = checkpoints.Counters(
