@@ -5,6 +5,7 @@ import dataclasses
 from attn_agents.algorithms import registry
 from attn_agents.distributed import (
   isolation,
+  opening,
   outcome,
   run_key,
   serving,
@@ -33,7 +34,7 @@ class Host:
     num_learner_hosts: of the run.
     learner_address: 'host:port', the --listen of the learner host that it plays
       for.
-    key: path of the run's actor.pem.
+    key: path of the run's actor.pem; '' if the ports of that host are open.
     actors: indices of those that play here; None for all.
     seconds: to wait for the learner host at the start.
   """
@@ -50,7 +51,7 @@ def play(host: Host) -> int:
   """Checks everything, then plays until stopped; returns the exit code."""
   request = run_local.requested()
   resolution.check_names(request)
-  key = run_key.load(host.key, run_key.ACTOR)
+  key = run_key.load(host.key, run_key.ACTOR) if host.key else None
   here = this_machine.probe()
   config = _config(here.resolve(request, host.num_learner_hosts))
   if config.runtime.kind != 'launchpad':
@@ -69,9 +70,12 @@ def play(host: Host) -> int:
   place = dataclasses.replace(
     place, host_index=FIRST_INDEX + host.index, serve=False, evaluate=False
   )
-  serving.require_same_play(
-    host.learner_address, key, host.seconds, facts.of_play(config)
-  )
+  if key is None:
+    place = opening.reach_directly(place, host.learner_address, host.seconds)
+  else:
+    serving.require_same_play(
+      host.learner_address, key, host.seconds, facts.of_play(config)
+    )
   requests = stopping.Requests()
   requests.listen()
   if continued and not run_local.wait_for_former_run(run, requests):
@@ -80,18 +84,21 @@ def play(host: Host) -> int:
     output.say(ending.cause)
     return ending.code
   run.open(config, here.devices)
-  place, relay = serving.start_at_actors(place, host.learner_address, key)
-  confined = isolation.confine_to_loopback()
+  relay, network = None, 'NOT confined: without relay, TLS and key'
+  if key is not None:
+    place, relay = serving.start_at_actors(place, host.learner_address, key)
+    confined = isolation.confine_to_loopback()
+    network = f'actors: {confined.detail}; relay: TLS 1.3'
   output.say(
     f'plays     {config.agent} on {config.environment.game} for '
-    f'{host.learner_address}, run {key.run}'
+    f'{host.learner_address}' + (f', run {key.run}' if key else '')
   )
   output.say(
     f'actors    {len(place.actors)} processes x '
     f'{config.runtime.envs_per_actor} environments'
   )
   output.say(f'logdir    {run.path}')
-  output.say(f'network   actors: {confined.detail}; relay: TLS 1.3')
+  output.say(f'network   {network}')
 
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import console, supervisor
@@ -99,10 +106,11 @@ def play(host: Host) -> int:
   shown = console.make(run.path, f'actors for {host.learner_address}', 0)
   try:
     ending = supervisor.Supervisor(
-      place, shown, requests, spared=[relay.pid]
+      place, shown, requests, spared=[relay.pid] if relay else []
     ).run()
   finally:
-    relay.close()
+    if relay is not None:
+      relay.close()
   output.say(ending.cause)
   return ending.code
 

@@ -146,7 +146,15 @@ def _actors() -> tuple[int, ...] | None:
 
 
 def _actor_host(actors: tuple[int, ...] | None) -> actor_host.Host:
-  for flag, value in (('learner_address', _LEARNER.value), ('key', _KEY.value)):
+  needed = {'learner_address': _LEARNER.value}
+  if not run_local.allows_open_ports():
+    needed['key'] = _KEY.value
+  elif _KEY.value:
+    raise errors.ConfigError(
+      f'--key={_KEY.value} with --allow_open_ports, which is the way without a '
+      'key; expected one of the two'
+    )
+  for flag, value in needed.items():
     if not value:
       raise errors.ConfigError(
         f'--role=actors: --{flag} missing; expected the --listen of a learner '

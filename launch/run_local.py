@@ -19,6 +19,7 @@ from attn_agents.distributed import (
   isolation,
   lifecycle,
   mirroring,
+  opening,
   outcome,
   process_environment,
   serving,
@@ -101,8 +102,8 @@ _SET = flags.DEFINE_multi_string(
 _ALLOW_OPEN_PORTS = flags.DEFINE_bool(
   'allow_open_ports',
   False,
-  'Run even if the system does not let the run confine itself to loopback. '
-  'Its ports are then open to the network.',
+  'Run even if the system does not let the run confine itself to loopback; and '
+  'between hosts, without relay and key. Ports are then open to the network.',
 )
 
 
@@ -145,7 +146,12 @@ def train(
   place = topology.local(config, str(run.path), devices.count, hosts)
   place = serving.with_actors(place, actors)
   served = place.runtime == 'launchpad' and bool(hosts or listen)
-  listening = serving.prepare(place, listen) if hosts or listen else None
+  listening = None
+  is_open = served and _ALLOW_OPEN_PORTS.value
+  if is_open:
+    place = opening.open_to_hosts(place, listen)
+  elif hosts or listen:
+    listening = serving.prepare(place, listen)
   meet(facts.of(config, devices))
   if mirror is not None:
     mirror.start()
@@ -153,7 +159,9 @@ def train(
   tpu_env = tpu_metadata.read() if devices.platform == 'tpu' else ''
   confinement = 'Reverb in a network of its own, with loopback only'
   if not served:
-    confinement = _confine(place)
+    confinement = opening.confine(place, _ALLOW_OPEN_PORTS.value)
+  elif is_open:
+    confinement = opening.describe(place)
   if isolation.is_confined():
     os.environ.update(process_environment.of_confined_tpu(tpu_env))
   requests = stopping.Requests()
@@ -168,7 +176,7 @@ def train(
     topology.check_ports(config.queue)
   run.open(config, devices)
   relay = None
-  if served:
+  if served and not is_open:
     place, relay = serving.start(place, listening, facts.of_play(config))
   if mirror is not None:
     mirror.go()
@@ -183,6 +191,8 @@ def train(
   if listening is not None:
     key = serving.key_path(run)
     output.say(f'listens   {listen}, for actor hosts that have {key}')
+  elif listen:
+    output.say(f'listens   {listen}, for whoever reaches it')
   if mirror is not None:
     output.say(f'bucket    {mirror.description}')
 
@@ -203,6 +213,11 @@ def train(
     ending = mirror.end(ending, requests, config.runtime.stall_seconds)
   output.say(ending.cause)
   return ending.code
+
+
+def allows_open_ports() -> bool:
+  """Whether the flags say so."""
+  return bool(_ALLOW_OPEN_PORTS.value)
 
 
 def requested() -> resolution.Request:
@@ -238,36 +253,6 @@ def _logdir(config: schema.Config, hosts: topology.Hosts | None) -> str:
   if hosts is None or hosts.index == 0:
     return logdir
   return f'{logdir}/{run_directory.HOSTS}/{hosts.index}'
-
-
-def _confine(place: topology.Topology) -> str:
-  """Cuts this process off the network, and says how in one line.
-
-  Raises:
-    ConfigError: that is not possible, and `--allow_open_ports` is not set.
-  """
-  if place.runtime == 'threads':
-    return 'opens no ports'
-  ports = ' and '.join(
-    str(topology.port_of(address))
-    for address in (place.queue_address, place.variables_address)
-  )
-  result = isolation.confine_to_loopback()
-  if result.confined:
-    return f'confined to loopback ({result.detail}), ports {ports}'
-  if not _ALLOW_OPEN_PORTS.value:
-    raise errors.ConfigError(
-      f'this run cannot confine itself to loopback ({result.detail}): ports '
-      f'{ports} would be open to the network without authentication; '
-      '--runtime=threads opens none; if something else keeps others out (a '
-      'container without a network, a NetworkPolicy, a firewall) or open ports '
-      'are acceptable here, pass --allow_open_ports'
-    )
-  return (
-    f'NOT confined ({result.detail}): whoever reaches ports {ports} of this '
-    'machine or container can write to them; only what lies around it (a '
-    'NetworkPolicy, a firewall) keeps others out'
-  )
 
 
 def wait_for_former_run(

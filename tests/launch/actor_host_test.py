@@ -1,5 +1,6 @@
 """Actor hosts: `run_cluster.py --role=actors`, through the relay."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -64,6 +65,18 @@ def test_learner_and_actor_hosts_have_all_the_seeds_there_are():
   [
     (['--role=actor'], "did you mean 'actors'"),
     (['--role=actors'], '--learner_address missing'),
+    (['--role=actors', '--learner_address=a:1'], '--key missing'),
+    (
+      [
+        '--role=actors', '--allow_open_ports', '--key=k',
+        '--learner_address=a:1',
+      ],
+      '--key=k with --allow_open_ports, which is the way without a key',
+    ),
+    (
+      ['--listen=127.0.0.1:65535', '--allow_open_ports'],
+      'expected two free ports, 65535 and 65536',
+    ),
     (['--listen=127.0.0.1:7', '--runtime=threads'], 'has no servers'),
     (['--listen=127.0.0.1:0'], 'expected a port of 1 to 65535'),
   ],
@@ -126,6 +139,45 @@ def test_an_actor_host_that_does_not_fit_its_learner_host_is_refused(
   # The learner host goes on.
   assert learner.process.poll() is None
   assert not learner.status('relay-0').extra['hosts']
+
+
+@pytest.mark.slow
+def test_the_direct_way_needs_no_key_and_says_what_is_open(tmp_path, started):
+  address = cluster.free_address()
+  args = (*_UNBOUND, '--allow_open_ports')
+  learner = _start_learner(started, tmp_path, address, *args)
+  port = int(address.rpartition(':')[2])
+  (line,) = [x for x in learner.text().splitlines() if 'OPEN' in x]
+  assert line.startswith(
+    f'network   OPEN: ports {port} and {port + 1} of every address of this '
+    'host ('
+  )
+  assert 'without TLS and without a key' in line
+  actors = cluster.ActorHost(learner, address, *args, key='')
+  actors.wait_until(actors.plays, timeout=300)
+  actors.wait_until(lambda: _listening(actors) == set())
+  assert {port, port + 1} <= _listening(learner)
+  assert 'NOT confined: without relay, TLS and key' in actors.text()
+  assert learner.status('relay-0') is None
+  assert actors.status('relay-0') is None
+  learner.wait_until_learning()
+  assert not (learner.logdir / 'keys').exists()
+  for host in (actors, learner):
+    host.process.send_signal(signal.SIGTERM)
+    assert host.end(timeout=60) == 75, host.text()
+
+
+def _listening(run):
+  """Ports that processes of a run listen on in the network of this one."""
+  children = psutil.Process(run.process.pid).children(recursive=True)
+  found = set()
+  for each in children:
+    with contextlib.suppress(psutil.NoSuchProcess):
+      found |= {
+        c.laddr.port for c in each.net_connections('inet')
+        if c.status == psutil.CONN_LISTEN
+      }  # fmt: skip
+  return found
 
 
 @pytest.mark.slow

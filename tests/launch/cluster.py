@@ -38,11 +38,17 @@ class ActorHost(running.LocalRun):
 
   script = 'run_cluster'
 
-  def __init__(self, learner: running.LocalRun, address: str, *args: str):
+  def __init__(
+    self,
+    learner: running.LocalRun,
+    address: str,
+    *args: str,
+    key: str = 'keys/actor.pem',
+  ):
+    keys = [f'--key={learner.logdir}/{key}'] if key else []
     super().__init__(
       learner.logdir.parent / 'actors', '--role=actors',
-      f'--learner_address={address}',
-      f'--key={learner.logdir}/keys/actor.pem', *args,
+      f'--learner_address={address}', *keys, *args,
     )  # fmt: skip
     _STARTED.append(self)
     self.logdir = self.logdir / 'hosts' / 'actors0'
