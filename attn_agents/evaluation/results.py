@@ -63,10 +63,7 @@ def summarise(
   """Statistics of at least one episode of `game`."""
   returns = [episode.game_return for episode in played]
   mean = statistics.fmean(returns)
-  # A game that is played again says nothing new.
-  distinct = list(
-    {e.trace or index: e.game_return for index, e in enumerate(played)}.values()
-  )
+  distinct = distinct_returns(returns, [episode.trace for episode in played])
   error = math.nan
   if len(distinct) > 1:
     error = statistics.stdev(distinct) / math.sqrt(len(distinct))
@@ -89,6 +86,19 @@ def summarise(
     cut=statistics.fmean(e.end == episodes_lib.FRAME_CAP for e in played),
     human_normalised=normalised,
   )
+
+
+def distinct_returns(
+  returns: Sequence[float], traces: Sequence[str]
+) -> list[float]:
+  """Returns of the games that differ: one played again says nothing new.
+
+  Args:
+    returns: of all games.
+    traces: of the same, see `episodes.Episode`; '' if unknown.
+  """
+  games = enumerate(zip(traces, returns, strict=True))
+  return list({trace or i: found for i, (trace, found) in games}.values())
 
 
 def in_words(

@@ -108,6 +108,7 @@ def test_interrupted_recording_goes_on(run, tmp_path):
     (['--track=a=ffffff@9,0,3,5'], 'top above bottom'),
     (['--track=a=ffffff@0,0,211,160'], 'within 210 rows and 160 columns'),
     (['--analyses='], 'unknown analysis'),
+    (['--max_steps=6000000'], 'which a report of 60 MB holds with'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, args, words):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from flax import linen as nn
 
-from attn_agents.evaluation import episodes, evaluator
+from attn_agents.evaluation import episodes, evaluator, results
 from attn_agents.evaluation.reporting import published
 from attn_agents.interpretability.recordings import json_values, trained_agent
 
@@ -42,7 +42,8 @@ class HardAttention:
     thresholds: float64 [n], t; the first is 0.
     returns: float64 [n, episodes], unclipped.
     means: float64 [n], of them.
-    errors: float64 [n], standard errors of the means; NaN for one episode.
+    distinct: int64 [n], how many of the games differ.
+    errors: float64 [n], standard errors of the means of those; NaN for one.
     ratios: float64 [n], means relative to that of t = 0; NaN where that one is
       not above 0, and nothing can be a share of it.
     uncertainties: float64 [n], of the ratios, see `ratio`; 0 for t = 0.
@@ -52,6 +53,7 @@ class HardAttention:
   thresholds: np.ndarray
   returns: np.ndarray
   means: np.ndarray
+  distinct: np.ndarray
   errors: np.ndarray
   ratios: np.ndarray
   uncertainties: np.ndarray
@@ -161,7 +163,7 @@ def measure(
   networks = [
     with_threshold(played.network, t, played.config.agent) for t in ordered
   ]
-  returns = []
+  returns, traces = [], []
   for t, network in zip(ordered, networks, strict=True):
     scorer = evaluator.Evaluator(
       played.config, plan, played.with_network(network)
@@ -172,20 +174,37 @@ def measure(
       should_stop=should_stop,
     )
     returns.append([game.game_return for game in games])
-  return compare(played.config.environment.game, ordered, returns)
+    traces.append([game.trace for game in games])
+  return compare(played.config.environment.game, ordered, returns, traces)
 
 
 def compare(
   game: str,
   thresholds: Sequence[float],
   returns: Sequence[Sequence[float]] | np.ndarray,
+  traces: Sequence[Sequence[str]] | None = None,
 ) -> HardAttention:
-  """Statistics of returns [n, episodes] at thresholds [n], the first 0."""
+  """Statistics of returns [n, episodes] at thresholds [n], the first 0.
+
+  `traces` are those of the same games, see `episodes.Episode`; None if all of
+  them differ.
+  """
   scores = np.asarray(returns, np.float64)
   means = scores.mean(axis=1)
-  errors = np.full_like(means, np.nan)
-  if scores.shape[1] > 1:
-    errors = scores.std(axis=1, ddof=1) / scores.shape[1] ** 0.5
+  distinct = [
+    results.distinct_returns(row, of_row)
+    for row, of_row in zip(
+      scores.tolist(),
+      traces or [[''] * len(row) for row in scores],
+      strict=True,
+    )
+  ]
+  errors = np.array(
+    [
+      np.std(row, ddof=1) / len(row) ** 0.5 if len(row) > 1 else np.nan
+      for row in distinct
+    ]
+  )
   ratios = np.array(
     [
       ratio(mean, error, means[0], errors[0])
@@ -199,6 +218,7 @@ def compare(
     thresholds=np.asarray(thresholds, np.float64),
     returns=scores,
     means=means,
+    distinct=np.array([len(row) for row in distinct]),
     errors=errors,
     ratios=ratios[:, 0],
     uncertainties=ratios[:, 1],

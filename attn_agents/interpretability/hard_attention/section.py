@@ -62,6 +62,7 @@ def _table(found: compute.HardAttention) -> report_data.Table:
     (
       't',
       'mean return',
+      'games that differ',
       'standard error',
       'relative to t = 0',
       'published (t = 0.1)',
@@ -70,13 +71,15 @@ def _table(found: compute.HardAttention) -> report_data.Table:
       (
         float(threshold),
         float(mean),
+        int(distinct),
         'unknown: one game' if math.isnan(error) else float(error),
         _percent(ratio, uncertainty),
         _printed(game) if abs(threshold - 0.1) < 1e-9 else '',
       )
-      for threshold, mean, error, ratio, uncertainty in zip(
+      for threshold, mean, distinct, error, ratio, uncertainty in zip(
         found.thresholds,
         found.means,
+        found.distinct,
         found.errors,
         found.ratios,
         found.uncertainties,

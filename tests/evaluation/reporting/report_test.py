@@ -225,6 +225,10 @@ def test_the_command_leaves_tables_and_figures(tmp_path):
   with (out / 'curves.csv').open() as file:
     points = list(csv.DictReader(file))
   assert len(points) == 5 * 2
+  again = tmp_path / 'again'
+  commands.run('report_scores', f'--runs={tmp_path / "runs"}', f'--out={again}')
+  for path in out.iterdir():
+    assert (again / path.name).read_bytes() == path.read_bytes(), path.name
   for name in ('frames', 'seconds'):
     image = np.asarray(Image.open(out / f'curves_{name}.png').convert('RGB'))
     # Two colours of lines, blue and orange of matplotlib's tab10.
