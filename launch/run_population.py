@@ -14,14 +14,16 @@ codes: 0 done, or stopped by Ctrl-C; 75 stopped by the machine, to be continued;
 """
 
 import pathlib
+import re
 import shlex
 import sys
 
 from absl import flags
 
 from attn_agents.algorithms import registry
+from attn_agents.clusters import slurm_arrays, slurm_commands, slurm_values
 from attn_agents.population import history as history_lib
-from attn_agents.population import rules
+from attn_agents.population import members, rules
 from attn_agents.utils import disk, output
 from configs import errors
 from launch import (
@@ -29,6 +31,7 @@ from launch import (
   paths,
   population,
   run_local,
+  slurm_flags,
   suite_worker,
   this_machine,
   training_flags,
@@ -62,12 +65,23 @@ _INTERVAL = flags.DEFINE_integer(
 )
 _JOBS = flags.DEFINE_integer('jobs', 1, 'Number of members at work at a time.')
 _MEMBER = flags.DEFINE_integer('member', None, 'Works for this member only.')
+_BACKEND = flags.DEFINE_string(
+  'backend',
+  'local',
+  'local: members are processes of this machine. slurm: they are the elements '
+  'of a job array, with the flags of launch/slurm.py.',
+)
 _SHOW = flags.DEFINE_bool(
   'show', False, 'Tell how far the population in --root is, and draw it.'
 )
 _DRY_RUN = flags.DEFINE_bool(
-  'dry_run', False, 'Print the commands of the next generation; run nothing.'
+  'dry_run',
+  False,
+  'Print the commands of the next generation, or the batch script, and run '
+  'nothing.',
 )
+# What a job array says to each element, too.
+_OF_MEMBERS = (_SIZE, _RULE, _MARGIN, _BURN_IN, _INTERVAL)
 
 
 def main() -> int:
@@ -80,9 +94,14 @@ def main() -> int:
   history = history_lib.History(root)
   if _SHOW.value:
     return _show(history)
+  errors.choice('--backend', _BACKEND.value, ('local', 'slurm'))
+  if _BACKEND.value == 'local':
+    slurm_flags.refuse()
   asked = _population()
   disk.require_writable('--root', root)
   history.check(asked)
+  if _BACKEND.value == 'slurm':
+    return _submit(root, asked)
   if _DRY_RUN.value:
     record = history_lib.Record(asked, history.entries())
     for member in range(asked.size):
@@ -102,6 +121,39 @@ def main() -> int:
     _show(history)
     output.say(f'all {asked.size} done')
   return worker.exit_code(outcome)
+
+
+def _submit(root: pathlib.Path, asked: history_lib.Population) -> int:
+  """Submits a job array of the members that are not done."""
+  left = [
+    member
+    for member in range(asked.size)
+    if members.frames_of(members.run_of(root, member)) < asked.max_frames
+  ]
+  if not left:
+    output.say(f'all {asked.size} done')
+    return 0
+  command = (
+    *(sys.executable, str(pathlib.Path(__file__).absolute())),
+    *(f'--{flag.name}={flag.value}' for flag in _OF_MEMBERS),
+    f'--root={root}',
+    f'--seed={asked.seed}',
+    f'--max_frames={asked.max_frames}',
+    *asked.arguments,
+  )
+  most = _JOBS.value if _JOBS.present else asked.size
+  which = f'{slurm_values.ranges(left)}%{most}'
+  runs = slurm_flags.Runs(
+    name='population-' + re.sub(r'[^\w.-]+', '-', root.name),
+    command=command,
+    array=slurm_arrays.Members(root, asked.size, which=which),
+  )
+  try:
+    slurm_flags.submit(runs, dry_run=_DRY_RUN.value)
+  except slurm_commands.SlurmError as error:
+    output.say(f'failed: {error}')
+    return command_line.FAILED
+  return 0
 
 
 def _population() -> history_lib.Population:
@@ -154,6 +206,7 @@ def _population() -> history_lib.Population:
       f'--algorithm={config.algorithm}: expected an algorithm without a '
       f'replay, whose contents members cannot copy (appo, for example)'
     )
+  own = (*_OWN, *(f'--{name}' for name in slurm_flags.present()))
   optimizer = config.optimizer
   return history_lib.Population(
     size=size,
@@ -170,7 +223,7 @@ def _population() -> history_lib.Population:
       'clip_threshold': optimizer.clip_threshold,
     },
     game=config.environment.game,
-    arguments=tuple(x for x in given.arguments if x.split('=')[0] not in _OWN),
+    arguments=tuple(x for x in given.arguments if x.split('=')[0] not in own),
   )
 
 

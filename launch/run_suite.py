@@ -85,7 +85,7 @@ def main() -> int:
     )
   errors.choice('--backend', _BACKEND.value, ('local', 'slurm'))
   if _BACKEND.value == 'local':
-    slurm_suite.refuse_flags()
+    slurm_flags.refuse()
   validation.check_cap('--max_episode_frames', _MAX_EPISODE_FRAMES.value, 1)
   errors.require(
     bool(_AGENTS.value), '--agents', '', 'names of agents, comma-separated'

@@ -14,7 +14,7 @@ import sys
 
 from absl import flags
 
-from attn_agents.clusters import slurm_commands, slurm_script
+from attn_agents.clusters import slurm_arrays, slurm_commands
 from attn_agents.utils import output
 from configs import errors
 from launch import command_line, paths, slurm_flags, slurm_queries, slurm_runs
@@ -39,7 +39,7 @@ _ARRAY = flags.DEFINE_string(
   'array',
   '',
   'Of several runs: which of them, and how many at a time, as 0-9%4 or %4. If '
-  f'unset: all, {slurm_script.AT_A_TIME} at a time.',
+  f'unset: all, {slurm_arrays.AT_A_TIME} at a time.',
 )
 _DRY_RUN = flags.DEFINE_bool('dry_run', False, 'Print the script only.')
 _STATUS = flags.DEFINE_bool(

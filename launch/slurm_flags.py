@@ -9,7 +9,12 @@ import pathlib
 
 from absl import flags
 
-from attn_agents.clusters import slurm_commands, slurm_jobs, slurm_script
+from attn_agents.clusters import (
+  slurm_arrays,
+  slurm_commands,
+  slurm_jobs,
+  slurm_script,
+)
 from attn_agents.utils import disk, output
 from configs import errors
 from launch import paths
@@ -69,7 +74,7 @@ class Runs:
   command: tuple[str, ...]
   logdir: str = ''
   checkpoints: str = ''
-  array: slurm_script.Array | None = None
+  array: slurm_arrays.Array | None = None
   afterwards: tuple[str, ...] = ()
 
 
@@ -77,6 +82,14 @@ def present() -> list[str]:
   """Names of these flags that were given."""
   known = flags.FLAGS.get_flags_for_module(__name__)
   return [flag.name for flag in known if flag.present]
+
+
+def refuse() -> None:
+  """Raises ConfigError if there are flags of jobs without a job."""
+  for name in present():
+    raise errors.ConfigError(
+      f'--{name} with --backend=local; expected --backend=slurm'
+    )
 
 
 def records() -> pathlib.Path:

@@ -9,7 +9,7 @@ import sys
 
 from absl import flags
 
-from attn_agents.clusters import slurm_script
+from attn_agents.clusters import slurm_arrays
 from attn_agents.runs.buckets import addresses
 from configs import errors, resolution
 from configs import games as configs_games
@@ -34,7 +34,7 @@ class Several:
     games: games and sets of games, comma-separated.
     seeds: how many, from 0 on.
     root: the directory of the runs' directories.
-    which: elements of the array; see `slurm_script.Array`.
+    which: elements of the array; see `slurm_arrays.Array`.
   """
 
   agents: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ def _array(
   seeds = 1 if several.seeds is None else several.seeds
   most = suite.MAX_RUNS // (len(agents) * len(games))
   errors.require(1 <= seeds <= most, '--seeds', seeds, f'1 to {most}')
-  array = slurm_script.Array(
+  array = slurm_arrays.Runs(
     agents=agents,
     games=games,
     seeds=tuple(range(first, first + seeds)),

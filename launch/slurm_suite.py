@@ -5,8 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from attn_agents.clusters import slurm_script
-from configs import errors
+from attn_agents.clusters import slurm_arrays, slurm_values
 from launch import slurm_flags, suite
 
 _LAUNCH = pathlib.Path(__file__).parent
@@ -25,12 +24,12 @@ def runs(
   first = planned[0]
   left = [i for i, run in enumerate(planned) if run.left()]
   most = f'%{at_a_time}' if at_a_time else ''
-  array = slurm_script.Array(
+  array = slurm_arrays.Runs(
     agents=tuple(dict.fromkeys(run.agent for run in planned)),
     games=tuple(dict.fromkeys(run.game for run in planned)),
     seeds=tuple(dict.fromkeys(run.seed for run in planned)),
     root=first.logdir.parent,
-    which=f'{_ranges(left)}{most}',
+    which=f'{slurm_values.ranges(left)}{most}',
   )
   afterwards: tuple[str, ...] = ()
   if first.episodes:
@@ -51,22 +50,3 @@ def runs(
     array=array,
     afterwards=afterwards,
   )
-
-
-def refuse_flags() -> None:
-  """Raises ConfigError if there are flags of jobs without a job."""
-  for name in slurm_flags.present():
-    raise errors.ConfigError(
-      f'--{name} with --backend=local; expected --backend=slurm'
-    )
-
-
-def _ranges(indices: Sequence[int]) -> str:
-  """As Slurm writes them: '0-3,7'."""
-  found: list[list[int]] = []
-  for index in indices:
-    if found and found[-1][1] == index - 1:
-      found[-1][1] = index
-    else:
-      found.append([index, index])
-  return ','.join(f'{a}-{b}' if a != b else f'{a}' for a, b in found)

@@ -10,9 +10,9 @@ import dataclasses
 import pathlib
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from attn_agents.clusters import slurm_body, slurm_values
+from attn_agents.clusters import slurm_arrays, slurm_body, slurm_values
 from configs import errors
 
 MAX_NODES = 32
@@ -20,8 +20,6 @@ MAX_NODES = 32
 # its limits every 30 seconds.
 _LEAST_SAVE_SECONDS = 60
 _SIGNAL = 'B:USR1'
-# Runs of an array at a time, if nothing is said.
-AT_A_TIME = 16
 _OWN = re.compile(
   r'--(array|signal|output|error|open-mode|requeue|no-requeue|job-name|nodes'
   r'|ntasks.*|cpus-per-task|gpus-per-node|mem|time|partition|account)(=.*)?'
@@ -30,54 +28,12 @@ _DIRECTIVE = re.compile(r'--[a-z][a-z-]*(=[^\n\r]+)?')
 
 
 @dataclasses.dataclass(frozen=True)
-class Array:
-  """The runs of a job array: each agent on each game with each seed.
-
-  Attributes:
-    agents, games, seeds: what they differ in. Elements are numbered game by
-      game, then seed by seed.
-    root: the directory of their directories, `<agent>_<game>_seed<seed>`.
-    which: elements and how many run at a time, as Slurm writes it, '0-5%2'.
-  """
-
-  agents: tuple[str, ...]
-  games: tuple[str, ...]
-  seeds: tuple[int, ...]
-  root: pathlib.Path
-  which: str = ''
-
-  @property
-  def size(self) -> int:
-    """Number of runs."""
-    return len(self.agents) * len(self.games) * len(self.seeds)
-
-  @property
-  def chosen(self) -> list[int]:
-    """The elements that are submitted."""
-    return slurm_values.elements('--array', self.which, self.size)[0]
-
-  @property
-  def directive(self) -> str:
-    """What sbatch is told."""
-    _, most = slurm_values.elements('--array', self.which, self.size)
-    which = self.which.partition('%')[0] or f'0-{self.size - 1}'
-    return f'{which}%{most or AT_A_TIME}'
-
-  def logdir(self, index: int) -> pathlib.Path:
-    """The directory of an element's run."""
-    rest, agent = divmod(index, len(self.agents))
-    game, seed = divmod(rest, len(self.seeds))
-    name = self.games[game].replace(',', '+')
-    return self.root / f'{self.agents[agent]}_{name}_seed{self.seeds[seed]}'
-
-
-@dataclasses.dataclass(frozen=True)
 class Job:
   """A job to be described.
 
   Attributes:
     name: of the job.
-    command: of the run, without what an array says: agent, game, seed, logdir.
+    command: of the run, without what `Array.arguments` add.
     logdir: of the run, an absolute path or a bucket; '' of an array.
     checkpoints: where on this machine its checkpoints are; '' of an array.
     directory: where it is submitted, and what relative paths start from.
@@ -104,7 +60,7 @@ class Job:
   directory: pathlib.Path
   records: pathlib.Path
   time: str = ''
-  array: Array | None = None
+  array: slurm_arrays.Array | None = None
   nodes: int = 1
   cpus_per_task: int = 8
   gpus_per_node: str = ''
@@ -237,49 +193,22 @@ def _run(job: Job) -> list[str]:
       *_bash_array('command', map(shlex.quote, job.command)),
       *_bash_array('afterwards', map(shlex.quote, job.afterwards)),
     ]
-  array = job.array
-  # A list of games that one agent plays has commas.
-  game = 'game//,/+' if any(',' in x for x in array.games) else 'game'
-  agents, seeds = len(array.agents), len(array.seeds)
+  afterwards = map(shlex.quote, job.afterwards)
   return [
     *lines,
     'job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID',
     '',
     '# Which of the runs this element is.',
-    _words('agents', array.agents),
-    _words('games', array.games),
-    _words('seeds', [str(seed) for seed in array.seeds]),
-    'i=$SLURM_ARRAY_TASK_ID',
-    f'agent=${{agents[i % {agents}]}}',
-    f'seed=${{seeds[i / {agents} % {seeds}]}}',
-    f'game=${{games[i / {agents * seeds}]}}',
-    f'logdir={shlex.quote(str(array.root))}/${{agent}}_${{{game}}}_seed$seed',
+    *job.array.variables(),
     'checkpoints=$logdir/checkpoints',
     *_bash_array(
-      'command',
-      [
-        *map(shlex.quote, job.command),
-        *(f'--{x}="${x}"' for x in ('agent', 'game', 'seed', 'logdir')),
-      ],
+      'command', [*map(shlex.quote, job.command), *job.array.arguments()]
     ),
     *_bash_array(
       'afterwards',
-      [*map(shlex.quote, job.afterwards), '--run="$logdir"']
-      if job.afterwards
-      else [],
+      [*afterwards, '--run="$logdir"'] if job.afterwards else [],
     ),
   ]
-
-
-def _words(name: str, words: Sequence[str]) -> str:
-  """A list of names, in lines of 80 columns."""
-  lines, line = [], f'{name}=('
-  for word in words:
-    if len(line) + len(word) > 78:
-      lines.append(line.rstrip())
-      line = '  '
-    line += f'{word} '
-  return '\n'.join([*lines, f'{line.rstrip()})'])
 
 
 def _bash_array(name: str, words: Iterable[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """How Slurm writes times, memory, GPUs, names and elements of an array."""
 
 import re
+from collections.abc import Sequence
 
 from configs import errors
 
@@ -131,3 +132,14 @@ def elements(flag: str, value: str, size: int) -> tuple[list[int], int]:
       f'{which}%1'
     )
   return sorted(found), int(most or 0)
+
+
+def ranges(indices: Sequence[int]) -> str:
+  """Elements as Slurm writes them, '0-3,7'; `elements` reads it."""
+  found: list[list[int]] = []
+  for index in indices:
+    if found and found[-1][1] == index - 1:
+      found[-1][1] = index
+    else:
+      found.append([index, index])
+  return ','.join(f'{a}-{b}' if a != b else f'{a}' for a, b in found)

@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from attn_agents.clusters import slurm_script, slurm_values
+from attn_agents.clusters import slurm_arrays, slurm_script, slurm_values
+from attn_agents.population import members
 from configs import errors
 
 _SRUN = """\
@@ -212,11 +213,11 @@ def test_one_task_runs_on_each_node_with_its_cores(node):
 
 
 def test_elements_of_an_array_are_the_runs_that_are_recorded(node):
-  array = slurm_script.Array(
+  array = slurm_arrays.Runs(
+    node.root / 'a b',
     ('s3ta', 'impala_ff'),
     ('pong', 'boxing', 'catch'),
     (3, 4),
-    node.root / 'a b',
   )
   job = node.job(array=array, command=('train',), logdir='', checkpoints='')
   (node.root / 'code').write_text('0')
@@ -242,8 +243,23 @@ def test_elements_of_an_array_are_the_runs_that_are_recorded(node):
   assert '#SBATCH --array=0-11%16' in slurm_script.write(job)
 
 
+def test_elements_may_be_the_members_of_a_population(node):
+  array = slurm_arrays.Members(node.root / 'a b', 12, which='%3')
+  job = node.job(array=array, command=('evolve',), logdir='', checkpoints='')
+  (node.root / 'code').write_text('0')
+  process = node.start(job, SLURM_ARRAY_JOB_ID='11', SLURM_ARRAY_TASK_ID='8')
+  process.communicate(timeout=30)
+  (line,) = (node.root / 'srun').read_text().splitlines()
+  assert line.endswith(' evolve --member=8')
+  names = [members.name_of(i) for i in range(12)]
+  assert [array.logdir(i).name for i in range(12)] == names
+  script = slurm_script.write(job)
+  assert "logdir='" in script and "/a b'/$name" in script
+  assert '#SBATCH --array=0-11%3' in script
+
+
 def test_an_element_is_requeued_by_its_name_in_the_array(node):
-  array = slurm_script.Array(('s3ta',), ('pong',), (0, 1), node.root)
+  array = slurm_arrays.Runs(node.root, ('s3ta',), ('pong',), (0, 1))
   (node.root / 'code').write_text('75')
   (node.root / 'about').write_text(_ABOUT.format('RUNNING', 'None', 0, 'None'))
   process = node.start(
@@ -341,7 +357,7 @@ def test_elements_are_read_as_slurm_does():
 def test_what_comes_afterwards_does_so_if_the_run_is_done(node, code, starts):
   (node.root / 'code').write_text(str(code))
   (node.root / 'about').write_text(_ABOUT.format('RUNNING', 'None', 0, 'None'))
-  array = slurm_script.Array(('s3ta',), ('pong',), (0,), node.root / 'runs')
+  array = slurm_arrays.Runs(node.root / 'runs', ('s3ta',), ('pong',), (0,))
   process = node.start(
     node.job(array=array, command=('train',), afterwards=('score', '--n=2')),
     SLURM_ARRAY_JOB_ID='11',

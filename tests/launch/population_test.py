@@ -72,6 +72,41 @@ def test_a_dry_run_shows_what_each_member_does_next(tmp_path):
   assert f'turn --root={tmp_path}/root --member=3' in lines[7]
 
 
+def test_members_are_the_elements_of_a_job_array(tmp_path):
+  arguments = [*_FLAGS, f'--root={tmp_path}', '--backend=slurm', '--dry_run']
+  done = commands.run('run_population', *arguments, '--time=60', '--seed=5')
+  assert done.returncode == 0, done
+  script = done.stdout.splitlines()
+  assert '#SBATCH --array=0-3%4' in script
+  assert '#SBATCH --time=60' in script
+  command = done.stdout.partition('command=(')[2].partition('\n)')[0].split()
+  assert command[1].endswith('launch/run_population.py')
+  assert command[-1] == '--member="$SLURM_ARRAY_TASK_ID"'
+  # What an element asks for is what was submitted.
+  element = commands.run(
+    'run_population', *command[2:-1], '--member=2', '--dry_run'
+  )
+  local = commands.run(
+    'run_population', *arguments[:-2], '--dry_run', '--seed=5'
+  )
+  assert element.returncode == 0, element
+  assert element.stdout == local.stdout
+  # Of those that are done, nothing is left.
+  for member in (0, 2):
+    run = members.run_of(tmp_path, member)
+    run.path.mkdir()
+    run.metrics.write_text('frames,steps\n12000,1\n')
+  left = commands.run('run_population', *arguments, '--jobs=1').stdout
+  assert '#SBATCH --array=1,3%1' in left.splitlines()
+
+
+def test_flags_of_jobs_need_jobs(tmp_path):
+  line = commands.refused(
+    'run_population', *_FLAGS, f'--root={tmp_path}', '--time=30'
+  )
+  assert '--time with --backend=local; expected --backend=slurm' in line
+
+
 _STAND_IN = """
 import pathlib, sys
 from attn_agents.population import history, members
@@ -175,6 +210,7 @@ def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3000)
 def test_a_population_learns_catch_while_members_and_controller_are_killed(
   tmp_path,
 ):

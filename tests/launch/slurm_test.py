@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from attn_agents.clusters import slurm_script
+from attn_agents.clusters import slurm_arrays, slurm_script
 from tests.launch import running, slurm_cluster
 
 cluster = slurm_cluster.cluster
@@ -181,8 +181,8 @@ def test_a_job_that_gets_nowhere_fails_by_name(submit, cluster):
 
 
 def test_one_element_of_an_array_comes_back_alone(submit, cluster, tmp_path):
-  array = slurm_script.Array(
-    ('s3ta',), ('catch',), (0, 1, 2), tmp_path / 'runs', which='%2'
+  array = slurm_arrays.Runs(
+    tmp_path / 'runs', ('s3ta',), ('catch',), (0, 1, 2), which='%2'
   )
   job = submit('--lasts=4', array=array)
   runs = [tmp_path / 'runs' / f's3ta_catch_seed{i}' for i in range(3)]
