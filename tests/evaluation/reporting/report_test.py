@@ -225,15 +225,26 @@ def test_the_command_leaves_tables_and_figures(tmp_path):
   with (out / 'curves.csv').open() as file:
     points = list(csv.DictReader(file))
   assert len(points) == 5 * 2
-  again = tmp_path / 'again'
-  commands.run('report_scores', f'--runs={tmp_path / "runs"}', f'--out={again}')
-  for path in out.iterdir():
-    assert (again / path.name).read_bytes() == path.read_bytes(), path.name
   for name in ('frames', 'seconds'):
     image = np.asarray(Image.open(out / f'curves_{name}.png').convert('RGB'))
     # Two colours of lines, blue and orange of matplotlib's tab10.
     for colour in ((31, 119, 180), (255, 127, 14)):
       assert (abs(image.astype(int) - colour).sum(-1) < 30).any()
+
+
+def test_equal_runs_give_equal_files(tmp_path):
+  means = iter(np.random.default_rng(0).normal(size=12).tolist())
+  for game in ('pong', 'boxing', 'freeway', 'tennis'):
+    for seed in range(3):
+      _run(tmp_path / 'runs', 's3ta', game, seed, next(means))
+  for name in 'ab':
+    commands.run(
+      'report_scores', f'--runs={tmp_path / "runs"}', f'--out={tmp_path / name}'
+    )
+  assert len(list((tmp_path / 'a').iterdir())) == 7
+  for path in (tmp_path / 'a').iterdir():
+    other = tmp_path / 'b' / path.name
+    assert other.read_bytes() == path.read_bytes(), path.name
 
 
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path):
