@@ -122,6 +122,12 @@ class AtariSuite(suite.Suite):
       'one alone',
     )
     errors.require(
+      config.fire_reset or not config.fire_after_lost_life,
+      'environment.fire_after_lost_life',
+      config.fire_after_lost_life,
+      'false, or environment.fire_reset=true with it',
+    )
+    errors.require(
       config.action_repeat >= 2,
       'environment.action_repeat',
       config.action_repeat,

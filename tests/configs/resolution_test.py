@@ -372,6 +372,10 @@ def test_what_the_user_says_wins_over_the_machine():
       'learning.batch_size=65536: expected a product',
     ),
     ({'settings': ['environment.max_pool=false']}, 'EnvPool pools'),
+    (
+      {'settings': ['environment.fire_after_lost_life=true']},
+      'or environment.fire_reset=true with it',
+    ),
     ({'settings': ['runtime.max_actor_restarts=5000']}, '0 to 1000'),
     (
       {'settings': ['environment.max_episode_frames=3']},
