@@ -1,10 +1,14 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from attn_agents import types
 from attn_agents.acting import action_selection, actor
-from attn_agents.evaluation import policies
+from attn_agents.evaluation import evaluator, policies
+from configs import agents
 
 _ENVS = 1000
 
@@ -72,3 +76,15 @@ def test_the_random_policy_is_uniform():
   counts = np.bincount(drawn, minlength=6) / drawn.size
   assert counts.size == 6
   assert abs(counts - 1 / 6).max() < 4 * np.sqrt(5 / 36 / drawn.size)
+
+
+@pytest.mark.parametrize(
+  ('algorithm', 'opening'), [('ppo', 'each life'), ('auto', 'none')]
+)
+def test_an_evaluation_opens_as_training_did_and_says_so(algorithm, opening):
+  config = agents.make('impala_ff', 'paper', algorithm)
+  environment = dataclasses.replace(config.environment, game='breakout')
+  config = dataclasses.replace(config, environment=environment)
+  scorer = evaluator.Evaluator(config, evaluator.Plan())
+  assert scorer.facts()['opening'] == opening
+  assert scorer.environment.fire_after_lost_life == (opening == 'each life')
