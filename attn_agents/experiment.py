@@ -339,6 +339,7 @@ class Experiment:
       action_repeat=self.environment_spec.action_repeat,
       publish_every_updates=self.config.runtime.publish_every_updates,
       synchronous=self.config.learning.lock_step,
+      max_seconds=3600 * self.config.max_hours,
       to_publish=self.variables,
       measure=sight.of_batches(self.agent, self.algorithm.rows),
     )

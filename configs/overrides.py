@@ -10,7 +10,7 @@ from configs import errors, schema
 
 # What may change when a run is continued: its speed and length, not what it
 # computes.
-RESUMABLE = ('max_frames', 'queue.', 'runtime.')
+RESUMABLE = ('max_frames', 'max_hours', 'queue.', 'runtime.')
 # Fields that are younger than some runs, with what those did without them:
 # the defaults of their classes, whatever a preset has now.
 YOUNGER: Mapping[str, Any] = {

@@ -41,8 +41,9 @@ class Request:
   Attributes:
     agent, game, preset, algorithm, runtime: names; the last three may be
       'auto'.
-    seed, max_frames, num_actors, envs_per_actor: see `schema`.
+    seed, max_frames, max_hours, num_actors, envs_per_actor: see `schema`.
     evaluate_every: `runtime.evaluate_every_frames`.
+    profile_updates: see `schema`.
     init_from: `runtime.init_from`; may be relative, or begin with `~`.
     settings: 'section.field=value' strings, applied last.
   """
@@ -54,9 +55,11 @@ class Request:
   runtime: str = 'auto'
   seed: int | None = None
   max_frames: int | None = None
+  max_hours: float | None = None
   num_actors: int | None = None
   envs_per_actor: int | None = None
   evaluate_every: int | None = None
+  profile_updates: str | None = None
   init_from: str | None = None
   settings: Sequence[str] = ()
 
@@ -170,9 +173,11 @@ def resolve(
     'runtime.kind': runtime,
     'seed': request.seed,
     'max_frames': request.max_frames,
+    'max_hours': request.max_hours,
     'runtime.num_actors': request.num_actors,
     'runtime.envs_per_actor': request.envs_per_actor,
     'runtime.evaluate_every_frames': request.evaluate_every,
+    'runtime.profile_updates': request.profile_updates,
     'runtime.init_from': request.init_from,
   }
   settings = [f'{k}={v}' for k, v in asked.items() if v is not None]

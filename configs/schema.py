@@ -7,6 +7,7 @@ the project's specification: [P] printed in the S3TA paper, [R] its references
 """
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +23,8 @@ MAX_ENVS_PER_ACTOR = 255
 _BATCHES = ranges.Range(
   1, 64, '1 to 64: 0 deadlocks, and each waiting batch makes data older'
 )
+# A profile grows with each.
+_MOST_PROFILED = 1000
 _PORT = ranges.Range(0, 65535, 'a port up to 65535, or 0 for any')
 
 
@@ -304,6 +307,8 @@ class RuntimeConfig:
       does a last checkpoint that finds no room for this long.
     init_from: the directory of a run whose newest checkpoint gives a new run
       its first parameters; '' for random ones.
+    profile_updates: 'a:b' leaves a profile of the run's updates a to b - 1 for
+      TensorBoard; '' for none.
   """
 
   RANGES: ClassVar[Mapping[str, ranges.Range]] = {
@@ -340,6 +345,28 @@ class RuntimeConfig:
   evaluation_max_episode_frames: int = 108_000
   stall_seconds: float = 600.0
   init_from: str = ''
+  profile_updates: str = ''
+
+  def updates_to_profile(self) -> tuple[int, int] | None:
+    """(a, b) of `profile_updates`; None for none.
+
+    Raises:
+      ConfigError: these are no two numbers, or none or too many updates.
+    """
+    text = self.profile_updates
+    if not text:
+      return None
+    numbers = re.fullmatch(r'(\d{1,12}):(\d{1,12})', text)
+    first = int(numbers[1]) if numbers else 10
+    last = int(numbers[2]) if numbers else first + 5
+    nearest = min(max(last, first + 1), first + _MOST_PROFILED)
+    errors.require(
+      numbers is not None and nearest == last,
+      'runtime.profile_updates',
+      text,
+      f'first:end, at most {_MOST_PROFILED} updates, as {first}:{nearest}',
+    )
+    return first, last
 
 
 @dataclasses.dataclass(frozen=True)
@@ -354,11 +381,14 @@ class Config:
     seed: of parameters, policies and environments.
     max_frames: emulator frames after which the run ends; 0 runs until stopped,
       or until an annealed learning rate reaches 0.
+    max_hours: of running after which it ends, too, over all starts of the run;
+      0 for no such end.
   """
 
   RANGES: ClassVar[Mapping[str, ranges.Range]] = {
     'seed': ranges.Range(0, 2**31 - 1),
     'max_frames': ranges.Range(0, ranges.MAX_FRAMES),
+    'max_hours': ranges.Range(0.0, ranges.MAX_SECONDS / 3600),
   }
 
   agent: str
@@ -368,6 +398,7 @@ class Config:
   learning: base.LearningConfig
   seed: int = 0
   max_frames: int = 0
+  max_hours: float = 0.0
   environment: EnvironmentConfig = dataclasses.field(
     default_factory=EnvironmentConfig
   )

@@ -126,6 +126,7 @@ def _validate_flow(config: schema.Config) -> None:
 
 def _validate_runtime(runtime: schema.RuntimeConfig) -> None:
   errors.choice('runtime.kind', runtime.kind, RUNTIMES)
+  runtime.updates_to_profile()
   # 0 leaves the number to the machine, which is decided by now.
   for name in ('num_actors', 'envs_per_actor', 'env_threads'):
     value = getattr(runtime, name)

@@ -1,10 +1,13 @@
 """What a run prints before it starts."""
 
+import os
+import socket
+
 from attn_agents.algorithms import registry
 from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import kept_replays, run_directory, saved_runs
-from attn_agents.utils import machine, output
+from attn_agents.utils import batch_job, machine, output
 from configs import resolution, schema
 
 
@@ -20,9 +23,11 @@ def print_plan(
   runtime, algorithm = config.runtime, registry.get(config.algorithm)
   unit = 'threads' if runtime.kind == 'threads' else 'processes'
   _, why = resolution.choose_preset(request.preset, devices.platform)
-  frames = f'{config.max_frames:,} frames' if config.max_frames else 'no end'
+  ends = [f'{config.max_frames:,} frames'] if config.max_frames else []
+  ends += [f'{config.max_hours:g} hours'] if config.max_hours else []
+  end = ' or '.join(ends) or 'no end'
   lines = {
-    'agent': f'{config.agent} on {config.environment.game}, {frames}, '
+    'agent': f'{config.agent} on {config.environment.game}, {end}, '
     f'seed {config.seed}',
     'algorithm': f'{config.algorithm}, {algorithm.describe(config)} '
     f'({resolution.choose_algorithm(request, config)})',
@@ -36,6 +41,9 @@ def print_plan(
     **_evaluation(runtime),
     'logdir': f'{run.path} ({"continued" if continued else "new"})',
   }
+  ports = (batch_job.WATCH_PORT, batch_job.TENSORBOARD_PORT)
+  if line := batch_job.ssh_line(os.environ, socket.gethostname(), *ports):
+    lines['pages'] = f'of watch.py and TensorBoard, by {line}'
   for name, text in lines.items():
     output.say(f'{name:<10}{text}')
 

@@ -81,6 +81,17 @@ _MAX_FRAMES = flags.DEFINE_integer(
   'Emulator frames to train for. If unset or 0: until stopped, or until an '
   'annealed learning rate reaches 0.',
 )
+_MAX_HOURS = flags.DEFINE_float(
+  'max_hours',
+  None,
+  'Hours of running after which the run ends, too, over all of its starts. If '
+  'unset or 0: no such end.',
+)
+_PROFILE_UPDATES = flags.DEFINE_string(
+  'profile_updates',
+  None,
+  "a:b leaves a profile of the run's updates a to b - 1, for TensorBoard.",
+)
 _EVALUATE_EVERY = flags.DEFINE_integer(
   'evaluate_every',
   None,
@@ -203,7 +214,7 @@ def train(
     f'{config.agent} on {config.environment.game} '
     f'({config.algorithm}, {config.preset})'
   )
-  shown = console.make(run.path, title, config.max_frames)
+  shown = console.make(run.path, title, config.max_frames, config.max_hours)
   ending = supervisor.Supervisor(
     place, shown, requests, spared=[x.pid for x in (mirror, relay) if x]
   ).run()
@@ -230,9 +241,11 @@ def requested() -> resolution.Request:
     runtime=_RUNTIME.value,
     seed=_SEED.value,
     max_frames=_MAX_FRAMES.value,
+    max_hours=_MAX_HOURS.value,
     num_actors=_NUM_ACTORS.value,
     envs_per_actor=_ENVS_PER_ACTOR.value,
     evaluate_every=_EVALUATE_EVERY.value,
+    profile_updates=_PROFILE_UPDATES.value,
     init_from=_INIT_FROM.value,
     settings=_SET.value,
   )

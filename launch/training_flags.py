@@ -47,9 +47,11 @@ def given() -> Given:
       runtime=value['runtime'],
       seed=value['seed'],
       max_frames=value['max_frames'],
+      max_hours=value['max_hours'],
       num_actors=value['num_actors'],
       envs_per_actor=value['envs_per_actor'],
       evaluate_every=value['evaluate_every'],
+      profile_updates=value['profile_updates'],
       init_from=value['init_from'],
       settings=value['set'],
     )

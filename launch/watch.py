@@ -5,8 +5,9 @@
 
 The page draws the agent's attention over the game. While training goes on, it
 loads each new checkpoint. Only browsers on this machine can open the page. From
-another machine, forward the port: ssh -L 8712:127.0.0.1:8712 ... Ctrl-C ends
-it. Exit codes: 0 ended, 1 failed, 2 bad input, 143 ended by SIGTERM.
+another machine, forward the port: ssh -L 8712:127.0.0.1:8712 ..., which is
+printed in full within a job of Slurm. Ctrl-C ends it. Exit codes: 0
+ended, 1 failed, 2 bad input, 143 ended by SIGTERM.
 """
 
 import asyncio
@@ -44,7 +45,9 @@ _FPS = flags.DEFINE_float(
   'Agent steps shown per second; if unset, the normal speed of the game.',
 )
 _PORT = flags.DEFINE_integer(
-  'port', 8712, 'Port of the page on 127.0.0.1; 0 takes a free one.'
+  'port',
+  batch_job.WATCH_PORT,
+  'Port of the page on 127.0.0.1; 0 takes a free one.',
 )
 
 _FASTEST = 60.0
@@ -72,8 +75,9 @@ def main() -> int:
     print(f'run       {run.path}')
     port = listening.getsockname()[1]
     print(f'page      http://127.0.0.1:{port}/')
-    if line := batch_job.ssh_line(os.environ, socket.gethostname(), port):
-      print(f'from      your own machine, by {line}')
+    ports = (port, batch_job.TENSORBOARD_PORT)
+    if line := batch_job.ssh_line(os.environ, socket.gethostname(), *ports):
+      print(f'from      your own machine, and TensorBoard, by {line}')
     print('end       Ctrl-C', flush=True)
     watched = session.Watched(run, trained, played, plan)
     number = asyncio.run(session.serve(watched, listening))

@@ -27,12 +27,15 @@ Row = metrics_table.Row
 
 
 def make(
-  logdir: pathlib.Path | str, title: str, max_frames: int
+  logdir: pathlib.Path | str,
+  title: str,
+  max_frames: int,
+  max_hours: float = 0.0,
 ) -> 'LiveConsole | PlainConsole':
   """A live table on a terminal, plain lines anywhere else."""
   if sys.stdout.isatty():
-    return LiveConsole(logdir, title, max_frames)
-  return PlainConsole(logdir, max_frames)
+    return LiveConsole(logdir, title, max_frames, max_hours)
+  return PlainConsole(logdir, max_frames, max_hours)
 
 
 class _LastRow:
@@ -58,10 +61,12 @@ class _LastRow:
 class PlainConsole:
   """A line every ten seconds, and one whenever a process has news."""
 
-  def __init__(self, logdir: pathlib.Path | str, max_frames: int):
+  def __init__(
+    self, logdir: pathlib.Path | str, max_frames: int, max_hours: float = 0.0
+  ):
     """Prints nothing yet."""
     self._last_row = _LastRow(logdir)
-    self._max_frames = max_frames
+    self._ends = (max_frames, max_hours)
     self._printed_at = time.monotonic()
     self._printed_frames = math.nan
     self._news: dict[str, str] = {}
@@ -78,7 +83,7 @@ class PlainConsole:
     if row and due and row['frames'] != self._printed_frames:
       self._printed_at = time.monotonic()
       self._printed_frames = row['frames']
-      parts = [f'{k} {v}' for k, v in facts(row, self._max_frames)]
+      parts = [f'{k} {v}' for k, v in facts(row, *self._ends)]
       print(f'{_clock()} {", ".join(parts)}', flush=True)
 
   def close(self) -> None:
@@ -88,11 +93,17 @@ class PlainConsole:
 class LiveConsole:
   """A table that stays in place, with a bar if the run has an end."""
 
-  def __init__(self, logdir: pathlib.Path | str, title: str, max_frames: int):
+  def __init__(
+    self,
+    logdir: pathlib.Path | str,
+    title: str,
+    max_frames: int,
+    max_hours: float = 0.0,
+  ):
     """Takes the terminal until `close`."""
     self._last_row = _LastRow(logdir)
     self._title = title
-    self._max_frames = max_frames
+    self._max_frames, self._max_hours = max_frames, max_hours
     self._live = rich.live.Live(
       console=rich.console.Console(), refresh_per_second=4, transient=False
     )
@@ -111,8 +122,9 @@ class LiveConsole:
           total=self._max_frames, completed=row['frames'], width=44
         ),
       )
-    for name, value in facts(row, self._max_frames) if row else ():
-      table.add_row(name, value)
+    if row:
+      for name, value in facts(row, self._max_frames, self._max_hours):
+        table.add_row(name, value)
     for status in statuses:
       if status.role != 'actor':
         table.add_row(status.name, f'{status.state} {status.detail}'.strip())
@@ -123,7 +135,9 @@ class LiveConsole:
     self._live.stop()
 
 
-def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
+def facts(
+  row: Row, max_frames: int, max_hours: float = 0.0
+) -> list[tuple[str, str]]:
   """What the console shows of a row of metrics, as names and texts."""
   frames = f'{row["frames"]:,.0f}'
   if max_frames:
@@ -143,9 +157,14 @@ def facts(row: Row, max_frames: int) -> list[tuple[str, str]]:
   sight = row.get('logits_deviation', math.nan)
   if not math.isnan(sight):
     result.append(('sight', f'{sight:.2g}'))
+  left = []
   if max_frames and row['fps'] > 0:
-    seconds = max(0.0, max_frames - row['frames']) / row['fps']
-    result.append(('ETA', str(datetime.timedelta(seconds=round(seconds)))))
+    left.append((max_frames - row['frames']) / row['fps'])
+  if max_hours:
+    left.append(3600 * max_hours - row['wall_time'])
+  if left:
+    seconds = round(max(0.0, min(left)))
+    result.append(('ETA', str(datetime.timedelta(seconds=seconds))))
   result.append(('bottleneck', bottleneck(row)))
   return result
 

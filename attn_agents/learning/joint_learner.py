@@ -19,9 +19,9 @@ from attn_agents.learning import (
 )
 from attn_agents.runs import checkpoints
 
-# Of `TrainState.increments`: agent steps, games, hosts that wish to stop, and
-# whether all are to save.
-NUM_INCREMENTS = 4
+# Of `TrainState.increments`: agent steps, games, hosts that wish to stop,
+# whether all are to save, and whether time is over.
+NUM_INCREMENTS = 5
 
 
 class JointLearner(learner.Learner):
@@ -39,7 +39,15 @@ class JointLearner(learner.Learner):
     self._waiting: dict[int, train_state.Metrics] = {}
     super().__init__(*args, **named)
     self._devices = list(args[3])
+    # All hosts have the same start.
+    past = args[1].counters.wall_time
+    self._time_is_over = 0 < self._max_seconds <= past
     self._put = placement.sharder(self._devices)
+
+  @property
+  def time_is_over(self) -> bool:
+    """See `Learner`; by host 0's clock, and after one update on all hosts."""
+    return self._time_is_over
 
   def snapshot(self, *args: Any) -> checkpoints.Snapshot:
     """See `Learner`; the counters are those of the state."""
@@ -55,6 +63,7 @@ class JointLearner(learner.Learner):
       len(info.game_returns),
       self._company.wishes_to_stop(),
       self._company.wishes_to_save(),
+      self._company.leads and super().time_is_over,
     )
     return self._state._replace(increments=self._put(increments))
 
@@ -79,4 +88,5 @@ class JointLearner(learner.Learner):
         self._company.hear_wish()
       if said[3]:
         self._company.hear_save(update)
+      self._time_is_over = self._time_is_over or bool(said[4])
     self._waiting = {}

@@ -30,6 +30,7 @@ class Learner:
     action_repeat: int,
     publish_every_updates: int = 1,
     synchronous: bool = False,
+    max_seconds: float = 0.0,
     to_publish: Callable[
       [types.Nest, types.Array], types.Nest
     ] = lambda params, _: params,
@@ -48,6 +49,7 @@ class Learner:
       action_repeat: frames per agent step.
       publish_every_updates: updates between two publications.
       synchronous: lock step; unrolls of older parameters are refused.
+      max_seconds: of running, after which time is over; 0 for never.
       to_publish: from parameters and the agent steps so far, int32 [], to what
         actors are sent.
       measure: from the first device's parameters and part of a batch, both with
@@ -58,6 +60,7 @@ class Learner:
     self._action_repeat = action_repeat
     self._publish_every = publish_every_updates
     self._synchronous = synchronous
+    self._max_seconds = max_seconds
     self._measure = measure
 
     def flatten(params: types.Nest, agent_steps: jax.Array) -> jax.Array:
@@ -77,6 +80,11 @@ class Learner:
     return dataclasses.replace(
       self._counters, wall_time=time.monotonic() - self._started
     )
+
+  @property
+  def time_is_over(self) -> bool:
+    """Whether the run has been running for as long as it may."""
+    return 0 < self._max_seconds <= self.counters.wall_time
 
   def step(
     self, batch: types.Batch, info: batching.BatchInfo

@@ -17,6 +17,7 @@ from attn_agents.learning import (
   game_scores,
   learner,
   metrics,
+  profiling,
 )
 from attn_agents.runs import checkpoints
 from attn_agents.transport import interface
@@ -82,6 +83,7 @@ class Training:
     watch: blindness.Watch,
     report: Callable[[str], None],
     scores: game_scores.GameScores | None = None,
+    profiler: profiling.Profiler | None = None,
     company_: company.Company | None = None,
     empty: EmptyBatch | None = None,
   ):
@@ -99,11 +101,13 @@ class Training:
       watch: looks at rows of metrics.
       report: gets the progress in words.
       scores: of each game, of a run of several.
+      profiler: of some updates.
       company_: the other learner hosts, if there are any.
       empty: with them, makes a batch of no transitions.
     """
     self._company = company_ or company.Alone()
     self._empty = empty
+    self._profiler = profiler or profiling.Profiler('', None)
     self._learner = learner_
     self._feeder = feeder
     self._writer = writer
@@ -132,7 +136,7 @@ class Training:
     return '; '.join(filter(None, (self._watch.warning, *self._lasting())))
 
   def run(self, should_stop: Callable[[], bool]) -> bool:
-    """Learns; returns True if `max_frames` was reached, False if stopped.
+    """Learns; True if `max_frames` or `max_hours` is reached, False if stopped.
 
     It saves a checkpoint at the end, after a fault too. Where a directory
     cannot be written, because the disk is full for example, it learns on and
@@ -174,6 +178,8 @@ class Training:
       # Other hosts wait for this one's updates, and have learned.
       if not self._company.leave_for(str(error)):
         raise
+    finally:
+      self._profiler.close()
 
   def save(self, at_end: bool = False) -> None:
     """Saves the present state, then the content of the source.
@@ -275,7 +281,10 @@ class Training:
         break
       if first:
         self._report('compiling')
+      update = self._learner.counters.learner_steps
+      self._profiler.before(update)
       update_metrics, lags = self._learner.step(*batch)
+      self._profiler.after(update, update_metrics)
       self._company.end_update()
       if max(time.monotonic() - now, took) > _LONG_UPDATE_SECONDS:
         self._take_snapshot()
@@ -320,7 +329,8 @@ class Training:
     return frames // every if every else 0
 
   def _finished(self) -> bool:
-    return 0 < self._max_frames <= self._learner.counters.frames
+    frames = self._learner.counters.frames
+    return self._learner.time_is_over or 0 < self._max_frames <= frames
 
   def _next_batch(
     self, should_stop: Callable[[], bool]

@@ -7,6 +7,9 @@ import math
 from collections.abc import Mapping
 
 _MEBIBYTE = 2**20
+# Of launch/watch.py, and of TensorBoard, unless they are given others.
+WATCH_PORT = 8712
+TENSORBOARD_PORT = 6006
 
 
 def cpu_limit(environment: Mapping[str, str]) -> float:
@@ -24,20 +27,22 @@ def memory_limit(environment: Mapping[str, str]) -> float:
   return (whole or each * cpus) * _MEBIBYTE or math.inf
 
 
-def ssh_line(environment: Mapping[str, str], host: str, port: int) -> str:
-  """What brings a port of a node to the user's machine; '' outside of jobs.
+def ssh_line(environment: Mapping[str, str], host: str, *ports: int) -> str:
+  """What brings ports of a node to the user's machine; '' outside of jobs.
 
   Args:
     environment: of a process of the job.
     host: name of the node.
-    port: that a server has on the node's loopback, as the browser is to see it.
+    *ports: that servers have on the node's loopback, as the browser is to see
+      them.
   """
   if 'SLURM_JOB_ID' not in environment:
     return ''
   # Nodes are reached from where jobs are submitted.
   login = environment.get('SLURM_SUBMIT_HOST', '')
   jump = f'-J {login} ' if login and login != host else ''
-  return f'ssh -N -L {port}:127.0.0.1:{port} {jump}{host}'
+  forwarded = ' '.join(f'-L {port}:127.0.0.1:{port}' for port in ports)
+  return f'ssh -N {forwarded} {jump}{host}'
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -8,6 +8,7 @@ from configs import (
   agents,
   errors,
   games,
+  overrides,
   resolution,
   validation,
 )
@@ -666,3 +667,37 @@ def test_launchpad_is_refused_where_it_is_not_installed():
       resolution.Request(runtime='launchpad'), 'cpu', 1, cores=2,
       missing=('Launchpad', 'Reverb'),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+  'text, message',
+  [
+    ('5:5', 'profile_updates=5:5: expected first:end, .* as 5:6$'),
+    ('7:2', 'as 7:8$'),
+    ('0:5000', 'at most 1000 updates, as 0:1000$'),
+    ('some', 'as 10:15$'),
+    ('-1:4', 'as 10:15$'),
+  ],
+)
+def test_updates_to_profile_are_two_numbers(text, message):
+  with pytest.raises(errors.ConfigError, match=message):
+    resolution.resolve(
+      resolution.Request(preset='small', profile_updates=text), 'cpu', 1, 2
+    )
+
+
+def test_hours_and_profiles_may_change_when_a_run_is_continued():
+  def made(**wishes):
+    request = resolution.Request(preset='small', **wishes)
+    return resolution.resolve(request, 'cpu', 1, 2)
+
+  config = made(max_hours=0.5, profile_updates='3:9')
+  assert config.max_hours == 0.5
+  assert config.runtime.updates_to_profile() == (3, 9)
+  values = overrides.to_dict(config)
+  assert not overrides.differences(values, overrides.to_dict(made()))
+  # Runs from before there were any.
+  del values['max_hours'], values['runtime']['profile_updates']
+  assert overrides.from_dict(made(), values) == made()
+  with pytest.raises(errors.ConfigError, match=r'max_hours=-1\.0: expected'):
+    made(max_hours=-1.0)

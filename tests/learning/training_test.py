@@ -37,6 +37,7 @@ class FakeLearner:
   def __init__(self, update=None, before_step=lambda: None, deviation=1.0):
     self.deviation = deviation
     self.measured = []
+    self.time_is_over = False
     self.counters = checkpoints.Counters()
     self._metrics = {**_UPDATE, **(update or {})}
     self._before_step = before_step
@@ -119,6 +120,20 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
   got = checkpointer.restore({'w': np.float32(0)})
   assert got.state['w'] == 3
   assert got.recent_returns == (5.0, 5.0, 5.0)
+
+
+def test_it_ends_when_time_is_over_as_at_max_frames(tmp_path):
+  learner = FakeLearner()
+
+  def batches():
+    for batch in itertools.islice(_forever(), 4):
+      learner.time_is_over = learner.counters.learner_steps == 2
+      yield batch
+
+  made, checkpointer, _ = _training(tmp_path, learner, batches())
+  assert made.run(lambda: False) is True
+  # The batch that was on its way when time was over is learned from.
+  assert checkpointer.newest() == made.saved.learner_steps == 3
 
 
 def test_max_frames_already_reached_trains_no_more(tmp_path):

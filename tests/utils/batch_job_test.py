@@ -39,6 +39,9 @@ def test_a_port_of_a_node_is_reached_through_the_login_node():
   assert batch_job.ssh_line(inside, 'n7', 8712) == (
     'ssh -N -L 8712:127.0.0.1:8712 -J login1 n7'
   )
+  assert batch_job.ssh_line(inside, 'n7', 8712, 6006) == (
+    'ssh -N -L 8712:127.0.0.1:8712 -L 6006:127.0.0.1:6006 -J login1 n7'
+  )
   assert batch_job.ssh_line(inside, 'login1', 80) == (
     'ssh -N -L 80:127.0.0.1:80 login1'
   )

@@ -136,6 +136,7 @@ class LearnerRole(base.Role):
     from attn_agents.learning import (
       blindness,
       game_scores,
+      profiling,
       publisher,
       training,
     )
@@ -170,6 +171,12 @@ class LearnerRole(base.Role):
       report=lambda what: self._status.set('running', what),
       scores=game_scores.GameScores(
         parts.games, scores.mean_capped, start.recent_of_games
+      ),
+      profiler=profiling.Profiler(
+        # Where its metrics are.
+        run.path / 'tensorboard',
+        parts.config.runtime.updates_to_profile(),
+        lambda line: print(line, flush=True),
       ),
       company_=company or self._alone,
       empty=lambda: parts.empty_batch(devices),
