@@ -107,10 +107,10 @@ def _array(
       raise errors.ConfigError(
         f'--{one}={value[one]} and several runs; expected --{many}'
       )
-  if not value['max_frames']:
+  if not value['max_frames'] and not value['max_hours']:
     raise errors.ConfigError(
-      '--max_frames is not set; expected the frames of each run, so that '
-      'others have their turn'
+      '--max_frames is not set; expected the frames of each run, or its '
+      '--max_hours, so that others have their turn'
     )
   games: tuple[str, ...] = (configs_games.canonical(value['game']),)
   if several.games:
