@@ -108,7 +108,6 @@ def test_interrupted_recording_goes_on(run, tmp_path):
     (['--track=a=ffffff@9,0,3,5'], 'top above bottom'),
     (['--track=a=ffffff@0,0,211,160'], 'within 210 rows and 160 columns'),
     (['--analyses='], 'unknown analysis'),
-    (['--max_steps=6000000'], 'which a report of 60 MB holds with'),
   ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, args, words):
@@ -116,6 +115,16 @@ def test_bad_input_is_one_line_and_exit_code_2(run, args, words):
   args = (arg.format(run=run.path) for arg in args)
   assert words in commands.refused('analyze', f'--run={run.path}', *args)
   assert sorted(run.path.rglob('*')) == before, 'something was left behind'
+
+
+def test_more_steps_than_a_report_holds_are_refused_beforehand(run, tmp_path):
+  out = tmp_path / 'out'
+  done = commands.run(
+    'analyze', f'--run={run.path}', f'--out={out}', '--max_steps=6000000'
+  )
+  assert done.returncode == 2, done
+  assert 'which a report of 60 MB holds with' in done.stderr
+  assert not out.exists()
 
 
 def test_another_recording_is_left_as_it_is(run, tmp_path):
