@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from attn_agents.clusters import slurm_arrays, slurm_script, slurm_values
+from attn_agents.clusters import slurm_arrays, slurm_script
 from attn_agents.population import members
 from configs import errors
 
@@ -315,42 +315,6 @@ def test_what_cannot_be_is_refused(node, changes, line):
   with pytest.raises(errors.ConfigError) as error:
     node.job(**changes)
   assert str(error.value) == line
-
-
-@pytest.mark.parametrize(
-  ('text', 'seconds'),
-  [
-    ('90', 5400), ('1:30', 90), ('12:00:00', 43_200), ('2-0', 172_800),
-    ('1-02:03', 93_780), ('1-02:03:04', 93_784),
-  ],
-)  # fmt: skip
-def test_times_are_read_as_slurm_does(text, seconds):
-  assert slurm_values.seconds('--time', text) == seconds
-
-
-@pytest.mark.parametrize(
-  ('text', 'near'),
-  [('24h', '1-00:00:00'), ('90 min', '01:30:00'), ('2d', '2-00:00:00')],
-)
-def test_times_in_words_are_refused_with_the_nearest(text, near):
-  with pytest.raises(errors.ConfigError, match=f'the nearest is {near}$'):
-    slurm_values.seconds('--time', text)
-
-
-def test_elements_are_read_as_slurm_does():
-  read = slurm_values.elements
-  assert read('--array', '', 3) == ([0, 1, 2], 0)
-  assert read('--array', '%2', 3) == ([0, 1, 2], 2)
-  assert read('--array', '0-8:4,5%3', 9) == ([0, 4, 5, 8], 3)
-  for text, said in (
-    ('3', 'there is no element 3; expected 0 to 2'),
-    ('2-1', 'expected elements'),
-    ('a', 'expected elements'),
-    ('0%', 'expected elements'),
-    ('0%0', 'at least 1 run at a time; the nearest is 0%1'),
-  ):
-    with pytest.raises(errors.ConfigError, match=said):
-      read('--array', text, 3)
 
 
 @pytest.mark.parametrize(('code', 'starts'), [(0, 2), (1, 1), (75, 1)])
