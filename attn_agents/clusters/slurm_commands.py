@@ -10,7 +10,7 @@ from attn_agents.utils import children
 from configs import errors
 
 _SECONDS = 60.0
-_PARTITION = re.compile(r'partition', re.IGNORECASE)
+_LARGEST = re.compile(r'^MaxArraySize\s*=\s*(\d+)', re.MULTILINE)
 
 
 class SlurmError(Exception):
@@ -39,9 +39,10 @@ def submit(script: str) -> str:
     if 'nable to contact' in str(error):
       raise
     known = ''
-    if _PARTITION.search(str(error)):
-      names = _run(['sinfo', '--noheader', '--format=%R']).split()
-      known = f'; there are {", ".join(names)}'
+    if 'job array' in str(error):
+      most = _LARGEST.search(_run(['scontrol', 'show', 'config']))
+      if most is not None:
+        known = f'; expected elements up to {int(most[1]) - 1} (MaxArraySize)'
     raise errors.ConfigError(f'{error}{known}') from None
   # With several clusters, it is `number;cluster`.
   return said.strip().partition(';')[0]

@@ -78,14 +78,18 @@ class _Job:
   def goes_on(self, start=2, job='', logdir=None):
     """Waits for the next start, which goes on from the newest checkpoint."""
     self.cluster.wait_for(lambda: self.starts(job) >= start, 180)
-    newest = self.events(job)[-1].rpartition(' ')[2]
+    started = [x for x in self.events(job) if x.startswith('started on')]
+    newest = int(started[start - 1].rpartition(' ')[2])
     self.wait_until_learning(start, job, logdir)
     rows = self.rows(logdir)
-    frames = [row['frames'] for row in rows]
-    # Frames go on, but for those after the checkpoint that are lost.
-    assert frames[-1] > frames[0]
-    assert int(newest) > 0
-    self.continued.append(int(newest))
+    # The last row before the checkpoint at the end of the start before.
+    before = [row for row in rows if row['learner_steps'] == newest]
+    assert before, (newest, rows[-5:])
+    # What is lost if it is not the last of that start is counted again.
+    after = rows[rows.index(before[-1]) + 1 :]
+    assert after[-1]['frames'] > before[-1]['frames']
+    assert after[-1]['learner_steps'] > newest
+    self.continued.append(int(before[-1]['frames']))
 
   def tell(self, event, job=''):
     """The row of the table."""

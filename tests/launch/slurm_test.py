@@ -203,6 +203,10 @@ def test_the_scripts_of_the_documents_are_what_it_prints_and_slurm_takes_them(
   [
     (['--partition=mian'], "unknown partition 'mian'; did you mean 'main'?"),
     (['--directive=--constraint=a100'], 'Invalid feature specification'),
+    (
+      ['--seeds=1200', '--max_frames=9'],
+      'Invalid job array specification; expected elements up to 1000',
+    ),
   ],
 )
 def test_what_slurm_cannot_do_is_refused_and_leaves_nothing(
