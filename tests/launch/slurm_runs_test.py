@@ -81,15 +81,15 @@ class _Job:
     started = [x for x in self.events(job) if x.startswith('started on')]
     newest = int(started[start - 1].rpartition(' ')[2])
     self.wait_until_learning(start, job, logdir)
-    rows = self.rows(logdir)
-    # The last row before the checkpoint at the end of the start before.
-    before = [row for row in rows if row['learner_steps'] == newest]
-    assert before, (newest, rows[-5:])
-    # What is lost if it is not the last of that start is counted again.
-    after = rows[rows.index(before[-1]) + 1 :]
-    assert after[-1]['frames'] > before[-1]['frames']
-    assert after[-1]['learner_steps'] > newest
-    self.continued.append(int(before[-1]['frames']))
+    # What the first host said when it stopped, and what came then.
+    saved = re.findall(
+      r'^0: .*checkpoint saved at ([\d,]+) frames', self.text(job), re.MULTILINE
+    )
+    frames = int(saved[start - 2].replace(',', ''))
+    last = self.rows(logdir)[-1]
+    assert last['frames'] > frames > 0
+    assert last['learner_steps'] > newest > 0
+    self.continued.append(frames)
 
   def tell(self, event, job=''):
     """The row of the table."""
