@@ -112,9 +112,12 @@ about=$(scontrol show job "$SLURM_JOB_ID" 2> /dev/null)
 case $about in
   '' | *JobState=RUNNING* | *Reason=TimeLimit* | *PreemptTime=[0-9]*)
     fail_if_idle
-    # What follows a success may not be reached.
-    note "ended with $code, requeued"
-    scontrol requeue "$job" || note "ended with $code, could not requeue itself"
+    if command -v scontrol > /dev/null; then
+      # What follows a success may not be reached.
+      note "ended with $code, requeued"
+      scontrol requeue "$job" && exit "$code"
+    fi
+    note "ended with $code, could not requeue itself"
     ;;
   *" Restarts=${{SLURM_RESTART_COUNT:-0}} "*)
     note "ended with $code, cancelled"

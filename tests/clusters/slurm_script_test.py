@@ -182,6 +182,7 @@ def test_without_scontrol_it_says_at_the_start_what_helps(node):
   assert 'no scontrol on this node' in lines[1]
   assert 'RequeueExit=75 in slurm.conf' in lines[1]
   assert node.last() == 'ended with 75, could not requeue itself'
+  assert 'requeued' not in node.said
 
 
 @pytest.mark.parametrize('how', ['limit', 'drain'])
