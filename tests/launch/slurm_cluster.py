@@ -4,6 +4,7 @@ Two nodes, which are two slurmd on two ports, as the user who runs the tests.
 Times are short, so that what takes minutes elsewhere takes seconds.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -183,12 +184,16 @@ class Cluster:
     daemon = self._daemons[node]
     daemon.kill()
     daemon.wait()
+    self._end_steps(node)
+
+  def _end_steps(self, node: str) -> None:
     for process in psutil.process_iter(['name']):
       if process.info['name'].startswith('slurmstepd') and self._is_of(
         process, node
       ):
         for each in [process, *process.children(recursive=True)]:
-          each.kill()
+          with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
   def revive(self, node: str) -> None:
     """Starts a lost node again."""
@@ -217,6 +222,9 @@ class Cluster:
         process.terminate()
       for process in self._daemons.values():
         process.wait(20)
+      # Of jobs that would not end.
+      for node in NODES:
+        self._end_steps(node)
 
 
 def _end_of(path: pathlib.Path) -> str:
