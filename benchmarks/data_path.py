@@ -44,13 +44,19 @@ def make() -> harness.Benchmark:
     'feeder, device': hops.feeder(),
     **{f'whole, {name}': hops.whole(make) for name, make in makers.items()},
   }
+  # These pass on what is not copied, or not on the host.
+  unbounded = {'queue, in memory'}
+  if queues.keep_on_device():
+    unbounded.add('feeder, device')
   return harness.Benchmark(
     title=f'Data path: unrolls of {config.learning.unroll_length} x '
     f'{config.runtime.envs_per_actor} x '
     f'{"x".join(map(str, shape))}, {hops.megabytes:.3g} MB each',
     unit='unrolls',
     alternatives=[
-      harness.Alternative(name, run, hops.megabytes)
+      harness.Alternative(
+        name, run, hops.megabytes, is_bounded=name not in unbounded
+      )
       for name, run in runs.items()
     ],
     cost_unit='MB',

@@ -42,12 +42,15 @@ class Alternative:
       above all, belongs before the first call.
     cost: GFLOP or MB (`Benchmark.cost_unit`) of one unit of work; 0 if unknown.
     baseline: name of the alternative that its ratio is to; '' for none.
+    is_bounded: whether it can be no faster than the ceiling. If not, it has no
+      share of it.
   """
 
   name: str
   run: Callable[[], Measurement]
   cost: float = 0.0
   baseline: str = ''
+  is_bounded: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

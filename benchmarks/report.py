@@ -36,8 +36,8 @@ class Figures:
     baseline: what the ratio is to; '' without one.
     ratio: rate divided by the baseline's, round by round; None without one.
     cost_rate: units of cost per second; None if the cost is unknown.
-    share: cost rate divided by the ceiling's, round by round, or None. Rounds
-      above the ceiling are left out.
+    share: cost rate divided by the ceiling's, round by round; None without one,
+      or if it is not bounded by it. Rounds above the ceiling are left out.
     above_ceiling: how many these are.
   """
 
@@ -77,7 +77,7 @@ def summarise(
     if alternative.cost:
       costs = [alternative.cost * rate for rate in found]
       cost_rate = Summary.of(costs)
-      if harness.CEILING in rates:
+      if harness.CEILING in rates and alternative.is_bounded:
         shares = _ratios(costs, rates[harness.CEILING])
         possible = [x for x in shares if x <= 1.0]
         share = Summary.of(possible) if possible else None

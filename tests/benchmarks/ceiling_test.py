@@ -1,8 +1,18 @@
 """Shares are of the peak of the dtype that is computed in."""
 
+from unittest import mock
+
 import pytest
 
-from benchmarks import acting, children, costs, learner_update, peak
+from benchmarks import (
+  acting,
+  children,
+  costs,
+  data_path,
+  learner_update,
+  peak,
+  queues,
+)
 from tests.benchmarks import flag_values
 
 
@@ -54,6 +64,27 @@ def test_acting_is_compared_with_the_peak_of_its_dtype(monkeypatch):
     set=['network.dtype=bfloat16'],
   )
   assert acting.make().ceiling.name == 'matmul peak, bfloat16'
+
+
+@pytest.mark.parametrize(
+  ('on_device', 'expected'),
+  [
+    (False, {'queue, in memory'}),
+    (True, {'queue, in memory', 'feeder, device'}),
+  ],
+)
+def test_hops_without_a_copy_on_the_host_have_no_share(
+  monkeypatch, on_device, expected
+):
+  monkeypatch.setattr(queues, 'keep_on_device', lambda: on_device)
+  made = mock.MagicMock(megabytes=1.5)
+  monkeypatch.setattr(data_path.data_hops, 'Hops', lambda *args: made)
+  flag_values.set_flags(
+    monkeypatch, agent='impala_ff', smoke=True, set=[], size='84x84x4'
+  )
+  hops = data_path.make().alternatives
+  assert {x.name for x in hops if not x.is_bounded} == expected
+  assert len(hops) == 5
 
 
 def test_a_gradient_is_one_pass_however_often_a_batch_is_used(monkeypatch):

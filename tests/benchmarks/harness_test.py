@@ -59,12 +59,14 @@ def test_alternates_and_compares_within_rounds():
   assert written['alternatives']['slow']['rates'] == [2.0, 4.0, 1.0]
 
 
-def _with_shares(*shares):
+def _with_shares(*shares, is_bounded=True):
   """Figures of an alternative with these shares of its ceiling."""
   benchmark = harness.Benchmark(
     title='t',
     unit='steps',
-    alternatives=[harness.Alternative('ours', lambda: None, cost=2.0)],
+    alternatives=[
+      harness.Alternative('ours', lambda: None, cost=2.0, is_bounded=is_bounded)
+    ],
     ceiling=harness.Alternative('peak', lambda: None, cost=1.0),
   )
   rates = {
@@ -90,6 +92,14 @@ def test_a_benchmark_that_is_mostly_above_its_ceiling_is_refused(shares):
     harness.FailedError, match=f'in {above} of {len(shares)} rounds'
   ):
     report.require_below_ceiling(_with_shares(*shares))
+
+
+def test_what_the_ceiling_does_not_bound_has_no_share_and_is_not_refused():
+  figures = _with_shares(1.45, 2.4, is_bounded=False)
+  assert report.require_below_ceiling(figures) == []
+  assert figures['ours'].share is None
+  # Rates of 7.25 and 12 at a cost of 2.
+  assert figures['ours'].cost_rate == report.Summary(19.25, 14.5, 24.0)
 
 
 def test_an_alternative_that_does_nothing_is_no_result():
