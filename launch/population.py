@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from attn_agents.population import history, members
+from attn_agents.runs import saved_runs
 
 _LAUNCH = pathlib.Path(__file__).parent
 # Generations in a row that a member may fail in before it is given up.
@@ -100,9 +101,9 @@ class Turns:
       record = log.record()
       left = {}
       for member in indices:
-        frames = members.frames_of(members.run_of(self._root, member))
-        if frames < population.max_frames:
-          left[member] = (record.generation(member), frames)
+        run = members.run_of(self._root, member)
+        if not saved_runs.is_trained(run, population.max_frames):
+          left[member] = record.generation(member), members.frames_of(run)
       left = {m: now for m, now in left.items() if not self._given_up(m, now)}
       if not left:
         return

@@ -6,11 +6,11 @@
         --max_frames=200000000 --root=runs/population
 
 All flags of launch/run_local.py but --logdir and --seed are handed to each
-member. The same command again continues. With --member=i the command works for
-that member only, so that the elements of a job array over a shared --root train
-a population together. --show tells how far a population is, and draws it. Exit
-codes: 0 done, or stopped by Ctrl-C; 75 stopped by the machine, to be continued;
-1 some members failed; 2 bad input.
+member. The same command again continues, and with a larger --max_frames trains
+on. With --member=i the command works for that member only, so that the elements
+of a job array over a shared --root train a population together. --show tells
+how far a population is, and draws it. Exit codes: 0 done, or stopped by Ctrl-C;
+75 stopped by the machine, to be continued; 1 some members failed; 2 bad input.
 """
 
 import pathlib
@@ -24,6 +24,7 @@ from attn_agents.algorithms import registry
 from attn_agents.clusters import slurm_arrays, slurm_commands, slurm_values
 from attn_agents.population import history as history_lib
 from attn_agents.population import members, rules
+from attn_agents.runs import saved_runs
 from attn_agents.utils import disk, output
 from configs import errors
 from launch import (
@@ -128,7 +129,7 @@ def _submit(root: pathlib.Path, asked: history_lib.Population) -> int:
   left = [
     member
     for member in range(asked.size)
-    if members.frames_of(members.run_of(root, member)) < asked.max_frames
+    if not saved_runs.is_trained(members.run_of(root, member), asked.max_frames)
   ]
   if not left:
     output.say(f'all {asked.size} done')

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 from attn_agents.evaluation import protocols
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import metrics_table
 from configs import errors, games, resolution, validation
 from launch import this_machine
 
@@ -72,12 +71,6 @@ class Run:
     return [train, evaluate]
 
   @property
-  def frames(self) -> int:
-    """Emulator frames of training so far, from metrics.csv."""
-    row = metrics_table.last(run_directory.RunDirectory(self.logdir).metrics)
-    return int(row['frames']) if row else 0
-
-  @property
   def evaluated(self) -> bool:
     """Whether the newest checkpoint has been evaluated."""
     run = run_directory.RunDirectory(self.logdir)
@@ -100,7 +93,8 @@ class Run:
   @property
   def trained(self) -> bool:
     """Whether nothing of its training is left."""
-    return self.frames >= self.max_frames
+    run = run_directory.RunDirectory(self.logdir)
+    return saved_runs.is_trained(run, self.max_frames)
 
   def left(self) -> list[list[str]]:
     """The remaining commands."""

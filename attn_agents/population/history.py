@@ -231,10 +231,14 @@ class History:
     return self._header.is_file()
 
   def check(self, population: Population) -> None:
-    """Raises `ConfigError` if the directory is of another population."""
+    """Raises `ConfigError` if the directory is of another population.
+
+    More frames are asked of the same one.
+    """
     if not self.exists():
       return
     there, now = _plain(self.population()), _plain(population)
+    there['max_frames'] = max(there['max_frames'], now['max_frames'])
     # Of the flags, only those that differ.
     flags = there.pop('arguments'), now.pop('arguments')
     rows = [
@@ -250,7 +254,7 @@ class History:
       )
 
   def create(self, population: Population) -> None:
-    """Writes what was asked for, if that is not there yet.
+    """Writes what was asked for, if that, or as many frames, is not there yet.
 
     Raises:
       ConfigError: the directory is of another population.
@@ -260,7 +264,7 @@ class History:
       self.root.mkdir(parents=True, exist_ok=True)
       with self.lock():
         self.check(population)
-        if not self.exists():
+        if not self.exists() or self.population() != population:
           with whole_files.replacing(self._header) as path:
             path.write_text(json.dumps(_plain(population), indent=2) + '\n')
 

@@ -19,6 +19,7 @@ from attn_agents.learning import game_columns
 from attn_agents.population import history
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import metrics_table
+from configs import games
 
 
 def run_of(root: pathlib.Path, member: int) -> run_directory.RunDirectory:
@@ -53,9 +54,9 @@ def fitness_of(run: run_directory.RunDirectory, game: str) -> float:
     game: that it plays, or names of several.
   """
   row = metrics_table.last(run.metrics) or {}
-  capped = row.get(game_columns.CAPPED, math.nan)
-  if not math.isnan(capped):
-    return capped
+  names = games.members(game)
+  if len(names) > 1 and any(map(scores.has_references, names)):
+    return row.get(game_columns.CAPPED, math.nan)
   value = row.get('episode_return_mean', math.nan)
   if math.isnan(value) or not scores.has_references(game):
     return value

@@ -82,9 +82,12 @@ def _progress(run: run_directory.RunDirectory) -> tuple[int, int]:
 def _apply(root: pathlib.Path, entry: history_lib.Entry) -> None:
   """Writes the checkpoint that a member goes on from."""
   run = members.run_of(root, entry.member)
-  template = experiment.Experiment(run.config()).state_spec()
+  config = run.config()
+  template = experiment.Experiment(config).state_spec()
   run.remove_unfinished()
-  checkpointer = checkpoints.Checkpointer(run.checkpoints)
+  # Whatever saves removes older ones.
+  kept = config.runtime.checkpoints_kept
+  checkpointer = checkpoints.Checkpointer(run.checkpoints, kept)
   try:
     own = checkpointer.restore(template)
     source = own

@@ -9,6 +9,7 @@ import pathlib
 from attn_agents.environments import registry as environments
 from attn_agents.runs import run_directory
 from attn_agents.runs.buckets import addresses, restoring, stores
+from attn_agents.utils import metrics_table
 from configs import errors, schema
 
 
@@ -141,6 +142,22 @@ def steps(directory: pathlib.Path) -> list[int]:
   if not directory.is_dir():
     return []
   return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())
+
+
+def is_trained(run: run_directory.RunDirectory, max_frames: int) -> bool:
+  """Whether a run has all its frames, and the checkpoint of them.
+
+  A learner writes its last row of metrics.csv before its last checkpoint, and
+  may be killed in between.
+
+  Args:
+    run: that trains at this moment or not.
+    max_frames: emulator frames that it is to have.
+  """
+  row = metrics_table.last(run.metrics)
+  if row is None or row['frames'] < max_frames:
+    return False
+  return (newest(run) or 0) >= row.get('learner_steps', 0)
 
 
 def newest(run: run_directory.RunDirectory) -> int | None:

@@ -158,6 +158,19 @@ def test_members_take_turns(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures('restored_handlers')
+def test_members_that_are_done_go_on_when_more_frames_are_asked(
+  tmp_path, monkeypatch
+):
+  asked = populations.make(size=2, max_frames=150)
+  _work(tmp_path, asked, 1, monkeypatch)
+  more = dataclasses.replace(asked, max_frames=200)
+  order, outcome, code = _work(tmp_path, more, 1, monkeypatch)
+  # The one that was the last goes on to its turn.
+  assert order == [(0, 1), (1, 1), (0, 2), (1, 2)]
+  assert (outcome, code) == (suite_worker.Outcome(), 0)
+
+
+@pytest.mark.usefixtures('restored_handlers')
 def test_several_members_work_at_a_time_but_none_twice(tmp_path, monkeypatch):
   asked = populations.make(size=3, max_frames=200)
   order, outcome, code = _work(tmp_path, asked, 3, monkeypatch)

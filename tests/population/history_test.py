@@ -153,6 +153,23 @@ def test_another_population_is_refused_and_names_what_differs(tmp_path):
     log.create(populations.make(margin=0.1))
 
 
+def test_more_frames_are_asked_of_the_same_population_and_fewer_refused(
+  tmp_path,
+):
+  log = history.History(tmp_path)
+  log.create(populations.make())
+  more = populations.make(max_frames=310)
+  log.check(more)
+  assert log.population().max_frames == 300
+  log.create(more)
+  assert log.population() == more
+  with pytest.raises(errors.ConfigError, match=r'max_frames: 310 there, 300'):
+    log.create(populations.make())
+  with pytest.raises(errors.ConfigError, match=r'\(margin: 0.05 there, 0.1'):
+    log.create(populations.make(max_frames=320, margin=0.1))
+  assert log.population() == more
+
+
 def _decide(root, member, count):
   log = history.History(root)
   population = log.population()

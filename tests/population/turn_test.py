@@ -13,7 +13,7 @@ import pytest
 from attn_agents import experiment
 from attn_agents.learning import game_columns
 from attn_agents.population import history, members, turn
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, saved_runs
 from configs import errors, overrides
 from tests import in_process
 from tests.population import populations
@@ -181,6 +181,31 @@ def _killed(*args):
   raise KeyboardInterrupt
 
 
+def test_what_was_the_last_generation_ends_with_a_turn_if_more_are_asked(
+  root, parts, spec
+):
+  log = history.History(root)
+  for generation in range(4):
+    log.append(
+      dataclasses.replace(_entry(0, 0.0), generation=generation, step=0)
+    )
+  _train(root, parts, spec, 0, frames=300, step=9, fitness=0.0)
+  log.create(dataclasses.replace(log.population(), max_frames=400))
+  entry = turn.take(root, 0)
+  assert (entry.generation, entry.frames) == (4, 300)
+  assert _newest(root, spec, 0).counters.learner_steps == 10
+
+
+def test_a_turn_keeps_as_many_checkpoints_as_training(root, parts, spec):
+  config = overrides.apply(parts.config, ['runtime.checkpoints_kept=5'])
+  run = members.run_of(root, 0)
+  run.write({'config': overrides.to_dict(config), 'started': []})
+  for step in (1, 2, 3, 4):
+    shutil.copytree(run.checkpoints / '5', run.checkpoints / str(step))
+  turn.take(root, 0)
+  assert saved_runs.steps(run.checkpoints) == [2, 3, 4, 5, 6]
+
+
 def test_a_member_that_trains_is_left_alone(root):
   run = run_directory.RunDirectory(root / 'member_00')
   run.lock()
@@ -229,6 +254,17 @@ def test_fitness_over_several_games_is_the_mean_capped_score(tmp_path):
     f'frames,episode_return_mean,{game_columns.CAPPED}\n100,50,0.25\n'
   )
   assert members.fitness_of(run, 'catch,pong') == 0.25
+
+
+def test_fitness_has_one_unit_before_a_game_with_a_human_score_has_ended(
+  tmp_path,
+):
+  """The mean of Catch alone is no score, and larger than any."""
+  run = run_directory.RunDirectory(tmp_path)
+  run.metrics.write_text(
+    f'frames,episode_return_mean,{game_columns.CAPPED}\n100,0.75,\n'
+  )
+  assert np.isnan(members.fitness_of(run, 'catch,pong'))
 
 
 @pytest.mark.parametrize(
