@@ -194,6 +194,12 @@ def _population() -> history_lib.Population:
       f'--logdir={given.logdir}: members have directories in --root'
     )
   config = this_machine.probe().resolve(run_local.requested())
+  errors.require(
+    not config.max_hours,
+    '--max_hours',
+    config.max_hours,
+    'none: generations end by frames, so that members end by --max_frames',
+  )
   algorithm = registry.get(config.algorithm)
   first = _BURN_IN.value or interval
   errors.require(

@@ -30,6 +30,7 @@ _FLAGS = [
     (['--rule=impalla'], "did you mean 'impala'"),
     (['--burn_in_frames=12000'], '=12000: expected more than 12000'),
     (['--member=4'], '--member=4: expected 0 to 3'),
+    (['--max_hours=2'], '--max_hours=2.0: expected none: generations end by'),
     (['--logdir=x'], '--logdir=x: members have directories in --root'),
   ],
 )
