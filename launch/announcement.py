@@ -90,4 +90,7 @@ def _replay(
       text += f'; continues with that of update {step}'
     else:
       text += f'; none was kept with update {step}, so it is filled again first'
+  elif continued:
+    # As on all learner hosts but host 0, which has the checkpoints.
+    text += '; none is kept here, so it is filled again first'
   return {'replay': text}

@@ -208,3 +208,41 @@ def test_all_hosts_end_with_max_frames(tmp_path):
   assert not hosts[1].rows()
   seeds = {(host.logdir / 'seeds.csv').read_text() for host in hosts}
   assert len(seeds) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+  ('agent', 'runtime'),
+  [
+    (('--agent=drqn',), 'threads'),
+    pytest.param(
+      ('--agent=dqn', '--set=network.lstm_size=0'), 'launchpad',
+      marks=running.NEEDS_LAUNCHPAD,
+    ),
+  ],
+  ids=['drqn', 'dqn'],
+)  # fmt: skip
+def test_hosts_that_learn_from_replays_of_their_own(tmp_path, agent, runtime):
+  for frames in (12_000, 24_000):
+    address = cluster.free_address()
+    hosts = [
+      cluster.HostRun(
+        tmp_path, address, index, *running.TINY_REPLAY, *agent,
+        f'--runtime={runtime}', '--num_actors=1', f'--max_frames={frames}',
+        '--set=runtime.checkpoint_every_seconds=2',
+      )
+      for index in range(2)
+    ]  # fmt: skip
+    assert [host.end(timeout=600) for host in hosts] == [0, 0], [
+      host.text() for host in hosts
+    ]
+    cluster.end_together(hosts)
+    last = hosts[0].rows()[-1]
+    assert last['frames'] >= frames
+    assert last['learner_steps'] > 10
+    # Those of both hosts count; each fills a replay of its own.
+    assert 500 <= last['replay_size'] < 0.8 * last['frames'] / 4
+  # Host 0 goes on with its replay, the other fills its again.
+  assert 'continues with that of update' in hosts[0].text()
+  assert 'filled again first' in hosts[1].text()
