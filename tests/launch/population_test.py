@@ -200,6 +200,17 @@ def test_an_element_of_an_array_works_for_its_member(tmp_path, monkeypatch):
   assert code == 0
 
 
+def test_a_member_that_was_killed_before_it_saved_has_its_last_turn(tmp_path):
+  log = history.History(tmp_path)
+  log.create(populations.make(size=2))
+  for member, saved in ((0, 70), (1, 60)):
+    run = members.run_of(tmp_path, member)
+    (run.checkpoints / str(saved)).mkdir(parents=True)
+    run.metrics.write_text('frames,learner_steps\n300,70\n')
+  first = next(iter(population.Turns(tmp_path, lambda: ())))
+  assert first.name == 'member_01'
+
+
 def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
   tmp_path,
 ):

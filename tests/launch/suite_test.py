@@ -74,6 +74,15 @@ def test_what_is_done_is_skipped(tmp_path, frames, step, episodes, left):
   assert [pathlib.Path(c[1]).stem for c in run.left()] == left
 
 
+def test_a_run_that_was_killed_before_it_saved_trains_on(tmp_path):
+  (run,) = suite.plan(['s3ta'], 'pong', 1, tmp_path, 1000)
+  _left_behind(run.logdir, 1000)
+  metrics = run.logdir / 'metrics.csv'
+  for step, trained in ((100, True), (101, False)):
+    metrics.write_text(f'frames,learner_steps\n1000,{step}\n')
+    assert run.trained == trained
+
+
 def test_a_name_that_is_given_twice_is_one_run(tmp_path):
   runs = suite.plan(['s3ta', 'drqn', 's3ta'], 'pong,pong', 1, tmp_path, 1000)
   assert [run.name for run in runs] == ['s3ta_pong_seed0', 'drqn_pong_seed0']
