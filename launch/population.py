@@ -9,7 +9,7 @@ import pathlib
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from attn_agents.population import history, members
+from attn_agents.population import decisions, history, members
 from attn_agents.runs import saved_runs
 
 _LAUNCH = pathlib.Path(__file__).parent
@@ -30,8 +30,8 @@ class Generation:
 
   root: pathlib.Path
   member: int
-  population: history.Population
-  record: history.Record
+  population: decisions.Population
+  record: decisions.Record
 
   @property
   def name(self) -> str:

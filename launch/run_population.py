@@ -22,8 +22,8 @@ from absl import flags
 
 from attn_agents.algorithms import registry
 from attn_agents.clusters import slurm_arrays, slurm_commands, slurm_values
+from attn_agents.population import decisions, members, rules
 from attn_agents.population import history as history_lib
-from attn_agents.population import members, rules
 from attn_agents.runs import saved_runs
 from attn_agents.utils import disk, output
 from configs import errors
@@ -104,7 +104,7 @@ def main() -> int:
   if _BACKEND.value == 'slurm':
     return _submit(root, asked)
   if _DRY_RUN.value:
-    record = history_lib.Record(asked, history.entries())
+    record = decisions.Record(asked, history.entries())
     for member in range(asked.size):
       generation = population.Generation(root, member, asked, record)
       for command in generation.left():
@@ -124,7 +124,7 @@ def main() -> int:
   return worker.exit_code(outcome)
 
 
-def _submit(root: pathlib.Path, asked: history_lib.Population) -> int:
+def _submit(root: pathlib.Path, asked: decisions.Population) -> int:
   """Submits a job array of the members that are not done."""
   left = [
     member
@@ -157,7 +157,7 @@ def _submit(root: pathlib.Path, asked: history_lib.Population) -> int:
   return 0
 
 
-def _population() -> history_lib.Population:
+def _population() -> decisions.Population:
   """What the flags ask for.
 
   Raises:
@@ -215,7 +215,7 @@ def _population() -> history_lib.Population:
     )
   own = (*_OWN, *(f'--{name}' for name in slurm_flags.present()))
   optimizer = config.optimizer
-  return history_lib.Population(
+  return decisions.Population(
     size=size,
     seed=config.seed,
     rule=_RULE.value,
@@ -241,7 +241,7 @@ def _show(history: history_lib.History) -> int:
   asked, entries = history.population(), history.entries()
   for line in report.table(history.root, asked, entries):
     output.say(line)
-  differ = history_lib.replay(asked, entries)
+  differ = decisions.replay(asked, entries)
   for line in differ:
     output.say(line)
   if not differ:

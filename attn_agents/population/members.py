@@ -16,7 +16,7 @@ import shutil
 
 from attn_agents.evaluation import scores
 from attn_agents.learning import game_columns
-from attn_agents.population import history
+from attn_agents.population import decisions
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import games
@@ -64,8 +64,8 @@ def fitness_of(run: run_directory.RunDirectory, game: str) -> float:
 
 
 def pending(
-  root: pathlib.Path, record: history.Record, member: int
-) -> history.Entry | None:
+  root: pathlib.Path, record: decisions.Record, member: int
+) -> decisions.Entry | None:
   """A member's last decision, if its run does not have it yet.
 
   Applying one makes a checkpoint of a later learner step.
@@ -105,7 +105,7 @@ def donate(root: pathlib.Path, member: int, generation: int) -> None:
 
 
 def discard_donors(
-  root: pathlib.Path, record: history.Record, size: int
+  root: pathlib.Path, record: decisions.Record, size: int
 ) -> None:
   """Removes donated checkpoints that nobody will copy any more.
 

@@ -4,15 +4,15 @@ import math
 import pathlib
 from collections.abc import Sequence
 
-from attn_agents.population import history, members, rules
+from attn_agents.population import decisions, members, rules
 
 _COLUMNS = ('member', 'frames', 'generation', 'fitness', *rules.EVOLVED)
 
 
 def table(
   root: pathlib.Path,
-  population: history.Population,
-  entries: Sequence[history.Entry],
+  population: decisions.Population,
+  entries: Sequence[decisions.Entry],
 ) -> list[str]:
   """Lines of a table: how far each member is, and what it trains with.
 
@@ -21,7 +21,7 @@ def table(
     population: what was asked for.
     entries: its history.
   """
-  rows, record = [_COLUMNS], history.Record(population, entries)
+  rows, record = [_COLUMNS], decisions.Record(population, entries)
   for member in range(population.size):
     run = members.run_of(root, member)
     fitness = members.fitness_of(run, population.game)
@@ -44,8 +44,8 @@ def table(
 
 def draw(
   root: pathlib.Path,
-  population: history.Population,
-  entries: Sequence[history.Entry],
+  population: decisions.Population,
+  entries: Sequence[decisions.Entry],
 ) -> pathlib.Path:
   """Draws fitness, hyperparameters and who copied whom, over frames.
 
@@ -93,7 +93,7 @@ def draw(
   return path
 
 
-def lineage(entries: Sequence[history.Entry]) -> list[tuple[int, int, int]]:
+def lineage(entries: Sequence[decisions.Entry]) -> list[tuple[int, int, int]]:
   """The frames, parent and child of each copy, in their order."""
   return [
     (x.frames, x.parent, x.member) for x in entries if x.parent is not None

@@ -16,14 +16,14 @@ import numpy as np
 
 from attn_agents import experiment
 from attn_agents.learning import train_state
+from attn_agents.population import decisions, members
 from attn_agents.population import history as history_lib
-from attn_agents.population import members
 from attn_agents.runs import checkpoints, run_directory
 from attn_agents.utils import output
 from configs import errors
 
 
-def take(root: pathlib.Path, member: int) -> history_lib.Entry | None:
+def take(root: pathlib.Path, member: int) -> decisions.Entry | None:
   """Ends a member's generation, if it has come to its end.
 
   Args:
@@ -51,7 +51,7 @@ def take(root: pathlib.Path, member: int) -> history_lib.Entry | None:
       if frames < end or end >= population.max_frames:
         return None
       members.donate(root, member, generation)
-      entry = history_lib.decide(
+      entry = decisions.decide(
         population,
         record,
         member,
@@ -79,7 +79,7 @@ def _progress(run: run_directory.RunDirectory) -> tuple[int, int]:
     checkpointer.close()
 
 
-def _apply(root: pathlib.Path, entry: history_lib.Entry) -> None:
+def _apply(root: pathlib.Path, entry: decisions.Entry) -> None:
   """Writes the checkpoint that a member goes on from."""
   run = members.run_of(root, entry.member)
   config = run.config()
@@ -152,7 +152,7 @@ def main() -> int:
   return 0
 
 
-def described(entry: history_lib.Entry) -> str:
+def described(entry: decisions.Entry) -> str:
   """A decision in one line."""
   name = members.name_of(entry.member)
   line = f'{name}: generation {entry.generation}, fitness {entry.fitness:.3g}'

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from attn_agents.population import history, members
+from attn_agents.population import decisions, history, members
 from launch import population, suite_worker
 from tests.launch import commands, running
 from tests.population import populations
@@ -124,7 +124,7 @@ with log.lock():
   (run.checkpoints / str(step + 1)).mkdir(parents=True, exist_ok=True)
   run.metrics.write_text('frames\\n' + frames + '\\n')
   if int(frames) < population.max_frames:
-    log.append(history.decide(population, record, member, 0, 0, member / 10))
+    log.append(decisions.decide(population, record, member, 0, 0, member / 10))
 """
 
 
@@ -155,7 +155,7 @@ def test_members_take_turns(tmp_path, monkeypatch):
   assert (outcome, code) == (suite_worker.Outcome(), 0)
   entries = history.History(tmp_path).entries()
   assert len(entries) == 6
-  assert history.replay(asked, entries) == []
+  assert decisions.replay(asked, entries) == []
 
 
 @pytest.mark.usefixtures('restored_handlers')
@@ -215,7 +215,7 @@ def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
   tmp_path,
 ):
   asked = populations.make(size=2, max_frames=150)
-  record = history.Record(asked)
+  record = decisions.Record(asked)
   generation = population.Generation(tmp_path, 0, asked, record)
 
   def modules(generation):
@@ -225,7 +225,7 @@ def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
     ]
 
   assert modules(generation) == ['train', 'turn']
-  record.add(history.decide(asked, record, 0, 100, 5, 0.5))
+  record.add(decisions.decide(asked, record, 0, 100, 5, 0.5))
   (tmp_path / 'member_00' / 'checkpoints' / '5').mkdir(parents=True)
   assert modules(generation) == ['turn', 'train']
   (tmp_path / 'member_00' / 'checkpoints' / '6').mkdir()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from attn_agents.population import history, members
+from attn_agents.population import decisions, history, members
 from tests.launch import running, slurm_cluster
 
 cluster = slurm_cluster.cluster
@@ -59,7 +59,7 @@ def test_a_population_learns_catch_while_elements_come_and_go(
   )
   entries, population = log.entries(), log.population()
   assert len(entries) == 4 * 2
-  assert history.replay(population, entries) == []
+  assert decisions.replay(population, entries) == []
   assert all(frames(m) >= 90_000 for m in range(4))
   fitness = [
     members.fitness_of(members.run_of(root, m), 'catch') for m in range(4)

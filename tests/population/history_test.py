@@ -8,7 +8,7 @@ import multiprocessing
 import numpy as np
 import pytest
 
-from attn_agents.population import history
+from attn_agents.population import decisions, history
 from configs import errors
 from tests.population import populations
 
@@ -16,12 +16,12 @@ from tests.population import populations
 def _played(population, generations=6, seed=0):
   """A history in which members decide in a random order."""
   rng = np.random.default_rng(seed)
-  record, entries = history.Record(population), []
+  record, entries = decisions.Record(population), []
   turns = np.repeat(np.arange(population.size), generations)
   for member in rng.permutation(turns).tolist():
     generation = record.generation(member)
     entries.append(
-      history.decide(
+      decisions.decide(
         population, record, member, population.end_of(generation),
         10 * generation, float(rng.normal()), time=float(len(entries)),
       )
@@ -40,15 +40,15 @@ def test_generations_end_with_the_burn_in_and_then_at_intervals():
 def test_a_copy_takes_the_hyperparameters_that_the_fitness_was_of():
   """Not those that the other member has gone on with since."""
   population = populations.make(size=2, margin=0.0)
-  first = history.decide(
-    population, history.Record(population), 1, 100, 5, fitness=1.0
+  first = decisions.decide(
+    population, decisions.Record(population), 1, 100, 5, fitness=1.0
   )
   assert first.compared_with is None
   changed = dataclasses.replace(
     first, hyperparameters={**first.hyperparameters, 'learning_rate': 0.5}
   )
-  second = history.decide(
-    population, history.Record(population, [changed]), 0, 100, 5, fitness=0.0
+  second = decisions.decide(
+    population, decisions.Record(population, [changed]), 0, 100, 5, fitness=0.0
   )
   assert (second.parent, second.parent_generation) == (1, 0)
   factor = second.factors.get('learning_rate', 1.0)
@@ -57,10 +57,10 @@ def test_a_copy_takes_the_hyperparameters_that_the_fitness_was_of():
 
 def test_a_member_is_compared_with_how_another_stood_last():
   population = populations.make(size=2)
-  record = history.Record(population)
-  record.add(history.decide(population, record, 1, 100, 5, fitness=1.0))
-  record.add(history.decide(population, record, 1, 150, 9, fitness=-1.0))
-  again = history.decide(population, record, 0, 100, 5, fitness=0.0)
+  record = decisions.Record(population)
+  record.add(decisions.decide(population, record, 1, 100, 5, fitness=1.0))
+  record.add(decisions.decide(population, record, 1, 150, 9, fitness=-1.0))
+  again = decisions.decide(population, record, 0, 100, 5, fitness=0.0)
   assert (again.compared_with, again.parent) == (1, None)
 
 
@@ -69,7 +69,7 @@ def test_all_decisions_can_be_made_again(rule):
   population = populations.make(rule=rule)
   entries = _played(population)
   assert len({x.parent for x in entries}) > 2
-  assert history.replay(population, entries) == []
+  assert decisions.replay(population, entries) == []
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_decision_that_does_not_follow_is_named(change):
     )  # fmt: skip
     change = {'fitness': -9.0}
   entries[index] = dataclasses.replace(entries[index], **change)
-  found = history.replay(population, entries)
+  found = decisions.replay(population, entries)
   assert found
   assert 'when made again' in found[0]
 
@@ -104,8 +104,8 @@ def test_what_is_written_is_read(tmp_path):
   population = populations.make()
   entries = _played(population)
   entries.append(
-    history.decide(
-      population, history.Record(population, entries), 0, 300, 9, math.nan
+    decisions.decide(
+      population, decisions.Record(population, entries), 0, 300, 9, math.nan
     )
   )
   log = history.History(tmp_path / 'new')
@@ -115,7 +115,7 @@ def test_what_is_written_is_read(tmp_path):
   assert log.population() == population
   assert log.entries()[:-1] == entries[:-1]
   assert math.isnan(log.entries()[-1].fitness)
-  assert history.replay(log.population(), log.entries()) == []
+  assert decisions.replay(log.population(), log.entries()) == []
 
 
 def test_half_a_line_is_nothing_and_makes_room_for_the_next(tmp_path):
@@ -178,7 +178,7 @@ def _decide(root, member, count):
       record = log.record()
       step = record.generation(member)
       log.append(
-        history.decide(population, record, member, 100, step, float(member))
+        decisions.decide(population, record, member, 100, step, float(member))
       )
 
 
@@ -198,5 +198,5 @@ def test_members_that_decide_at_once_leave_a_history_that_follows(tmp_path):
   entries = log.entries()
   assert [process.exitcode for process in deciding] == [0] * 4
   assert len(entries) == 60
-  assert history.replay(population, entries) == []
+  assert decisions.replay(population, entries) == []
   json.loads((tmp_path / 'population.json').read_text())

@@ -1,6 +1,6 @@
 """Populations for tests."""
 
-from attn_agents.population import history
+from attn_agents.population import decisions
 
 HYPERPARAMETERS = {
   'learning_rate': 1e-3,
@@ -10,7 +10,7 @@ HYPERPARAMETERS = {
 }
 
 
-def make(size=4, **changes) -> history.Population:
+def make(size=4, **changes) -> decisions.Population:
   """A population whose members decide at 100, 150, 200, ... frames of 300."""
   fields = {
     'size': size,
@@ -24,4 +24,4 @@ def make(size=4, **changes) -> history.Population:
     'game': 'catch',
     'arguments': ('--agent=impala_ff', '--game=catch'),
   }
-  return history.Population(**{**fields, **changes})
+  return decisions.Population(**{**fields, **changes})

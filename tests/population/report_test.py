@@ -2,14 +2,14 @@
 
 import math
 
-from attn_agents.population import history, members, report
+from attn_agents.population import decisions, members, report
 from tests.population import populations
 
 
 def test_a_row_for_each_member_with_what_it_trains_with(tmp_path):
   asked = populations.make(size=2)
-  record = history.Record(asked)
-  entries = [history.decide(asked, record, 1, 100, 5, fitness=0.5)]
+  record = decisions.Record(asked)
+  entries = [decisions.decide(asked, record, 1, 100, 5, fitness=0.5)]
   run = members.run_of(tmp_path, 1)
   run.path.mkdir()
   run.metrics.write_text('frames,episode_return_mean\n12345,-0.25\n')
@@ -26,11 +26,11 @@ def test_a_row_for_each_member_with_what_it_trains_with(tmp_path):
 
 def test_the_figure_has_an_arrow_for_each_copy(tmp_path):
   asked = populations.make(size=2, margin=0.0)
-  record = history.Record(asked)
+  record = decisions.Record(asked)
   entries = []
   for member, fitness in ((0, math.nan), (1, 0.5), (0, 0.0), (1, 0.7)):
     frames = asked.end_of(record.generation(member))
-    entries.append(history.decide(asked, record, member, frames, 5, fitness))
+    entries.append(decisions.decide(asked, record, member, frames, 5, fitness))
     record.add(entries[-1])
   assert report.lineage(entries) == [(150, 1, 0)]
   path = report.draw(tmp_path, asked, entries)

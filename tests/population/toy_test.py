@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 
-from attn_agents.population import history
+from attn_agents.population import decisions
 from tests.population import populations
 
 _GENERATIONS = 60
@@ -35,21 +35,21 @@ def _fixed(learning_rate):
 def _evolved(rule, size, seed):
   population = populations.make(size=size, rule=rule, margin=0.05, seed=seed)
   rng = np.random.default_rng(seed)
-  record = history.Record(population)
+  record = decisions.Record(population)
   distance, given, entries = np.zeros(size), {}, []
   for generation in range(_GENERATIONS):
     for member in rng.permutation(size).tolist():
       now = record.hyperparameters(member)
       distance[member] += _gain(now['learning_rate'], distance[member])
       given[member, generation] = distance[member]
-      entry = history.decide(
+      entry = decisions.decide(
         population, record, member, 0, generation, distance[member]
       )
       entries.append(entry)
       record.add(entry)
       if entry.parent is not None:
         distance[member] = given[entry.parent, entry.parent_generation]
-  assert history.replay(population, entries) == []
+  assert decisions.replay(population, entries) == []
   return distance.max(), entries
 
 

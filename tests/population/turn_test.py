@@ -12,7 +12,7 @@ import pytest
 
 from attn_agents import experiment
 from attn_agents.learning import game_columns
-from attn_agents.population import history, members, turn
+from attn_agents.population import decisions, history, members, turn
 from attn_agents.runs import checkpoints, run_directory, saved_runs
 from configs import errors, overrides
 from tests import in_process
@@ -96,9 +96,9 @@ def _decided(root, member):
 def test_a_copy_has_the_others_weights_and_its_own_progress(root, spec):
   seeds = (
     seed for seed in range(100)
-    if history.decide(
+    if decisions.decide(
       dataclasses.replace(populations.make(3), seed=seed),
-      history.Record(populations.make(3), [_entry(1, 0.5), _entry(2, -0.4)]),
+      decisions.Record(populations.make(3), [_entry(1, 0.5), _entry(2, -0.4)]),
       0, 100, 5, -0.5,
     ).parent == 1
   )  # fmt: skip
@@ -121,8 +121,8 @@ def test_a_copy_has_the_others_weights_and_its_own_progress(root, spec):
 
 def _entry(member, fitness):
   population = populations.make(3)
-  record = history.Record(population)
-  return history.decide(population, record, member, 100, 5, fitness)
+  record = decisions.Record(population)
+  return decisions.decide(population, record, member, 100, 5, fitness)
 
 
 def test_who_copies_nobody_keeps_its_weights(root, spec):
