@@ -110,7 +110,7 @@ def test_flags_of_jobs_need_jobs(tmp_path):
 
 _STAND_IN = """
 import pathlib, sys
-from attn_agents.population import history, members
+from attn_agents.population import decisions, history, members
 root, member, frames, fails = sys.argv[1:]
 root, member = pathlib.Path(root), int(member)
 run = members.run_of(root, member)
