@@ -1,0 +1,40 @@
+"""What `results.smoothness` tells of logits whose form is known."""
+
+import numpy as np
+
+from results import smoothness
+
+
+def _states(count=3000):
+  rng = np.random.default_rng(1)
+  places = rng.uniform(10, 60, (count, 4))
+  # Beside every tenth state, one of another game that is a pixel away.
+  places[1::10] = places[::10] + rng.uniform(-0.5, 0.5, places[::10].shape)
+  return places, np.arange(count), rng
+
+
+def test_logits_that_follow_the_places_are_alike_where_places_are():
+  places, games, _ = _states()
+  logits = np.stack([places[:, 0], places[:, 2], np.zeros(len(places))], -1)
+  found = smoothness.shares(logits, places, games)
+  # Of places d pixels apart, these logits are d^2 / 4 apart in a coordinate;
+  # two screens in 50 pixels each way are 2 * 50^2 / 12 apart.
+  assert found[0] < 0.001
+  assert np.all(np.diff(found[np.isfinite(found)]) > 0)
+
+
+def test_logits_that_have_nothing_to_do_with_places_are_as_far_as_any():
+  places, games, rng = _states()
+  found = smoothness.shares(rng.normal(size=(len(places), 3)), places, games)
+  np.testing.assert_allclose(found[[0, 4, 5]], 1.0, atol=0.15)
+
+
+def test_pairs_of_one_game_and_boxers_not_found_are_left_out():
+  places, games, _ = _states(200)
+  logits = np.stack([places[:, 0], np.zeros(len(places))], -1)
+  same = games.copy()
+  same[1::10] = same[::10]
+  lost = places.copy()
+  lost[::10, 3] = 0.0
+  for a, b in ((places, same), (lost, games)):
+    assert np.isnan(smoothness.shares(logits, a, b)[0])
