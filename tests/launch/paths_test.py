@@ -24,8 +24,9 @@ _PATHS = {
 }
 # A flag of neither kind fails the test: whoever adds one says which it is.
 _NOT_PATHS = {
-  'agent', 'agents', 'algorithm', 'analyses', 'checkpoint', 'game', 'games',
-  'policy', 'preset', 'protocol', 'runtime', 'set', 'thresholds', 'track',
+  'agent', 'agents', 'algorithm', 'analyses', 'backend', 'checkpoint', 'game',
+  'games', 'policy', 'preset', 'profile_updates', 'protocol', 'runtime', 'set',
+  'thresholds', 'track',
 }  # fmt: skip
 # What every flag of text makes of a path below the home directory.
 _READ = """

