@@ -69,7 +69,10 @@ def make(stack: contextlib.ExitStack) -> harness.Benchmark:
   items = _items()
   length, envs = items[0].unroll.action.shape
   file = directory / 'items'
-  file.write_bytes(pickle.dumps(items))
+  fields = {
+    name: x._fields for name, x in vars(types).items() if hasattr(x, '_fields')
+  }
+  file.write_bytes(pickle.dumps(fields) + pickle.dumps(items))
   try:
     hosts = stack.enter_context(cable.two_hosts())
   except cable.UnavailableError as error:

@@ -11,7 +11,7 @@ import pickle
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 ITEMS_PER_BATCH = 8
@@ -25,8 +25,35 @@ def _answer(value: Any) -> None:
   print(json.dumps(value), flush=True)
 
 
+class _Unpickler(pickle.Unpickler):
+  """Reads named tuples of today's commit as that which runs has them.
+
+  Attributes:
+    fields: today's, by name of the tuple; an earlier commit may have fewer.
+  """
+
+  fields: Mapping[str, Sequence[str]] = {}
+
+  def find_class(self, module: str, name: str) -> Any:
+    """As of pickle, or what makes a named tuple of the fields that it has."""
+    found, fields = super().find_class(module, name), self.fields.get(name)
+    if fields is None:
+      return found
+
+    def make(cls: type, *values: Any) -> Any:
+      del cls
+      known = dict(zip(fields, values, strict=True))
+      return found(**{field: known[field] for field in found._fields})
+
+    return type(name, (), {'__new__': make})
+
+
 def _items(path: str) -> list[Any]:
-  return pickle.loads(pathlib.Path(path).read_bytes())
+  with pathlib.Path(path).open('rb') as file:
+    fields = pickle.load(file)
+    unpickler = _Unpickler(file)
+    unpickler.fields = fields
+    return unpickler.load()
 
 
 def serve(items: str, packed: str) -> None:
