@@ -97,28 +97,36 @@ class Turns:
     log = history.History(self._root)
     population = log.population()
     indices = range(population.size) if self._only is None else self._only
+    gone: set[int] = set()
     while True:
-      record = log.record()
-      left = {}
-      for member in indices:
-        run = members.run_of(self._root, member)
-        if not saved_runs.is_trained(run, population.max_frames):
-          left[member] = record.generation(member), members.frames_of(run)
-      left = {m: now for m, now in left.items() if not self._given_up(m, now)}
-      if not left:
-        return
       busy = self._busy()
-      idle = [m for m in left if members.name_of(m) not in busy]
+      idle = [
+        m for m in indices if m not in gone and members.name_of(m) not in busy
+      ]
       if not idle:
+        if len(gone) == len(indices):
+          return
         yield None
         continue
-      member = min(idle, key=lambda m: (left[m], m))
-      self._began[member] = left[member]
-      yield Generation(self._root, member, population, record)
+      record = log.record()
+      left = {}
+      for member in idle:
+        run = members.run_of(self._root, member)
+        now = record.generation(member), members.frames_of(run)
+        if saved_runs.is_trained(run, population.max_frames) or self._given_up(
+          member, now
+        ):
+          gone.add(member)
+        else:
+          left[member] = now
+      if left:
+        member = min(left, key=lambda m: (left[m], m))
+        self._began[member] = left[member]
+        yield Generation(self._root, member, population, record)
 
   def _given_up(self, member: int, now: tuple[int, int]) -> bool:
-    """Whether a member has failed too often without getting further."""
-    if member in self._began and members.name_of(member) not in self._busy():
+    """Whether an idle member has failed too often without getting further."""
+    if member in self._began:
       got_further = self._began.pop(member) != now
       self._failures[member] = (
         0 if got_further else self._failures.get(member, 0) + 1

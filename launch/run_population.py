@@ -14,14 +14,13 @@ how far a population is, and draws it. Exit codes: 0 done, or stopped by Ctrl-C;
 """
 
 import pathlib
-import re
 import shlex
 import sys
 
 from absl import flags
 
 from attn_agents.algorithms import registry
-from attn_agents.clusters import slurm_arrays, slurm_commands, slurm_values
+from attn_agents.clusters import slurm_arrays, slurm_values
 from attn_agents.population import decisions, members, rules
 from attn_agents.population import history as history_lib
 from attn_agents.runs import saved_runs
@@ -145,16 +144,13 @@ def _submit(root: pathlib.Path, asked: decisions.Population) -> int:
   most = _JOBS.value if _JOBS.present else asked.size
   which = f'{slurm_values.ranges(left)}%{most}'
   runs = slurm_flags.Runs(
-    name='population-' + re.sub(r'[^\w.-]+', '-', root.name),
+    name=slurm_flags.name_of_array('population', root),
     command=command,
-    array=slurm_arrays.Members(root, asked.size, which=which),
+    array=slurm_arrays.Members(
+      root, tuple(map(members.name_of, range(asked.size))), which=which
+    ),
   )
-  try:
-    slurm_flags.submit(runs, dry_run=_DRY_RUN.value)
-  except slurm_commands.SlurmError as error:
-    output.say(f'failed: {error}')
-    return command_line.FAILED
-  return 0
+  return slurm_flags.submit_array(runs, _DRY_RUN.value)
 
 
 def _population() -> decisions.Population:

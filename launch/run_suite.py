@@ -17,7 +17,6 @@ import sys
 
 from absl import flags
 
-from attn_agents.clusters import slurm_commands
 from attn_agents.evaluation import protocols
 from attn_agents.utils import disk, output
 from configs import errors, games, resolution, validation
@@ -152,14 +151,9 @@ def _submit(runs: list[suite.Run]) -> int:
     output.say(f'all {len(runs)} done')
     return 0
   at_a_time = _JOBS.value if flags.FLAGS['jobs'].present else None
-  try:
-    slurm_flags.submit(
-      slurm_suite.runs(runs, at_a_time), dry_run=_DRY_RUN.value
-    )
-  except slurm_commands.SlurmError as error:
-    output.say(f'failed: {error}')
-    return command_line.FAILED
-  return 0
+  return slurm_flags.submit_array(
+    slurm_suite.runs(runs, at_a_time), _DRY_RUN.value
+  )
 
 
 def _request(run: suite.Run) -> resolution.Request:

@@ -6,6 +6,7 @@ Importing this module defines them.
 import dataclasses
 import datetime
 import pathlib
+import re
 
 from absl import flags
 
@@ -17,7 +18,7 @@ from attn_agents.clusters import (
 )
 from attn_agents.utils import disk, output
 from configs import errors
-from launch import paths
+from launch import command_line, paths
 
 _CPUS = flags.DEFINE_integer('cpus_per_task', 8, 'Cores of each node.')
 _GPUS = flags.DEFINE_string(
@@ -95,6 +96,21 @@ def refuse() -> None:
 def records() -> pathlib.Path:
   """The directory of all records."""
   return pathlib.Path(_RECORDS.value).absolute()
+
+
+def name_of_array(kind: str, root: pathlib.Path) -> str:
+  """The name of a job array whose runs are in a directory."""
+  return f'{kind}-' + re.sub(r'[^\w.-]+', '-', root.name)
+
+
+def submit_array(runs: Runs, dry_run: bool) -> int:
+  """As `submit`; returns the exit code, and says why Slurm does not answer."""
+  try:
+    submit(runs, dry_run=dry_run)
+  except slurm_commands.SlurmError as error:
+    output.say(f'failed: {error}')
+    return command_line.FAILED
+  return 0
 
 
 def submit(runs: Runs, nodes: int = 1, dry_run: bool = False) -> None:

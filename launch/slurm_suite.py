@@ -1,7 +1,6 @@
 """A suite of runs as a job array of Slurm."""
 
 import pathlib
-import re
 import sys
 from collections.abc import Sequence
 
@@ -40,7 +39,7 @@ def runs(
       f'--max_episode_frames={first.max_episode_frames}',
     )
   return slurm_flags.Runs(
-    name='suite-' + re.sub(r'[^\w.-]+', '-', first.logdir.parent.name),
+    name=slurm_flags.name_of_array('suite', first.logdir.parent),
     command=(
       sys.executable,
       f'{_LAUNCH}/run_local.py',

@@ -105,24 +105,25 @@ class Members(Array):
   """The members of a population.
 
   Attributes:
-    count: how many there are.
+    names: of their directories, in the order of their numbers.
   """
 
-  count: int
+  names: tuple[str, ...]
 
   @property
   def size(self) -> int:
     """See `Array`."""
-    return self.count
+    return len(self.names)
 
   def logdir(self, index: int) -> pathlib.Path:
-    """See `Array`; the name is that of `population.members.name_of`."""
-    return self.root / f'member_{index:02}'
+    """See `Array`."""
+    return self.root / self.names[index]
 
   def variables(self) -> list[str]:
     """See `Array`."""
     return [
-      'printf -v name \'member_%02d\' "$SLURM_ARRAY_TASK_ID"',
+      _words('names', self.names),
+      'name=${names[SLURM_ARRAY_TASK_ID]}',
       f'logdir={shlex.quote(str(self.root))}/$name',
     ]
 

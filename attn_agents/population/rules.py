@@ -10,14 +10,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from configs import ranges
+from attn_agents.algorithms import actor_critic
+from configs import ranges, schema
 
+_OPTIMIZER = ranges.of(schema.OptimizerConfig)
 # Names are those of `learning.train_state.Hyperparameters`.
 EVOLVED: Mapping[str, ranges.Range] = {
-  'learning_rate': ranges.Range(1e-12, 100.0),
-  'entropy_cost': ranges.Range(0.0, 1e6),
-  'epsilon': ranges.Range(1e-30, 1000.0),
-  'clip_threshold': ranges.Range(1e-12, 1e12),
+  'learning_rate': _OPTIMIZER['learning_rate'],
+  'entropy_cost': ranges.of(actor_critic.ActorCriticConfig)['entropy_cost'],
+  'epsilon': _OPTIMIZER['epsilon'],
+  'clip_threshold': _OPTIMIZER['clip_threshold'],
 }
 
 # IMPALA, appendix F.

@@ -245,15 +245,15 @@ def test_elements_of_an_array_are_the_runs_that_are_recorded(node):
 
 
 def test_elements_may_be_the_members_of_a_population(node):
-  array = slurm_arrays.Members(node.root / 'a b', 12, which='%3')
+  names = tuple(members.name_of(i) for i in range(12))
+  array = slurm_arrays.Members(node.root / 'a b', names, which='%3')
   job = node.job(array=array, command=('evolve',), logdir='', checkpoints='')
   (node.root / 'code').write_text('0')
   process = node.start(job, SLURM_ARRAY_JOB_ID='11', SLURM_ARRAY_TASK_ID='8')
   process.communicate(timeout=30)
   (line,) = (node.root / 'srun').read_text().splitlines()
   assert line.endswith(' evolve --member=8')
-  names = [members.name_of(i) for i in range(12)]
-  assert [array.logdir(i).name for i in range(12)] == names
+  assert [array.logdir(i).name for i in range(12)] == list(names)
   script = slurm_script.write(job)
   assert "logdir='" in script and "/a b'/$name" in script
   assert '#SBATCH --array=0-11%3' in script
