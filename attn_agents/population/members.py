@@ -60,7 +60,7 @@ def fitness_of(run: run_directory.RunDirectory, game: str) -> float:
   value = row.get('episode_return_mean', math.nan)
   if math.isnan(value) or not scores.has_references(game):
     return value
-  return min(1.0, scores.human_normalised(game, value))
+  return scores.mean_capped({game: value})
 
 
 def pending(
