@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
-from attn_agents.utils import output
+from attn_agents.utils import output, text_table
 from configs import errors
 from launch import command_line, paths, run_listing
 
@@ -56,10 +56,8 @@ def main() -> int:
     of_state = f' that are {_STATE.value}' if _STATE.value else ''
     output.say(f'no runs{of_state} below {root}')
     return 0
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  for row in rows:
-    cells = (cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-    output.say('  '.join(cells).rstrip())
+  for line in text_table.lines(rows):
+    output.say(line)
   return 0
 
 

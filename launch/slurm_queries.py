@@ -4,7 +4,7 @@ import pathlib
 
 from attn_agents.clusters import slurm_commands, slurm_jobs
 from attn_agents.runs import run_directory
-from attn_agents.utils import metrics_table, output
+from attn_agents.utils import metrics_table, output, text_table
 from configs import errors
 
 # Of an output that is shown.
@@ -40,10 +40,8 @@ def status(records: pathlib.Path, job: str) -> int:
           _frames(logdir), logdir,
         )
       )  # fmt: skip
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  for row in rows:
-    cells = (cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-    output.say('  '.join(cells).rstrip())
+  for line in text_table.lines(rows):
+    output.say(line)
   return 0
 
 

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Sequence
 
 from attn_agents.population import decisions, members, rules
+from attn_agents.utils import text_table
 
 _COLUMNS = ('member', 'frames', 'generation', 'fitness', *rules.EVOLVED)
 
@@ -35,11 +36,7 @@ def table(
         *(f'{now[name]:.4g}' for name in rules.EVOLVED),
       )
     )
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  return [
-    '  '.join(x.rjust(w) for x, w in zip(row, widths, strict=True))
-    for row in rows
-  ]
+  return text_table.lines(rows, str.rjust)
 
 
 def draw(
