@@ -123,6 +123,7 @@ class S3TA(nn.Module):
       convolution.DTYPES[config.dtype],
       gain=config.vision_gain,
       centred=config.vision_centred,
+      blur=config.vision_blur,
       name='torso',
     )(frames)
     return conv_lstm.ConvLSTM(

@@ -25,6 +25,9 @@ class S3TAConfig(schema.NetworkConfig):
       the more an object of a few pixels moves keys and values from the start.
     vision_centred: the first convolution's kernels start with a mean of 0, so
       that even ground does not fill the gates [C: not].
+    vision_blur: the first convolution's kernels start blurred by a Gaussian of
+      this many pixels, and fade towards their edges [C: 0, not]. Screens whose
+      objects stand a pixel apart then look alike from the start.
     coupled_gates: in both recurrent cores the input gate is 1 - the forget
       gate, so that cells stay between -1 and 1 [C: not]. Otherwise what is
       constant in a game adds up in them and hides what changes.
@@ -74,6 +77,7 @@ class S3TAConfig(schema.NetworkConfig):
     'conv_strides': ranges.PIXELS,
     'vision_channels': ranges.Range(2, 4096),
     'vision_gain': ranges.Range(1e-3, 1000.0),
+    'vision_blur': ranges.Range(0.0, 100.0),
     'key_channels': ranges.CHANNELS,
     'num_queries': ranges.Range(1, 1024),
     'query_hidden': ranges.UNITS,
@@ -90,6 +94,7 @@ class S3TAConfig(schema.NetworkConfig):
   vision_channels: int = 128
   vision_gain: float = 1.0
   vision_centred: bool = False
+  vision_blur: float = 0.0
   coupled_gates: bool = False
   feature_norm: str = 'none'
   key_channels: int = 8

@@ -32,7 +32,8 @@ class Sample:
     minute: since the start.
     name: of the process, e.g. 'learner-0'.
     pid: its process id.
-    pss: proportional set size, bytes: what it shares counts in parts.
+    anonymous: bytes that are no file's. Those of files are shared with other
+      processes, and come and go with them.
     rss: resident set size, bytes.
     files: open file descriptors.
     threads: of the system.
@@ -41,7 +42,7 @@ class Sample:
   minute: float
   name: str
   pid: int
-  pss: int
+  anonymous: int
   rss: int
   files: int
   threads: int
@@ -53,14 +54,14 @@ class Growth:
 
   Attributes:
     name: of the process.
-    pss, files, threads: (earlier, later).
+    anonymous, files, threads: (earlier, later).
     minutes: (earlier, later).
     broken: the rules that it breaks, in words; '' if none.
   """
 
   name: str
   minutes: tuple[float, float]
-  pss: tuple[float, float]
+  anonymous: tuple[float, float]
   files: tuple[float, float]
   threads: tuple[float, float]
   broken: str
@@ -100,10 +101,11 @@ def _growth(
     )
     return first, second
 
-  pss, files, threads = pair('pss'), pair('files'), pair('threads')
+  memory, files, threads = pair('anonymous'), pair('files'), pair('threads')
   broken = []
-  if abs(pss[1] / max(pss[0], 1) - 1) > MOST_GROWTH:
-    broken.append(f'memory {pss[1] / max(pss[0], 1) - 1:+.1%}')
+  grown = memory[1] / max(memory[0], 1) - 1
+  if abs(grown) > MOST_GROWTH:
+    broken.append(f'memory {grown:+.1%}')
   for what, (first, second) in (('files', files), ('threads', threads)):
     range_ = [getattr(s, what) for s in early]
     if not min(range_) <= second <= max(range_):
@@ -111,7 +113,7 @@ def _growth(
   if len({s.pid for s in samples}) > 1:
     broken.append('was started again')
   return Growth(
-    name, (early[0].minute, late[-1].minute), pss, files, threads,
+    name, (early[0].minute, late[-1].minute), memory, files, threads,
     ', '.join(broken),
   )  # fmt: skip
 
@@ -147,12 +149,12 @@ def take(training: started.Started, minute: float) -> list[Sample]:
   for pid, role in training.alive().items():
     try:
       process = psutil.Process(pid)
-      memory = process.memory_full_info()
+      anonymous = sum(part.anonymous for part in process.memory_maps())
       samples.append(
         Sample(
           minute=round(minute, 2), name=names.get(pid, role), pid=pid,
-          pss=memory.pss, rss=memory.rss, files=process.num_fds(),
-          threads=process.num_threads(),
+          anonymous=anonymous, rss=process.memory_info().rss,
+          files=process.num_fds(), threads=process.num_threads(),
         )
       )  # fmt: skip
     except psutil.NoSuchProcess:
@@ -166,13 +168,14 @@ def report(root: pathlib.Path) -> tuple[str, bool]:
   if not lines:
     return '', True
   grown = judge([Sample(**line) for line in lines])
-  table = [('process', 'minutes', 'PSS, MB', 'files', 'threads', 'rule broken')]
+  heads = 'process,minutes,anonymous memory (MB),files,threads,rule broken'
+  table = [tuple(heads.split(','))]
   for each in grown:
     table.append(
       (
         each.name,
         '{:.0f} and {:.0f}'.format(*each.minutes),
-        '{:.0f} and {:.0f}'.format(*(x / 1e6 for x in each.pss)),
+        '{:.0f} and {:.0f}'.format(*(x / 1e6 for x in each.anonymous)),
         '{:g} and {:g}'.format(*each.files),
         '{:g} and {:g}'.format(*each.threads),
         each.broken,

@@ -22,17 +22,17 @@ def _samples(minutes=60, **last):
 
 
 def test_what_settles_in_the_first_minutes_is_no_leak():
-  (growth,) = soak.judge(_samples(pss=int(1.029e9)))
+  (growth,) = soak.judge(_samples(anonymous=int(1.029e9)))
   assert growth.broken == ''
   assert growth.minutes == (20, 60)
-  assert growth.pss == (1e9, 1.029e9)
+  assert growth.anonymous == (1e9, 1.029e9)
 
 
 @pytest.mark.parametrize(
   ('last', 'words'),
   [
-    ({'pss': int(1.031e9)}, 'memory +3.1%'),
-    ({'pss': int(0.9e9)}, 'memory -10.0%'),
+    ({'anonymous': int(1.031e9)}, 'memory +3.1%'),
+    ({'anonymous': int(0.9e9)}, 'memory -10.0%'),
     ({'files': 31}, 'files 30 to 31'),
     ({'threads': 22}, 'threads 20 to 22'),
     ({'pid': 8}, 'was started again'),
@@ -77,7 +77,7 @@ def test_the_report_says_whether_a_rule_was_broken(tmp_path):
   ('minutes', 'good'), [(1, False), (118, False), (119, True)]
 )
 def test_a_soak_that_is_too_short_proves_nothing(tmp_path, minutes, good):
-  for sample in _samples(minutes, pss=10**9 + (minutes < 20) * 10**8):
+  for sample in _samples(minutes, anonymous=10**9 + (minutes < 20) * 10**8):
     ledger.append(tmp_path / 'soak.jsonl', dataclasses.asdict(sample))
   text, fine = soak.report(tmp_path)
   assert '| learner-0 |' in text

@@ -234,6 +234,28 @@ def test_even_ground_is_seen_as_nothing_if_asked(centred):
   assert np.max(np.abs(np.mean(second, axis=(0, 1, 2)))) > 1e-3
 
 
+def _neighbours_alike(kernel):
+  """How alike a kernel's weights are a pixel apart: their correlation."""
+  one, other = kernel[:, :-1].ravel(), kernel[:, 1:].ravel()
+  return np.corrcoef(one, other)[0, 1]
+
+
+def test_first_kernels_are_blurred_if_asked():
+  """As large as others, but smooth, and small at the edge."""
+  sizes = {'conv_kernels': (8, 4), 'conv_channels': (32, 8)}
+  plain = _init(tiny.make_config(**sizes, vision_gain=2.0))['torso']
+  torso = _init(tiny.make_config(**sizes, vision_gain=2.0, vision_blur=1.5))[
+    'torso'
+  ]
+  first, second = torso['conv_0']['kernel'], torso['conv_1']['kernel']
+  assert _gain(first) == pytest.approx(2.0, rel=0.15)
+  assert abs(_neighbours_alike(plain['conv_0']['kernel'])) < 0.1
+  assert _neighbours_alike(first) > 0.7
+  assert abs(_neighbours_alike(second)) < 0.1
+  middle, edge = np.std(first[3:5, 3:5]), np.std(first[:, [0, -1]])
+  assert middle > 2.5 * edge
+
+
 @pytest.mark.parametrize('gain', [0.0, -1.0])
 def test_a_gain_that_is_none_is_refused(gain):
   with pytest.raises(errors.ConfigError, match=r'vision_gain=.*0\.001 to'):

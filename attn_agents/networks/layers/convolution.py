@@ -14,13 +14,18 @@ from attn_agents.networks.layers import conv_functions
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 
 
-def scaled_init(gain: float, centred: bool = False) -> Callable[..., jax.Array]:
+def scaled_init(
+  gain: float, centred: bool = False, blur: float = 0.0
+) -> Callable[..., jax.Array]:
   """Kernels that start `gain` times as large as Flax's.
 
   Args:
-    gain: with 1 it is `nn.initializers.lecun_normal`.
+    gain: with 1 and no blur it is `nn.initializers.lecun_normal`.
     centred: subtract the mean of each output channel, which then gives 0
       wherever the input is uniform.
+    blur: if above 0, kernels are blurred by a Gaussian with this standard
+      deviation in pixels and fade towards their edges. What they give then
+      changes little where an object moves by a pixel.
   """
   initializer = nn.initializers.variance_scaling(
     gain**2, 'fan_in', 'truncated_normal'
@@ -28,11 +33,32 @@ def scaled_init(gain: float, centred: bool = False) -> Callable[..., jax.Array]:
 
   def initialize(*args: Any) -> jax.Array:
     kernel = initializer(*args)
+    if blur:
+      kernel = _blurred(kernel, blur)
     if centred:
       kernel -= jnp.mean(kernel, axis=(0, 1, 2), keepdims=True)
     return kernel
 
   return initialize
+
+
+def _blurred(kernel: jax.Array, blur: float) -> jax.Array:
+  """Kernels [height, width, channels, features] of the same size, blurred."""
+  smooth = kernel
+  for axis in (0, 1):
+    place = jnp.arange(kernel.shape[axis], dtype=jnp.float32)
+    apart = place[:, None] - place
+    smooth = jnp.moveaxis(
+      jnp.tensordot(_gaussian(apart, blur), smooth, axes=(1, axis)), 0, axis
+    )
+    fading = _gaussian(place - jnp.mean(place), kernel.shape[axis] / 4)
+    smooth *= jnp.expand_dims(fading, [x for x in range(4) if x != axis])
+  size = jnp.mean(jnp.square(kernel)) / jnp.mean(jnp.square(smooth))
+  return smooth * jnp.sqrt(size)
+
+
+def _gaussian(distance: jax.Array, deviation: float) -> jax.Array:
+  return jnp.exp(-jnp.square(distance / deviation) / 2)
 
 
 class Weights(nn.Module):

@@ -29,6 +29,8 @@ class ConvTorso(nn.Module):
     padding: 'SAME' or 'VALID'.
     gain: kernels start this many times as large as Flax's.
     centred: those of the first layer start with a mean of 0.
+    blur: pixels by which those of the first layer are blurred, see
+      `convolution.scaled_init`.
   """
 
   channels: tuple[int, ...]
@@ -39,6 +41,7 @@ class ConvTorso(nn.Module):
   padding: str = 'SAME'
   gain: float = 1.0
   centred: bool = False
+  blur: float = 0.0
 
   @nn.compact
   def __call__(self, observation: jax.Array) -> jax.Array:
@@ -46,7 +49,7 @@ class ConvTorso(nn.Module):
     outputs = observation
     layers = zip(self.channels, self.kernels, self.strides, strict=True)
     for index, (channels, kernel, stride) in enumerate(layers):
-      centred = self.centred and index == 0
+      is_first = index == 0
       layer = convolution.Convolution(
         channels,
         (kernel, kernel),
@@ -54,7 +57,9 @@ class ConvTorso(nn.Module):
         stride,
         self.dtype,
         padding=self.padding,
-        kernel_init=convolution.scaled_init(self.gain, centred),
+        kernel_init=convolution.scaled_init(
+          self.gain, self.centred and is_first, self.blur * is_first
+        ),
         name=f'conv_{index}',
       )
       outputs = nn.relu(layer(outputs))
