@@ -66,7 +66,7 @@ PLAN_LOCK := requirements/plan.txt
 PLAN := $(VENV)/.plan-$(VARIANT)
 
 .PHONY: help setup setup-dev setup-buckets setup-plan bundle train test test-core test-slow \
-  test-chaos bench-smoke \
+  test-chaos test-mutants bench-smoke \
   results docs \
   docs-serve lint format hooks locks doctor clean
 
@@ -135,6 +135,9 @@ test-slow: setup-dev  ## the long proofs
 
 test-chaos: setup-dev  ## break real runs at random (ARGS="--hours=1 --root=DIR")
 	$(PYTHON) -m tests.chaos $(ARGS)
+
+test-mutants: setup-dev  ## change lines at random under the tests (ARGS="--root=DIR --seed=1")
+	$(PYTHON) -m tests.mutants $(ARGS)
 
 bench-smoke: setup-dev  ## see that every benchmark runs (`make test` does it too)
 	$(PYTHON) -m benchmarks.smoke
