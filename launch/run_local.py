@@ -33,7 +33,13 @@ from attn_agents.runs import (
   run_directory,
   saved_runs,
 )
-from attn_agents.utils import machine, output, stopping, tpu_metadata
+from attn_agents.utils import (
+  compile_cache,
+  machine,
+  output,
+  stopping,
+  tpu_metadata,
+)
 from configs import errors, games, resolution, schema
 from launch import announcement, command_line, paths, this_machine
 
@@ -207,6 +213,7 @@ def train(
   if mirror is not None:
     output.say(f'bucket    {mirror.description}')
 
+  compile_cache.tidy()
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import console, supervisor
 

@@ -140,7 +140,8 @@ def init_state(
     config: the run's config.
     key: JAX PRNG key.
   """
-  params = agent.initial_params(key)
+  # As one program: one by one, some hundred small ones would be compiled.
+  params = jax.jit(agent.initial_params)(key)
   algorithm = registry.get(config.algorithm)
   return TrainState(
     params=params,

@@ -30,6 +30,8 @@ _ENVIRONMENT = {
   # Compiling takes no chip from another program.
   'ALLOW_MULTIPLE_LIBTPU_LOAD': '1',
   'TPU_LOG_DIR': 'disabled',
+  # What was read from a cache says nothing of its memory.
+  'JAX_ENABLE_COMPILATION_CACHE': 'false',
 }
 _PLACE = 'plan'
 _UNITS = {'': 1, 'B': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
