@@ -75,6 +75,20 @@ def test_the_same_command_gives_the_same_numbers(run, tmp_path):
   assert _files(tmp_path / 'c')[0] != rows
 
 
+def test_tensorflow_is_not_loaded(run, tmp_path, monkeypatch):
+  monkeypatch.setenv('PYTHONPROFILEIMPORTTIME', '1')
+  done = commands.run(
+    'evaluate', f'--run={run.path}', '--episodes=1', f'--out={tmp_path}'
+  )
+  assert done.returncode == 0, done.stderr
+  loaded = {
+    line.rpartition('|')[2].strip() for line in done.stderr.splitlines()
+  }
+  assert 'rlax' in loaded
+  # One that cannot be found is named, but nothing within it.
+  assert 'tensorflow.python.framework' not in loaded
+
+
 def test_an_older_checkpoint_and_the_place_of_the_files(run):
   done = commands.run(
     'evaluate',

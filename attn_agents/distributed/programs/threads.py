@@ -23,22 +23,12 @@ from attn_agents.distributed.roles import (
   learner,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import stopping
+from attn_agents.utils import stopping, tensorflow_import
 
 if TYPE_CHECKING:
   from attn_agents import experiment
   from attn_agents.learning import training
   from attn_agents.transport import interface
-
-
-def hide_tensorflow() -> None:
-  """Makes TensorFlow count as not installed in this process.
-
-  TensorFlow Probability, which rlax needs, loads all of it where it can, only
-  to copy docstrings from it: seconds and memory that nothing here uses.
-  """
-  # An import of what stands there as None fails as one of a missing module.
-  sys.modules['tensorflow'] = None  # type: ignore[assignment]
 
 
 class OneProcess(learner.LearnerRole):
@@ -163,7 +153,7 @@ def main() -> int:
   """Entry point of the process."""
   stopping.leave_to_parent()
   place = topology.from_command_line()
-  hide_tensorflow()
+  tensorflow_import.hide()
   OneProcess(place).run()
   return 0
 

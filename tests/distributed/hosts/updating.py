@@ -8,12 +8,12 @@ which feeds what all hosts would.
 
 import sys
 
-from attn_agents.distributed.programs import threads
+from attn_agents.utils import tensorflow_import
 
 # Its import would take longer than all the rest. Tests, which import this too,
 # have others beside them that need it.
 if __name__ == '__main__':
-  threads.hide_tensorflow()
+  tensorflow_import.hide()
 
 import jax
 import numpy as np

@@ -176,8 +176,9 @@ def test_there_are_no_addresses(tmp_path):
 
 _PARTS = """
 import sys
+from attn_agents.utils import tensorflow_import
+tensorflow_import.hide()
 from attn_agents.distributed.programs import threads
-threads.hide_tensorflow()
 from attn_agents import experiment
 from attn_agents.distributed import lifecycle, supervisor
 from attn_agents.distributed.roles import actor, actor_supervisor
