@@ -284,3 +284,49 @@ def test_an_asynchronous_actor_does_not_wait():
   made.run(lambda: len(sink.items) == 4)
   assert variables.waits == 0
   assert [int(item.report.params_version) for item in sink.items] == [0] * 4
+
+
+def test_seconds_are_those_that_each_part_took(parts, monkeypatch):
+  """With a clock that only the parts move."""
+  made, environment, _, variables, sink = parts
+  now = [100.0]
+  monkeypatch.setattr(actor.time, 'monotonic', lambda: now[0])
+
+  def slowed(call, seconds):
+    def wrapped(*args):
+      now[0] += seconds
+      return call(*args)
+
+    return wrapped
+
+  clock = actor._Clock
+  monkeypatch.setattr(actor, '_Clock', lambda: clock(start=now[0]))
+  made._clock = actor._Clock()
+  monkeypatch.setattr(environment, 'reset', slowed(environment.reset, 5.0))
+  monkeypatch.setattr(environment, 'step', slowed(environment.step, 2.0))
+  policy = made._policy
+  monkeypatch.setattr(policy, 'step', slowed(policy.step, 3.0))
+  monkeypatch.setattr(variables, 'wait', slowed(variables.wait, 0.5))
+  made.run_unroll()
+  made._max_policy_lag = 0
+  made._turn = 1
+  # Twice in vain.
+  assert not made._may_play() and not made._may_play()
+  now[0] += 0.125
+  made.run_unroll()
+  first, second = ([float(x) for x in item.report[-4:]] for item in sink.items)
+  # Environments, inference, queue and all: T steps, and a reset.
+  assert first == [2.0 * T + 5.0, 3.0 * T, 0.0, 5.0 * T + 5.0]
+  # The sink took 0.25 seconds of no clock.
+  assert second == [2.0 * T, 3.0 * T, 0.25 + 2 * 0.5, 5.0 * T + 2 * 0.5 + 0.125]
+
+
+def test_an_actor_waits_in_short_pieces(monkeypatch):
+  made, variables, _ = _make(max_policy_lag=0)
+  waited = []
+  monkeypatch.setattr(variables, 'wait', lambda x: waited.append(x) and False)
+  variables.newest = None
+  made.run(lambda: len(waited) == 3)
+  # So that it stops in time.
+  assert waited == [actor._WAIT_SECONDS] * 3
+  assert 0.1 <= actor._WAIT_SECONDS <= 1.0

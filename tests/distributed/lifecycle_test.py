@@ -309,3 +309,29 @@ def test_without_prctl_a_process_still_dies_with_its_parent():
   parent.kill()
   parent.wait()
   _wait_until_gone(pid)
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='needs prctl')
+def test_the_children_of_a_dead_launcher_are_adopted():
+  """As those of Launchpad, which the supervisor then ends."""
+  adopter = _python(
+    'import os, subprocess, sys, time\n'
+    'from attn_agents.distributed import lifecycle\n'
+    'lifecycle.adopt_orphans()\n'
+    'launcher = subprocess.Popen([sys.executable, "-c",'
+    ' "import subprocess, time; child = subprocess.Popen('
+    "['sleep', '60']); print(child.pid, flush=True); time.sleep(60)\"],"
+    ' stdout=subprocess.PIPE, text=True)\n'
+    'pid = int(launcher.stdout.readline())\n'
+    'launcher.kill()\n'
+    'launcher.wait()\n'
+    'print(pid, flush=True)\n'
+    'time.sleep(60)\n'
+  )
+  pid = int(adopter.stdout.readline())
+  try:
+    assert psutil.Process(pid).ppid() == adopter.pid
+  finally:
+    psutil.Process(pid).kill()
+    adopter.kill()
+    adopter.wait()

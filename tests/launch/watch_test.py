@@ -33,7 +33,8 @@ def test_bad_input_gets_one_line(run):
     '--game=pogn': "did you mean 'pong'?",
     '--fps=0': '--fps=0.0: expected above 0',
     '--seed=-1': '--seed=-1: expected 0 or more',
-    '--port=70000': '--port=70000: expected 0 to 65535',
+    '--port=65536': '--port=65536: expected 0 to 65535',
+    '--port=-1': '--port=-1: expected 0 to 65535',
   }.items():
     assert says in _refused(run, flag), flag
   with socket.create_server(('127.0.0.1', 0)) as other:

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 
-from attn_agents.learning import batching, metrics
+from attn_agents.algorithms import registry
+from attn_agents.learning import batching, metrics, sight
 from attn_agents.runs import checkpoints
 from attn_agents.utils import metrics_table
 from configs import errors
@@ -68,6 +69,35 @@ def test_a_row_holds_means_shares_and_rates():
   assert row['actor_env_share'] == 0.1
   assert row['actor_inference_share'] == 0.2
   assert row['actor_wait_share'] == 0.5
+
+
+def test_every_column_holds_its_own_number():
+  """All of them differ, and each is worked out by hand."""
+  update = {
+    'loss': 3.0, 'learning_rate': 0.125, 'grad_norm': 7.0, 'clipped': 0.5,
+    'nonfinite': 0.25,
+  }  # fmt: skip
+  update |= {name: 100.0 + i for i, name in enumerate(registry.metrics())}
+  present = {
+    name: 200.0 + i
+    for i, name in enumerate((*metrics.SOURCE_COLUMNS, *sight.COLUMNS))
+  }
+  window = metrics.Window()
+  window.add(update, _info([10.0, 30.0], [100, 50]), np.array([1, 6]), 0.5, 1.0)
+  counters = checkpoints.Counters(
+    agent_steps=250, frames=1000, learner_steps=2, games=3, wall_time=12.0
+  )
+  row = window.close(counters, 200, 4.0, present)
+  del update['clipped']
+  assert row == {
+    **update, **present, 'clip_fraction': 0.5, 'wall_time': 12.0,
+    'frames': 1000, 'agent_steps': 250, 'learner_steps': 2, 'fps': 200.0,
+    'episodes': 3, 'episode_return_mean': 20.0, 'episode_length_mean': 75.0,
+    'policy_lag_mean': 3.5, 'policy_lag_max': 6.0, 'learner_wait_share': 0.125,
+    'learner_update_share': 0.25, 'actor_env_share': 0.1,
+    'actor_inference_share': 0.2, 'actor_wait_share': 0.5,
+  }  # fmt: skip
+  assert window.close(counters, 1000, 0.0, {})['fps'] == 0.0
 
 
 def test_a_new_window_forgets_updates_but_not_the_last_games():

@@ -120,6 +120,26 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
   got = checkpointer.restore({'w': np.float32(0)})
   assert got.state['w'] == 3
   assert got.recent_returns == (5.0, 5.0, 5.0)
+  assert got.recent_lengths == (9.0, 9.0, 9.0)
+
+
+def test_a_continued_run_goes_on_with_the_games_before_it(tmp_path):
+  learner = FakeLearner()
+  start = learner.snapshot((1.0, 2.0), (30.0, 50.0))
+  checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
+  made = training.Training(
+    learner, FakeFeeder(_forever()), metrics.MetricsWriter(tmp_path, 0),
+    checkpointer, RUNTIME, start, max_frames=400, source=NoSource(),
+    watch=blindness.Watch('policy'), report=lambda line: None,
+  )  # fmt: skip
+  assert made.run(lambda: False) is True
+  (row,) = metrics_table.read(tmp_path / 'metrics.csv')
+  # Returns of 1, 2 and 5 after 30, 50 and 9 steps.
+  assert row['episode_return_mean'] == pytest.approx(8 / 3, rel=1e-5)
+  assert row['episode_length_mean'] == pytest.approx(89 / 3, rel=1e-5)
+  got = checkpointer.restore({'w': np.float32(0)})
+  assert got.recent_returns == (1.0, 2.0, 5.0)
+  assert got.recent_lengths == (30.0, 50.0, 9.0)
 
 
 def test_it_ends_when_time_is_over_as_at_max_frames(tmp_path):
@@ -358,6 +378,23 @@ def test_another_file_that_waits_is_told_and_other_numbers_are_not(
     'training; events.1', 'training; metrics.csv',
     'training; metrics.csv lacks 999',
   ]  # fmt: skip
+
+
+def test_what_finds_no_room_is_tried_again_after_a_pause(tmp_path):
+  stop = threading.Event()
+  runtime = dataclasses.replace(
+    RUNTIME, log_every_seconds=60.0, checkpoint_every_seconds=0.05
+  )
+  made, checkpointer, _ = _training(
+    tmp_path, FakeLearner(), _forever(), runtime=runtime
+  )
+  made._checkpointer = full = _Full(checkpointer, 10**6)
+  start = time.monotonic()
+  threading.Timer(0.4, stop.set).start()
+  with pytest.raises(disk.StorageError, match='no room in /runs/a'):
+    made.run(stop.is_set)
+  # Once an interval and at the end, not once an update.
+  assert 1 < full.refused <= (time.monotonic() - start) / 0.05 + 3
 
 
 def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):

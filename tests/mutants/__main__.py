@@ -37,6 +37,10 @@ _MOST = flags.DEFINE_float(
   'most_seconds', 300.0,
   'Tests of one change are chosen until they take so long together.',
 )  # fmt: skip
+_PATIENCE = flags.DEFINE_float(
+  'patience', 1.0, 'Multiplies limits of time, for a busy machine.',
+  lower_bound=1.0,
+)  # fmt: skip
 _IMPORTS = flags.DEFINE_bool(
   'imports_only', False,
   'Choose tests by what they import: no record is made.',
@@ -97,20 +101,27 @@ def _try(
   for i in range(min(_WORKERS.value, len(todo))):
     copy = root / f'copy-{i}'
     copies.make(_TREE, copy)
-    free.put(trying.Runner(copy))
+    free.put(trying.Runner(copy, _PATIENCE.value))
   writing = threading.Lock()
 
   def one(drawn: drawing.Drawn) -> None:
     runner = free.get()
     try:
       tried = trying.try_one(
-        runner, drawn, selector.stages(drawn, _MOST.value), found.is_sure
+        runner,
+        drawn,
+        selector.stages(drawn, _MOST.value),
+        found.is_sure,
+        records.SURE_SECONDS * _PATIENCE.value,
       )
     except drawing.MovedError as error:
       print(error)
       return
     finally:
       free.put(runner)
+    if not tried.tests:
+      print(f'{reporting.shown(drawn)}\n  no test was chosen: not tried')
+      return
     with writing:
       ledger.append(seen, dataclasses.asdict(tried))
       caught = f'{tried.how}: {tried.caught}' if tried.caught else 'SURVIVED'

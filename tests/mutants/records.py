@@ -25,7 +25,7 @@ include =
 """
 
 # What takes less fails for no other reason than a change.
-_SURE_SECONDS = 1.0
+SURE_SECONDS = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Record:
   def is_sure(self, test: str) -> bool:
     """Whether it passed, so fast that it waits for no other process."""
     passed = test in self.seconds and self.passes(test)
-    return passed and self.seconds[test] < _SURE_SECONDS
+    return passed and self.seconds[test] < SURE_SECONDS
 
   @functools.cached_property
   def _failed(self) -> frozenset[str]:

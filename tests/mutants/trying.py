@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from tests.mutants import copies, drawing, noting, selecting
 
@@ -41,12 +43,32 @@ class Tried:
   flaky: tuple[str, ...] = ()
 
 
+class Failure(NamedTuple):
+  """The first test that failed.
+
+  Attributes:
+    test: its name, '' if none did.
+    how: as in `Tried`.
+    seconds: that it took; infinite if that is not known.
+  """
+
+  test: str = ''
+  how: str = ''
+  seconds: float = math.inf
+
+
 class Runner:
   """Runs tests in one copy of the tree."""
 
-  def __init__(self, copy: pathlib.Path):
-    """Starts the process that tests are forked from."""
+  def __init__(self, copy: pathlib.Path, patience: float = 1.0):
+    """Starts the process that tests are forked from.
+
+    Args:
+      copy: of the tree.
+      patience: by what all limits of time are multiplied.
+    """
     self.copy = copy
+    self._patience = patience
     self._notes = copy / 'notes.jsonl'
     variables = {
       noting.VARIABLE: str(self._notes),
@@ -65,8 +87,8 @@ class Runner:
     self._process.stdin.close()
     self._process.wait()
 
-  def first_failure(self, tests: list[str], seconds: float) -> tuple[str, str]:
-    """The first test that fails, and how; ('', '') if none does.
+  def first_failure(self, tests: list[str], seconds: float) -> Failure:
+    """The first test that fails.
 
     Args:
       tests: names of tests, or of files.
@@ -77,7 +99,7 @@ class Runner:
     names.write_text('\n'.join(tests))
     arguments = [
       '-x', '-p', 'tests.mutants.noting', '-p', 'no:cacheprovider',
-      '-o', f'timeout={_TEST_SECONDS}', f'@{names}',
+      '-o', f'timeout={self._patience * _TEST_SECONDS}', f'@{names}',
     ]  # fmt: skip
     output = str(self.copy / 'output.txt')
     stdin, stdout = self._process.stdin, self._process.stdout
@@ -89,7 +111,8 @@ class Runner:
     late = threading.Event()
 
     def watch() -> None:
-      if not ended.wait(_TIMES_SLOWER * seconds + _SPARE_SECONDS):
+      limit = self._patience * (_TIMES_SLOWER * seconds + _SPARE_SECONDS)
+      if not ended.wait(limit):
         late.set()
         _kill(group)
 
@@ -113,11 +136,19 @@ def try_one(
   drawn: drawing.Drawn,
   stages: Iterable[selecting.Chosen],
   is_sure: Callable[[str], bool],
+  sure_seconds: float = 0.0,
 ) -> Tried:
   """Changes the copy, runs tests, and takes the change back.
 
-  A test notices if it fails with the change, and, unless `is_sure` of it, fails
-  once more and passes without the change.
+  A test notices if it fails with the change, and, unless it is sure, fails once
+  more and passes without the change.
+
+  Args:
+    runner: has the copy.
+    drawn: the change.
+    stages: the tests, in their order.
+    is_sure: says whether a test fails for no other reason.
+    sure_seconds: so does one that has failed sooner than that.
 
   Raises:
     MovedError: the tree no longer has the lines of the change.
@@ -133,9 +164,9 @@ def try_one(
     while left:
       path.write_text(changed)
       try:
-        name, how = runner.first_failure(left, chosen.seconds)
-        sure = not name or is_sure(name)
-        again = sure or runner.first_failure([name], chosen.seconds)[0]
+        name, how, took = runner.first_failure(left, chosen.seconds)
+        sure = not name or is_sure(name) or took < sure_seconds
+        again = sure or runner.first_failure([name], chosen.seconds).test
       finally:
         path.write_text(text)
       if not name:
@@ -158,24 +189,27 @@ def _after(tests: list[str], failed: str) -> list[str]:
   return tests[places[-1] + 1 :] if places else []
 
 
-def judge(code: int, notes: pathlib.Path) -> tuple[str, str]:
+def judge(code: int, notes: pathlib.Path) -> Failure:
   """Reads what `noting` has left of pytest that ended with this code.
 
   Raises:
     RuntimeError: pytest was called wrongly.
   """
   if code in (0, 5):
-    return '', ''
+    return Failure()
   lines = notes.read_text().splitlines() if notes.exists() else []
   found = [json.loads(x) for x in lines]
   failed = [x['failed'] for x in found if 'failed' in x]
   started = [x['started'] for x in found if 'started' in x]
+  seconds = {x['test']: x['seconds'] for x in found if 'test' in x}
   if failed:
     name = failed[0]
-    return name, 'fails' if '::' in name else 'is not collected'
+    if '::' not in name:
+      return Failure(name, 'is not collected', 0.0)
+    return Failure(name, 'fails', seconds.get(name, math.inf))
   if started:
-    return started[-1], 'hangs' if code < 0 else 'fails'
+    return Failure(started[-1], 'hangs' if code < 0 else 'fails')
   if code == 4:
     # A conftest.py or a plugin could not be imported, or a name is wrong.
-    return 'collection', 'is not collected'
+    return Failure('collection', 'is not collected')
   raise RuntimeError(f'pytest ended with {code} before any test')

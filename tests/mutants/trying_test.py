@@ -26,17 +26,19 @@ class _Runner:
     for test in tests:
       if test in failures:
         failures.remove(test)
-        return test, 'fails'
-    return '', ''
+        return trying.Failure(test, 'fails', 2.0)
+    return trying.Failure()
 
 
-def _try(tmp_path, changed, unchanged=(), sure=()):
+def _try(tmp_path, changed, unchanged=(), sure=(), sure_seconds=1.0):
   (tmp_path / 'a.py').write_text('x = 1\n')
   runner = _Runner(tmp_path, changed, unchanged)
   stages = [
     selecting.Chosen(['f::a', 'f::b'], 1.0), selecting.Chosen(['f::c'], 1.0),
   ]  # fmt: skip
-  tried = trying.try_one(runner, _DRAWN, stages, lambda x: x in sure)
+  tried = trying.try_one(
+    runner, _DRAWN, stages, lambda x: x in sure, sure_seconds
+  )
   assert (tmp_path / 'a.py').read_text() == 'x = 1\n'
   return tried, runner.runs
 
@@ -51,6 +53,8 @@ def test_a_test_that_fails_twice_and_passes_without_the_change(tmp_path):
 
 def test_what_is_sure_is_not_tried_again(tmp_path):
   tried, runs = _try(tmp_path, ['f::b'], sure=['f::b'])
+  assert (tried.caught, len(runs)) == ('f::b', 1)
+  tried, runs = _try(tmp_path, ['f::b'], sure_seconds=2.5)
   assert (tried.caught, len(runs)) == ('f::b', 1)
 
 
@@ -75,11 +79,16 @@ def test_what_nothing_notices_survives(tmp_path):
 @pytest.mark.parametrize(
   ('code', 'lines', 'found'),
   [
-    (0, [], ('', '')),
+    (0, [], ()),
     # Every test was left out.
-    (5, [], ('', '')),
+    (5, [], ()),
     (1, [{'started': 'f::a'}, {'failed': 'f::a'}], ('f::a', 'fails')),
-    (2, [{'failed': 'f.py'}], ('f.py', 'is not collected')),
+    (
+      1,
+      [{'failed': 'f::a'}, {'test': 'f::a', 'seconds': 0.5}],
+      ('f::a', 'fails', 0.5),
+    ),
+    (2, [{'failed': 'f.py'}], ('f.py', 'is not collected', 0.0)),
     (-1, [{'started': 'f::a'}, {'started': 'f::b'}], ('f::b', 'hangs')),
     # The process ended within a test.
     (3, [{'started': 'f::a'}], ('f::a', 'fails')),
@@ -89,7 +98,7 @@ def test_what_nothing_notices_survives(tmp_path):
 def test_ends_of_pytest(tmp_path, code, lines, found):
   notes = tmp_path / 'notes.jsonl'
   notes.write_text(''.join(json.dumps(x) + '\n' for x in lines))
-  assert trying.judge(code, notes) == found
+  assert trying.judge(code, notes) == trying.Failure(*found)
 
 
 def test_pytest_that_says_nothing_is_an_error(tmp_path):

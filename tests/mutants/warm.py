@@ -9,11 +9,14 @@ the fork's process id, which leads a group of its own, and later one with its
 exit code.
 """
 
+import ctypes
 import importlib
 import json
 import os
+import signal
 import sys
 
+_PR_SET_PDEATHSIG = 1
 _LIBRARIES = (
   'absl.flags', 'chex', 'flax.linen', 'jax', 'jax.numpy', 'matplotlib.figure',
   'numpy', 'optax', 'pytest', 'rlax',
@@ -22,6 +25,7 @@ _LIBRARIES = (
 
 def main() -> None:
   """Serves until the input ends."""
+  _end_with_parent()
   for name in _LIBRARIES:
     importlib.import_module(name)
   for line in sys.stdin:
@@ -34,6 +38,11 @@ def main() -> None:
     _answer(os.waitstatus_to_exitcode(status))
 
 
+def _end_with_parent() -> None:
+  if sys.platform == 'linux':
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def _answer(number: int) -> None:
   sys.stdout.write(f'{number}\n')
   sys.stdout.flush()
@@ -44,6 +53,7 @@ def _run(arguments: list[str], output: str) -> None:
   import pytest
 
   os.setsid()
+  _end_with_parent()
   descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
   for standard in (1, 2):
     os.dup2(descriptor, standard)

@@ -1,14 +1,16 @@
 """The servers' own part in a run."""
 
+import dataclasses
+import os
 import threading
 
 import pytest
 
 from attn_agents.distributed import lifecycle, topology
-from attn_agents.distributed.roles import reverb_servers
+from attn_agents.distributed.roles import base, reverb_servers
 from attn_agents.runs import run_directory
 from attn_agents.transport.reverb import servers
-from attn_agents.utils import machine
+from attn_agents.utils import machine, patience
 from configs import overrides, resolution
 
 # isort: split
@@ -51,3 +53,88 @@ def test_frames_of_84x84_are_packed_where_they_cross_hosts(
     stop.event.set()
     thread.join()
   assert (servers.UNPACKED_TABLE in tables) == has_actor_hosts
+
+
+@pytest.mark.parametrize(
+  ('state', 'pid', 'looks'),
+  [
+    # It goes on serving until a live learner says that it has ended.
+    ('running', os.getpid(), 3),
+    ('starting', os.getpid(), 3),
+    ('done', os.getpid(), 0),
+    ('stopped', os.getpid(), 0),
+    ('failed', os.getpid(), 0),
+    # Or until it is dead.
+    ('running', 2**22 + 1, 0),
+    # Nobody has been seen who needs it.
+    (None, 0, 0),
+  ],
+)
+def test_servers_end_after_the_learner(
+  tmp_path, monkeypatch, state, pid, looks
+):
+  status = lifecycle.Status('learner', 0, pid, state)
+  slept = []
+
+  def sleep(seconds):
+    slept.append(seconds)
+    if len(slept) == looks:
+      statuses[:] = [dataclasses.replace(status, state='done')]
+
+  other = lifecycle.Status('actor', 0, os.getpid(), 'running')
+  statuses = [other, *([status] if state else [])]
+  monkeypatch.setattr(
+    reverb_servers.lifecycle, 'read_statuses', lambda logdir: iter(statuses)
+  )
+  monkeypatch.setattr(reverb_servers.time, 'sleep', sleep)
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1)
+  reverb_servers.ReverbServers(place)._outlast_learner()
+  assert len(slept) == looks
+
+
+def test_servers_do_not_wait_for_ever(tmp_path, monkeypatch):
+  status = lifecycle.Status('learner', 0, os.getpid(), 'running')
+  now = [0.0]
+  slept = []
+
+  def sleep(seconds):
+    slept.append(seconds)
+    now[0] += 1.0
+
+  monkeypatch.setattr(patience, '_now', lambda: now[0])
+  monkeypatch.setattr(
+    reverb_servers.lifecycle, 'read_statuses', lambda logdir: iter([status])
+  )
+  monkeypatch.setattr(reverb_servers.time, 'sleep', sleep)
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1)
+  reverb_servers.ReverbServers(place)._outlast_learner()
+  # Launchpad kills it after ten seconds.
+  assert base.GRACE_SECONDS <= len(slept) <= 9
+
+
+def test_servers_that_die_in_their_network_are_named(tmp_path, monkeypatch):
+  """What serves elsewhere is a child, which is started and seen to end."""
+  started = []
+
+  class Child:
+    returncode = -9
+
+    def __init__(self, command, **options):
+      started.append((command, options['env']))
+
+    def poll(self):
+      return self.returncode
+
+  monkeypatch.setattr(reverb_servers.subprocess, 'Popen', Child)
+  place = topology.Topology(
+    str(tmp_path), '10.0.0.1:11', '10.0.0.1:12', (0,), 1, network=7
+  )
+  status = lifecycle.StatusFile(tmp_path, 'reverb')
+  with pytest.raises(RuntimeError, match='the servers was killed by signal 9'):
+    reverb_servers.ReverbServers(place).work(status, _Stop())
+  ((command, environment),) = started
+  assert topology.from_json(command[-1].split('=', 1)[1]) == place
+  assert environment.items() >= lifecycle.known_parent().items()
+  (told,) = lifecycle.read_statuses(tmp_path)
+  assert (told.state, told.role) == ('running', 'reverb')
+  assert told.detail.endswith('ports 11, 12')

@@ -86,3 +86,67 @@ def test_a_dead_poller_is_noticed_by_whoever_looks(address, monkeypatch, look):
     while time.monotonic() - start < 5:
       poller.take() if look == 'take' else poller.wait(5)
   assert time.monotonic() - start < 4
+
+
+@pytest.fixture(name='still')
+def _still(monkeypatch):
+  """A poller without a server and without its thread, and its clock."""
+  now = [0.0]
+  monkeypatch.setattr(variables.servers, 'wait_until_up', lambda address: None)
+  monkeypatch.setattr(variables.reverb, 'Client', lambda address: None)
+  monkeypatch.setattr(variables.threading.Thread, 'start', lambda self: None)
+  monkeypatch.setattr(variables.time, 'monotonic', lambda: now[0])
+  return variables.VariablePoller('nowhere:1'), now
+
+
+def test_parameters_are_fetched_late_between_two_unrolls(still):
+  poller, now = still
+  due = []
+  for time_of_unroll in (10.0, 14.0, 22.0, 24.0):
+    now[0] = time_of_unroll
+    poller.take()
+    due.append(poller._fetch_at)
+  # After three quarters of the shorter of the last two intervals, of which the
+  # first is none: 0, 4 of 4 and 10, 4 of 4 and 8, 2 of 8 and 2.
+  assert due == [10.0, 14.0 + 3.0, 22.0 + 3.0, 24.0 + 1.5]
+
+
+def test_only_what_is_newer_is_fetched(still, monkeypatch):
+  poller, _ = still
+  there = {'version': 0}
+  asked = []
+
+  def sample(table):
+    asked.append(table)
+    if table == servers.VERSION_TABLE:
+      return [np.int64(there['version'])]
+    return [np.full(2, there['version']), np.int64(there['version'])]
+
+  monkeypatch.setattr(poller, '_sample', sample)
+  for version, known, fetches in ((0, 0, 1), (0, 0, 1), (3, 3, 2), (2, 3, 2)):
+    there['version'] = version
+    poller._poll()
+    assert (poller._known, poller.fetches) == (known, fetches)
+  assert poller.take()[0] == 3
+  assert poller.take() is None
+  assert asked.count(servers.PARAMETERS_TABLE) == 2
+
+
+@pytest.mark.parametrize('eager', [False, True])
+def test_pauses_between_looks(still, monkeypatch, eager):
+  """Until what was fetched is due, but never less than the least."""
+  poller, now = still
+  poller._eager = eager
+  pauses = []
+  monkeypatch.setattr(variables.time, 'sleep', pauses.append)
+
+  def poll():
+    poller._fetch_at = now[0] + 7.0
+    if len(pauses) == 2:
+      raise KeyboardInterrupt
+
+  monkeypatch.setattr(poller, '_poll', poll)
+  poller._run()
+  assert pauses == ([0.002, 0.002] if eager else [0.02, 7.0])
+  with pytest.raises(RuntimeError, match='fetching parameters failed'):
+    poller.wait(0)

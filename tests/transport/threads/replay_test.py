@@ -99,6 +99,30 @@ def test_old_rows_make_room_and_broken_sequences_are_never_drawn(tmp_path):
   assert set(newest[-20:]) <= set(drawn.tolist())
 
 
+@pytest.mark.parametrize('capacity', [30, 47, 61])
+def test_size_is_of_whole_sequences_after_the_ring_is_full(tmp_path, capacity):
+  """Rows come in as [T + 1, N] and then [T, N], all of one step together."""
+  buffer = _make(tmp_path, capacity=capacity)
+  player, sink = replays.Player(0), buffer.make_sink()
+  for unrolls in range(1, 13):
+    sink.insert(player.unroll())
+    total = replays.ENVS * (replays.STEPS * unrolls + 1)
+    # Numbers of the first rows of sequences, which end with no reset.
+    firsts = [
+      replays.ENVS * (step - LENGTH) + env
+      for env, rows in enumerate(player.rows)
+      for step, row in enumerate(rows)
+      if step >= LENGTH and row['step_type'] != types.StepType.FIRST
+    ]
+    whole = sum(first >= total - capacity for first in firsts)
+    # Of one actor, sequences are lost in the order in which they came.
+    assert buffer.stats()['replay_size'] == whole
+  assert total > 3 * capacity // 2
+  assert buffer.stats()['samples_per_insert'] == 0.0
+  next(buffer.batches())
+  assert buffer.stats()['samples_per_insert'] == 16 / len(firsts)
+
+
 def test_what_actors_report_arrives_once_with_the_next_batch(tmp_path):
   buffer = _make(tmp_path)
   player = replays.Player(0)
