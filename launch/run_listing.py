@@ -7,13 +7,17 @@ import pathlib
 import time
 from collections.abc import Mapping
 
-from attn_agents.clusters import slurm_jobs
+from attn_agents.clusters import slurm_commands, slurm_jobs
 from attn_agents.distributed import lifecycle
-from attn_agents.runs import run_directory
+from attn_agents.population import history as history_lib
+from attn_agents.runs import run_directory, saved_runs
 from attn_agents.utils import metrics_table
 from configs import errors
 
-STATES = ('running', 'done', 'stopped', 'failed', 'cut off', 'damaged')
+STATES = (
+  *('running', 'queued', 'waiting', 'done', 'stopped', 'failed', 'cut off'),
+  'damaged',
+)
 # A run writes metrics.csv every few seconds, and a shared disk may be late.
 _ALIVE_SECONDS = 120.0
 _UNKNOWN = '-'
@@ -28,7 +32,7 @@ class Listed:
     frames: emulator frames of training.
     score: mean of an evaluation, or of training.
     state: one of `STATES`.
-    detail: why it failed.
+    detail: why it failed, or what it waits for.
     where: the host of its last start, and its job of Slurm.
   """
 
@@ -41,16 +45,41 @@ class Listed:
   where: str = _UNKNOWN
 
 
-def jobs(records: pathlib.Path) -> dict[str, str]:
-  """The newest job of Slurm of each run, by the run's directory."""
+@dataclasses.dataclass(frozen=True)
+class Job:
+  """The newest job of Slurm of a run.
+
+  Attributes:
+    name: its number, of an array `<job>_<index>`.
+    waits: whether it is in the queue, to start or to go on.
+  """
+
+  name: str
+  waits: bool
+
+
+def jobs(records: pathlib.Path) -> dict[str, Job]:
+  """The newest job of Slurm of each run, by the run's directory.
+
+  Where Slurm does not answer, its script's last note says whether it waits.
+  """
+  submissions = slurm_jobs.read(records)
+  if not submissions:
+    return {}
+  try:
+    queued = slurm_commands.queue()
+  except slurm_commands.SlurmError:
+    queued = None
   return {
-    logdir: job
-    for submission in slurm_jobs.read(records)
-    for job, logdir in submission.runs.items()
+    logdir: Job(
+      job, slurm_jobs.waits(slurm_jobs.events(each, job), job, queued)
+    )
+    for each in submissions
+    for job, logdir in each.runs.items()
   }
 
 
-def read(path: pathlib.Path, jobs_of: Mapping[str, str]) -> Listed:
+def read(path: pathlib.Path, jobs_of: Mapping[str, Job]) -> Listed:
   """A run; a damaged one says what is wrong.
 
   Args:
@@ -62,10 +91,15 @@ def read(path: pathlib.Path, jobs_of: Mapping[str, str]) -> Listed:
     content = run.content()
     row = metrics_table.last(run.metrics)
     config = content['config']
+    job = jobs_of.get(str(path.absolute()))
     state, detail = _state(run, row, int(config['max_frames']))
+    if state == 'done' and _is_between_generations(run):
+      state, detail = 'waiting', 'for its next generation'
+    if job and job.waits and state != 'done' and not run.is_locked():
+      state, detail = 'queued', ''
     where = [content['hardware']['hostname']]
-    if job := jobs_of.get(str(path.absolute())):
-      where.append(f'job {job}')
+    if job:
+      where.append(f'job {job.name}')
     return Listed(
       config['environment']['game'],
       config['agent'],
@@ -100,6 +134,14 @@ def _state(
     time.time() - run.metrics.stat().st_mtime < _ALIVE_SECONDS
   )
   return ('running', '') if alive else ('cut off', '')
+
+
+def _is_between_generations(run: run_directory.RunDirectory) -> bool:
+  """Whether it is of a population, and is not at the population's end."""
+  history = history_lib.History(run.path.parent)
+  return history.exists() and not saved_runs.is_trained(
+    run, history.population().max_frames
+  )
 
 
 def _score(

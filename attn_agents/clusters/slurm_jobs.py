@@ -184,6 +184,24 @@ def state(events: Sequence[str], queued: tuple[str, str, str] | None) -> State:
   return State('cancelled', starts=starts)
 
 
+def waits(
+  events: Sequence[str],
+  job: str,
+  queued: Mapping[str, tuple[str, str, str]] | None,
+) -> bool:
+  """Whether a job or element waits for its start, or to go on.
+
+  Args:
+    events: lines that its script noted, without the time.
+    job: its name.
+    queued: see `slurm_commands.queue`; None if nobody knows.
+  """
+  if queued is not None:
+    return job in queued and queued[job][0] == 'PENDING'
+  found = _ENDED.fullmatch(events[-1]) if events else None
+  return found is not None and (found['then'] or '').startswith('requeued')
+
+
 def events(submission: Submission, job: str) -> list[str]:
   """Lines that the script of a job or element noted, without the time."""
   try:

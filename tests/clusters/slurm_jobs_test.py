@@ -42,6 +42,26 @@ def test_states_are_told_from_notes_and_queue(
   assert (found.words, found.nodes, found.starts) == (words, nodes, starts)
 
 
+@pytest.mark.parametrize(
+  ('events', 'queued', 'waits'),
+  [
+    ([], {'3': ('PENDING', '', 'Resources')}, True),
+    (['ended with 75, requeued'], {'3': ('RUNNING', 'n1', '')}, False),
+    # Cancelled while it waited.
+    (['ended with 75, requeued'], {'4': ('PENDING', '', '')}, False),
+    # Slurm does not answer.
+    (['ended with 75, requeued'], None, True),
+    (['ended with 75, requeued by Slurm'], None, True),
+    (['ended with 75, requeued', _STARTED.format(1)], None, False),
+    (['ended with 75, cancelled'], None, False),
+    (['ended with 0'], None, False),
+    ([], None, False),
+  ],
+)
+def test_who_waits_is_in_the_queue_or_was_requeued(events, queued, waits):
+  assert slurm_jobs.waits(events, '3', queued) == waits
+
+
 def _submit(root, job, runs):
   path = slurm_jobs.new_directory(root, 'a', '20260101-000000')
   slurm_jobs.write_script(path, 'text')

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from attn_agents.population import history
 from tests.launch import commands
+from tests.population import populations
 
 
 def _make(path, *, frames=400, state='', detail='', scores=(), age=0.0):
@@ -37,6 +39,15 @@ def _make(path, *, frames=400, state='', detail='', scores=(), age=0.0):
     (directory / 'summary.json').write_text(
       json.dumps({'frames': at, 'mean': mean})
     )
+
+
+def _submitted(root, number, logdir, last):
+  """Records of a job whose script noted something last."""
+  records = root / 'slurm' / f'job{number}'
+  records.mkdir(parents=True)
+  content = {'job': number, 'name': 'x', 'runs': {number: str(logdir)}}
+  (records / 'job.json').write_text(json.dumps(content))
+  (records / f'{number}.events').write_text(f'2026-01-01T00:00:00Z {last}\n')
 
 
 def _rows(root, *arguments):
@@ -84,6 +95,34 @@ def test_each_run_has_a_line(tmp_path):
     'g': [*training, 'running', 'node7'],
   }
   assert list(_rows(tmp_path, '--state=failed')) == ['c']
+
+
+def test_a_job_that_was_requeued_is_queued(tmp_path, monkeypatch):
+  # Slurm does not answer.
+  monkeypatch.setenv('PATH', str(tmp_path))
+  for number, (state, last) in enumerate(
+    [
+      ('stopped', 'ended with 75, requeued'),
+      ('stopped', 'ended with 75, cancelled'),
+      # Its node was lost a moment ago.
+      ('running', 'ended with 75, requeued by Slurm'),
+      ('done', 'ended with 0'),
+    ]
+  ):
+    _make(tmp_path / f'run{number}', state=state)
+    _submitted(tmp_path, str(number), tmp_path / f'run{number}', last)
+  states = [row[4] for row in _rows(tmp_path).values()]
+  assert states == ['queued', 'stopped', 'queued', 'done']
+
+
+def test_a_member_between_generations_waits_for_the_next(tmp_path):
+  history.History(tmp_path).create(populations.make(size=2, max_frames=900))
+  for member, frames in ((0, 800), (1, 900)):
+    run = tmp_path / f'member_{member:02}'
+    _make(run, frames=frames, state='done')
+    (run / 'checkpoints' / '7').mkdir(parents=True)
+  states = [row[4] for row in _rows(tmp_path).values()]
+  assert states == ['waiting: for its next generation', 'done']
 
 
 @pytest.mark.parametrize(
