@@ -19,7 +19,15 @@ from absl import flags
 
 from attn_agents.evaluation import protocols
 from attn_agents.utils import disk, output
-from configs import errors, games, resolution, validation
+from configs import (
+  agents,
+  errors,
+  games,
+  overrides,
+  ranges,
+  resolution,
+  validation,
+)
 from launch import (
   command_line,
   paths,
@@ -43,6 +51,9 @@ _SEEDS = flags.DEFINE_integer(
 )
 _MAX_FRAMES = flags.DEFINE_integer(
   'max_frames', None, 'Emulator frames of each run.'
+)
+_MAX_HOURS = flags.DEFINE_float(
+  'max_hours', None, 'Hours after which a run is done, too; see run_local.py.'
 )
 _EPISODES = flags.DEFINE_integer(
   'episodes', 200, 'Games to evaluate each run with at its end; 0 for none.'
@@ -113,6 +124,7 @@ def main() -> int:
     ],
     _EPISODES.value,
     _MAX_EPISODE_FRAMES.value,
+    _max_hours(),
   )
   suite.require_readable(runs)
   if _BACKEND.value == 'slurm':
@@ -145,6 +157,20 @@ def main() -> int:
   return worker.exit_code(outcome)
 
 
+def _max_hours() -> float:
+  """By the flag, or by --set, which counts more.
+
+  Raises:
+    ConfigError: it is no number, or out of range.
+  """
+  asked = [x for x in _SET.value if x.partition('=')[0].strip() == 'max_hours']
+  if _MAX_HOURS.value is not None:
+    asked.insert(0, f'max_hours={_MAX_HOURS.value}')
+  config = overrides.apply(agents.make(_AGENTS.value[0], 'small'), asked)
+  ranges.check(config)
+  return config.max_hours
+
+
 def _submit(runs: list[suite.Run]) -> int:
   """Submits what is left as a job array; returns the exit code."""
   if not any(run.left() for run in runs):
@@ -165,6 +191,7 @@ def _request(run: suite.Run) -> resolution.Request:
     runtime=_RUNTIME.value,
     seed=run.seed,
     max_frames=run.max_frames,
+    max_hours=_MAX_HOURS.value,
     settings=_SET.value,
   )
 

@@ -44,6 +44,7 @@ def runs(
       sys.executable,
       f'{_LAUNCH}/run_local.py',
       f'--max_frames={first.max_frames}',
+      *([f'--max_hours={first.max_hours}'] if first.max_hours else []),
       *first.arguments,
     ),
     array=array,

@@ -32,6 +32,7 @@ class Run:
     arguments: further flags of `run_local.py`, the same for all runs.
     episodes: games of the evaluation at its end; 0 for none.
     max_episode_frames: after which these games are cut.
+    max_hours: of training, after which it is done, too; 0 for no such end.
   """
 
   agent: str
@@ -42,6 +43,7 @@ class Run:
   arguments: tuple[str, ...] = ()
   episodes: int = 0
   max_episode_frames: int = protocols.MAX_EPISODE_FRAMES
+  max_hours: float = 0.0
 
   @property
   def name(self) -> str:
@@ -59,6 +61,7 @@ class Run:
       seed=self.seed,
       max_frames=self.max_frames,
       logdir=self.logdir,
+      **({'max_hours': self.max_hours} if self.max_hours else {}),
     )
     if not self.episodes:
       return [train]
@@ -94,7 +97,7 @@ class Run:
   def trained(self) -> bool:
     """Whether nothing of its training is left."""
     run = run_directory.RunDirectory(self.logdir)
-    return saved_runs.is_trained(run, self.max_frames)
+    return saved_runs.is_trained(run, self.max_frames, self.max_hours)
 
   def left(self) -> list[list[str]]:
     """The remaining commands."""
@@ -112,6 +115,7 @@ def plan(
   arguments: Sequence[str] = (),
   episodes: int = 0,
   max_episode_frames: int = protocols.MAX_EPISODE_FRAMES,
+  max_hours: float = 0.0,
 ) -> list[Run]:
   """All runs, game by game, so that agents can be compared early.
 
@@ -125,6 +129,7 @@ def plan(
     arguments: see `Run`.
     episodes: see `Run`.
     max_episode_frames: see `Run`.
+    max_hours: see `Run`.
 
   Raises:
     ConfigError: a game is unknown, or these are more than `MAX_RUNS` runs.
@@ -148,6 +153,7 @@ def plan(
       tuple(arguments),
       episodes,
       max_episode_frames,
+      max_hours,
     )
     for game, seed, agent in itertools.product(found, range(num_seeds), agents)
   ]

@@ -144,20 +144,26 @@ def steps(directory: pathlib.Path) -> list[int]:
   return sorted(int(p.name) for p in directory.iterdir() if p.name.isdigit())
 
 
-def is_trained(run: run_directory.RunDirectory, max_frames: int) -> bool:
-  """Whether a run has all its frames, and the checkpoint of them.
+def is_trained(
+  run: run_directory.RunDirectory, max_frames: int, max_hours: float = 0.0
+) -> bool:
+  """Whether a run has all its frames or hours, and the checkpoint of them.
 
   A learner writes its last row of metrics.csv before its last checkpoint, and
   may be killed in between.
 
   Args:
     run: that trains at this moment or not.
-    max_frames: emulator frames that it is to have.
+    max_frames: emulator frames that it is to have; 0 for no end by them.
+    max_hours: of running after which it ends, too; 0 for no end by them.
   """
   row = metrics_table.last(run.metrics)
-  if row is None or row['frames'] < max_frames:
+  if row is None:
     return False
-  return (newest(run) or 0) >= row.get('learner_steps', 0)
+  ended = 0 < max_frames <= row['frames'] or (
+    0 < max_hours <= row.get('wall_time', 0.0) / 3600
+  )
+  return ended and (newest(run) or 0) >= row.get('learner_steps', 0)
 
 
 def newest(run: run_directory.RunDirectory) -> int | None:

@@ -34,9 +34,10 @@ def test_the_array_has_the_runs_that_are_left(tmp_path):
     run.mkdir()
     (run / 'metrics.csv').write_text('frames,steps\n1000,250\n')
     (run / 'evaluations').mkdir()
-  left = _lines(*arguments)
+  left = _lines(*arguments, '--max_hours=3')
   assert '#SBATCH --array=0,2-5,7%16' in left
   assert '  --max_frames=1000' in left
+  assert '  --max_hours=3.0' in left
   assert 'afterwards=()' in left
 
 

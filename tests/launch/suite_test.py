@@ -343,6 +343,39 @@ def test_a_run_that_is_done_is_another_suites_if_its_config_differs(tmp_path):
   assert done.stdout.splitlines()[-1] == 'all 1 done', done
 
 
+@pytest.mark.parametrize(
+  ('hours', 'left'),
+  [
+    (2.0, []),
+    (2.5, ['run_local', 'evaluate']),
+    (0.0, ['run_local', 'evaluate']),
+  ],
+)
+def test_a_run_whose_hours_are_over_is_done(tmp_path, hours, left):
+  (run,) = suite.plan(
+    ['s3ta'], 'pong', 1, tmp_path, 1000, [], 30, max_hours=hours
+  )
+  _left_behind(run.logdir, 999, 100)
+  (run.logdir / 'metrics.csv').write_text('wall_time,frames\n7200.5,999\n')
+  assert [pathlib.Path(c[1]).stem for c in run.left()] == left
+  assert (f'--max_hours={hours}' in run.commands[0]) == (hours > 0)
+
+
+@pytest.mark.parametrize('flag', ['--max_hours=2', '--set=max_hours=2'])
+def test_hours_are_those_of_the_flag_or_setting(tmp_path, flag):
+  logdir = tmp_path / 's3ta_pong_seed0'
+  _left_behind(logdir, 999, 100)
+  (logdir / 'metrics.csv').write_text('wall_time,frames\n7200.5,999\n')
+  suite_flags = [
+    '--agents=s3ta', '--games=pong', '--seeds=1', '--max_frames=1000',
+    '--episodes=30', f'--root={tmp_path}', '--dry_run', flag,
+  ]  # fmt: skip
+  done = commands.run('run_suite', *suite_flags)
+  assert (done.returncode, done.stdout) == (0, ''), done
+  line = commands.refused('run_suite', *suite_flags, f'{flag[:-1]}-1')
+  assert 'max_hours=-1.0: expected' in line
+
+
 def test_nobody_asks_for_devices_if_nothing_trains(monkeypatch):
   monkeypatch.setattr(machine, 'probe_devices', lambda: pytest.fail('asked'))
   suite.require_any_valid({})

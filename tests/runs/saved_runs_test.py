@@ -27,3 +27,24 @@ def test_a_run_is_trained_when_its_last_frames_are_saved(
   for step in steps:
     (run.checkpoints / str(step)).mkdir(parents=True)
   assert saved_runs.is_trained(run, 300) == done
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'step', 'hours', 'done'),
+  [
+    (7200, 7, 2.0, True),
+    (7199, 7, 2.0, False),
+    # Killed before it had saved.
+    (7200, 5, 2.0, False),
+    # Others are asked for now, or none.
+    (7200, 7, 3.0, False),
+    (7200, 7, 0.0, False),
+  ],
+)
+def test_a_run_is_trained_when_its_hours_are_over(
+  tmp_path, seconds, step, hours, done
+):
+  run = run_directory.RunDirectory(tmp_path)
+  run.metrics.write_text(f'wall_time,frames,learner_steps\n{seconds},299,7\n')
+  (run.checkpoints / str(step)).mkdir(parents=True)
+  assert saved_runs.is_trained(run, 300, hours) == done
