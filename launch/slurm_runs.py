@@ -127,6 +127,7 @@ def _array(
     games=games,
     seeds=tuple(range(first, first + seeds)),
     root=pathlib.Path(several.root or 'runs/suite').absolute(),
+    names=tuple(map(configs_games.in_directory, games)),
     which=several.which,
   )
   return slurm_flags.Runs(

@@ -61,11 +61,13 @@ class Runs(Array):
   Attributes:
     agents, games, seeds: what they differ in. Elements are numbered game by
       game, then seed by seed.
+    names: of the games in the names of directories, where they have others.
   """
 
   agents: tuple[str, ...]
   games: tuple[str, ...]
   seeds: tuple[int, ...]
+  names: tuple[str, ...] = ()
 
   @property
   def size(self) -> int:
@@ -76,24 +78,28 @@ class Runs(Array):
     """See `Array`."""
     rest, agent = divmod(index, len(self.agents))
     game, seed = divmod(rest, len(self.seeds))
-    name = self.games[game].replace(',', '+')
+    name = (self.names or self.games)[game]
     return self.root / f'{self.agents[agent]}_{name}_seed{self.seeds[seed]}'
 
   def variables(self) -> list[str]:
     """See `Array`."""
-    # A list of games that one agent plays has commas.
-    game = 'game//,/+' if any(',' in x for x in self.games) else 'game'
     agents, seeds = len(self.agents), len(self.seeds)
-    return [
+    of_game = f'i / {agents * seeds}'
+    lines = [
       _words('agents', self.agents),
       _words('games', self.games),
       _words('seeds', [str(seed) for seed in self.seeds]),
       'i=$SLURM_ARRAY_TASK_ID',
       f'agent=${{agents[i % {agents}]}}',
       f'seed=${{seeds[i / {agents} % {seeds}]}}',
-      f'game=${{games[i / {agents * seeds}]}}',
-      f'logdir={shlex.quote(str(self.root))}/${{agent}}_${{{game}}}_seed$seed',
+      f'game=${{games[{of_game}]}}',
     ]
+    name = '${game}'
+    if self.names not in ((), self.games):
+      lines += [_words('names', self.names), f'name=${{names[{of_game}]}}']
+      name = '${name}'
+    root = shlex.quote(str(self.root))
+    return [*lines, f'logdir={root}/${{agent}}_{name}_seed$seed']
 
   def arguments(self) -> list[str]:
     """See `Array`."""

@@ -244,6 +244,26 @@ def test_elements_of_an_array_are_the_runs_that_are_recorded(node):
   assert '#SBATCH --array=0-11%16' in slurm_script.write(job)
 
 
+def test_games_with_long_names_have_others_in_directories(node):
+  games = ('pong', ','.join(f'game_{i}' for i in range(56)))
+  array = slurm_arrays.Runs(
+    node.root / 'a b', ('s3ta',), games, (0, 1), ('pong', '56_games')
+  )
+  job = node.job(array=array, command=('train',), logdir='', checkpoints='')
+  (node.root / 'code').write_text('0')
+  for index in (1, 3):
+    node.start(
+      job, SLURM_ARRAY_JOB_ID='11', SLURM_ARRAY_TASK_ID=str(index)
+    ).communicate(timeout=30)
+  lines = (node.root / 'srun').read_text().splitlines()
+  for index, line, name in zip((1, 3), lines, array.names, strict=True):
+    logdir = node.root / 'a b' / f's3ta_{name}_seed1'
+    assert line.endswith(
+      f'--game={games[index // 2]} --seed=1 --logdir={logdir}'
+    )
+    assert array.logdir(index) == logdir
+
+
 def test_elements_may_be_the_members_of_a_population(node):
   names = tuple(members.name_of(i) for i in range(12))
   array = slurm_arrays.Members(node.root / 'a b', names, which='%3')
