@@ -1,4 +1,4 @@
-"""What a run keeps in memory at least: data on its way, before any network.
+"""What a run keeps in memory at least: games and data, before any network.
 
 The least, so that no run is refused that would have fitted: the network, its
 gradients and the libraries come on top.
@@ -33,15 +33,21 @@ class Part(NamedTuple):
 def parts(config: schema.Config) -> list[Part]:
   """All of them, of a complete config.
 
-  One unroll of each actor, which it is making; the queue, unless actors wait
-  before it is full; the batch that is learned from; and the replay.
+  Environments; one unroll of each actor, which it is making; the queue, unless
+  actors wait before it is full; the batch that is learned from; and the replay.
   """
   learning, runtime = config.learning, config.runtime
   algorithm = registry.get(config.algorithm)
   rows = learning.unroll_length + 1
   row = _row_bytes(config)
   actors = runtime.num_actors * runtime.envs_per_actor
-  found = [Part('unrolls of actors', actors * rows * row)]
+  games = runtime.num_actors * environments.num_bytes(
+    config.environment, runtime.envs_per_actor
+  )
+  found = [
+    Part('environments', games, per_row=False),
+    Part('unrolls of actors', actors * rows * row),
+  ]
   batch = learning.batch_size * row
   replay = algorithm.replay(config)
   if replay is not None:

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import functools
 import importlib.metadata
+import math
 import pathlib
 import re
 from typing import TYPE_CHECKING
@@ -23,6 +24,10 @@ _TABLE = pathlib.Path(__file__).parent / 'data' / 'atari_games.csv'
 _LAST_FOR_NUMPY_1 = (0, 8, 4)
 # What every ROM of the 57 draws; EnvPool scales it to the size asked for.
 _SCREEN = (210, 160)
+# What an emulator takes of memory, with as many observations as EnvPool makes
+# room for: less than was measured (docs/performance.md).
+_EMULATOR_BYTES = 700_000
+_OBSERVATIONS = 12
 # NTSC.
 _FRAMES_PER_SECOND = 60.0
 
@@ -133,6 +138,15 @@ class AtariSuite(suite.Suite):
       config.action_repeat,
       'at least 2: EnvPool shows the maximum of the last two frames',
     )
+
+  def num_bytes(
+    self,
+    config: 'schema.EnvironmentConfig',
+    num_envs: int,
+  ) -> int:
+    """See `suite.Suite.num_bytes`."""
+    observation = math.prod(self.spec(config).observation_shape)
+    return num_envs * (_EMULATOR_BYTES + _OBSERVATIONS * observation)
 
   def screen(
     self, config: 'schema.EnvironmentConfig'

@@ -13,49 +13,16 @@ not depend on how fast actors are.
 
 import concurrent.futures
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from attn_agents import types
-from attn_agents.environments import base, registry, suite
+from attn_agents.environments import base, mixed_rows, registry, suite
 from configs import schema
 
 # After any turn of an actor, no game is ahead of another by more agent steps
 # than one part makes in so many turns.
 LEAD_IN_TURNS = 2
-# Of the rows of a game, those that are agent steps; the least there is. A game
-# of fewer needs more parts in a turn to get its share.
-_LEAST_STEPS_PER_ROW = 0.8
-
-
-class Division(NamedTuple):
-  """How the rows of an actor are divided.
-
-  Attributes:
-    rows: of a part.
-    playing: parts that play in a turn.
-    held: parts that there are of each game.
-  """
-
-  rows: int
-  playing: int
-  held: int
-
-
-def divide(num_envs: int, num_games: int) -> Division:
-  """Divides rows among games: at least as many parts as games, if that goes."""
-  rows = next(
-    (
-      size
-      for size in range(num_envs, 0, -1)
-      if num_envs % size == 0 and num_envs // size >= num_games
-    ),
-    1,
-  )
-  playing = num_envs // rows
-  most = playing / num_games / _LEAST_STEPS_PER_ROW
-  return Division(rows, playing, int(most) + 1)
 
 
 class MixedEnvironment:
@@ -83,7 +50,7 @@ class MixedEnvironment:
       num_threads: that step the games.
     """
     self._configs, self.spec, self.num_envs = tuple(configs), spec, num_envs
-    self._division = divide(num_envs, len(configs))
+    self._division = mixed_rows.divide(num_envs, len(configs))
     rows, playing, held = self._division
     self.num_held = rows * held * len(configs)
     self._seed = seed

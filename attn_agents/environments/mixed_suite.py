@@ -7,7 +7,12 @@ told which game it plays; it has the 18 actions of `shared_actions` in all.
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from attn_agents.environments import atari_suite, shared_actions, suite
+from attn_agents.environments import (
+  atari_suite,
+  mixed_rows,
+  shared_actions,
+  suite,
+)
 from configs import errors
 
 if TYPE_CHECKING:
@@ -149,6 +154,16 @@ class MixedSuite(suite.Suite):
         f'game={config.game}: expected games whose observations have one shape '
         f'and whose steps have as many frames; {games} differ'
       )
+
+  def num_bytes(
+    self,
+    config: 'schema.EnvironmentConfig',
+    num_envs: int,
+  ) -> int:
+    """See `suite.Suite.num_bytes`: of all that are held, not only who plays."""
+    each = self._each(config)
+    rows, _, held = mixed_rows.divide(num_envs, len(each))
+    return sum(self._find(x.game).num_bytes(x, rows * held) for x in each)
 
   def _each(
     self, config: 'schema.EnvironmentConfig'

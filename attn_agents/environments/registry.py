@@ -72,6 +72,11 @@ def spec(config: 'schema.EnvironmentConfig') -> suite.EnvironmentSpec:
   return shared_actions.spec(found) if config.shared_actions else found
 
 
+def num_bytes(config: 'schema.EnvironmentConfig', num_envs: int) -> int:
+  """What so many environments take of memory at least, by themselves."""
+  return suite_of(config.game).num_bytes(config, num_envs)
+
+
 def screen(config: 'schema.EnvironmentConfig') -> 'schema.EnvironmentConfig':
   """The same game, observed as people see it; see `suite.Suite.screen`."""
   return suite_of(config.game).screen(config)

@@ -106,6 +106,14 @@ class Suite(abc.ABC):
     What holds in every suite is checked in `configs.validation`.
     """
 
+  def num_bytes(
+    self,
+    config: 'schema.EnvironmentConfig',
+    num_envs: int,
+  ) -> int:
+    """What so many environments take of memory at least, by themselves."""
+    return 0
+
   def screen(
     self, config: 'schema.EnvironmentConfig'
   ) -> 'schema.EnvironmentConfig':

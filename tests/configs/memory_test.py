@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
+from attn_agents.environments import registry as environments
 from configs import errors, memory, resolution, validation
 
 
@@ -39,10 +40,43 @@ def test_unrolls_queue_and_batch_are_those_of_the_trajectories(lag):
   waiting = 2 if lag == 'none' else min(2, int(lag))
   # Row T has neither action nor logits.
   assert _parts(config) == {
+    'environments': environments.num_bytes(
+      config.environment, runtime.num_actors * runtime.envs_per_actor
+    ),
     'unrolls of actors': pytest.approx(runtime.num_actors * unroll, rel=0.001),
     'the queue': pytest.approx(waiting * batch, rel=0.001),
     'a batch': pytest.approx(batch, rel=0.001),
   }
+
+
+@pytest.mark.parametrize(
+  ('game', 'num_envs', 'emulators'),
+  [
+    ('pong', 16, 16),
+    ('catch', 16, 0),
+    # Of 16 rows, each game has one; of 64, two.
+    ('all57', 16, 57),
+    ('all57', 64, 114),
+    ('boxing,pong', 16, 32),
+    ('catch,pong', 16, 16),
+  ],
+)
+def test_all_emulators_that_actors_hold_count(game, num_envs, emulators):
+  config = _resolve(
+    'learning.max_policy_lag=none', 'runtime.num_actors=3',
+    f'runtime.envs_per_actor={num_envs}', game=game,
+  )  # fmt: skip
+  # Of 0.7 MB and a dozen screens.
+  each = 700_000 + 12 * 84 * 84
+  assert _parts(config)['environments'] == 3 * emulators * each
+
+
+def test_a_run_whose_emulators_do_not_fit_is_refused():
+  config = _resolve(
+    'learning.max_policy_lag=none', 'runtime.num_actors=256', game='all57'
+  )
+  with pytest.raises(errors.ConfigError, match=r'\(environments 11\.\d GB, '):
+    validation.validate_memory(config, 11_000_000_000)
 
 
 def test_a_replay_counts_beside_its_batch():

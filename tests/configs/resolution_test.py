@@ -179,8 +179,10 @@ def test_a_replay_takes_each_frame_once_and_must_fit_the_machine():
     config = _resolve(agent=agent, preset='paper')
     replay = registry.get(config.algorithm).replay(config)
     assert replay.num_bytes == 500_000 * each
-  # Beside it lie 8 x 5 rows that are being played, and a batch of 32 x 5.
+  # Beside it lie 8 x 5 rows that are being played, a batch of 32 x 5, and the 8
+  # environments.
   others = (8 * 5 + 32 * 5) * (84 * 84 + 13 + 4 * 9)
+  others += environments.num_bytes(config.environment, 8)
   validation.validate_memory(config, 500_000 * each + others)
   for memory_bytes in (3_000_000_000, 500_000 * each + others - 1):
     with pytest.raises(errors.ConfigError) as caught:

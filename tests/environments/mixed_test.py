@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
-from attn_agents.environments import mixed, registry
+from attn_agents.environments import mixed, mixed_rows, registry
 from configs import schema
 from tests.environments import played
 
@@ -46,14 +46,14 @@ def _make(monkeypatch):
   ],
 )
 def test_rows_are_divided_into_parts_of_one_game(num_envs, num_games, expected):
-  assert mixed.divide(num_envs, num_games) == expected
+  assert mixed_rows.divide(num_envs, num_games) == expected
 
 
 def test_seeds_of_a_game_stay_in_the_block_of_their_actor():
   for envs, games in itertools.product(
     (*range(1, 20), 64, 127, 254, 255), (2, 3, 6, 7, 57)
   ):
-    division = mixed.divide(envs, games)
+    division = mixed_rows.divide(envs, games)
     assert division.rows * division.held <= 255
     assert division.rows * division.playing == envs
     # A game with 4 steps in 5 rows, among games without such rows, can get its
@@ -77,7 +77,9 @@ def test_games_have_equal_shares_of_steps_after_every_turn(
   make, num_envs, games, length
 ):
   env = make(games, num_envs)
-  limit = mixed.LEAD_IN_TURNS * length * mixed.divide(num_envs, len(games)).rows
+  limit = (
+    mixed.LEAD_IN_TURNS * length * mixed_rows.divide(num_envs, len(games)).rows
+  )
   counted = np.zeros(len(games), np.int64)
   for turn in range(100):
     playing = env.begin_turn().games
