@@ -1,7 +1,8 @@
-"""`launch/run_suite.py --backend=slurm`, without Slurm."""
+"""Job arrays of suites and of `launch/slurm.py`, without Slurm."""
 
 import re
 
+from configs import games
 from tests.launch import commands
 
 # Imports of launch modules define flags, which other tests must not have.
@@ -49,6 +50,22 @@ def test_each_run_is_scored_at_its_end(tmp_path):
   assert afterwards.split()[2:] == [
     '--episodes=7', '--max_episode_frames=108000', '--run="$logdir"',
   ]  # fmt: skip
+
+
+def test_a_long_list_of_games_is_a_short_name_in_directories(tmp_path):
+  listed = ','.join(sorted(games.ATARI_GAMES)[1:])
+  name = games.in_directory(listed)
+  done = commands.run(
+    'slurm', f'--game={listed}', '--seeds=2', '--max_frames=9',
+    f'--root={tmp_path}', '--dry_run',
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  lines = done.stdout.splitlines()
+  assert f'names=({name})' in lines
+  assert f'logdir={tmp_path}/${{agent}}_${{name}}_seed$seed' in lines
+  assert (
+    max(map(len, re.split(r'[\s/]+', done.stdout.replace(listed, '')))) < 255
+  )
 
 
 def test_flags_of_jobs_need_jobs():
