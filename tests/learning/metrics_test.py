@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -200,6 +202,15 @@ def test_rows_without_room_are_written_later_and_none_is_lost(tmp_path):
     400 * step for step in range(1, 31)
   ]
   assert {e.value for e in reader.Scalars('grad_norm')} == {7.0}
+
+
+def test_tensorboard_starts():
+  # With the libraries that the lock has beside it.
+  done = subprocess.run(
+    [sys.executable, '-c', 'from tensorboard import default'],
+    capture_output=True, text=True, timeout=300, check=False,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
 
 
 def test_an_empty_table_has_no_last_row(tmp_path):
