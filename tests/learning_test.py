@@ -162,6 +162,8 @@ def test_learns_catch_in_bfloat16(learn, agent):
 
 
 @pytest.mark.slow
+# A third of its steps are Catch's.
+@pytest.mark.timeout(3600)
 @_needs_reverb
 def test_learns_catch_while_it_plays_other_games(learn):
   first, last = learn('impala_ff', 'vtrace', game='catch,pong,breakout')

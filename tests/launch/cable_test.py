@@ -19,7 +19,10 @@ pytestmark = [pytest.mark.slow, running.NEEDS_LAUNCHPAD]
 
 _TARGET = 0.8
 _MOST_FRAMES = 8_000_000
-_SECONDS = 2400
+# Frames end it before, but on a machine that is very busy with other things.
+_SECONDS = 4 * 3600
+# For what takes seconds elsewhere.
+_SOON = 600
 _FLAGS = [
   '--algorithm=vtrace', '--game=catch', '--preset=small', '--num_actors=1',
   '--envs_per_actor=8', '--set=learning.max_policy_lag=none',
@@ -63,12 +66,12 @@ def _start(tmp_path):
 def _end(process):
   process.terminate()
   try:
-    process.wait(30)
+    process.wait(60)
   except subprocess.TimeoutExpired:
     process.kill()
 
 
-@pytest.mark.timeout(2 * _SECONDS)
+@pytest.mark.timeout(_SECONDS + 4 * _SOON)
 @pytest.mark.parametrize('agent', _AGENTS)
 def test_two_learner_hosts_and_an_actor_host_learn_catch(
   tmp_path, start, agent
@@ -88,7 +91,7 @@ def test_two_learner_hosts_and_an_actor_host_learn_catch(
       for index, host in enumerate((first, second))
     ]  # fmt: skip
     key = tmp_path / 'learner0' / 'keys' / 'actor.pem'
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + _SOON
     while not key.exists() and time.monotonic() < deadline:
       time.sleep(0.5)
     actors = start(
@@ -102,10 +105,10 @@ def test_two_learner_hosts_and_an_actor_host_learn_catch(
       time.sleep(1)
     learners[1].terminate()
     for learner in learners:
-      assert learner.wait(60) == 75
+      assert learner.wait(_SOON) == 75
     assert actors.poll() is None
     actors.terminate()
-    assert actors.wait(60) == 75
+    assert actors.wait(_SOON) == 75
   print(agent, _newest(tmp_path, 'frames'), 'frames')
   # Both had the same parameters and optimiser after every checkpoint.
   first, second = (

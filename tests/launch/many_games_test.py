@@ -73,10 +73,11 @@ def test_who_looks_at_one_game_has_to_say_which(run, command):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_one_of_its_games_is_analysed(run, tmp_path):
   done = commands.run(
     'analyze', f'--run={run.path}', '--game=pong', '--max_steps=5',
-    '--analyses=gradients', f'--out={tmp_path}', timeout=300,
+    '--analyses=gradients', f'--out={tmp_path}', timeout=1500,
   )  # fmt: skip
   assert done.returncode == 0, done.stderr
   facts = json.loads((tmp_path / 'recording' / 'facts.json').read_text())

@@ -133,11 +133,11 @@ class Cluster:
       *(f'--{x}-file={self.root}/munge.{x}' for x in ('pid', 'log', 'seed')),
       f'--socket={self.root}/munge.socket',
     )  # fmt: skip
-    self.wait_for((self.root / 'munge.socket').exists, 10)
+    self.wait_for((self.root / 'munge.socket').exists, 60)
     self.daemon('slurmctld', '-D')
     for node in nodes:
       self.daemon('slurmd', '-D', '-N', node, name=node)
-    self.wait_for(lambda: set(self.nodes().values()) == {'idle'}, 30)
+    self.wait_for(lambda: set(self.nodes().values()) == {'idle'}, 120)
 
   def daemon(self, program: str, *arguments: str, name: str = '') -> None:
     """Starts one, which ends with this process at the latest."""

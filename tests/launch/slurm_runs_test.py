@@ -14,7 +14,12 @@ from attn_agents.utils import metrics_table
 from tests.launch import running, slurm_cluster
 
 cluster = slurm_cluster.cluster
-pytestmark = [slurm_cluster.NEEDS_SLURM, pytest.mark.slow]
+pytestmark = [
+  slurm_cluster.NEEDS_SLURM, pytest.mark.slow, pytest.mark.timeout(3000),
+]  # fmt: skip
+
+# Several times what a start takes on a machine that is busy with other things.
+_SECONDS = 900
 
 _RUN = [*running.TINY_CATCH, '--runtime=threads']
 # The hosts share the batch.
@@ -37,7 +42,7 @@ class _Job:
       command.append('--time=30')
     done = subprocess.run(
       command, env=cluster.environment, capture_output=True, text=True,
-      timeout=60, check=False,
+      timeout=_SECONDS, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done
     self.job = re.match(r'submitted job (\d+)', done.stdout)[1]
@@ -64,8 +69,8 @@ class _Job:
   def wait_until_learning(self, start=1, job='', logdir=None):
     """Until this start has learned, and counts frames of its own."""
     wait, before = self.cluster.wait_for, len(self.rows(logdir))
-    wait(lambda: self.starts(job) >= start, 90)
-    wait(lambda: len(self.rows(logdir)) >= before + 3, 180)
+    wait(lambda: self.starts(job) >= start, _SECONDS)
+    wait(lambda: len(self.rows(logdir)) >= before + 3, _SECONDS)
 
   def newest(self, logdir=None):
     """Step of the newest checkpoint."""
@@ -77,7 +82,7 @@ class _Job:
 
   def goes_on(self, start=2, job='', logdir=None):
     """Waits for the next start, which goes on from the newest checkpoint."""
-    self.cluster.wait_for(lambda: self.starts(job) >= start, 180)
+    self.cluster.wait_for(lambda: self.starts(job) >= start, _SECONDS)
     started = [x for x in self.events(job) if x.startswith('started on')]
     newest = int(started[start - 1].rpartition(' ')[2])
     self.wait_until_learning(start, job, logdir)
@@ -101,7 +106,9 @@ class _Job:
 
   def cancel(self):
     self.cluster.run('scancel', self.job, check=False)
-    self.cluster.wait_for(lambda: self.known()['JobState'] != 'COMPLETING', 60)
+    self.cluster.wait_for(
+      lambda: self.known()['JobState'] != 'COMPLETING', _SECONDS
+    )
 
 
 @pytest.fixture
@@ -119,7 +126,7 @@ def submit(cluster, tmp_path):
 
 def test_frames_are_reached(submit, cluster):
   job = submit('--max_frames=20000')
-  cluster.wait_for(lambda: job.known()['JobState'] == 'COMPLETED', 180)
+  cluster.wait_for(lambda: job.known()['JobState'] == 'COMPLETED', _SECONDS)
   assert job.known()['ExitCode'] == '0:0'
   assert job.rows()[-1]['frames'] >= 20_000
   job.tell('--max_frames is reached')
@@ -154,7 +161,9 @@ def test_two_learner_hosts_are_preempted(submit, cluster):
     'sbatch', '--parsable', '--partition=urgent', '--nodes=2', '--exclusive',
     '--time=1', '--output=/dev/null', '--wrap=sleep 5',
   ).strip()  # fmt: skip
-  cluster.wait_for(lambda: cluster.job(urgent)['JobState'] == 'COMPLETED', 120)
+  cluster.wait_for(
+    lambda: cluster.job(urgent)['JobState'] == 'COMPLETED', _SECONDS
+  )
   job.goes_on()
   assert 'ended with 75, requeued' in job.events()
   # Both hosts take part in what goes on.
@@ -191,7 +200,7 @@ def test_it_is_cancelled(submit, cluster):
   job = submit()
   job.wait_until_learning()
   cluster.run('scancel', job.job)
-  cluster.wait_for(lambda: job.known()['JobState'] == 'CANCELLED', 60)
+  cluster.wait_for(lambda: job.known()['JobState'] == 'CANCELLED', _SECONDS)
   assert job.events()[-1] == 'ended with 75, cancelled'
   assert 'stopped; ' in job.text()
   assert job.newest() > 0
@@ -204,7 +213,7 @@ def test_a_node_is_lost(submit, cluster):
   lost = slurm_cluster.NODES[1]
   cluster.lose(lost)
   try:
-    cluster.wait_for(lambda: job.known()['Restarts'] == '1', 120)
+    cluster.wait_for(lambda: job.known()['Restarts'] == '1', _SECONDS)
   finally:
     cluster.revive(lost)
   job.goes_on()
@@ -215,10 +224,10 @@ def test_a_node_is_lost(submit, cluster):
 def test_it_gets_nowhere(submit, cluster):
   job = submit('--max_idle_starts=2')
   for start in (1, 2):
-    cluster.wait_for(lambda start=start: job.starts() == start, 90)
+    cluster.wait_for(lambda start=start: job.starts() == start, _SECONDS)
     # It has no checkpoint yet.
     cluster.run('scancel', '--batch', '--signal=USR1', job.job)
-  cluster.wait_for(lambda: job.known()['JobState'] == 'FAILED', 120)
+  cluster.wait_for(lambda: job.known()['JobState'] == 'FAILED', _SECONDS)
   assert job.events()[-1] == (
     'failed: 2 starts in a row brought no new checkpoint'
   )
@@ -236,7 +245,7 @@ def test_one_of_three_seeds_is_requeued(submit, cluster, tmp_path):
     lambda: all(
       job.known(f'{job.job}_{i}')['JobState'] == 'COMPLETED' for i in range(3)
     ),
-    400,
+    2 * _SECONDS,
   )
   for index, logdir in enumerate(logdirs):
     found = job.known(f'{job.job}_{index}')
