@@ -35,6 +35,7 @@ class Membership:
       stop: set once the run is to stop; and here, when another host is.
       end: see `watch.Watch`.
     """
+    self._count = place.num_hosts
     self._store = joining.join(
       place.coordinator, place.num_hosts, place.host_index, place.join_seconds
     )
@@ -52,6 +53,9 @@ class Membership:
     """
     if self.company.leads:
       self._store.put('start', dataclasses.asdict(start.counters))
+    # The first collective of gloo waits for the others for 30 seconds only, and
+    # host 0 may take longer to restore.
+    self._store.gather('ready', self._count)
     state = joining.hand_over(start.state)
     # Host 0 wrote them before it gave its arrays.
     counters = checkpoints.Counters(**self._store.get('start')[0])

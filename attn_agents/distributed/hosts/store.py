@@ -4,6 +4,7 @@ import ctypes
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -48,6 +49,17 @@ class Store:
     return {
       int(key.rpartition('/')[2]): json.loads(value) for key, value in found
     }
+
+  def gather(self, name: str, count: int) -> None:
+    """Returns once all hosts have called it; whoever is lost, `watch.py` tells.
+
+    Args:
+      name: of this occasion, which no other has.
+      count: of hosts.
+    """
+    self.put(name, True)
+    while len(self.get(name)) < count:
+      time.sleep(ASK_SECONDS)
 
 
 def within(seconds: float, connect: Callable[[], None]) -> bool:
