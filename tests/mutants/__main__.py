@@ -77,7 +77,10 @@ def main() -> int:
       if (each.id in _ONLY.value if _ONLY.value else each.id not in tried)
     ]
     _try(root, seen, todo)
-  print(reporting.summary(drawn, _tried(seen)))
+  tried = _tried(seen)
+  if _REPORT.value:
+    print(f'{reporting.table(drawn, tried)}\n')
+  print(reporting.summary(drawn, tried))
   return 0
 
 

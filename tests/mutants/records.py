@@ -8,7 +8,7 @@ import os
 import pathlib
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tests.mutants import copies, drawing, noting
@@ -102,8 +102,16 @@ def write(path: pathlib.Path, record: Record) -> None:
   unfinished.rename(path)
 
 
-def make(root: pathlib.Path, tree: pathlib.Path, workers: int) -> Record:
-  """Runs all tests that `make test` runs in a copy of the tree."""
+def make(
+  root: pathlib.Path,
+  tree: pathlib.Path,
+  workers: int,
+  tests: Sequence[str] = (),
+) -> Record:
+  """Runs tests in a copy of the tree; by default those of `make test`.
+
+  What is not recorded counts as new, see `selecting.Selector.stages`.
+  """
   from tests.mutants import recording
 
   copy, data = root / 'recorded', root / 'data'
@@ -119,7 +127,7 @@ def make(root: pathlib.Path, tree: pathlib.Path, workers: int) -> Record:
   )
   command = [
     copies.python(copy), '-m', 'pytest', '-p', 'tests.mutants.recording', '-p',
-    'tests.mutants.noting', '-n', str(workers), '--dist=loadfile',
+    'tests.mutants.noting', '-n', str(workers), '--dist=loadfile', *tests,
   ]  # fmt: skip
   # The plugin of coverage is a module of the tree.
   variables = {
