@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tests.mutants import drawing, records
 
+# Of files that import the changed one through others, without a record.
+_FAR_FILES = 3
 _TOPS = ('attn_agents', 'configs', 'launch', 'tests', 'results', 'benchmarks')
 
 
@@ -35,6 +37,7 @@ class Selector:
       for path in [*drawing.sources(tree), *_tests(tree)]
     }
     self._files = sorted(x for x in self._imports if x.endswith('_test.py'))
+    self._sizes = {x: (tree / x).stat().st_size for x in self._files}
     # Tests that are newer than the record.
     self._new = {
       x for x in self._files if record.digests.get(x) != records.digest(tree, x)
@@ -65,10 +68,10 @@ class Selector:
       x for x in seconds if x.split('::')[0] in files - self._new
     } - executed
     near = {x for x in executed if rank[x.split('::')[0]] < 2}
-    left = most
+    left, nothing = most, True
     for new, some in (({0}, near), ({1}, executed - near), (set(), others)):
       # How long a new file takes is not known; it is taken if it is near.
-      chosen = sorted(x for x in self._new if rank[x] in new)
+      chosen = sorted((x for x in self._new if rank[x] in new), key=self._cost)
       spent = 0.0
       for name in sorted(
         filter(self._record.passes, some),
@@ -79,15 +82,32 @@ class Selector:
           spent += seconds[name]
       left -= spent
       if chosen:
+        nothing = False
         yield Chosen(chosen, spent)
+    far = [x for x in self._new if rank[x] == 2]
+    if nothing and far:
+      # Modules of commands have no tests of their own; short files start fast.
+      mirror = str(self._mirror(drawn.file).parent)
+      yield Chosen(
+        sorted(far, key=lambda x: (not x.startswith(mirror), self._cost(x)))[
+          :_FAR_FILES
+        ],
+        0.0,
+      )
+
+  def _cost(self, test: str) -> tuple[bool, int, str]:
+    """Less of what likely takes less time, where that was not recorded."""
+    # Tests of commands start processes.
+    return test.startswith('tests/launch/'), self._sizes[test], test
+
+  def _mirror(self, file: str) -> pathlib.PurePath:
+    """Where a file's own test is, if it has one."""
+    path = pathlib.PurePath(file.removeprefix('attn_agents/'))
+    return 'tests' / path.with_name(f'{path.stem}_test.py')
 
   def _rank(self, test: str, file: str) -> int:
     """0: the file's own test, 1: imports it, 2: indirectly, 3: does not."""
-    mirror = pathlib.PurePath(file)
-    folder = pathlib.PurePath('tests', *mirror.parts[:-1])
-    if mirror.parts[0] == 'attn_agents':
-      folder = pathlib.PurePath('tests', *mirror.parts[1:-1])
-    if pathlib.PurePath(test) == folder / f'{mirror.stem}_test.py':
+    if pathlib.PurePath(test) == self._mirror(file):
       return 0
     if file in self._imports[test]:
       return 1

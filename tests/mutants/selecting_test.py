@@ -117,3 +117,20 @@ def test_without_a_record_files_are_chosen_by_what_they_import(tree):
   assert [x.tests for x in stages] == [
     ['tests/a/b_test.py'], ['tests/near_test.py'],
   ]  # fmt: skip
+
+
+def test_of_those_that_import_it_through_others_the_next_short_ones_run(tree):
+  (tree / 'tests/launch').mkdir()
+  for i in range(4):
+    # The longer, the later; one is elsewhere.
+    folder = 'tests/launch' if i else 'tests'
+    path = tree / folder / f'run{i}_test.py'
+    path.write_text("x = 'run_it.py'\n" + '#' * 10 * (4 - i))
+  (tree / 'launch/inner.py').write_text('y = 1\n')
+  (tree / 'launch/run_it.py').write_text('from launch import inner\n')
+  drawn = drawing.Drawn(
+    '1-001', 'launch/inner.py', 1, 'constant', 1, 1, True, 'y', 'z'
+  )
+  selector = selecting.Selector(tree, records.Record.empty())
+  (only,) = selector.stages(drawn, 100.0)
+  assert only.tests == [f'tests/launch/run{i}_test.py' for i in (3, 2, 1)]
