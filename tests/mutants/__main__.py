@@ -45,6 +45,10 @@ _IMPORTS = flags.DEFINE_bool(
   'imports_only', False,
   'Choose tests by what they import: no record is made.',
 )  # fmt: skip
+_FAR_FILES = flags.DEFINE_integer(
+  'far_files', 3,
+  'With --imports_only, files that import the changed one through others.',
+)  # fmt: skip
 _TREE = pathlib.Path(__file__).parents[2]
 
 
@@ -99,7 +103,7 @@ def _try(
   if not record.exists() and not _IMPORTS.value:
     records.write(record, records.make(root, _TREE, _WORKERS.value))
   found = records.read(record) if record.exists() else records.Record.empty()
-  selector = selecting.Selector(_TREE, found)
+  selector = selecting.Selector(_TREE, found, _FAR_FILES.value)
   free: queue.Queue[trying.Runner] = queue.Queue()
   for i in range(min(_WORKERS.value, len(todo))):
     copy = root / f'copy-{i}'

@@ -3,13 +3,12 @@
 import ast
 import dataclasses
 import functools
+import itertools
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.mutants import drawing, records
 
-# Of files that import the changed one through others, without a record.
-_FAR_FILES = 3
 _TOPS = ('attn_agents', 'configs', 'launch', 'tests', 'results', 'benchmarks')
 
 
@@ -29,8 +28,18 @@ class Chosen:
 class Selector:
   """Chooses among the tests of a tree."""
 
-  def __init__(self, tree: pathlib.Path, record: records.Record):
-    """Reads the imports of all its files."""
+  def __init__(
+    self, tree: pathlib.Path, record: records.Record, far_files: int = 3
+  ):
+    """Reads the imports of all its files.
+
+    Args:
+      tree: with the tests.
+      record: what they execute.
+      far_files: without a record, so many files are chosen that import the
+        changed one through others only.
+    """
+    self._far_files = far_files
     self._record = record
     self._imports = {
       str(path): set(imported(tree, path))
@@ -68,7 +77,7 @@ class Selector:
       x for x in seconds if x.split('::')[0] in files - self._new
     } - executed
     near = {x for x in executed if rank[x.split('::')[0]] < 2}
-    left, nothing = most, True
+    left = most
     for new, some in (({0}, near), ({1}, executed - near), (set(), others)):
       # How long a new file takes is not known; it is taken if it is near.
       chosen = sorted((x for x in self._new if rank[x] in new), key=self._cost)
@@ -82,18 +91,13 @@ class Selector:
           spent += seconds[name]
       left -= spent
       if chosen:
-        nothing = False
         yield Chosen(chosen, spent)
     far = [x for x in self._new if rank[x] == 2]
-    if nothing and far:
-      # Modules of commands have no tests of their own; short files start fast.
-      mirror = str(self._mirror(drawn.file).parent)
-      yield Chosen(
-        sorted(far, key=lambda x: (not x.startswith(mirror), self._cost(x)))[
-          :_FAR_FILES
-        ],
-        0.0,
-      )
+    if far and not self._record.seconds:
+      # Those with the most alike path: of the same folder, or of a like name.
+      mirror = str(self._mirror(drawn.file))
+      far.sort(key=lambda x: (-len(_common(x, mirror)), self._cost(x)))
+      yield Chosen(far[: self._far_files], 0.0)
 
   def _cost(self, test: str) -> tuple[bool, int, str]:
     """Less of what likely takes less time, where that was not recorded."""
@@ -156,3 +160,11 @@ def _existing(tree: pathlib.Path, parts: Sequence[str]) -> Iterator[str]:
     for name in (f'{base}.py', f'{base}/__init__.py'):
       if (tree / name).is_file():
         yield name
+
+
+def _common(one: str, other: str) -> str:
+  """What both begin with."""
+  pairs = itertools.takewhile(
+    lambda x: x[0] == x[1], zip(one, other, strict=False)
+  )
+  return ''.join(x for x, _ in pairs)

@@ -116,21 +116,26 @@ def test_without_a_record_files_are_chosen_by_what_they_import(tree):
   stages = list(selecting.Selector(tree, empty).stages(_drawn(), 100.0))
   assert [x.tests for x in stages] == [
     ['tests/a/b_test.py'], ['tests/near_test.py'],
+    ['tests/command_test.py', 'tests/user_test.py'],
   ]  # fmt: skip
 
 
-def test_of_those_that_import_it_through_others_the_next_short_ones_run(tree):
+def test_of_those_that_import_it_through_others_the_like_ones_run(tree):
   (tree / 'tests/launch').mkdir()
-  for i in range(4):
-    # The longer, the later; one is elsewhere.
-    folder = 'tests/launch' if i else 'tests'
-    path = tree / folder / f'run{i}_test.py'
-    path.write_text("x = 'run_it.py'\n" + '#' * 10 * (4 - i))
+  for name, length in {
+    'launch/inner_long': 90, 'launch/inner_short': 10, 'launch/other': 1,
+    'elsewhere': 1,
+  }.items():  # fmt: skip
+    path = tree / 'tests' / f'{name}_test.py'
+    path.write_text("x = 'run_it.py'\n" + '#' * length)
   (tree / 'launch/inner.py').write_text('y = 1\n')
   (tree / 'launch/run_it.py').write_text('from launch import inner\n')
   drawn = drawing.Drawn(
     '1-001', 'launch/inner.py', 1, 'constant', 1, 1, True, 'y', 'z'
   )
-  selector = selecting.Selector(tree, records.Record.empty())
+  selector = selecting.Selector(tree, records.Record.empty(), far_files=3)
   (only,) = selector.stages(drawn, 100.0)
-  assert only.tests == [f'tests/launch/run{i}_test.py' for i in (3, 2, 1)]
+  assert only.tests == [
+    'tests/launch/inner_short_test.py', 'tests/launch/inner_long_test.py',
+    'tests/launch/other_test.py',
+  ]  # fmt: skip

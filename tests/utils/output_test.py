@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -36,3 +37,21 @@ def test_a_process_ends_with_its_own_code(how):
       said = pipe.read()
     assert len(said) == (60_005 if how == 'read' else 0)
   assert process.wait(60) == 75
+
+
+def test_a_line_is_there_as_soon_as_it_is_said():
+  code = (
+    'import time; from attn_agents.utils import output;'
+    'output.say("now"); time.sleep(60)'
+  )
+  process = subprocess.Popen(
+    [sys.executable, '-c', code], cwd=pathlib.Path(__file__).parents[2],
+    stdout=subprocess.PIPE, text=True,
+  )  # fmt: skip
+  began = time.monotonic()
+  try:
+    assert process.stdout.readline() == 'now\n'
+    assert time.monotonic() - began < 50
+  finally:
+    process.kill()
+    process.wait()
