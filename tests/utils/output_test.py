@@ -46,7 +46,8 @@ def test_a_line_is_there_as_soon_as_it_is_said():
   )
   process = subprocess.Popen(
     [sys.executable, '-c', code], cwd=pathlib.Path(__file__).parents[2],
-    stdout=subprocess.PIPE, text=True,
+    env={**os.environ, 'PYTHONUNBUFFERED': ''}, stdout=subprocess.PIPE,
+    text=True,
   )  # fmt: skip
   began = time.monotonic()
   try:
