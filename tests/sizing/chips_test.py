@@ -1,3 +1,6 @@
+import pathlib
+import re
+
 import pytest
 
 from attn_agents.sizing import chips
@@ -34,3 +37,30 @@ def test_a_described_gpu():
 def test_what_is_no_gpu(value, says):
   with pytest.raises(errors.ConfigError, match=says):
     chips.gpu('--gpu', value)
+
+
+def _published():
+  """The rows of the document's table: name, memory, peaks, bandwidth."""
+  page = pathlib.Path(chips.__file__).parents[2] / 'docs' / 'plan.md'
+  rows = re.findall(
+    r'^\| (\w+)[^|]* \| (\d+) (Gi?B) \| ([\d./ ]+) \| ([\d,]+) \|',
+    page.read_text(), re.MULTILINE,
+  )  # fmt: skip
+  for name, memory, unit, peaks, bandwidth in rows:
+    size = int(memory) * (2**30 if unit == 'GiB' else 10**9)
+    yield (
+      name, size, [float(x) * 1e12 for x in peaks.split('/')],
+      float(bandwidth.replace(',', '')) * 1e9,
+    )  # fmt: skip
+
+
+def test_numbers_are_those_that_were_published():
+  known = {**chips.TPUS, **chips.GPUS}
+  assert [row[0] for row in _published()] == list(known)
+  for name, memory, peaks, bandwidth in _published():
+    chip = known[name]
+    assert chip.memory_bytes == memory, name
+    found = [chip.peak['float32'], chip.peak['bfloat16']]
+    # Products of a TPU are of bfloat16 for either.
+    assert found == pytest.approx(peaks if len(peaks) > 1 else 2 * peaks), name
+    assert chip.bandwidth == pytest.approx(bandwidth), name

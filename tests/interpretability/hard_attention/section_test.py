@@ -36,3 +36,13 @@ def test_games_that_are_played_again_have_no_error_of_their_own():
     'pong', [0.0], [[3.0, 5.0, 3.0, 5.0]], [['a', 'b', 'a', 'b']]
   )
   assert (found.means[0], found.distinct[0], found.errors[0]) == (4.0, 2, 1.0)
+
+
+def test_the_table_says_what_its_columns_are():
+  table = section._table(compute.compare('pong', [0.0, 0.1], [[1.0], [2.0]]))
+  assert table.caption == 'Scores in pong by threshold t.'
+  assert table.columns == (
+    't', 'mean return', 'games that differ', 'standard error',
+    'relative to t = 0', 'published (t = 0.1)',
+  )  # fmt: skip
+  assert [row[0] for row in table.rows] == [0.0, 0.1]
