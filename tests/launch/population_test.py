@@ -239,10 +239,10 @@ def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
 def test_a_population_learns_catch_while_members_and_controller_are_killed(
   tmp_path,
 ):
-  """Three members; whoever is killed goes on, and the history holds."""
+  """Four members; whoever is killed goes on, and the history holds."""
   command = [
     sys.executable, str(commands.LAUNCH / 'run_population.py'), *_FLAGS,
-    '--size=3', '--interval_frames=30000', '--max_frames=90000',
+    '--size=4', '--interval_frames=30000', '--max_frames=90000',
     f'--root={tmp_path}',
   ]  # fmt: skip
   log = history.History(tmp_path)
@@ -271,10 +271,10 @@ def test_a_population_learns_catch_while_members_and_controller_are_killed(
   output, _ = second.communicate(timeout=1500)
   assert second.returncode == 0, output
   entries = log.entries()
-  assert len(entries) == 3 * 2
-  assert 'replayed  6 decisions, all the same' in output
+  assert len(entries) == 4 * 2
+  assert 'replayed  8 decisions, all the same' in output
   assert (tmp_path / 'population.png').stat().st_size > 10_000
   best = max(
-    members.fitness_of(members.run_of(tmp_path, m), 'catch') for m in range(3)
+    members.fitness_of(members.run_of(tmp_path, m), 'catch') for m in range(4)
   )
   assert best > 0.8
