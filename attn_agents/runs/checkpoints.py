@@ -18,7 +18,7 @@ import orbax.checkpoint as ocp
 
 from attn_agents import types
 from attn_agents.runs import named_trees, run_directory
-from attn_agents.utils import disk, finite
+from attn_agents.utils import disk, finite, heap
 from configs import errors
 
 # What Orbax writes besides the arrays, at most.
@@ -192,6 +192,8 @@ class Checkpointer:
           ),
         )
         self._manager.wait_until_finished()
+        # Heaps of a run would otherwise grow for an hour.
+        heap.give_back()
       except Exception:
         run_directory.remove_partial_checkpoints(self._path)
         raise
