@@ -1,7 +1,11 @@
 """What `results.smoothness` tells of logits whose form is known."""
 
+import jax
 import numpy as np
+import pytest
 
+from attn_agents import experiment, types
+from configs import resolution
 from results import smoothness
 
 
@@ -38,3 +42,35 @@ def test_pairs_of_one_game_and_boxers_not_found_are_left_out():
   lost[::10, 3] = 0.0
   for a, b in ((places, same), (lost, games)):
     assert np.isnan(smoothness.shares(logits, a, b)[0])
+
+
+@pytest.mark.parametrize(
+  ('agent', 'stages'),
+  [('s3ta', ['torso', 'vision_core', 'head']), ('impala_shallow', ['torso'])],
+)
+def test_the_stages_of_a_network_are_looked_at(agent, stages):
+  """Each of those it has, all at one row; the logits are the agent's."""
+  request = resolution.Request(
+    agent=agent, game='boxing', preset='small', runtime='threads', settings=[]
+  )
+  config = resolution.resolve(request, 'cpu', num_devices=1, cores=1)
+  made = experiment.Experiment(config).agent
+  params = made.initial_params(jax.random.key(0))
+  rng = np.random.default_rng(0)
+  shape = (smoothness.ROWS, 2)
+  screens = rng.integers(
+    0, 255, (*shape, 84, 84, config.environment.frame_stack)
+  )
+  zeros = np.zeros(shape, np.float32)
+  timestep = types.TimeStep(
+    screens.astype(np.uint8), zeros, zeros + 1, np.ones(shape, np.int32)
+  )
+  actions = np.zeros((smoothness.ROWS - 1, 2), np.int32)
+  inputs = (params, timestep, actions, made.initial_state(2))
+  found = smoothness.at_stages(made.unroll, *inputs)
+  assert list(found) == [*stages, 'logits']
+  assert all(x.shape[0] == 2 and np.std(x) > 0 for x in found.values())
+  logits = made.unroll(*inputs).policy_logits[smoothness.FILLING]
+  np.testing.assert_allclose(
+    found['logits'], logits - logits.mean(-1, keepdims=True), atol=1e-6
+  )
