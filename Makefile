@@ -64,10 +64,12 @@ BUCKETS := $(VENV)/.buckets-$(VARIANT)
 # libtpu, in a folder of its own, where JAX does not find it.
 PLAN_LOCK := requirements/plan.txt
 PLAN := $(VENV)/.plan-$(VARIANT)
+# Only what the client of a model hub needs: `hub` of setup.py.
+HUB_LOCK := requirements/$(if $(CORE),core-hub,hub).txt
+HUB := $(VENV)/.hub-$(VARIANT)
 
-.PHONY: help setup setup-dev setup-buckets setup-plan bundle train test test-core test-slow \
-  test-chaos test-mutants bench-smoke \
-  results docs \
+.PHONY: help setup setup-dev setup-buckets setup-hub setup-plan bundle train demo \
+  test test-core test-slow test-chaos test-mutants bench-smoke results docs \
   docs-serve lint format hooks locks doctor clean
 
 help:  ## list the targets
@@ -84,7 +86,7 @@ $(RUNTIME): $(LOCK) setup.py Makefile
 	@# Another variant's packages would stay behind, and JAX would load them.
 	@for stamp in $(VENV)/.runtime-*; do \
 	  if [ -e "$$stamp" ] && [ "$$stamp" != $@ ]; then rm -rf $(VENV); fi; done
-	@rm -f $(VENV)/.dev-* $(VENV)/.buckets-* $(VENV)/.plan-*
+	@rm -f $(VENV)/.dev-* $(VENV)/.buckets-* $(VENV)/.hub-* $(VENV)/.plan-*
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || { \
 	  echo 'making $(VENV)'; $(BASE_PYTHON) -m venv --clear $(VENV); }
 	@echo 'installing $(LOCK)'
@@ -106,6 +108,13 @@ $(BUCKETS): $(BUCKETS_LOCK) $(RUNTIME)
 	@$(INSTALL) --require-hashes -r $(BUCKETS_LOCK)
 	@touch $@
 
+setup-hub: $(HUB)  ## the same with what launch/export.py --push needs
+
+$(HUB): $(HUB_LOCK) $(RUNTIME)
+	@echo 'installing $(HUB_LOCK)'
+	@$(INSTALL) --require-hashes -r $(HUB_LOCK)
+	@touch $@
+
 bundle: setup  ## a tar file for nodes without internet (ARGS=--out=DIR)
 	@$(PYTHON) requirements/make_bundle.py $(VARIANT) requirements/$(VARIANT).txt $(ARGS)
 
@@ -123,6 +132,9 @@ endif
 
 train: setup  ## train S3TA on Ms. Pac-Man; flags in ARGS="..."
 	@$(PYTHON) launch/run_local.py --agent=s3ta --game=ms_pacman $(ARGS)
+
+demo: setup  ## the report of a trained agent that ships, and its live page
+	@$(PYTHON) launch/demo.py $(ARGS)
 
 test: $(if $(CORE),setup-dev,lint docs setup-plan)  ## lint, docs, then all tests but the slow ones
 	$(PYTHON) -m pytest $(IN_PARALLEL) $(ARGS)
@@ -188,11 +200,13 @@ locks:  ## resolve requirements/*.in anew (needs uv)
 	$(COMPILE) --python-platform x86_64-manylinux_2_31 requirements/tpu.in -o requirements/tpu.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/buckets.in -o requirements/buckets.txt
+	$(COMPILE) --python-platform x86_64-unknown-linux-gnu requirements/hub.in -o requirements/hub.txt
 	$(COMPILE) --no-deps --python-platform x86_64-manylinux_2_31 requirements/plan.in -o $(PLAN_LOCK)
 	$(COMPILE_CORE) requirements/core.in requirements/core-build.in -o requirements/core.txt
 	$(COMPILE_CORE) requirements/core-cuda.in requirements/core-build.in -o requirements/core-cuda.txt
 	$(COMPILE_CORE) requirements/core-dev.in -o requirements/core-dev.txt
 	$(COMPILE_CORE) requirements/core-buckets.in -o requirements/core-buckets.txt
+	$(COMPILE_CORE) requirements/core-hub.in -o requirements/core-hub.txt
 
 clean:  ## remove .venv, .venv-core, site/ and caches; runs/ stays
 	rm -rf $(VENV) .venv-core site .pytest_cache .mypy_cache .ruff_cache build dist *.egg-info

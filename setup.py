@@ -35,6 +35,7 @@ setuptools.setup(
     'attn_agents.environments': ['data/*.csv'],
     'attn_agents.evaluation': ['data/*.csv'],
     'attn_agents.watching': ['page/*'],
+    'attn_agents.zoo': ['*/*', '*/evaluation/*/*'],
   },
   install_requires=_CORE,
   extras_require={
@@ -44,6 +45,7 @@ setuptools.setup(
     'tpu': _read('tpu'),
     'gcs': _read('gcs'),
     's3': _read('s3'),
+    'hub': _read('hub'),
     'dev': _read('dev'),
   },
 )

@@ -21,6 +21,7 @@ YOUNGER: Mapping[str, Any] = {
   'network.coupled_gates': False,
   'network.feature_norm': 'none',
   'network.head_sees_answer': False,
+  'network.vision_blur': 0.0,
 }
 
 _TRUE = ('true', '1', 'yes', 'on')

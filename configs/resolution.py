@@ -230,7 +230,7 @@ def _fit_share(
 def _with_absolute_paths(config: schema.Config) -> schema.Config:
   """The run's processes work in another directory than the command."""
   init_from = config.runtime.init_from
-  if not init_from:
+  if not init_from or init_from.startswith(schema.ZOO_PREFIX):
     return config
   path = os.path.abspath(os.path.expanduser(init_from))
   runtime = dataclasses.replace(config.runtime, init_from=path)

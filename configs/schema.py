@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 
 MAX_ACTORS = 256
+# What names of trained agents that ship begin with, where a run is expected.
+ZOO_PREFIX = 'zoo:'
 MAX_ENVS_PER_ACTOR = 255
 _BATCHES = ranges.Range(
   1, 64, '1 to 64: 0 deadlocks, and each waiting batch makes data older'
@@ -306,7 +308,8 @@ class RuntimeConfig:
     stall_seconds: a learner without data for this long ends the run, and so
       does a last checkpoint that finds no room for this long.
     init_from: the directory of a run whose newest checkpoint gives a new run
-      its first parameters; '' for random ones.
+      its first parameters, or of an exported agent, or `zoo:<name>`; '' for
+      random ones.
     profile_updates: 'a:b' leaves a profile of the run's updates a to b - 1 for
       TensorBoard; '' for none.
   """

@@ -37,7 +37,7 @@ _OPTIONS = [
   if kind is not None
 ]
 
-_RUN = paths.define('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, command_line.RUN_HELP)
 _CHECKPOINT = flags.DEFINE_string(
   'checkpoint', 'newest', 'newest, best, or a learner step.'
 )

@@ -12,6 +12,11 @@ from attn_agents.environments import registry as environments
 from attn_agents.utils import disk, output
 from configs import errors, schema
 
+# Of every --run that is played with.
+RUN_HELP = (
+  'The --logdir of a training run, the directory of an exported agent, or '
+  'zoo:<name> of one that ships.'
+)
 FAILED = 1
 USAGE_ERROR = 2
 INTERRUPTED = 130

@@ -19,12 +19,12 @@ import rich.progress
 from absl import flags
 
 from attn_agents.evaluation import protocols
-from attn_agents.runs import saved_runs
+from attn_agents.runs import exported, saved_runs
 from attn_agents.utils import disk, machine, output, tensorflow_import
 from configs import agents, errors, games, schema, validation
 from launch import command_line, paths
 
-_RUN = paths.define('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, command_line.RUN_HELP)
 _GAME = flags.DEFINE_string(
   'game',
   None,
@@ -208,7 +208,7 @@ def _trained(path: str) -> _Player:
     directory=run.evaluations,
     name=f'{step}_{_POLICY.value}',
     facts={
-      'run': str(run.path),
+      'run': exported.address(directory),
       'agent': config.agent,
       'preset': config.preset,
       'algorithm': config.algorithm,

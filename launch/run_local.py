@@ -107,8 +107,9 @@ _EVALUATE_EVERY = flags.DEFINE_integer(
 _INIT_FROM = paths.define(
   'init_from',
   None,
-  'Directory of a run. A new run starts from the parameters of its newest '
-  'checkpoint; hard attention, from those of the convolutions only.',
+  'Directory of a run or an exported agent, or zoo:<name>. A new run starts '
+  'from the parameters of its newest checkpoint; hard attention, from those of '
+  'the convolutions only.',
 )
 _SEED = flags.DEFINE_integer(
   'seed', None, 'Seed of parameters, policies and environments.'

@@ -20,12 +20,12 @@ from absl import flags
 
 from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
-from attn_agents.runs import saved_runs
+from attn_agents.runs import exported, saved_runs
 from attn_agents.utils import batch_job, stopping, tensorflow_import
 from configs import errors, games
 from launch import command_line, paths
 
-_RUN = paths.define('run', None, 'The --logdir of a training run.')
+_RUN = paths.define('run', None, command_line.RUN_HELP)
 _GAME = flags.DEFINE_string(
   'game', None, 'Game to play; if unset, the game of the run.'
 )
@@ -73,7 +73,7 @@ def main() -> int:
 
     fps = _FPS.value or environments.spec(played.environment).steps_per_second
     plan = watching_games.Plan(_SEED.value, _PROTOCOL.value, _POLICY.value, fps)
-    print(f'run       {run.path}')
+    print(f'run       {exported.address(run.checkpoints)}')
     port = listening.getsockname()[1]
     print(f'page      http://127.0.0.1:{port}/')
     ports = (port, batch_job.TENSORBOARD_PORT)

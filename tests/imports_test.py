@@ -20,7 +20,9 @@ above = {
   'attn_agents.distributed', 'attn_agents.diagnostics', 'launch', 'benchmarks',
 }
 lower = ('environments', 'networks', 'losses', 'acting', 'learning')
-upper = ('evaluation', 'interpretability', 'population', 'watching')
+upper = (
+  'evaluation', 'exporting', 'interpretability', 'population', 'watching'
+)
 for name in (*lower, *upper):
   if name not in lower:  # They make agents from configs.
     above -= {'attn_agents.experiment'}

@@ -129,18 +129,11 @@ def _copied(
 def _check_here(values: Mapping[str, Any]) -> None:
   """`check` in a process that may load JAX."""
   from attn_agents import experiment
-  from attn_agents.runs import checkpoints, named_trees, parameters
+  from attn_agents.runs import named_trees, parameters
 
   config = run_directory.to_config(values)
   run, directory, step = _source(config)
-  checkpointer = checkpoints.Checkpointer(directory)
-  prefix = 'params/'
-  theirs = {
-    name.removeprefix(prefix): spec
-    for name, spec in checkpointer.arrays(step).items()
-    if name.startswith(prefix)
-  }
-  checkpointer.close()
+  theirs = parameters.specs(directory, step)
   params = experiment.Experiment(config).params_spec
   _copied(config, named_trees.specs(params), theirs)
   # Only reading the arrays shows whether they are whole.

@@ -48,6 +48,8 @@ _PACKAGES = (
   *('jax', 'jaxlib', 'flax', 'optax', 'chex', 'rlax', 'orbax-checkpoint'),
   *('envpool', 'dm-launchpad', 'dm-reverb', 'tensorflow-cpu', 'numpy'),
 )
+# Of config.json, which gains a line or two with each start.
+_MOST_CONFIG_BYTES = 10_000_000
 # A file of an evaluation is written in less.
 _PARTIAL_SECONDS = 60.0
 # Left by a start that was cut short before it wrote config.json.
@@ -111,6 +113,11 @@ class RunDirectory:
     self._lock: IO[str] | None = None
 
   @property
+  def config_path(self) -> pathlib.Path:
+    """The file with the config, and how the run was started."""
+    return self.path / 'config.json'
+
+  @property
   def checkpoints(self) -> pathlib.Path:
     """The directory of checkpoints."""
     return self.path / 'checkpoints'
@@ -159,8 +166,7 @@ class RunDirectory:
     disk.require_writable('--logdir', self.path)
     if not self.path.exists():
       return False
-    path = self.path / 'config.json'
-    if not path.exists():
+    if not self.config_path.exists():
       there = {
         p.name
         for p in self.path.iterdir()
@@ -190,7 +196,7 @@ class RunDirectory:
     """
     self.path.mkdir(parents=True, exist_ok=True)
     self.lock()
-    before = self.content() if (self.path / 'config.json').exists() else {}
+    before = self.content() if self.config_path.exists() else {}
     now = datetime.datetime.now(datetime.timezone.utc).isoformat()
     self._write_even_if_full(
       {
@@ -278,7 +284,7 @@ class RunDirectory:
     partial = self.path / 'config.partial'
     text = json.dumps({**content, 'format': FORMAT}, indent=2)
     partial.write_text(text + '\n')
-    os.replace(partial, self.path / 'config.json')
+    os.replace(partial, self.config_path)
 
   def content(self) -> dict[str, Any]:
     """What config.json says.
@@ -288,7 +294,7 @@ class RunDirectory:
     """
     content = self.content_of_any_format()
     require_format(content, self.path)
-    path = self.path / 'config.json'
+    path = self.config_path
     config = content.get('config')
     if not isinstance(config, dict):
       raise errors.ConfigError(
@@ -307,10 +313,12 @@ class RunDirectory:
     Raises:
       ConfigError: it is damaged.
     """
-    path = self.path / 'config.json'
+    path = self.config_path
     try:
+      if (size := path.stat().st_size) > _MOST_CONFIG_BYTES:
+        raise ValueError(f'{size:,} bytes')
       content = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
       raise errors.ConfigError(f'{path} is damaged: {error}') from error
     if not isinstance(content, dict):
       raise errors.ConfigError(
@@ -329,9 +337,7 @@ class RunDirectory:
     try:
       return to_config(values)
     except errors.ConfigError as error:
-      raise errors.ConfigError(
-        f'{self.path / "config.json"}: {error}'
-      ) from error
+      raise errors.ConfigError(f'{self.config_path}: {error}') from error
 
   def starts(self) -> int:
     """How often the run has been started, this time included."""

@@ -7,7 +7,7 @@ import dataclasses
 import pathlib
 
 from attn_agents.environments import registry as environments
-from attn_agents.runs import run_directory
+from attn_agents.runs import exported, run_directory
 from attn_agents.runs.buckets import addresses, restoring, stores
 from attn_agents.utils import metrics_table
 from configs import errors, schema
@@ -16,12 +16,19 @@ from configs import errors, schema
 def open_run(path: str) -> tuple[run_directory.RunDirectory, schema.Config]:
   """Opens a run and reads its config; from a bucket, it is copied here first.
 
+  Args:
+    path: of a run, in a bucket too, or of an exported agent, or the name of one
+      that ships (`exported.find`).
+
   Raises:
     ConfigError: there is no run there, with the name of the nearest beside it;
       or it is of an earlier format, with the command that converts it; or its
       config is damaged or of a game that there is not; or its bucket cannot be
       read.
   """
+  agent = exported.find(path)
+  if agent is not None:
+    return agent, agent.config()
   run = run_directory.RunDirectory(_here(path))
   require_run(run, path)
   config = run.config()
@@ -138,6 +145,8 @@ def find(
 
 def steps(directory: pathlib.Path) -> list[int]:
   """Learner steps of the complete checkpoints there, in ascending order."""
+  if exported.is_one(directory):
+    return [exported.checkpoint(directory)]
   # Orbax gives a checkpoint its bare number only once it is complete.
   if not directory.is_dir():
     return []

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from attn_agents.environments import registry as environments
 from attn_agents.interpretability.drawing import overlays
-from attn_agents.runs import run_directory
+from attn_agents.runs import exported, run_directory
 from attn_agents.utils import stopping
 from attn_agents.watching import audience as audience_lib
 from attn_agents.watching import following, games, pace, server
@@ -39,7 +39,7 @@ class Watched:
     spec = environments.spec(self.played.environment)
     return {
       'run': self.run.path.name,
-      'path': str(self.run.path),
+      'path': exported.address(self.run.checkpoints),
       'agent': self.trained.agent,
       'preset': self.trained.preset,
       'algorithm': self.trained.algorithm,

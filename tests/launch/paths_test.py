@@ -15,7 +15,9 @@ _PATHS = {
   'launch.analyze': {'run', 'baseline', 'out', 'injection'},
   'launch.convert': {'run', 'out'},
   'launch.doctor': set(),
+  'launch.demo': {'run'},
   'launch.evaluate': {'run', 'out'},
+  'launch.export': {'run', 'out'},
   'launch.report_scores': {'runs', 'out'},
   'launch.run_local': {'logdir', 'init_from'},
   'launch.run_suite': {'root'},
@@ -25,7 +27,8 @@ _PATHS = {
 # A flag of neither kind fails the test: whoever adds one says which it is.
 _NOT_PATHS = {
   'agent', 'agents', 'algorithm', 'analyses', 'backend', 'checkpoint', 'game',
-  'games', 'policy', 'preset', 'profile_updates', 'protocol', 'runtime', 'set',
+  'games', 'licence', 'policy', 'preset', 'profile_updates', 'protocol', 'push',
+  'runtime', 'set',
   'thresholds', 'track',
 }  # fmt: skip
 # What every flag of text makes of a path below the home directory.

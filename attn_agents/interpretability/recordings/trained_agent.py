@@ -15,7 +15,7 @@ from attn_agents.algorithms import registry as algorithms
 from attn_agents.environments import registry as environments
 from attn_agents.environments import suite
 from attn_agents.networks import factory
-from attn_agents.runs import parameters
+from attn_agents.runs import exported, parameters
 from configs import schema
 
 # Of games without a clock: as Atari, with 4 frames to an agent step.
@@ -175,7 +175,7 @@ def restore(
     played,
     restored.params,
     {
-      'run': str(directory.parent),
+      'run': exported.address(directory),
       'agent': trained.agent,
       'preset': trained.preset,
       'algorithm': trained.algorithm,

@@ -44,6 +44,7 @@ def run(given: context.Context) -> findings.Findings:
     given.played, given.recorded, rows, _pictures
   )
   names = [*figures.head_names(attention.shape[1]), 'all heads']
+  areas = _areas(curves)
   return findings.Findings(
     how_to_read=(
       'Deletion (left): cells are blurred in the order of a map, the largest '
@@ -66,7 +67,7 @@ def run(given: context.Context) -> findings.Findings:
       'trust': 'Deletion, insertion and agreement with saliency, over '
       f'{len(rows)} steps.'
     },
-    tables=[_areas(curves), _sanity(sanity)],
+    tables=[areas, _sanity(sanity)],
     numbers={
       'rows': rows,
       'agreement': {
@@ -75,6 +76,10 @@ def run(given: context.Context) -> findings.Findings:
           for name, each in zip(names, found, strict=True)
         }
         for output, found in agreed.items()
+      },
+      'areas': {
+        str(name): dict(zip(areas.columns[1:], values, strict=True))
+        for name, *values in areas.rows
       },
     },
     arrays={

@@ -1,0 +1,88 @@
+"""What an export holds, and reading it from one."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from attn_agents.exporting import check, curve, evaluations
+from attn_agents.runs import exported, named_trees, parameters
+from configs import errors
+
+# Of one table or figure.
+MOST_BYTES = 10_000_000
+_PNG = b'\x89PNG\r\n\x1a\n'
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+  """All of an exported agent; see `exported` for the files.
+
+  Attributes:
+    content: of config.json.
+    params: by name (`named_trees`).
+    evaluations: by game.
+    curve: training_curve.csv.
+    figure: training_curve.png.
+    check: see `check.record`.
+    evaluation_curve: evaluation_curve.csv; None if there is none.
+  """
+
+  content: Mapping[str, Any]
+  params: Mapping[str, np.ndarray]
+  evaluations: Mapping[str, evaluations.Evaluation]
+  curve: bytes
+  figure: bytes
+  check: Mapping[str, np.ndarray]
+  evaluation_curve: bytes | None = None
+
+  @property
+  def facts(self) -> Mapping[str, Any]:
+    """What config.json says under `exported`."""
+    return self.content[exported.KEY]
+
+
+def read(agent: exported.ExportedAgent) -> Contents:
+  """All of an exported agent, of which every part is checked.
+
+  Raises:
+    ConfigError: a part is missing or damaged.
+  """
+  config, source = agent.config(), agent.source
+  restored = parameters.restore(config, source, agent.facts()['checkpoint'])
+  evaluation_curve = source / exported.EVALUATION_CURVE
+  found = Contents(
+    content=agent.content(),
+    params=named_trees.flatten(restored.params),
+    evaluations=evaluations.read(source / exported.EVALUATION, config),
+    curve=read_file(source / exported.CURVE),
+    figure=read_file(source / exported.FIGURE),
+    check=check.read(source / exported.CHECK, config),
+    evaluation_curve=(
+      read_file(evaluation_curve) if evaluation_curve.exists() else None
+    ),
+  )
+  curve.require_table(source / exported.CURVE)
+  if not found.figure.startswith(_PNG):
+    raise errors.ConfigError(
+      f'{source / exported.FIGURE} is damaged; expected a PNG'
+    )
+  return found
+
+
+def read_file(path: pathlib.Path) -> bytes:
+  """A file's bytes.
+
+  Raises:
+    ConfigError: there is no such file, or it is much too large.
+  """
+  if not path.is_file():
+    raise errors.ConfigError(f'{path} is missing; expected a file')
+  size = path.stat().st_size
+  if size > MOST_BYTES:
+    raise errors.ConfigError(
+      f'{path} has {size:,} bytes; expected at most {MOST_BYTES:,}'
+    )
+  return path.read_bytes()
