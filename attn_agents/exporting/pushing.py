@@ -86,15 +86,15 @@ def require_possible(repository: str) -> None:
     ConfigError: the client is not installed, or the name is not well formed.
   """
   try:
-    import huggingface_hub
     from huggingface_hub import errors as hub_errors
+    from huggingface_hub import utils
   except ImportError:
     raise errors.ConfigError(
       f'--push={repository} needs huggingface_hub: make setup-hub (or pip '
       "install 'attn_agents[hub]')"
     ) from None
   try:
-    huggingface_hub.utils.validate_repo_id(repository)
+    utils.validate_repo_id(repository)
   except hub_errors.HFValidationError as error:
     raise errors.ConfigError(f'--push={repository}: {error}') from error
   errors.require(repository.count('/') == 1, '--push', repository, 'owner/name')
