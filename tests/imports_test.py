@@ -67,6 +67,6 @@ def test_arrows_go_down_only():
   lines = done.stdout.splitlines()
   assert {line.split('.')[1] for line in lines} == {
     'environments', 'networks', 'losses', 'acting', 'learning', 'evaluation',
-    'interpretability', 'population', 'watching',
+    'exporting', 'interpretability', 'population', 'watching',
   }  # fmt: skip
   assert [line for line in lines if ' ' in line] == []
