@@ -63,7 +63,6 @@ def main() -> int:
   os.environ.setdefault('JAX_PLATFORMS', 'cpu')
   from attn_agents.exporting import contents, gathering, writing
 
-  writing.require_new(out)
   if isinstance(run, exported.ExportedAgent):
     given = contents.read(run)
   else:
@@ -100,6 +99,7 @@ def _check_flags() -> pathlib.Path:
     'a directory whose name has letters, digits, dots, dashes and underscores',
   )
   disk.require_writable('--out', _OUT.value, out.parent)
+  disk.require_new('--out', out)
   errors.require(
     _LICENCE_NAME.fullmatch(_LICENCE.value) is not None,
     '--licence',

@@ -9,15 +9,7 @@ import numpy as np
 
 from attn_agents.exporting import card, contents, evaluations
 from attn_agents.runs import exported, tensor_files
-from configs import errors
-
-
-def require_new(out: pathlib.Path) -> None:
-  """Raises `ConfigError` unless a directory is empty or does not exist."""
-  if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-    raise errors.ConfigError(
-      f'--out={out} exists and is not empty; expected a new directory'
-    )
+from attn_agents.utils import disk
 
 
 def write(given: contents.Contents, out: pathlib.Path) -> None:
@@ -34,7 +26,7 @@ def write(given: contents.Contents, out: pathlib.Path) -> None:
     OSError: what was read is not what was written.
   """
   out = out.absolute()
-  require_new(out)
+  disk.require_new('--out', out)
   beside = out.with_name(f'.{out.name}.exporting')
   shutil.rmtree(beside, ignore_errors=True)
   try:

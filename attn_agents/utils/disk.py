@@ -145,6 +145,22 @@ def require_writable(
     )
 
 
+def require_new(flag: str, path: pathlib.Path) -> None:
+  """Refuses a directory that holds something.
+
+  Args:
+    flag: that names it.
+    path: of the directory, which need not exist.
+
+  Raises:
+    ConfigError: it is not empty, or no directory.
+  """
+  if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    raise errors.ConfigError(
+      f'{flag}={path} exists and is not empty; expected a new directory'
+    )
+
+
 def trouble(directory: pathlib.Path | str) -> str:
   """Why nothing can be written there at this moment, '' if it can.
 
