@@ -56,23 +56,25 @@ def test_frames_of_84x84_are_packed_where_they_cross_hosts(
 
 
 @pytest.mark.parametrize(
-  ('state', 'pid', 'looks'),
+  ('state', 'is_alive', 'looks'),
   [
     # It goes on serving until a live learner says that it has ended.
-    ('running', os.getpid(), 3),
-    ('starting', os.getpid(), 3),
-    ('done', os.getpid(), 0),
-    ('stopped', os.getpid(), 0),
-    ('failed', os.getpid(), 0),
+    ('running', True, 3),
+    ('starting', True, 3),
+    ('done', True, 0),
+    ('stopped', True, 0),
+    ('failed', True, 0),
     # Or until it is dead.
-    ('running', 2**22 + 1, 0),
+    ('running', False, 0),
     # Nobody has been seen who needs it.
-    (None, 0, 0),
+    (None, False, 0),
   ],
 )
 def test_servers_end_after_the_learner(
-  tmp_path, monkeypatch, state, pid, looks
+  tmp_path, monkeypatch, state, is_alive, looks
 ):
+  # No process has a number above the second.
+  pid = os.getpid() if is_alive else 2**22 + 1
   status = lifecycle.Status('learner', 0, pid, state)
   slept = []
 
