@@ -1,18 +1,15 @@
 """What an export holds, and reading it from one."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from attn_agents.exporting import check, curve, evaluations
+from attn_agents.exporting import check, curve, evaluations, files
 from attn_agents.runs import exported, named_trees, parameters
 from configs import errors
 
-# Of one table or figure.
-MOST_BYTES = 10_000_000
 _PNG = b'\x89PNG\r\n\x1a\n'
 
 
@@ -57,11 +54,11 @@ def read(agent: exported.ExportedAgent) -> Contents:
     content=agent.content(),
     params=named_trees.flatten(restored.params),
     evaluations=evaluations.read(source / exported.EVALUATION, config),
-    curve=read_file(source / exported.CURVE),
-    figure=read_file(source / exported.FIGURE),
+    curve=files.read(source / exported.CURVE),
+    figure=files.read(source / exported.FIGURE),
     check=check.read(source / exported.CHECK, config),
     evaluation_curve=(
-      read_file(evaluation_curve) if evaluation_curve.exists() else None
+      files.read(evaluation_curve) if evaluation_curve.exists() else None
     ),
   )
   curve.require_table(source / exported.CURVE)
@@ -70,19 +67,3 @@ def read(agent: exported.ExportedAgent) -> Contents:
       f'{source / exported.FIGURE} is damaged; expected a PNG'
     )
   return found
-
-
-def read_file(path: pathlib.Path) -> bytes:
-  """A file's bytes.
-
-  Raises:
-    ConfigError: there is no such file, or it is much too large.
-  """
-  if not path.is_file():
-    raise errors.ConfigError(f'{path} is missing; expected a file')
-  size = path.stat().st_size
-  if size > MOST_BYTES:
-    raise errors.ConfigError(
-      f'{path} has {size:,} bytes; expected at most {MOST_BYTES:,}'
-    )
-  return path.read_bytes()

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from attn_agents.environments import registry as environments
+from attn_agents.exporting import files
 from attn_agents.runs import run_directory
 from configs import errors, schema
 
 TABLE = 'evaluation.csv'
 SUMMARY = 'summary.json'
-_MOST_BYTES = 10_000_000
 _NUMBERS = ('episodes', 'mean', 'median', 'minimum', 'maximum')
 _TEXTS = ('protocol', 'policy', 'evaluated_game')
 
@@ -106,15 +106,10 @@ def _read(directory: pathlib.Path) -> Evaluation:
   Raises:
     ConfigError: a file of it is missing, too large or damaged.
   """
-  for name in (TABLE, SUMMARY):
-    path = directory / name
-    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
-      raise errors.ConfigError(
-        f'{path} is missing or too large; expected a file of launch/evaluate.py'
-      )
+  table, text = (files.read(directory / name) for name in (TABLE, SUMMARY))
   path = directory / SUMMARY
   try:
-    summary = json.loads(path.read_text())
+    summary = json.loads(text)
   except (ValueError, RecursionError) as error:
     raise errors.ConfigError(f'{path} is damaged: {error}') from error
   fits = isinstance(summary, dict) and all(
@@ -127,7 +122,7 @@ def _read(directory: pathlib.Path) -> Evaluation:
       f'{path} is damaged: expected what launch/evaluate.py writes, with '
       f'numbers for {", ".join(_NUMBERS)}'
     )
-  return Evaluation((directory / TABLE).read_bytes(), summary)
+  return Evaluation(table, summary)
 
 
 def _is_number(value: object) -> bool:

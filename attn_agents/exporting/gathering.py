@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from attn_agents.environments import registry as environments
-from attn_agents.exporting import check, contents, curve, evaluations, pictures
+from attn_agents.exporting import (
+  check,
+  contents,
+  curve,
+  evaluations,
+  files,
+  pictures,
+)
 from attn_agents.interpretability.recordings import trained_agent
 from attn_agents.runs import (
   exported,
@@ -75,7 +82,7 @@ def of_run(
     figure=curve.draw(run.metrics, f'{name}, training'),
     check=check.record(agent),
     evaluation_curve=(
-      contents.read_file(run.evaluation_curve)
+      files.read(run.evaluation_curve)
       if run.evaluation_curve.exists()
       else None
     ),

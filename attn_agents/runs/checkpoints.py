@@ -192,11 +192,11 @@ class Checkpointer:
           ),
         )
         self._manager.wait_until_finished()
-        # Heaps of a run would otherwise grow for an hour.
-        heap.give_back()
       except Exception:
         run_directory.remove_partial_checkpoints(self._path)
         raise
+    # Heaps of a run would otherwise grow for an hour.
+    heap.give_back()
     if not (written and (self._path / str(step)).is_dir()):
       raise NotWrittenError(
         f'checkpoint {step} was not written: the newest in {self._path} is '

@@ -7,11 +7,12 @@ import collections
 import csv
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 from configs import agents, errors, overrides
 
+# What a preset is called, not what it sets.
+_NAMES = ('agent', 'preset', 'algorithm')
 PATH = pathlib.Path(__file__).with_name('presets.csv')
 
 
@@ -25,20 +26,11 @@ def found() -> dict[tuple[str, str, str], dict[str, Any]]:
       except errors.ConfigError:
         # Presets of papers have one algorithm.
         continue
-      made[agent, preset, algorithm] = dict(
-        _flat(json.loads(json.dumps(overrides.to_dict(config))))
-      )
+      fields = overrides.flatten(overrides.to_dict(config))
+      made[agent, preset, algorithm] = {
+        field: value for field, value in fields.items() if field not in _NAMES
+      }
   return made
-
-
-def _flat(
-  content: dict[str, Any], prefix: str = ''
-) -> Iterator[tuple[str, Any]]:
-  for name, value in content.items():
-    if isinstance(value, dict):
-      yield from _flat(value, f'{prefix}{name}.')
-    elif prefix or name not in ('agent', 'preset', 'algorithm'):
-      yield prefix + name, value
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from attn_agents.utils import whole_files
 from tests.mutants import copies, drawing, noting
 
 _SETTINGS = """[run]
@@ -97,9 +98,8 @@ def read(path: pathlib.Path) -> Record:
 
 def write(path: pathlib.Path, record: Record) -> None:
   """As JSON; whoever finds the file finds all of it."""
-  unfinished = path.with_suffix('.unfinished')
-  unfinished.write_text(json.dumps(dataclasses.asdict(record)))
-  unfinished.rename(path)
+  with whole_files.replacing(path) as partial:
+    partial.write_text(json.dumps(dataclasses.asdict(record)))
 
 
 def make(
