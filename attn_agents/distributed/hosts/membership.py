@@ -55,7 +55,7 @@ class Membership:
       self._store.put('start', dataclasses.asdict(start.counters))
     # The first collective of gloo waits for the others for 30 seconds only, and
     # host 0 may take longer to restore.
-    self._store.gather('ready', self._count)
+    self._store.gather('ready', self._count, watch.Limits().first_update)
     state = joining.hand_over(start.state)
     # Host 0 wrote them before it gave its arrays.
     counters = checkpoints.Counters(**self._store.get('start')[0])

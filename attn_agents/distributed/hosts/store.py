@@ -50,15 +50,25 @@ class Store:
       int(key.rpartition('/')[2]): json.loads(value) for key, value in found
     }
 
-  def gather(self, name: str, count: int) -> None:
+  def gather(self, name: str, count: int, seconds: float) -> None:
     """Returns once all hosts have called it; whoever is lost, `watch.py` tells.
 
     Args:
       name: of this occasion, which no other has.
       count: of hosts.
+      seconds: to wait for those that live, but do not come.
+
+    Raises:
+      TimeoutError: some have not come, named.
     """
     self.put(name, True)
-    while len(self.get(name)) < count:
+    deadline = time.monotonic() + seconds
+    while missing := set(range(count)) - set(self.get(name)):
+      if time.monotonic() > deadline:
+        hosts = ', '.join(map(str, sorted(missing)))
+        raise TimeoutError(
+          f'not {name} after {seconds:.0f} s: learner hosts {hosts}'
+        )
       time.sleep(ASK_SECONDS)
 
 

@@ -72,3 +72,10 @@ def test_no_host_begins_a_collective_before_all_are_there(
   assert min(began) >= came
   # Both begin where host 0 does.
   assert [found[i].counters.frames for i in (0, 1)] == [7, 7]
+
+
+def test_a_host_that_lives_but_does_not_come_is_named():
+  client = _Client()
+  store.Store(client, 2).put('ready', True)
+  with pytest.raises(TimeoutError, match=r'not ready .* hosts 1, 3$'):
+    store.Store(client, 0).gather('ready', 4, 0.3)
