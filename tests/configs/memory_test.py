@@ -66,7 +66,6 @@ def test_all_emulators_that_actors_hold_count(game, num_envs, emulators):
     'learning.max_policy_lag=none', 'runtime.num_actors=3',
     f'runtime.envs_per_actor={num_envs}', game=game,
   )  # fmt: skip
-  # Of 0.7 MB and a dozen screens.
   each = 700_000 + 12 * 84 * 84
   assert _parts(config)['environments'] == 3 * emulators * each
 

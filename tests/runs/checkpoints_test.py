@@ -16,7 +16,7 @@ import pytest
 from flax import linen as nn
 
 from attn_agents.runs import checkpoints, run_directory
-from attn_agents.utils import disk, finite
+from attn_agents.utils import disk, finite, heap
 from configs import errors
 
 
@@ -54,6 +54,16 @@ def test_everything_comes_back(tmp_path):
     np.testing.assert_array_equal(got.state[name], saved.state[name])
     assert got.state[name].dtype == saved.state[name].dtype
   assert got.state['empty'] == ()
+
+
+def test_each_save_gives_freed_memory_back(tmp_path, monkeypatch):
+  given = []
+  monkeypatch.setattr(heap, 'give_back', lambda: given.append(True))
+  manager = checkpoints.Checkpointer(tmp_path)
+  manager.save(_snapshot(1))
+  manager.save(_snapshot(2))
+  manager.close()
+  assert len(given) == 2
 
 
 def test_only_the_newest_are_kept_and_any_kept_one_can_be_asked_for(tmp_path):
