@@ -21,6 +21,12 @@ _PAPERS = {
   'dqn': 'Mnih et al. 2015',
 }
 
+_CURVE = (
+  f'![Mean return by frames]({exported.FIGURE})\n\nThe mean return of the '
+  "newest games of training, which plays by training's rules: compare it "
+  'with itself, not with the scores above.'
+)
+
 
 def text(given: contents.Contents) -> str:
   """README.md of an exported agent.
@@ -47,7 +53,7 @@ def _text(given: contents.Contents) -> str:
     ('Data', _data(given)),
     ('Command', _command(given)),
     ('Scores', _scores(given)),
-    ('Training curve', _curve(given)),
+    ('Training curve', _CURVE),
     (
       'What its pictures show, and how far to trust them',
       pictures.in_words(given.facts.get('pictures') or {}),
@@ -193,15 +199,6 @@ def _scores(given: contents.Contents) -> str:
     'error is the standard error of the mean over games of this one training '
     'run. It says nothing of other seeds, between which scores differ more. '
     'Human: 0 % is random play, 100 % a human tester.'
-  )
-
-
-def _curve(given: contents.Contents) -> str:
-  del given
-  return (
-    f'![Mean return by frames]({exported.FIGURE})\n\nThe mean return of the '
-    "newest games of training, which plays by training's rules: compare it "
-    'with itself, not with the scores above.'
   )
 
 
