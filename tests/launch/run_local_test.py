@@ -35,7 +35,8 @@ from tests.launch import commands, running
         '--set=learning.batch_size=32768',
         '--envs_per_actor=128',
       ],
-      'learning.unroll_length=10000: this run keeps at least 6,9',
+      'learning.unroll_length=10000: this run keeps at least 7,010.9 GB in '
+      'memory (environments 25.7 GB, ',
     ),
   ],
 )
