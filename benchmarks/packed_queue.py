@@ -29,7 +29,7 @@ import numpy as np
 from absl import flags
 
 from attn_agents import experiment, types
-from attn_agents.transport import packing
+from attn_agents.transport import packing, packing_layout
 from benchmarks import (
   cable,
   frame_packing,
@@ -154,7 +154,7 @@ def _note(what: str, name: str, costs: Sequence[dict[str, float]]) -> str:
 
 def _title(items: Sequence[types.Trajectory]) -> str:
   leaves = [jax.tree.leaves(x) for x in items]
-  specs = [packing.ArraySpec(x.shape, x.dtype) for x in leaves[0]]
+  specs = [packing_layout.ArraySpec(x.shape, x.dtype) for x in leaves[0]]
   packer = packing.Packer(specs)
   before = sum(x.nbytes for x in leaves[0])
   after = statistics.mean(len(packer.pack(x)) for x in leaves)

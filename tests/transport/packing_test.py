@@ -8,7 +8,12 @@ import zstandard
 
 from attn_agents import experiment
 from attn_agents.algorithms import registry
-from attn_agents.transport import compression, packed_frames, packing
+from attn_agents.transport import (
+  compression,
+  packed_frames,
+  packing,
+  packing_layout,
+)
 from configs import agents, resolution
 from tests import trajectories
 
@@ -16,7 +21,7 @@ RNG = np.random.default_rng(0)
 
 
 def _spec(array):
-  return packing.ArraySpec(np.shape(array), np.asarray(array).dtype)
+  return packing_layout.ArraySpec(np.shape(array), np.asarray(array).dtype)
 
 
 def _made(arrays):
@@ -65,9 +70,9 @@ def _specs_of_all_agents():
 def test_what_agents_send_comes_back(specs):
   # Full sizes of rows, fewer of them.
   specs = [
-    packing.ArraySpec((min(x.shape[0], 4), *x.shape[1:]), x.dtype)
+    packing_layout.ArraySpec((min(x.shape[0], 4), *x.shape[1:]), x.dtype)
     if x.shape
-    else packing.ArraySpec((), x.dtype)
+    else packing_layout.ArraySpec((), x.dtype)
     for x in specs
   ]
   packer, unpacker = packing.Packer(specs), packing.Unpacker(specs)
@@ -147,6 +152,40 @@ def test_frames_of_a_batch_lie_side_by_side():
   )
   for a, b in zip(got, sent, strict=True):
     assert a[0].base is whole
+    _check_equal(a, b)
+
+
+@pytest.mark.parametrize('cached', [1, 128, 300, 1 << 20])
+def test_however_many_items_are_unpacked_together(monkeypatch, cached):
+  # Rows of 128 bytes: one item at a time, one, two, and all five.
+  monkeypatch.setattr(packing, '_CACHED_BYTES', cached)
+  sent = [[_changing((6, 2, 8, 8, 1)), np.int64(i)] for i in range(5)]
+  packer, unpacker = _made(sent[0])
+  got = unpacker.unpack([packer.pack(x) for x in sent])
+  for a, b in zip(got, sent, strict=True):
+    _check_equal(a, b)
+
+
+def test_an_item_is_read_before_the_next_is_asked_for(monkeypatch):
+  sent = [[_changing((3, 1, 8, 8, 1))] for _ in range(3)]
+  packer, unpacker = _made(sent[0])
+  packed = [packer.pack(x) for x in sent]
+  seen = []
+  real = unpacker._decompressor.decompress
+
+  def read(item):
+    seen.append('read')
+    return real(item)
+
+  def coming():
+    for item in packed:
+      seen.append('asked')
+      yield item
+
+  monkeypatch.setattr(unpacker._decompressor, 'decompress', read)
+  got = unpacker.unpack(coming())
+  assert seen == ['asked', 'read'] * 3
+  for a, b in zip(got, sent, strict=True):
     _check_equal(a, b)
 
 

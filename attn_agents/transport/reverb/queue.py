@@ -2,14 +2,14 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import reverb
 import tree
 
 from attn_agents import types
-from attn_agents.transport import packing
+from attn_agents.transport import packing, packing_layout
 from attn_agents.transport.reverb import servers
 
 # How often a blocked writer checks whether to stop.
@@ -82,10 +82,12 @@ class QueueSink:
         )
 
 
-def _specs(signature: types.Nest) -> dict[str, packing.ArraySpec]:
+def _specs(signature: types.Nest) -> dict[str, packing_layout.ArraySpec]:
   """Shapes and dtypes of a table's arrays, in their order, by name."""
   return {
-    x.name: packing.ArraySpec(tuple(x.shape), np.dtype(x.dtype.as_numpy_dtype))
+    x.name: packing_layout.ArraySpec(
+      tuple(x.shape), np.dtype(x.dtype.as_numpy_dtype)
+    )
     for x in tree.flatten(signature)
   }
 
@@ -124,9 +126,10 @@ class QueueSource:
       samples = self._client.sample(
         servers.QUEUE_TABLE, num_samples=self._items, emit_timesteps=False
       )
-      items = [sample.data for sample in samples]
+      items: Iterable[list[np.ndarray]] = (sample.data for sample in samples)
       if self._unpacker is not None:
-        items = self._unpacker.unpack([packed.item() for (packed,) in items])
+        # The server sends the next ones meanwhile.
+        items = self._unpacker.unpack(packed.item() for (packed,) in items)
       yield [tree.unflatten_as(self._spec, item) for item in items]
 
   def stats(self) -> dict[str, float]:
