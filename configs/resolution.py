@@ -114,9 +114,7 @@ def choose_algorithm(request: Request, config: schema.Config) -> str:
   return f'what preset {config.preset} of {config.agent} is made for'
 
 
-def choose_runtime(
-  runtime: str, missing: Sequence[str] = ()
-) -> tuple[str, str]:
+def choose_runtime(runtime: str, missing: Sequence[str]) -> tuple[str, str]:
   """(runtime, why): 'auto' takes 'launchpad' unless libraries are missing.
 
   Args:

@@ -7,7 +7,7 @@ from configs import errors, memory, ranges, schema
 RUNTIMES = ('launchpad', 'threads')
 
 
-def validate(config: schema.Config, num_devices: int = 1) -> None:
+def validate(config: schema.Config, num_devices: int) -> None:
   """Checks a resolved config (no automatic zeros left in `runtime`).
 
   Args:

@@ -103,7 +103,7 @@ def play(host: Host) -> int:
   # Only now, since these start threads, which confinement forbids.
   from attn_agents.distributed import console, supervisor
 
-  shown = console.make(run.path, f'actors for {host.learner_address}', 0)
+  shown = console.make(run.path, f'actors for {host.learner_address}', 0, 0.0)
   try:
     ending = supervisor.Supervisor(
       place, shown, requests, spared=[relay.pid] if relay else []

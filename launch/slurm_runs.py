@@ -37,11 +37,11 @@ class Several:
     which: elements of the array; see `slurm_arrays.Array`.
   """
 
-  agents: tuple[str, ...] = ()
-  games: str = ''
-  seeds: int | None = None
-  root: str = ''
-  which: str = ''
+  agents: tuple[str, ...]
+  games: str
+  seeds: int | None
+  root: str
+  which: str
 
 
 def given(nodes: int, several: Several) -> slurm_flags.Runs:

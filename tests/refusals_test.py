@@ -14,7 +14,7 @@ from aiohttp import web
 from attn_agents import agent
 from attn_agents.diagnostics import checks, games
 from attn_agents.distributed.relay import check as relay_check
-from attn_agents.environments import catch_suite
+from attn_agents.environments import atari, catch_suite
 from attn_agents.evaluation.reporting import run_results
 from attn_agents.interpretability.drawing import video
 from attn_agents.interpretability.injection import compute as injection
@@ -252,6 +252,43 @@ def test_a_game_is_seen_to_draw(monkeypatch, level, shape, words):
     assert words in str(caught.value)
   else:
     assert detail.startswith('210x160x3 (as said),  3 actions')
+
+
+@pytest.mark.parametrize('height', [210, 250])
+def test_a_rom_that_draws_other_screens_is_refused(monkeypatch, height):
+  loaded = []
+
+  class ALE:
+    def loadROM(self, path):
+      loaded.append(path)
+
+    def getScreenDims(self):
+      return height, 160
+
+  ale_py = stdlib_types.SimpleNamespace(
+    ALEInterface=ALE, LoggerMode=stdlib_types.SimpleNamespace(Error=3)
+  )
+  levels = []
+  ALE.setLoggerMode = levels.append
+  spec = stdlib_types.SimpleNamespace(
+    config=stdlib_types.SimpleNamespace(base_path='/envpool')
+  )
+  monkeypatch.setattr(games.importlib.util, 'find_spec', lambda name: ale_py)
+  monkeypatch.setattr(games.importlib, 'import_module', lambda name: ale_py)
+  monkeypatch.setattr(atari.envpool, 'make_spec', lambda name: spec)
+  if height == 210:
+    assert games._rom_screen('pong') == 'as the ROM draws'
+  else:
+    with pytest.raises(RuntimeError) as caught:
+      games._rom_screen('pong')
+    assert str(caught.value) == 'the ROM draws 250x160, not 210x160'
+  assert loaded == ['/envpool/atari/roms/pong.bin']
+  assert levels == [3]
+
+
+def test_without_ale_py_no_rom_is_measured(monkeypatch):
+  monkeypatch.setattr(games.importlib.util, 'find_spec', lambda name: None)
+  assert games._rom_screen('pong') == 'ROM not measured: no ale-py'
 
 
 def test_an_answer_that_does_not_come_is_no_answer(monkeypatch):

@@ -27,10 +27,7 @@ Row = metrics_table.Row
 
 
 def make(
-  logdir: pathlib.Path | str,
-  title: str,
-  max_frames: int,
-  max_hours: float = 0.0,
+  logdir: pathlib.Path | str, title: str, max_frames: int, max_hours: float
 ) -> 'LiveConsole | PlainConsole':
   """A live table on a terminal, plain lines anywhere else."""
   if sys.stdout.isatty():
@@ -62,7 +59,7 @@ class PlainConsole:
   """A line every ten seconds, and one whenever a process has news."""
 
   def __init__(
-    self, logdir: pathlib.Path | str, max_frames: int, max_hours: float = 0.0
+    self, logdir: pathlib.Path | str, max_frames: int, max_hours: float
   ):
     """Prints nothing yet."""
     self._last_row = _LastRow(logdir)
@@ -98,7 +95,7 @@ class LiveConsole:
     logdir: pathlib.Path | str,
     title: str,
     max_frames: int,
-    max_hours: float = 0.0,
+    max_hours: float,
   ):
     """Takes the terminal until `close`."""
     self._last_row = _LastRow(logdir)
@@ -135,9 +132,7 @@ class LiveConsole:
     self._live.stop()
 
 
-def facts(
-  row: Row, max_frames: int, max_hours: float = 0.0
-) -> list[tuple[str, str]]:
+def facts(row: Row, max_frames: int, max_hours: float) -> list[tuple[str, str]]:
   """What the console shows of a row of metrics, as names and texts."""
   frames = f'{row["frames"]:,.0f}'
   if max_frames:

@@ -33,7 +33,7 @@ class Contents:
   curve: bytes
   figure: bytes
   check: Mapping[str, np.ndarray]
-  evaluation_curve: bytes | None = None
+  evaluation_curve: bytes | None
 
   @property
   def facts(self) -> Mapping[str, Any]:

@@ -80,7 +80,7 @@ class ExportedAgent(run_directory.RunDirectory):
     config = super().config()
     self.facts()
     try:
-      validation.validate(config)
+      validation.validate(config, num_devices=1)
     except errors.ConfigError as error:
       raise errors.ConfigError(f'{self.config_path}: {error}') from error
     return config

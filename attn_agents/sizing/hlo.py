@@ -31,7 +31,7 @@ class Array:
 
   dtype: str
   shape: tuple[int, ...]
-  on_chip: bool = False
+  on_chip: bool
 
   @property
   def size(self) -> int:

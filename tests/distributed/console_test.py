@@ -32,29 +32,39 @@ def test_the_bottleneck_is_named(learner, actors, env, inference, words):
 
 
 def test_facts_tell_progress_and_time_left():
-  facts = dict(console.facts(ROW, max_frames=11_000))
+  facts = dict(console.facts(ROW, 11_000, 0.0))
   assert facts['frames'] == '5,000 of 11,000'
   assert facts['ETA'] == '0:01:00'
   assert facts['return'] == '12.5'
-  assert 'ETA' not in dict(console.facts(ROW, max_frames=0))
+  assert 'ETA' not in dict(console.facts(ROW, 0, 0.0))
+  # By whichever end comes first: of frames in 60 s, of hours in 30 s or 90 s.
+  row = ROW | {'wall_time': 7170.0}
+  assert dict(console.facts(row, 11_000, 2.0))['ETA'] == '0:00:30'
+  row = ROW | {'wall_time': 7110.0}
+  assert dict(console.facts(row, 11_000, 2.0))['ETA'] == '0:01:00'
+  assert dict(console.facts(row, 0, 2.0))['ETA'] == '0:01:30'
+  # Either may be over already; without speed nothing is known of frames.
+  assert dict(console.facts(row, 0, 1.0))['ETA'] == '0:00:00'
+  assert dict(console.facts(ROW, 4_000, 0.0))['ETA'] == '0:00:00'
+  assert 'ETA' not in dict(console.facts(ROW | {'fps': 0.0}, 11_000, 0.0))
 
 
 def test_what_lies_between_actors_and_learner_is_shown():
   row = ROW | {'queue_depth': 3.0, 'replay_size': math.nan}
-  assert dict(console.facts(row, 0))['queue'] == '3'
+  assert dict(console.facts(row, 0, 0.0))['queue'] == '3'
   row = ROW | {'replay_size': 5000.0, 'epsilon': 0.75}
-  facts = dict(console.facts(row, 0))
+  facts = dict(console.facts(row, 0, 0.0))
   assert facts['replay'] == '5,000, epsilon 0.75' and 'queue' not in facts
 
 
 def test_sight_is_shown_where_it_was_measured():
-  seen = console.facts(ROW | {'logits_deviation': 0.3149}, 0)
+  seen = console.facts(ROW | {'logits_deviation': 0.3149}, 0, 0.0)
   assert dict(seen)['sight'] == '0.31'
-  unknown = console.facts(ROW | {'logits_deviation': math.nan}, 0)
+  unknown = console.facts(ROW | {'logits_deviation': math.nan}, 0, 0.0)
   assert 'sight' not in dict(unknown)
   # An older version's row.
   older = {k: v for k, v in ROW.items() if k != 'logits_deviation'}
-  assert 'sight' not in dict(console.facts(older, 0))
+  assert 'sight' not in dict(console.facts(older, 0, 0.0))
 
 
 def test_of_several_games_each_return_or_one_score_is_shown():
@@ -63,14 +73,14 @@ def test_of_several_games_each_return_or_one_score_is_shown():
     'return_catch': 0.5, 'return_pong': math.nan,
     'capped_score': math.nan, 'scored_games': 1.0,
   }  # fmt: skip
-  facts = dict(console.facts(row | {'fps': 1.0}, 0))
+  facts = dict(console.facts(row | {'fps': 1.0}, 0, 0.0))
   assert facts['returns'] == 'catch 0.5, pong -'
   assert facts['score'] == '-, 1 of 2 games'
   assert 'return' not in facts
   many = [str(number) for number in range(57)]
   row = ROW | dict.fromkeys(metrics.columns(many), 0.0)
   row |= {'fps': 1.0, 'capped_score': -0.0625, 'scored_games': 56.0}
-  facts = dict(console.facts(row, 0))
+  facts = dict(console.facts(row, 0, 0.0))
   assert facts['score'] == '-6.2% of human, capped, 56 of 57 games'
   assert 'returns' not in facts
 
@@ -87,7 +97,7 @@ def test_plain_console_prints_news_once_and_no_old_numbers(
   monkeypatch.setattr(console, '_PLAIN_SECONDS', 0.0)
   monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
   _write(tmp_path, 400)
-  shown = console.PlainConsole(tmp_path, 11_000)
+  shown = console.PlainConsole(tmp_path, 11_000, 2.0)
   status = lifecycle.Status('learner', 0, 1, 'running', 'compiling')
   for _ in range(3):
     shown.update([status])
@@ -103,7 +113,7 @@ def test_plain_console_prints_news_once_and_no_old_numbers(
 
 def test_live_console_draws_everything(tmp_path, capsys, monkeypatch):
   monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
-  shown = console.LiveConsole(tmp_path, 's3ta on pong', 11_000)
+  shown = console.LiveConsole(tmp_path, 's3ta on pong', 11_000, 0.0)
   _write(tmp_path, 800)
   shown.update([lifecycle.Status('queue', 0, 1, 'running', 'port 5')])
   shown.close()

@@ -75,3 +75,11 @@ def test_flags_of_jobs_need_jobs():
   assert "did you mean 'slurm'" in commands.refused(
     'run_suite', *_SUITE, '--backend=slrum'
   )
+
+
+def test_an_unknown_agent_is_refused_before_there_is_a_job(tmp_path):
+  line = commands.refused(
+    'slurm', '--agents=s3ta,imapla_ff', '--game=catch', '--max_frames=9',
+    f'--root={tmp_path}', '--dry_run',
+  )  # fmt: skip
+  assert line == "error: unknown agent 'imapla_ff'; did you mean 'impala_ff'?"

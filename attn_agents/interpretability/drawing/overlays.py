@@ -113,8 +113,8 @@ def heat(
   values: np.ndarray,
   colour: Colour,
   *,
-  opacity: float = OPACITY,
-  scale: float | None = None,
+  opacity: float,
+  scale: float | None,
 ) -> np.ndarray:
   """A picture with a colour where a map is large.
 

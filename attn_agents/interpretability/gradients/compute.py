@@ -51,9 +51,7 @@ class GradientHistogram:
 class PixelGradients:
   """Differentiates one network with respect to its observation."""
 
-  def __init__(
-    self, played: trained_agent.TrainedAgent, output: str = 'probability'
-  ):
+  def __init__(self, played: trained_agent.TrainedAgent, output: str):
     """Compiles nothing yet.
 
     Args:

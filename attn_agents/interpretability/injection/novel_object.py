@@ -57,7 +57,7 @@ def paired(
   with_object: recording.Recording,
   without: recording.Recording,
   injected: injection.Injection,
-  grid: cells.Grid | None = None,
+  grid: cells.Grid | None,
 ) -> divergence.Divergence:
   """Compares the recordings of `record_pair`, as long as the first game lasts.
 

@@ -60,7 +60,7 @@ def draw(
   return figure
 
 
-def _broken(text: str, width: int = 14) -> str:
+def _broken(text: str, width: int) -> str:
   """Text on lines of no more than a width, where words allow it."""
   lines = ['']
   for word in text.split():

@@ -3,11 +3,18 @@
 import threading
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from attn_agents.distributed import topology
-from attn_agents.distributed.hosts import joining, membership, store, watch
+from attn_agents.distributed.hosts import (
+  company,
+  joining,
+  membership,
+  store,
+  watch,
+)
 from attn_agents.runs import checkpoints
 
 
@@ -79,3 +86,81 @@ def test_a_host_that_lives_but_does_not_come_is_named():
   store.Store(client, 2).put('ready', True)
   with pytest.raises(TimeoutError, match=r'not ready .* hosts 1, 3$'):
     store.Store(client, 0).gather('ready', 4, 0.3)
+
+
+class _Relaxed:
+  """A watch that is only told to relax; remembers what had been said by then.
+
+  Args:
+    members: of whom it would look after the others.
+  """
+
+  def __init__(self, members):
+    self._members, self.seen = members, []
+
+  def relax(self):
+    self.seen.append(self._members.words())
+
+
+def _member(monkeypatch, index, others):
+  """Of two hosts; `others` is what the other one has said."""
+  slept = []
+  monkeypatch.setattr(membership.time, 'sleep', slept.append)
+  made = membership.Membership.__new__(membership.Membership)
+  made.company = company.Company(2, index, threading.Event())
+  made.company.hear({1 - index: others})
+  made._watch = _Relaxed(made.company)
+  return made, slept
+
+
+def test_the_first_host_tells_what_is_saved_and_goes_last(monkeypatch):
+  made, slept = _member(monkeypatch, 0, {'left': True})
+  assert made.part(300, 20.0) == 300
+  assert made.company.words()['saved'] == 300
+  (then,) = made._watch.seen
+  # Who is missed no more has said before that it has saved.
+  assert (then['saved'], slept) == (300, [])
+
+
+def test_the_first_host_waits_a_moment_for_one_that_has_not_left(monkeypatch):
+  made, slept = _member(monkeypatch, 0, {'left': False})
+  monkeypatch.setattr(membership, '_LINGER_SECONDS', 0.02)
+  assert made.part(None, 20.0) is None
+  # -1 stands for nothing, as None does for not yet.
+  assert made.company.words()['saved'] == -1
+  assert set(slept) == {0.05}
+
+
+@pytest.mark.parametrize(
+  ('told', 'saved'), [(300, 300), (0, 0), (-1, None), (None, None)]
+)
+def test_another_host_says_that_it_leaves_once_all_is_saved(
+  monkeypatch, told, saved
+):
+  made, slept = _member(monkeypatch, 1, {'saved': told})
+  assert made.part(None, 0.01) == saved
+  assert made.company.words()['left'] is True
+  # Only then has it nobody to miss.
+  assert [then['left'] for then in made._watch.seen] == [False]
+  # For its last words to be carried.
+  assert slept[-1] == pytest.approx(0.5)
+  assert bool(slept[:-1]) == (told is None)
+
+
+def test_the_others_are_told_why_a_host_fails(monkeypatch):
+  made, slept = _member(monkeypatch, 1, {})
+  made.fail(ValueError('no\n  more' + 'x' * 400))
+  said = made.company.words()['failed']
+  assert said.startswith('ValueError: no more' + 'x' * 200)
+  assert len(said) == 300
+  assert (len(made._watch.seen), slept) == (1, [1.5])
+
+
+def test_an_error_of_a_collective_is_looked_into_and_no_other(monkeypatch):
+  made, _ = _member(monkeypatch, 1, {})
+  doubts = []
+  made._watch.doubt = lambda: doubts.append(True)
+  assert made.is_reason(ValueError('ours'))
+  assert not doubts
+  assert made.is_reason(jax.errors.JaxRuntimeError('a collective failed'))
+  assert doubts

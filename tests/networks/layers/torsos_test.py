@@ -53,6 +53,31 @@ def test_equals_loops_on_scaled_pixels():
   assert np.max(expected) > 0.1
 
 
+@pytest.mark.parametrize(
+  ('settings', 'first'),
+  [({'gain': 3.0}, 3.0), ({'centred': True}, 0.0)],
+)
+def test_kernels_start_as_asked_and_as_flax_does_otherwise(settings, first):
+  torso = torsos.ConvTorso((3, 5), (8, 4), (4, 2), **settings)
+  observation = np.zeros((1, 21, 18, 2), np.uint8)
+  params = torso.init(jax.random.key(0), observation)['params']
+  plain = torsos.ConvTorso((3, 5), (8, 4), (4, 2)).init(
+    jax.random.key(0), observation
+  )['params']
+  for name in ('conv_0', 'conv_1'):
+    # Of Flax: a variance of 1 over the inputs, cut off at two deviations.
+    inputs = 8 * 8 * 2 if name == 'conv_0' else 4 * 4 * 3
+    kernel = np.asarray(plain[name]['kernel'])
+    assert abs(np.std(kernel) * np.sqrt(inputs) - 1) < 0.15
+    assert np.max(np.abs(np.mean(kernel, (0, 1, 2)))) > 1e-4
+    ours = np.asarray(params[name]['kernel'])
+    if name == 'conv_0' and first == 0.0:
+      np.testing.assert_allclose(np.mean(ours, (0, 1, 2)), 0.0, atol=1e-7)
+    else:
+      times = settings.get('gain', 1.0)
+      np.testing.assert_allclose(ours, times * kernel, rtol=1e-5)
+
+
 def test_mlp_equals_numpy():
   inputs = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
   module = torsos.MLP((6, 4, 3))
