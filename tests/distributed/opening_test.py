@@ -1,11 +1,12 @@
 """The direct way between hosts."""
 
+import dataclasses
 import socket
 import threading
 
 import pytest
 
-from attn_agents.distributed import opening, topology
+from attn_agents.distributed import isolation, opening, topology
 from configs import errors
 
 _PLACE = topology.Topology('/run', '127.0.0.1:1', '127.0.0.1:2', (0,), 4)
@@ -62,3 +63,35 @@ def test_an_actor_host_waits_for_both_ports():
     place = opening.reach_directly(_PLACE, address, 20.0)
   assert place.queue_address == address
   assert place.variables_address == f'127.0.0.1:{port + 1}'
+
+
+def _confinement(monkeypatch, confined):
+  found = isolation.Isolation(confined, 'as the test says')
+  monkeypatch.setattr(isolation, 'confine_to_loopback', lambda: found)
+
+
+def test_threads_have_nothing_to_confine(monkeypatch):
+  monkeypatch.delattr(isolation, 'confine_to_loopback')
+  place = dataclasses.replace(_PLACE, runtime='threads')
+  assert opening.confine(place, False) == 'opens no ports'
+
+
+@pytest.mark.parametrize('allowed', [False, True])
+def test_a_run_that_is_confined_says_how(monkeypatch, allowed):
+  _confinement(monkeypatch, True)
+  assert opening.confine(_PLACE, allowed) == (
+    'confined to loopback (as the test says), ports 1 and 2'
+  )
+
+
+def test_a_run_that_is_not_is_refused_unless_it_may(monkeypatch):
+  _confinement(monkeypatch, False)
+  with pytest.raises(errors.ConfigError) as caught:
+    opening.confine(_PLACE, False)
+  assert str(caught.value).startswith(
+    'this run cannot confine itself to loopback (as the test says): ports 1 '
+    'and 2 would be open'
+  )
+  assert opening.confine(_PLACE, True).startswith(
+    'NOT confined (as the test says): whoever reaches ports 1 and 2 of this'
+  )

@@ -82,3 +82,58 @@ def test_children_are_told_who_started_them(place, monkeypatch):
 def test_servers_compute_nothing_and_have_no_pools():
   env = process_environment.of_role('reverb')
   assert env['NPROC'] == env['OMP_NUM_THREADS'] == '1'
+
+
+_ALONE = {
+  'TPU_SKIP_MDS_QUERY': '1', 'TPU_HOST_BOUNDS': '1,1,1',
+  'TPU_PROCESS_BOUNDS': '1,1,1', 'TPU_WORKER_ID': '0',
+  'TPU_WORKER_HOSTNAMES': 'localhost',
+}  # fmt: skip
+
+
+def test_a_confined_tpu_host_is_told_what_it_cannot_ask(monkeypatch):
+  for name in list(os.environ):
+    if name.startswith('TPU_'):
+      monkeypatch.delenv(name)
+  assert process_environment.of_confined_tpu('') == {}
+  said = "ACCELERATOR_TYPE: 'v5e-4'\nCHIPS_PER_HOST_BOUNDS: '2,2,1'\n"
+  told = {
+    'TPU_ACCELERATOR_TYPE': 'v5e-4', 'TPU_CHIPS_PER_HOST_BOUNDS': '2,2,1',
+    'TPU_CHIPS_PER_PROCESS_BOUNDS': '2,2,1', **_ALONE,
+  }  # fmt: skip
+  assert process_environment.of_confined_tpu(said) == told
+  # What is not said is not set, and what the user has set stays.
+  assert process_environment.of_confined_tpu('ZONE: us\n') == _ALONE
+  monkeypatch.setenv('TPU_WORKER_ID', '3')
+  del told['TPU_WORKER_ID']
+  assert process_environment.of_confined_tpu(said) == told
+
+
+_POOLS = {
+  'OMP_NUM_THREADS': '1', 'OPENBLAS_NUM_THREADS': '1', 'MKL_NUM_THREADS': '1',
+  'TF_NUM_INTRAOP_THREADS': '1', 'TF_NUM_INTEROP_THREADS': '1',
+}  # fmt: skip
+_QUIET = {'TF_CPP_MIN_LOG_LEVEL': '2'}
+_CPU = {'CUDA_VISIBLE_DEVICES': '', 'JAX_PLATFORMS': 'cpu', 'NPROC': '1'}
+
+
+def test_each_role_has_what_it_computes_with(monkeypatch):
+  monkeypatch.setenv('GLIBC_TUNABLES', 'mine')
+  monkeypatch.setenv(
+    'XLA_FLAGS', '--xla_force_host_platform_device_count=2 --xla_other=1'
+  )
+  of_role = process_environment.of_role
+  assert of_role('learner') == _QUIET
+  assert of_role('reverb') == {**_CPU, **_QUIET, **_POOLS}
+  playing = {
+    **_CPU, **_QUIET, **_POOLS,
+    'XLA_FLAGS': '--xla_other=1 --xla_cpu_multi_thread_eigen=false',
+  }  # fmt: skip
+  assert of_role('actor') == of_role('evaluator') == playing
+  of_launcher = process_environment.of_launcher
+  assert of_launcher('launchpad') == {}
+  assert of_launcher('threads') == {**_POOLS, **_QUIET}
+  monkeypatch.delenv('GLIBC_TUNABLES')
+  pages = {'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'}
+  assert of_launcher('launchpad') == pages
+  assert of_launcher('threads') == {**pages, **_POOLS, **_QUIET}
