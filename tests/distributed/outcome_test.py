@@ -168,3 +168,76 @@ def test_a_disk_that_nothing_could_be_said_on_is_named(
   monkeypatch.setattr(outcome.disk, 'trouble', lambda _: trouble)
   expected = f'{cause}; {trouble}' if named else cause
   assert outcome.with_disk(ending, tmp_path) == outcome.Ending(code, expected)
+
+
+def test_what_another_host_ended_is_to_be_continued():
+  stopped = _status('learner', 'stopped', interrupted='host 1 is lost', saved=8)
+  ending = _diagnose(stopped)
+  assert (ending.code, ending.cause) == (
+    75, 'stopped: host 1 is lost; checkpoint saved at 8 frames'
+  )  # fmt: skip
+  # One that failed has its own reason, and one that was done is done.
+  failed = _status('learner', 'failed', detail='no room', interrupted='host 1')
+  assert _diagnose(failed).cause.startswith('failed: learner-0: no room')
+  assert _diagnose(_status('learner', 'done', interrupted='host 1')).code == 0
+  # A dead process explains more than what it led to.
+  ending = _diagnose(stopped, missing='reverb-0 was killed')
+  assert (ending.code, ending.cause) == (
+    1, 'failed: reverb-0 was killed; checkpoint saved at 8 frames'
+  )  # fmt: skip
+
+
+def test_a_learner_that_stood_still_is_to_be_continued():
+  def diagnose(*statuses, **changes):
+    found = {
+      'launcher_code': -9, 'stop_signal': 0, 'missing': '',
+      'has_checkpoint': False, 'stuck': 'learner-0 has not moved for 30 s',
+      **changes,
+    }  # fmt: skip
+    return outcome.diagnose(statuses, **found)
+
+  ending = diagnose(_status('learner', 'running', GONE))
+  assert (ending.code, ending.cause) == (
+    75,
+    'stopped: learner-0 has not moved for 30 s; there is no checkpoint yet',
+  )
+  assert diagnose(_status('learner', 'done')).code == 0
+
+
+def test_a_stop_before_the_start_is_no_failure():
+  ending = outcome.before_start(15, has_checkpoint=True)
+  assert (ending.code, ending.cause) == (
+    75, 'stopped; the last checkpoint stands'
+  )  # fmt: skip
+  ending = outcome.before_start(2, has_checkpoint=False)
+  assert (ending.code, ending.cause) == (
+    130, 'stopped before it could save; there is no checkpoint yet'
+  )  # fmt: skip
+
+
+def test_a_program_that_ends_by_itself_has_failed():
+  ending = _diagnose()
+  assert (ending.code, ending.cause) == (
+    1, 'failed: the program ended by itself; the last checkpoint stands'
+  )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+  ('statuses', 'over'),
+  [
+    ([], False),
+    ([('learner', 'running')], False),
+    ([('learner', 'done')], True),
+    ([('learner', 'stopped')], True),
+    ([('learner', 'failed')], True),
+    ([('relay', 'failed')], True),
+    ([('evaluator', 'failed')], True),
+    # What no run ends by, and one of two actors.
+    ([('learner', 'running'), ('mirror', 'failed')], False),
+    ([('actor_supervisor', 'failed'), ('actor_supervisor', 'running')], False),
+    ([('actor_supervisor', 'failed'), ('actor_supervisor', 'failed')], True),
+    ([('evaluator', 'stopped')], False),
+  ],
+)
+def test_a_run_is_over_when_nothing_is_left_to_do(statuses, over):
+  assert outcome.is_over([_status(*each) for each in statuses]) is over

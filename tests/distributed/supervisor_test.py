@@ -7,7 +7,7 @@ import time
 import pytest
 
 from attn_agents.distributed import lifecycle, supervisor, topology
-from attn_agents.utils import stopping
+from attn_agents.utils import patience, stopping
 from tests import terminal
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -194,3 +194,46 @@ def test_a_second_ctrl_c_at_a_terminal_does_not_wait(
     ended, text = _ending(process)
   assert ended == code
   assert text.startswith('stopped; ' if times == 1 else 'stopped before it ')
+
+
+def test_a_learner_that_stands_still_is_seen(tmp_path, monkeypatch):
+  now = [100.0]
+  monkeypatch.setattr(patience, '_now', lambda: now[0])
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1, num_hosts=2)
+  made = supervisor.Supervisor(place, _BrokenTerminal())
+
+  def stuck(later, beat=None):
+    if beat is not None:
+      lifecycle.beat_path(tmp_path).write_text(beat)
+    # A step at a time, as the supervisor looks: a pause is not counted.
+    for _ in range(10 * later):
+      now[0] += 0.1
+      found = made._find_stuck()
+    return found
+
+  # There is none yet.
+  assert stuck(60) == ''
+  lifecycle.beat_path(tmp_path).parent.mkdir()
+  assert stuck(1, '1') == ''
+  assert stuck(28) == ''
+  assert stuck(1, '2') == ''
+  assert stuck(28) == ''
+  assert stuck(3) == 'learner-0 has not moved for 30 s'
+  assert stuck(1, '3') == ''
+
+
+@pytest.mark.parametrize(
+  ('index', 'serves', 'there', 'has'),
+  [(0, True, False, False), (0, True, True, True), (1, True, False, True),
+   (0, False, False, True)],
+)  # fmt: skip
+def test_checkpoints_are_here_or_on_the_first_host(
+  tmp_path, index, serves, there, has
+):
+  if there:
+    (tmp_path / 'checkpoints' / '7').mkdir(parents=True)
+  place = topology.Topology(
+    str(tmp_path), '', '', (0,), 1, host_index=index, serve=serves
+  )
+  made = supervisor.Supervisor(place, _BrokenTerminal())
+  assert made._has_checkpoint() is has

@@ -1,5 +1,6 @@
 """Whom a learner host misses, with times that the test says."""
 
+import threading
 import types
 import typing
 
@@ -130,3 +131,110 @@ def test_what_hosts_say_is_noted_when_it_is_new(monkeypatch):
   assert put == [{'updates': 3, 'number': i} for i in (1, 2, 3)]
   # What this host said itself is left out.
   assert heard[0] == {0: {'number': 4}, 2: {'number': 5}}
+
+
+def _guarded(made, now, beat):
+  """Its guard with a clock of its own; `made._over` ends it."""
+  ended = []
+  made._beat, made._end = beat, lambda *said: ended.append(said)
+  made._over = threading.Event()
+  waits = iter(now)
+
+  def wait(seconds):
+    assert seconds == 0.5
+    return next(waits, None) is None
+
+  made._over.wait = wait
+  made._guard()
+  return ended
+
+
+def test_the_guard_beats_and_ends_once(tmp_path, monkeypatch):
+  times = iter([100.0, 100.5, 101.0, 101.5])
+  monkeypatch.setattr(watch.time, 'monotonic', lambda: next(times))
+  beat = tmp_path / 'beat'
+  made = _watch()
+  assert _guarded(made, [1, 2], beat) == []
+  assert beat.read_text() == '2'
+  times = iter([100.0, 100.5, 101.0])
+  made = _watch(failed={0: 'no room'})
+  assert _guarded(made, [1, 2], beat) == [('host 0 failed: no room', True)]
+  assert beat.read_text() == '1'
+
+
+@pytest.mark.parametrize(('pause', 'forgiven'), [(4.0, []), (4.5, [4.5])])
+def test_a_pause_is_forgiven_by_the_guard(
+  tmp_path, monkeypatch, pause, forgiven
+):
+  times = iter([100.0, 100.0 + pause])
+  monkeypatch.setattr(watch.time, 'monotonic', lambda: next(times))
+  made = _watch()
+  assert _guarded(made, [1], tmp_path / 'gone' / 'beat') == []
+  assert made._company.forgiven == forgiven
+
+
+def test_a_host_with_another_state_leaves_time_to_be_told(
+  tmp_path, monkeypatch
+):
+  slept = []
+  monkeypatch.setattr(watch.time, 'sleep', slept.append)
+  made = _watch(differs='host 2 has others')
+  assert _guarded(made, [1], tmp_path / 'beat') == [('host 2 has others', True)]
+  assert slept == [1.5]
+
+
+def test_who_relaxes_misses_nobody(tmp_path, monkeypatch):
+  made = _watch(failed={0: 'no room'})
+  made._over = threading.Event()
+  made.relax()
+  assert made._over.is_set()
+  monkeypatch.setattr(made, '_end', None, raising=False)
+  made._beat = tmp_path / 'beat'
+  made._guard()
+  assert not made._beat.exists()
+
+
+def test_after_a_failed_update_all_hosts_are_waited_for(monkeypatch):
+  now = [0.0]
+  made = _watch(seen={0: (5, 100.0), 2: (7, 100.0)})
+
+  def sleep(seconds):
+    now[0] += seconds
+    made._seen = {i: (n + 3, t) for i, (n, t) in made._seen.items()}
+
+  monkeypatch.setattr(watch.time, 'sleep', sleep)
+  monkeypatch.setattr(watch.time, 'monotonic', lambda: now[0])
+  made.doubt()
+  # More than eight words: three a look, so that it is the third.
+  assert (made._doubts, now) == (True, [1.5])
+  monkeypatch.setattr(
+    watch.time, 'sleep', lambda seconds: now.__setitem__(0, now[0] + seconds)
+  )
+  made.doubt()
+  # Twice as long as silence may last.
+  assert now == [41.5]
+
+
+@pytest.mark.parametrize(
+  ('error', 'refused'),
+  [(ConnectionRefusedError(), True), (TimeoutError(), False), (None, False)],
+)
+def test_only_a_refusal_says_that_the_coordinator_is_gone(
+  monkeypatch, error, refused
+):
+  def connect(address, seconds):
+    assert (address, seconds) == ('10.0.0.1:7', 1.0)
+    if error is not None:
+      raise error
+    return types.SimpleNamespace(close=lambda: None)
+
+  monkeypatch.setattr(watch.addresses, 'connect', connect)
+  made = watch.Watch.__new__(watch.Watch)
+  made._coordinator = '10.0.0.1:7'
+  assert made._is_refused() is refused
+
+
+def test_how_long_hosts_are_waited_for():
+  limits = watch.Limits()
+  assert (limits.silent, limits.doubted) == (20.0, 5.0)
+  assert (limits.update, limits.first_update) == (60.0, 1800.0)
