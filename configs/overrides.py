@@ -16,6 +16,7 @@ RESUMABLE = ('max_frames', 'max_hours', 'queue.', 'runtime.')
 YOUNGER: Mapping[str, Any] = {
   'environment.fire_after_lost_life': False,
   'environment.shared_actions': False,
+  'environment.stagger_steps': 0,
   'learning.part_length': 0,
   'network.answer_sees_queries': True,
   'network.coupled_gates': False,

@@ -63,6 +63,9 @@ class EnvironmentConfig:
     shared_actions: the same 18 in every game, also in those that read fewer; an
       agent of many games has them [R].
     max_episode_frames: frames after which a game is cut off [R].
+    stagger_steps: the first games of an actor's environments are cut one after
+      the other over so many agent steps, so that later ones are not all at the
+      same point [C: 0, they are].
   """
 
   RANGES: ClassVar[Mapping[str, ranges.Range]] = {
@@ -75,6 +78,7 @@ class EnvironmentConfig:
     ),
     'noop_max': ranges.Range(1, 10_000),
     'max_episode_frames': ranges.Range(1, 2**31 - 1),
+    'stagger_steps': ranges.Range(0, 1_000_000),
   }
 
   game: str = 'ms_pacman'
@@ -93,6 +97,7 @@ class EnvironmentConfig:
   full_action_space: bool = False
   shared_actions: bool = False
   max_episode_frames: int = 108_000
+  stagger_steps: int = 0
 
   def of_game(self, game: str) -> 'EnvironmentConfig':
     """The same with another game, or with one of several."""
@@ -101,7 +106,7 @@ class EnvironmentConfig:
   def whole_games(self) -> 'EnvironmentConfig':
     """The same with lost lives that are nothing to the agent.
 
-    Lives open as in training.
+    Lives open as in training. No game is cut but by the frame cap.
     """
     return dataclasses.replace(
       self,
@@ -109,6 +114,7 @@ class EnvironmentConfig:
       zero_discount_on_life_loss=False,
       fire_after_lost_life=self.fire_after_lost_life
       or (self.fire_reset and self.episodic_life),
+      stagger_steps=0,
     )
 
 

@@ -75,6 +75,11 @@ class AtariEnvironment:
   opening after a lost life ends the game, its `GameEnd` comes with the FIRST
   row, and only there count the points of that opening. A game that ends before
   the agent acted in it is not reported.
+
+  With `stagger_steps` = S, the first game of row i is cut, as by the frame cap,
+  after S * i / B agent steps, and is not reported: games that all last alike
+  (boxing) would be at the same point in all rows for ever, and each batch would
+  show that one only.
   """
 
   def __init__(
@@ -122,6 +127,11 @@ class AtariEnvironment:
     self._waiting = np.zeros(num_envs, bool)
     # EnvPool's next step of it starts a new game.
     self._game_ended = np.zeros(num_envs, bool)
+    # It does so only where told to, in games that were cut here.
+    self._cut_here = np.zeros(num_envs, bool)
+    # Agent steps until it is cut here; 0 or less: not.
+    self._until_cut = np.zeros(num_envs, np.int64)
+    self._stagger_steps = config.stagger_steps
     self._opening_score = np.zeros(num_envs, np.float32)
     # Arrays of EnvPool that nobody has looked at yet.
     self._unchecked = {'reset', 'step'}
@@ -133,8 +143,12 @@ class AtariEnvironment:
       self._unchecked.remove('reset')
       self._check_screens(screens, info, np.arange(self.num_envs))
     self._lives = np.array(info['lives'])
-    for flags in (self._ended, self._waiting, self._game_ended):
+    for flags in (
+      self._ended, self._waiting, self._game_ended, self._cut_here
+    ):  # fmt: skip
       flags[:] = False
+    rows = np.arange(self.num_envs)
+    self._until_cut = rows * self._stagger_steps // self.num_envs
     self._renew_observation()
     self._show(np.arange(self.num_envs), screens)
     opened = np.full(self.num_envs, self._opens_episodes)
@@ -158,9 +172,13 @@ class AtariEnvironment:
     self._renew_observation()
     opened = first & self._opens_episodes
     opening = fire_reset.play_opening(self._play, opened)
+    # The opening of a game that had ended was no part of it.
+    ended_early = in_game & ~np.isnan(opening.ended_score)
+    self._until_cut[ended_early] = 0
     arrival = self._play(action, ~opened & ~in_game)
     if self._opens_lives and arrival.life_lost.any():
       arrival = fire_reset.play_after_lost_life(self._play, arrival)
+    cut = self._cut_first_games(arrival, first)
     terminated = arrival.game_over | (arrival.life_lost & self._lives_are_worth)
     self._ended = arrival.episode_ended
     self._waiting = self._ended & ~arrival.game_ended
@@ -175,14 +193,32 @@ class AtariEnvironment:
       ).astype(np.int8),
     )
     self._opening_score = opening.score
-    # The opening of a game that had ended was no part of it.
-    ended_early = in_game & ~np.isnan(opening.ended_score)
     game_end = self._games.update(
       timestep.reward + np.where(ended_early, opening.ended_score, 0),
       timestep.step_type,
-      arrival.game_ended | ended_early,
+      (arrival.game_ended & ~cut) | ended_early,
     )
+    self._games.forget(cut)
     return types.EnvOutput(timestep, game_end)
+
+  def _cut_first_games(
+    self, arrival: fire_reset.Arrival, first: np.ndarray
+  ) -> np.ndarray:
+    """Cuts first games whose time has come; says so in `arrival`.
+
+    Args:
+      arrival: of this step.
+      first: bool [B], the rows to which it is no agent step.
+
+    Returns:
+      bool [B], the rows that were cut.
+    """
+    self._until_cut[~first] -= 1
+    cut = (self._until_cut == 0) & ~first & ~arrival.game_ended
+    self._until_cut[arrival.game_ended] = 0
+    arrival.cut[cut] = arrival.episode_ended[cut] = True
+    self._game_ended[cut] = self._cut_here[cut] = True
+    return cut
 
   def close(self) -> None:
     """Ends EnvPool's threads."""
@@ -203,7 +239,10 @@ class AtariEnvironment:
       np.zeros(self.num_envs, np.float32),
       *(np.zeros(self.num_envs, bool) for _ in range(4)),
     )
-    played = np.flatnonzero(rows).astype(np.int32)
+    restarted = rows & self._cut_here
+    if restarted.any():
+      self._restart(np.flatnonzero(restarted).astype(np.int32))
+    played = np.flatnonzero(rows & ~restarted).astype(np.int32)
     if not played.size:
       return arrival
     actions = np.full(self.num_envs, action, np.int32)
@@ -231,6 +270,13 @@ class AtariEnvironment:
     )
     self._show(played, screens)
     return arrival
+
+  def _restart(self, rows: np.ndarray) -> None:
+    """Starts new games in rows, int32 [N], that were cut here."""
+    screens, info = self._pool.reset(rows)
+    self._lives[rows] = info['lives']
+    self._game_ended[rows] = self._cut_here[rows] = False
+    self._show(rows, screens)
 
   def _check_screens(
     self, screens: np.ndarray, info: dict[str, Any], rows: np.ndarray

@@ -38,6 +38,11 @@ class GameTracker:
     self._length[game_over] = 0
     return game_end
 
+  def forget(self, rows: np.ndarray) -> None:
+    """Drops the games in progress in some rows, bool [B]: they are no games."""
+    self._return[rows] = 0.0
+    self._length[rows] = 0
+
 
 def _game_end(
   game_return: np.ndarray, game_length: np.ndarray, game_over: np.ndarray

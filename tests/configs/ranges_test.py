@@ -40,7 +40,10 @@ _BOUNDS = {
   (
     0.0,
     1_000_000.0,
-  ): 'learning.baseline_cost learning.entropy_cost learning.reinforce_cost',
+  ): (
+    'environment.stagger_steps learning.baseline_cost learning.entropy_cost '
+    'learning.reinforce_cost'
+  ),
   (0.0, 100_000_000.0): 'learning.replay_checkpoint_seconds',
   (0.0, 1_000_000_000.0): 'learning.max_abs_reward learning.max_abs_td_error',
   (0, 2_000_000_000): 'runtime.evaluation_steps',

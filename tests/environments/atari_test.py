@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+import itertools
 import os
 import subprocess
 import sys
@@ -157,6 +158,83 @@ def test_cap_cuts_with_discount_one_and_starts_a_new_game():
   np.testing.assert_array_equal(
     timestep.observation[21, 0], timestep.observation[0, 0]
   )
+
+
+def test_first_games_are_cut_one_after_the_other():
+  free = dataclasses.replace(
+    atari_rollout.SMALL, game='boxing', max_episode_frames=240
+  )
+  config = dataclasses.replace(free, stagger_steps=40)
+  timestep, game_end = atari_rollout.rollout(atari_rollout.make(config, 4), 130)
+  cut = {0: [60, 121], 1: [10, 71], 2: [20, 81], 3: [30, 91]}
+  ended = ~np.isnan(game_end.game_return)
+  for row, last in cut.items():
+    np.testing.assert_array_equal(
+      np.flatnonzero(timestep.step_type[:, row] == LAST), last
+    )
+    assert timestep.step_type[last[0] + 1, row] == FIRST
+    # What was cut is no game; the next one is whole.
+    whole = last if row == 0 else last[1:]
+    np.testing.assert_array_equal(np.flatnonzero(ended[:, row]), whole)
+    assert (game_end.game_length[whole, row] == 60).all()
+    span = slice(whole[-1] - 60, whole[-1] + 1)
+    total = timestep.reward[span, row].sum()
+    assert game_end.game_return[whole[-1], row] == total
+  # As where the cap cuts, the game has a future.
+  assert (timestep.discount == 1).all()
+  np.testing.assert_array_equal(
+    timestep.observation[11, 1], timestep.observation[0, 1]
+  )
+  # Until then nothing is different.
+  timestep_free, _ = atari_rollout.rollout(atari_rollout.make(free, 4), 130)
+  for row, last in cut.items():
+    for have, want in zip(timestep, timestep_free, strict=True):
+      played = slice(last[0] + 1 if row == 0 else last[0])
+      np.testing.assert_array_equal(have[played, row], want[played, row])
+
+
+def test_a_first_game_that_ends_in_time_is_not_cut():
+  free = dataclasses.replace(atari_rollout.SMALL, max_episode_frames=83)
+  rollouts = [
+    atari_rollout.rollout(
+      atari_rollout.make(dataclasses.replace(free, stagger_steps=steps), 2), 63
+    )
+    # The second row would be cut after 25 steps.
+    for steps in (0, 50)
+  ]
+  both = ((*x.timestep, *x.game_end) for x in rollouts)
+  for have, want in zip(*both, strict=True):
+    np.testing.assert_array_equal(have, want)
+
+
+def test_scored_games_are_not_cut():
+  config = dataclasses.replace(atari_rollout.SMALL, stagger_steps=40)
+  assert config.whole_games().stagger_steps == 0
+
+
+@pytest.mark.parametrize('lives', [{}, {'episodic_life': False}])
+def test_lives_and_openings_beside_first_games_that_are_cut(lives):
+  config = dataclasses.replace(
+    atari_rollout.SMALL,
+    game='breakout',
+    fire_reset=True,
+    fire_after_lost_life=bool(lives),
+    stagger_steps=120,
+    **lives,
+  )
+  timestep, game_end = atari_rollout.rollout(atari_rollout.make(config, 4), 400)
+  last = timestep.step_type == LAST
+  for row, steps in ((1, 30), (2, 60), (3, 90)):
+    played = np.cumsum(timestep.step_type[:, row] != FIRST)
+    cut = np.argmax(played == steps)
+    assert last[cut, row]
+    assert np.isnan(game_end.game_return[: cut + 1, row]).all()
+  # Every point of a whole game is in its return, and no other.
+  for row in range(4):
+    ends = np.flatnonzero(~np.isnan(game_end.game_return[:, row]))
+    for begin, end in itertools.pairwise(ends):
+      total = timestep.reward[begin + 1 : end + 1, row].sum(dtype=np.float64)
+      assert game_end.game_return[end, row] == total
 
 
 def test_life_lost_on_the_capped_step_terminates_and_ends_the_game():

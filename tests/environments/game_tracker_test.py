@@ -43,6 +43,17 @@ def test_reset_forgets():
   assert game_end == (1, 1)
 
 
+def test_games_that_are_no_games_are_forgotten():
+  tracker = game_tracker.GameTracker(2)
+  mid, last = np.full(2, MID, np.int8), np.full(2, LAST, np.int8)
+  one = np.ones(2, np.float32)
+  tracker.update(one, mid, np.array([False, False]))
+  tracker.forget(np.array([False, True]))
+  game_end = tracker.update(one, last, np.array([True, True]))
+  np.testing.assert_array_equal(game_end.game_return, [2, 1])
+  np.testing.assert_array_equal(game_end.game_length, [2, 1])
+
+
 def test_long_games_lose_no_points():
   # float32 alone would drop single points above 2**24.
   tracker = game_tracker.GameTracker(1)
