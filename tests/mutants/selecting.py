@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import itertools
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tests.mutants import drawing, records
 
@@ -57,7 +57,8 @@ class Selector:
 
     First those that executed the statement and whose files import the file,
     then the others that executed it, then all tests of files that import it,
-    directly or not, the nearest and fastest first.
+    directly or not, the nearest and fastest first. Without a record, those
+    beside the file's own test come before the others.
 
     Args:
       drawn: what was changed.
@@ -78,6 +79,9 @@ class Selector:
     } - executed
     near = {x for x in executed if rank[x.split('::')[0]] < 2}
     left = most
+    if not seconds:
+      yield from self._unrecorded(drawn.file, rank)
+      return
     for new, some in (({0}, near), ({1}, executed - near), (set(), others)):
       # How long a new file takes is not known; it is taken if it is near.
       chosen = sorted((x for x in self._new if rank[x] in new), key=self._cost)
@@ -92,12 +96,30 @@ class Selector:
       left -= spent
       if chosen:
         yield Chosen(chosen, spent)
+
+  def _unrecorded(self, file: str, rank: Mapping[str, int]) -> Iterator[Chosen]:
+    """Whole files: its own test, those beside that, and the others.
+
+    Of those that import the file through others only, few are chosen, with the
+    most alike path: of the same folder, or of a like name.
+    """
+    mirror = self._mirror(file)
     far = [x for x in self._new if rank[x] == 2]
-    if far and not self._record.seconds:
-      # Those with the most alike path: of the same folder, or of a like name.
-      mirror = str(self._mirror(drawn.file))
-      far.sort(key=lambda x: (-len(_common(x, mirror)), self._cost(x)))
-      yield Chosen(far[: self._far_files], 0.0)
+    far.sort(key=lambda x: (-len(_common(x, str(mirror))), self._cost(x)))
+    chosen = [x for x in self._new if rank[x] < 2] + far[: self._far_files]
+
+    def place(test: str) -> int:
+      if rank[test] == 0:
+        return 0
+      if pathlib.PurePath(test).parent == mirror.parent:
+        return 1
+      return 1 + rank[test]
+
+    # Each place is a stage, so that the first need not wait for the others.
+    for which in range(4):
+      some = sorted((x for x in chosen if place(x) == which), key=self._cost)
+      if some:
+        yield Chosen(some, 0.0)
 
   def _cost(self, test: str) -> tuple[bool, int, str]:
     """Less of what likely takes less time, where that was not recorded."""

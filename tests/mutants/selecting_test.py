@@ -120,6 +120,19 @@ def test_without_a_record_files_are_chosen_by_what_they_import(tree):
   ]  # fmt: skip
 
 
+def test_without_a_record_tests_of_the_same_folder_come_first(tree):
+  (tree / 'tests/a/beside_test.py').write_text("x = 'run_it.py'\n" + '#' * 99)
+  (tree / 'tests/a/direct_test.py').write_text('import attn_agents.a.b\n')
+  empty = records.Record.empty()
+  stages = list(selecting.Selector(tree, empty).stages(_drawn(), 100.0))
+  assert [x.tests for x in stages] == [
+    ['tests/a/b_test.py'],
+    ['tests/a/direct_test.py', 'tests/a/beside_test.py'],
+    ['tests/near_test.py'],
+    ['tests/command_test.py', 'tests/user_test.py'],
+  ]  # fmt: skip
+
+
 def test_of_those_that_import_it_through_others_the_like_ones_run(tree):
   (tree / 'tests/launch').mkdir()
   for name, length in {
@@ -136,6 +149,6 @@ def test_of_those_that_import_it_through_others_the_like_ones_run(tree):
   selector = selecting.Selector(tree, records.Record.empty(), far_files=3)
   (only,) = selector.stages(drawn, 100.0)
   assert only.tests == [
-    'tests/launch/inner_short_test.py', 'tests/launch/inner_long_test.py',
-    'tests/launch/other_test.py',
+    'tests/launch/other_test.py', 'tests/launch/inner_short_test.py',
+    'tests/launch/inner_long_test.py',
   ]  # fmt: skip
