@@ -120,3 +120,39 @@ def test_live_console_draws_everything(tmp_path, capsys, monkeypatch):
   text = capsys.readouterr().out
   for words in ('s3ta on pong', '800 of 11,000', 'queue-0', 'bottleneck'):
     assert words in text
+
+
+def test_live_console_is_a_table_without_heads(tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
+  shown = console.LiveConsole(tmp_path, 's3ta on pong', 0, 0.0)
+  _write(tmp_path, 800)
+  shown.update([
+    lifecycle.Status('learner', 0, 1, 'running', ''),
+    lifecycle.Status('actor', 0, 1, 'running', 'not shown'),
+  ])  # fmt: skip
+  shown.close()
+  lines = [
+    [cell.strip() for cell in line.split('\u2502')[1:-1]]
+    for line in capsys.readouterr().out.splitlines()
+  ]
+  rows = [line for line in lines if line]
+  names = [
+    'frames', 'fps', 'return', 'episodes', 'policy lag', 'replay', 'sight',
+    'bottleneck', 'learner-0',
+  ]  # fmt: skip
+  assert [name for name, _ in rows] == names
+  # A title and two borders beside them.
+  assert len(lines) == len(names) + 3
+  assert dict(rows)['frames'] == '800'
+  assert dict(rows)['learner-0'] == 'running'
+
+
+@pytest.mark.parametrize('terminal', [False, True])
+def test_a_terminal_gets_the_live_one(tmp_path, monkeypatch, terminal):
+  monkeypatch.setattr(console.sys.stdout, 'isatty', lambda: terminal)
+  made = console.make(tmp_path, 's3ta on pong', 5, 2.0)
+  kinds = {False: console.PlainConsole, True: console.LiveConsole}
+  assert type(made) is kinds[terminal]
+  ends = (made._max_frames, made._max_hours) if terminal else made._ends
+  assert ends == (5, 2.0)
+  made.close()

@@ -1,6 +1,7 @@
 import dataclasses
 import subprocess
 import sys
+import types as stdlib_types
 
 import numpy as np
 import pytest
@@ -70,3 +71,18 @@ def test_games_are_those_of_the_score_table():
   assert set(games.names()) - set(games.ATARI_GAMES) == {'catch'}
   names = [row['game'] for row in scores.read_table('atari57_scores')]
   assert sorted(names) == list(games.ATARI_GAMES)
+
+
+@pytest.mark.parametrize('asked', [(), (False,), (True,)])
+def test_whole_games_are_played_if_they_are_asked_for(monkeypatch, asked):
+  made = []
+
+  class Suite:
+    def make(self, config, *given):
+      made.append((config.episodic_life, given))
+      return stdlib_types.SimpleNamespace()
+
+  monkeypatch.setattr(environments, 'suite_of', lambda game: Suite())
+  config = dataclasses.replace(SMALL, episodic_life=True)
+  environments.make_environment(config, 4, 7, 2, *asked)
+  assert made == [(asked != (True,), (4, 7, 2))]

@@ -427,3 +427,38 @@ def test_a_root_below_a_file_is_refused(tmp_path):
   root.parent.touch()
   line = commands.refused('run_suite', '--max_frames=1000', f'--root={root}')
   assert f'--root={root}: expected a directory, and ' in line
+
+
+@pytest.mark.parametrize(
+  ('signalled', 'failed', 'unfinished', 'code'),
+  [
+    (0, {}, [], 0),
+    (0, {'a': 'exit code 3'}, [], 1),
+    (0, {'a': 'exit code 3'}, ['b'], 1),
+    # Its runs were stopped, by whomever.
+    (0, {}, ['b'], 75),
+    # A user's Ctrl-C is no reason to begin again, a machine's signal is one.
+    (2, {}, ['b'], 0),
+    (2, {'a': 'exit code 3'}, ['b'], 1),
+    (15, {}, [], 75),
+    (15, {'a': 'exit code 3'}, [], 75),
+  ],
+)
+def test_the_exit_code_says_whether_to_run_a_suite_again(
+  signalled, failed, unfinished, code
+):
+  worker = suite_worker.Worker(1, print)
+  worker._requests.first = signalled
+  outcome = suite_worker.Outcome(failed, unfinished)
+  assert worker.exit_code(outcome) == code
+
+
+def test_the_last_line_of_a_log_is_that_of_this_command(tmp_path):
+  log = tmp_path / 'a.log'
+  log.write_bytes(b'of another\n')
+  assert suite_worker._last_line(log, 11) == ''
+  log.write_bytes(b'of another\nfirst\n  last \n\n')
+  assert suite_worker._last_line(log, 11) == 'last'
+  # Of a long one the end is read, whatever it is.
+  log.write_bytes(b'x' * 5000 + b'\xff')
+  assert suite_worker._last_line(log, 0) == 'x' * 4095 + '\ufffd'

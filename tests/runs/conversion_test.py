@@ -246,3 +246,19 @@ def test_what_cannot_be_converted_stays_as_it_was(tmp_path, sections, words):
   assert '\n' not in str(caught.value)
   assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
   assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+def test_what_a_kill_left_beside_a_run_goes_with_the_next_try(tmp_path):
+  run = old_runs.copy('dqn', tmp_path)
+  conversion.convert(run, None)
+  left = run.with_name(f'.{run.name}.converting')
+  left.mkdir()
+  before = _files(run)
+  assert conversion.convert(run, None) == (f'{run} is of this form already')
+  assert not left.exists()
+  # Another one's is none of ours to remove.
+  out = tmp_path / 'out'
+  (tmp_path / '.out.converting').mkdir()
+  conversion.convert(run, out)
+  assert (tmp_path / '.out.converting').exists() and not out.exists()
+  assert _files(run) == before

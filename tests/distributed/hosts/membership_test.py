@@ -164,3 +164,18 @@ def test_an_error_of_a_collective_is_looked_into_and_no_other(monkeypatch):
   assert not doubts
   assert made.is_reason(jax.errors.JaxRuntimeError('a collective failed'))
   assert doubts
+
+
+def test_who_waits_for_others_asks_a_few_times_a_second(monkeypatch):
+  slept, client = [], _Client()
+  ours = store.Store(client, 0)
+
+  def sleep(seconds):
+    slept.append(seconds)
+    if len(slept) == 3:
+      store.Store(client, 1).put('ready', True)
+
+  monkeypatch.setattr(store.time, 'sleep', sleep)
+  ours.gather('ready', 2, 20.0)
+  assert slept == [0.2] * 3
+  assert ours.get('ready') == {0: True, 1: True}
