@@ -12,6 +12,8 @@ from attn_agents.runs import initial_parameters, run_directory
 from attn_agents.utils import patience
 
 if TYPE_CHECKING:
+  import jax
+
   from attn_agents import experiment
   from attn_agents.distributed.hosts import membership
   from attn_agents.learning import company as company_lib
@@ -130,8 +132,6 @@ class LearnerRole(base.Role):
     if self.place.num_hosts > 1:
       self._status.set('starting', 'waiting for the other learner hosts')
       self._hosts = self._join_hosts()
-    import jax
-
     from attn_agents.evaluation import scores
     from attn_agents.learning import (
       blindness,
@@ -144,7 +144,7 @@ class LearnerRole(base.Role):
 
     run = run_directory.RunDirectory(self.place.logdir)
     parts = self._experiment()
-    devices = jax.local_devices()[: self.place.devices or None]
+    devices = _devices(self.place.devices)
     start, checkpointer, writer = self._open_run(run, parts)
     company = self._hosts.company if self._hosts else None
     if company is None:
@@ -235,6 +235,13 @@ class LearnerRole(base.Role):
 
   def _disconnect(self) -> None:
     """Called at the end, before the learner's final status."""
+
+
+def _devices(count: int) -> list['jax.Device']:
+  """So many devices of this host, all of them if 0."""
+  import jax
+
+  return jax.local_devices()[: count or None]
 
 
 def _seal(made: 'training.Training') -> dict[str, int]:

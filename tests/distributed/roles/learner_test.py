@@ -4,6 +4,7 @@ import json
 import threading
 import types as stdlib_types
 
+import jax
 import pytest
 
 from attn_agents.distributed import lifecycle, topology
@@ -243,3 +244,9 @@ def test_without_the_other_host_it_saves_what_there_is_and_ends(
   assert learner.made.late_saves == saves
   assert (codes, learner.disconnected) == ([code], 1)
   assert capsys.readouterr().out == 'leaving: host 1 is lost\n'
+
+
+@pytest.mark.parametrize(('count', 'used'), [(0, 'abcd'), (1, 'a'), (3, 'abc')])
+def test_a_learner_uses_as_many_devices_as_it_is_told(monkeypatch, count, used):
+  monkeypatch.setattr(jax, 'local_devices', lambda: list('abcd'))
+  assert ''.join(learner_role._devices(count)) == used
