@@ -23,6 +23,7 @@ YOUNGER: Mapping[str, Any] = {
   'network.feature_norm': 'none',
   'network.head_sees_answer': False,
   'network.vision_blur': 0.0,
+  'network.vision_forget_bias': 1.0,
 }
 
 _TRUE = ('true', '1', 'yes', 'on')

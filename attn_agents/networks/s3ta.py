@@ -133,6 +133,7 @@ class S3TA(nn.Module):
       config.remat,
       config.vision_gain,
       config.coupled_gates,
+      config.vision_forget_bias,
       name='vision_core',
     )(jnp.reshape(seen, (rows, batch, *seen.shape[1:])), inputs.is_first, state)
 

@@ -31,6 +31,9 @@ class S3TAConfig(schema.NetworkConfig):
     coupled_gates: in both recurrent cores the input gate is 1 - the forget
       gate, so that cells stay between -1 and 1 [C: not]. Otherwise what is
       constant in a game adds up in them and hides what changes.
+    vision_forget_bias: what the bias of the ConvLSTM's forget gate starts from
+      [C: 1]. With coupled gates, 1 makes its output 27 % of the present screen
+      and -1 73 %; the rest is what was on the screens before.
     feature_norm: 'cells' brings each channel of the ConvLSTM's output to mean 0
       and deviation 1 over the cells of a row before it becomes keys and values
       [C: 'none']. Even ground then gives 0, and an object in few cells stands
@@ -78,6 +81,7 @@ class S3TAConfig(schema.NetworkConfig):
     'vision_channels': ranges.Range(2, 4096),
     'vision_gain': ranges.Range(1e-3, 1000.0),
     'vision_blur': ranges.Range(0.0, 100.0),
+    'vision_forget_bias': ranges.Range(-100.0, 100.0),
     'key_channels': ranges.CHANNELS,
     'num_queries': ranges.Range(1, 1024),
     'query_hidden': ranges.UNITS,
@@ -96,6 +100,7 @@ class S3TAConfig(schema.NetworkConfig):
   vision_centred: bool = False
   vision_blur: float = 0.0
   coupled_gates: bool = False
+  vision_forget_bias: float = 1.0
   feature_norm: str = 'none'
   key_channels: int = 8
   queries: str = 'top_down'

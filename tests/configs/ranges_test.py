@@ -26,6 +26,7 @@ _BOUNDS = {
     'learning.evaluation_epsilon learning.gae_lambda learning.vtrace_lambda '
     'network.soft_share optimizer.anneal_to'
   ),
+  (-100.0, 100.0): 'network.vision_forget_bias',
   (0.0, 100.0): 'network.vision_blur',
   (0, 255): 'runtime.envs_per_actor',
   (0, 256): 'runtime.num_actors',

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from attn_agents.networks import factory
-from attn_agents.networks.layers import attention, spatial_basis
+from attn_agents.networks.layers import (
+  attention,
+  conv_lstm,
+  recurrent,
+  spatial_basis,
+)
 from configs import agents, errors, ranges
 from configs.agents import s3ta
 from tests.networks import tiny
@@ -254,6 +259,35 @@ def test_first_kernels_are_blurred_if_asked():
   assert abs(_neighbours_alike(second)) < 0.1
   middle, edge = np.std(first[3:5, 3:5]), np.std(first[:, [0, -1]])
   assert middle > 2.5 * edge
+
+
+@pytest.mark.parametrize('coupled', [True, False])
+def test_the_vision_core_begins_to_forget_as_asked(coupled):
+  """Two constant screens: what is left of the first after the second."""
+  channels = 4
+  for bias in (1.0, -1.0):
+    module = conv_lstm.ConvLSTM(channels, coupled=coupled, forget_bias=bias)
+    inputs = jnp.zeros((2, 1, 3, 3, 2))
+    state = recurrent.zero_state((1, 3, 3, channels))
+    state = state._replace(cell=jnp.ones_like(state.cell))
+    firsts = jnp.zeros((2, 1), bool)
+    params = module.init(jax.random.key(0), inputs, firsts, state)
+    # Nothing comes in, so that what is left is what was not forgotten.
+    kernels = jax.tree.map(jnp.zeros_like, params)
+    for part in ('conv_x', 'conv_h'):
+      kernels['params'][part]['bias'] = params['params'][part]['bias']
+    _, after = module.apply(kernels, inputs, firsts, state)
+    kept = 1 / (1 + np.exp(-bias))
+    np.testing.assert_allclose(after.cell, kept**2, rtol=1e-6)
+
+
+def test_the_forget_bias_reaches_the_vision_core():
+  core = _init(tiny.make_config(vision_forget_bias=-1.5))['vision_core']
+  bias = np.asarray(core['conv_x']['bias'])
+  channels = len(bias) // 4
+  np.testing.assert_array_equal(bias[2 * channels : 3 * channels], -2.5)
+  assert np.count_nonzero(bias) == channels
+  assert not np.any(core['conv_h']['bias'])
 
 
 @pytest.mark.parametrize('gain', [0.0, -1.0])

@@ -29,6 +29,8 @@ class ConvLSTM(nn.Module):
       channels in every row, and are by far the largest arrays of the agent.
     gain: the inputs' kernel starts this many times as large as Flax's.
     coupled: whether the input gate is 1 - the forget gate.
+    forget_bias: what the forget gate's bias starts from. `recurrent.update`
+      adds 1, so 1 is a parameter of 0.
   """
 
   features: int
@@ -37,6 +39,7 @@ class ConvLSTM(nn.Module):
   remat: bool = False
   gain: float = 1.0
   coupled: bool = False
+  forget_bias: float = 1.0
 
   @nn.compact
   def __call__(
@@ -57,9 +60,9 @@ class ConvLSTM(nn.Module):
     channels = recurrent.num_gates(self.coupled) * self.features
     sizes = (channels, _KERNEL_SIZE, self.dtype)
     kernel_init = convolution.scaled_init(self.gain)
-    kernel_x, bias_x = convolution.Weights(*sizes, kernel_init, name='conv_x')(
-      inputs.shape[-1]
-    )
+    kernel_x, bias_x = convolution.Weights(
+      *sizes, kernel_init, self._initial_bias, name='conv_x'
+    )(inputs.shape[-1])
     kernel_h, bias_h = convolution.Weights(*sizes, name='conv_h')(self.features)
 
     def gates_of(rows: jax.Array) -> jax.Array:
@@ -83,6 +86,15 @@ class ConvLSTM(nn.Module):
     gates = gates_of(flat)
     gates = jnp.reshape(gates, (*inputs.shape[:2], *gates.shape[1:]))
     return scan(gates, is_first, state, kernel_h, method)
+
+  def _initial_bias(
+    self, key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32
+  ) -> jax.Array:
+    """0 but for the forget gate, the last but one."""
+    del key
+    end = shape[-1] - self.features
+    bias = jnp.zeros(shape, dtype)
+    return bias.at[end - self.features : end].set(self.forget_bias - 1.0)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))

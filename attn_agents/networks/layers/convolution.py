@@ -69,17 +69,19 @@ class Weights(nn.Module):
     kernel_size: height and width of the kernel.
     dtype: to which the kernel is cast; it is kept in float32.
     kernel_init: what the kernel starts from.
+    bias_init: what the bias starts from.
   """
 
   features: int
   kernel_size: tuple[int, int]
   dtype: Any = jnp.float32
   kernel_init: Callable[..., jax.Array] = nn.initializers.lecun_normal()
+  bias_init: Callable[..., jax.Array] = nn.initializers.zeros
 
   @nn.compact
   def __call__(self, channels: int) -> tuple[jax.Array, jax.Array]:
     """Kernel, `dtype` [height, width, channels, features], bias float32."""
-    return _declare(self, channels)
+    return _declare(self, channels, self.bias_init)
 
 
 class Convolution(nn.Module):
@@ -138,9 +140,11 @@ class Convolution(nn.Module):
 
 
 def _declare(
-  module: Weights | Convolution, channels: int
+  module: Weights | Convolution,
+  channels: int,
+  bias_init: Callable[..., jax.Array] = nn.initializers.zeros,
 ) -> tuple[jax.Array, jax.Array]:
   shape = (*module.kernel_size, channels, module.features)
   kernel = module.param('kernel', module.kernel_init, shape)
-  bias = module.param('bias', nn.initializers.zeros, (module.features,))
+  bias = module.param('bias', bias_init, (module.features,))
   return kernel.astype(module.dtype), bias
