@@ -115,7 +115,7 @@ def test_mass_on_the_box_is_a_sum_over_its_pixels():
 
 def test_pair_is_one_game_until_the_object_shows(played, pair):
   with_object, without = pair
-  found = novel_object.paired(*pair, BLOCK)
+  found = novel_object.paired(*pair, BLOCK, None)
   # Catch lasts ten rows; the second games are others if actions differ.
   assert found.policy_kl.shape == (10,)
   for name in ('total_variation', 'policy_kl', 'value_difference'):
