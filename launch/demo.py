@@ -53,10 +53,12 @@ def main() -> int:
     _MAX_STEPS.value >= 1, '--max_steps', _MAX_STEPS.value, 'at least 1'
   )
   # What is wrong is said before anything starts.
-  saved_runs.open_run(run)
+  opened, _ = saved_runs.open_run(run)
+  # Beside what `analyze.py` makes, whose recordings are longer.
+  out = opened.path / 'analyses' / f'demo_{_MAX_STEPS.value}'
   code = _show(
     'analyze', _WRITTEN, f'--run={run}', f'--max_steps={_MAX_STEPS.value}',
-    f'--analyses={_ANALYSES}',
+    f'--analyses={_ANALYSES}', f'--out={out}',
   )  # fmt: skip
   if code or not _LIVE.value:
     return code

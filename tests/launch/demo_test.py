@@ -1,5 +1,6 @@
 """What `make demo` opens, and where."""
 
+import os
 import subprocess
 import sys
 
@@ -35,3 +36,29 @@ def test_an_agent_that_there_is_not_is_one_line():
   assert "did you mean 'zoo:" in commands.refused('demo', '--run=zoo:s3ta_cash')
   line = commands.refused('demo', '--run=zoo:s3ta_catch', '--max_steps=0')
   assert '--max_steps=0: expected at least 1' in line
+
+
+_REPORTS = """
+import sys
+from absl import flags
+from launch import demo
+asked = []
+demo._show = lambda *args: asked.append(args) or 0
+for steps in ('7', '9'):
+  flags.FLAGS.unparse_flags()
+  flags.FLAGS(['x', '--run=zoo:s3ta_catch', '--nolive', f'--max_steps={steps}'])
+  demo.main()
+print(*[x for args in asked for x in args if x.startswith('--out=')])
+"""
+
+
+def test_its_recordings_are_in_nobodys_way(tmp_path):
+  """`analyze.py` and another length have directories of their own."""
+  done = subprocess.run(
+    [sys.executable, '-c', _REPORTS],
+    cwd=tmp_path, capture_output=True, text=True, check=True,
+    env=os.environ | {'PYTHONPATH': str(commands.LAUNCH.parent)},
+  )  # fmt: skip
+  first, second = done.stdout.split()
+  assert first.endswith('s3ta_catch/analyses/demo_7')
+  assert second.endswith('s3ta_catch/analyses/demo_9')
