@@ -62,10 +62,10 @@ def make(stack: contextlib.ExitStack) -> harness.Benchmark:
   Args:
     stack: ends what it starts.
   """
+  ways = _ways()
   # The processes inherit it.
   os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:_CORES])
   directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-  ways = _ways()
   items = _items()
   length, envs = items[0].unroll.action.shape
   file = directory / 'items'

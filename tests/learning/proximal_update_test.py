@@ -4,6 +4,7 @@ The targets are PPO's or, in an asynchronous run, V-trace's.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -240,12 +241,13 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
 
   states, state = [], unroll.agent_state
   prev = np.concatenate([state.prev_action[None], unroll.action])
+  inspect = jax.jit(agent.inspect)
   for row in range(4):
     states.append(state)
     timestep = jax.tree.map(lambda x, row=row: x[row], unroll.timestep)
-    seen = agent.inspect(before.params, timestep, state)
+    seen = inspect(before.params, timestep, state)
     state = types.AgentState(seen.core_state, prev[row + 1])
-  outputs = agent.unroll(
+  outputs = jax.jit(agent.unroll)(
     before.params, unroll.timestep, unroll.action, unroll.agent_state
   )
   targets = registry.get('ppo').make_targets(outputs, unroll, config.learning)
@@ -273,7 +275,11 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
     return sum(part_loss(params, *part) for part in parts) / 10
 
   norms = [
-    float(optax.global_norm(jax.grad(loss)(before.params, parts)))
+    float(
+      optax.global_norm(
+        jax.jit(jax.grad(functools.partial(loss, parts=parts)))(before.params)
+      )
+    )
     for parts in ([(0, 2), (2, 2)], [(0, 4)])
   ]
   np.testing.assert_allclose(metrics['grad_norm'], norms[0], rtol=1e-4)
