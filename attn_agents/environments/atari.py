@@ -138,19 +138,19 @@ class AtariEnvironment:
 
   def reset(self) -> types.EnvOutput:
     """Starts new games in all rows; see `base.Environment.reset`."""
+    rows = np.arange(self.num_envs)
     screens, info = self._pool.reset()
     if 'reset' in self._unchecked:
       self._unchecked.remove('reset')
-      self._check_screens(screens, info, np.arange(self.num_envs))
+      self._check_screens(screens, info, rows)
     self._lives = np.array(info['lives'])
     for flags in (
       self._ended, self._waiting, self._game_ended, self._cut_here
     ):  # fmt: skip
       flags[:] = False
-    rows = np.arange(self.num_envs)
     self._until_cut = rows * self._stagger_steps // self.num_envs
     self._renew_observation()
-    self._show(np.arange(self.num_envs), screens)
+    self._show(rows, screens)
     opened = np.full(self.num_envs, self._opens_episodes)
     opening = fire_reset.play_opening(self._play, opened, restarted=True)
     self._opening_score = opening.score

@@ -14,8 +14,7 @@ class GameTracker:
 
   def reset(self) -> types.GameEnd:
     """Forgets the games in progress; returns a `GameEnd` without any end."""
-    self._return[:] = 0.0
-    self._length[:] = 0
+    self.forget(np.ones(self._return.shape, bool))
     return _game_end(self._return, self._length, np.zeros_like(self._return))
 
   def update(
@@ -34,8 +33,7 @@ class GameTracker:
     self._return += reward
     self._length += step_type != types.StepType.FIRST
     game_end = _game_end(self._return, self._length, game_over)
-    self._return[game_over] = 0.0
-    self._length[game_over] = 0
+    self.forget(game_over)
     return game_end
 
   def forget(self, rows: np.ndarray) -> None:

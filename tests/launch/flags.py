@@ -9,15 +9,16 @@ import pathlib
 import sys
 from collections.abc import Iterator
 
+from tests.launch import commands as launched
+
 PATH = pathlib.Path(__file__).with_name('flags.csv')
-_LAUNCH = pathlib.Path(__file__).parents[2] / 'launch'
 
 
 def commands() -> list[str]:
   """The names of all commands."""
   return [
     path.stem
-    for path in sorted(_LAUNCH.glob('*.py'))
+    for path in sorted(launched.LAUNCH.glob('*.py'))
     if "if __name__ == '__main__':" in path.read_text()
   ]
 

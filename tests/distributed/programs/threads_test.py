@@ -4,7 +4,6 @@ import errno
 import pathlib
 import subprocess
 import sys
-import threading
 import time
 import types
 from unittest import mock
@@ -13,18 +12,9 @@ from attn_agents.distributed import lifecycle, outcome, supervisor, topology
 from attn_agents.distributed.programs import threads
 from attn_agents.distributed.roles import actor, actor_supervisor
 from configs import resolution
+from tests.distributed import stopping
 
 _ROOT = pathlib.Path(__file__).parents[3]
-
-
-class _Stop:
-  """A stop signal without signals."""
-
-  def __init__(self):
-    self.event = threading.Event()
-
-  def __call__(self):
-    return self.event.is_set()
 
 
 def _config(most, algorithm):
@@ -50,7 +40,7 @@ class _Run:
   def __init__(self, logdir, monkeypatch, failures, most=1, algorithm='vtrace'):
     config = _config(most, algorithm)
     self.logdir, self.played = logdir, []
-    self._failures, self._stop = failures, _Stop()
+    self._failures, self._stop = failures, stopping.Stop()
     monkeypatch.setattr(actor, 'play', self._play)
     monkeypatch.setattr(actor_supervisor, '_BACKOFF_SECONDS', (0.01,))
     self.role = threads.OneProcess(topology.local(config, str(logdir)))

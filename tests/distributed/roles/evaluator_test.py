@@ -2,21 +2,13 @@
 
 import dataclasses
 import errno
-import threading
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.roles import evaluator
 from attn_agents.evaluation import episodes, following
 from attn_agents.utils import disk
 from tests import in_process
-
-
-class _Stop:
-  def __init__(self):
-    self.event = threading.Event()
-
-  def __call__(self):
-    return self.event.is_set()
+from tests.distributed import stopping
 
 
 class _Status:
@@ -29,7 +21,7 @@ class _Status:
 
 def _evaluate(tmp_path, monkeypatch, results, **runtime):
   """What an evaluator plans, says and waits for; `results` of its follower."""
-  made, stop, status = [], _Stop(), _Status()
+  made, stop, status = [], stopping.Stop(), _Status()
   waited = []
 
   class Follower:
@@ -96,7 +88,7 @@ def test_a_stop_within_an_evaluation_drops_it(tmp_path, monkeypatch):
 
 
 def test_games_are_cut_where_the_config_says(tmp_path, monkeypatch):
-  plans, stop = [], _Stop()
+  plans, stop = [], stopping.Stop()
 
   class Follower:
     def __init__(self, run, config, plan, every_frames):

@@ -13,6 +13,7 @@ from attn_agents.distributed.roles import base
 from attn_agents.distributed.roles import learner as learner_role
 from attn_agents.learning import company
 from attn_agents.runs import checkpoints
+from tests.distributed import stopping
 
 
 class _Status(lifecycle.StatusFile):
@@ -25,14 +26,6 @@ class _Status(lifecycle.StatusFile):
   def set(self, state, detail='', **extra):
     self.said.append((state, detail, extra))
     super().set(state, detail, **extra)
-
-
-class _Stop:
-  def __init__(self):
-    self.event = threading.Event()
-
-  def __call__(self):
-    return self.event.is_set()
 
 
 class _Training:
@@ -95,7 +88,7 @@ class _Learner(learner_role.LearnerRole):
 
 def _work(tmp_path, learner, stop=None):
   status = _Status(tmp_path)
-  learner.work(status, stop or _Stop())
+  learner.work(status, stop or stopping.Stop())
   return status.said
 
 
@@ -120,7 +113,7 @@ def test_a_fault_is_raised_after_what_is_saved_is_told(tmp_path):
 
   learner, status = _Learner(tmp_path, _Training(fail)), _Status(tmp_path)
   with pytest.raises(ValueError, match='no more'):
-    learner.work(status, _Stop())
+    learner.work(status, stopping.Stop())
   assert status.said == [_SAVED]
   assert learner.disconnected == 1
 
@@ -134,7 +127,7 @@ def test_an_update_that_does_not_end_is_left_and_the_newest_saved(
   tmp_path, monkeypatch
 ):
   monkeypatch.setattr(base, 'GRACE_SECONDS', 0.2)
-  stop, ended = _Stop(), threading.Event()
+  stop, ended = stopping.Stop(), threading.Event()
   stop.event.set()
   learner = _Learner(tmp_path, _Training(lambda stop: ended.wait(30)))
   assert _work(tmp_path, learner, stop)[-1] == ('stopped', '', {})

@@ -17,10 +17,7 @@ from configs import overrides, resolution
 # After ours, which loads rlax before TensorFlow.
 import reverb
 
-
-class _Stop:
-  def __init__(self):
-    self.event = threading.Event()
+from tests.distributed import stopping
 
 
 @pytest.mark.parametrize('has_actor_hosts', [True, False])
@@ -39,7 +36,7 @@ def test_frames_of_84x84_are_packed_where_they_cross_hosts(
   )  # fmt: skip
   # As its process has it.
   place = topology.from_json(topology.to_json(place))
-  stop = _Stop()
+  stop = stopping.Stop()
   thread = threading.Thread(
     target=reverb_servers.ReverbServers(
       topology.from_json(topology.to_json(place))
@@ -133,7 +130,7 @@ def test_servers_that_die_in_their_network_are_named(tmp_path, monkeypatch):
   )
   status = lifecycle.StatusFile(tmp_path, 'reverb')
   with pytest.raises(RuntimeError, match='the servers was killed by signal 9'):
-    reverb_servers.ReverbServers(place).work(status, _Stop())
+    reverb_servers.ReverbServers(place).work(status, stopping.Stop())
   ((command, environment),) = started
   assert topology.from_json(command[-1].split('=', 1)[1]) == place
   assert environment.items() >= lifecycle.known_parent().items()
