@@ -18,6 +18,7 @@ class _Coordinator:
 
   def __init__(self):
     self.called, self._values = [], {}
+    self._serves = threading.Event()
     self._all_there = threading.Event()
     self._clients = 0
     self._listener = None
@@ -27,6 +28,7 @@ class _Coordinator:
     host, port = address.rsplit(':', 1)
     self._count = count
     self._listener = socket.create_server((host, int(port)))
+    self._serves.set()
     return self
 
   def get_distributed_runtime_client(self, address, index, **options):
@@ -34,6 +36,8 @@ class _Coordinator:
     return self
 
   def connect(self):
+    # Another host may have met the socket with which host 0 tries the port.
+    self._serves.wait(20)
     self._clients += 1
     if self._clients == self._count:
       self._all_there.set()
