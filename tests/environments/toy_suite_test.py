@@ -1,10 +1,12 @@
 """A suite of another file, registered by its line: trained and scored."""
 
+import collections
 import dataclasses
 
 import numpy as np
 import pytest
 
+from attn_agents.algorithms import registry as algorithms
 from attn_agents.environments import registry
 from attn_agents.evaluation import evaluator
 from configs import errors, games, resolution
@@ -18,22 +20,44 @@ def _registered(monkeypatch):
   monkeypatch.setitem(registry.SUITES, toy.SUITE.name, toy.SUITE)
 
 
-def _config(*settings, **wishes):
+_SETTINGS = (
+  'environment.fire_reset=false',
+  'network.conv_kernels=3,3',
+  'network.conv_strides=1,1',
+  'network.hidden_size=32',
+  'runtime.envs_per_actor=8',
+  'optimizer.name=adam',
+  'optimizer.learning_rate=3e-3',
+)
+_BY_HEAD = {
+  'policy': ('learning.unroll_length=16', 'learning.batch_size=16'),
+  'action_values': (
+    'environment.frame_stack=1',
+    'network.conv_channels=8,16',
+    'learning.replay_min_size=500',
+    'learning.replay_capacity=5000',
+    'learning.epsilon_steps=2000',
+    'learning.epsilon_end=0.02',
+    'learning.target_update_steps=200',
+    'learning.final_learning_rate=3e-3',
+  ),
+}
+_MOST_UPDATES = {'policy': 200, 'action_values': 2_000}
+
+
+def _config(*settings, algorithm='auto'):
+  """Of an agent that `algorithm` trains in seconds."""
+  is_q = algorithm != 'auto' and algorithms.get(algorithm).head != 'policy'
   request = resolution.Request(
-    agent='impala_shallow',
+    agent='dqn' if is_q else 'impala_shallow',
     game='lights',
     preset='small',
+    algorithm=algorithm,
     settings=[
-      'network.conv_kernels=3,3',
-      'network.conv_strides=1,1',
-      'network.hidden_size=32',
-      'learning.unroll_length=16',
-      'learning.batch_size=16',
-      'runtime.envs_per_actor=8',
-      'optimizer.learning_rate=3e-3',
+      *_SETTINGS,
+      *_BY_HEAD['action_values' if is_q else 'policy'],
       *settings,
     ],
-    **wishes,
   )
   return resolution.resolve(request, 'cpu', num_devices=1, cores=2)
 
@@ -70,22 +94,28 @@ def test_agents_of_other_actions_are_refused():
     )
 
 
-def test_an_agent_learns_it_and_is_scored():
-  run = in_process.InMemory(_config())
+# In `learning_test.py` it is Catch, where one must look ahead.
+@pytest.mark.parametrize('algorithm', algorithms.ALGORITHMS)
+def test_every_algorithm_learns_it_and_is_scored(algorithm):
+  run = in_process.InMemory(_config(algorithm=algorithm))
+  config = run.parts.config
   plan = evaluator.Plan(num_episodes=20, num_envs=4, policy='greedy')
-  scorer = evaluator.Evaluator(run.parts.config, plan)
+  scorer = evaluator.Evaluator(config, plan)
 
   def score():
     params = run.learner.snapshot().state.params
     return np.mean([game.game_return for game in scorer.evaluate(params)])
 
-  before = score()
-  actor, feeder = run.make_actor(), run.feeder()
+  before, returns = score(), collections.deque([0.0], maxlen=50)
   try:
-    for _ in range(20):
-      actor.run_unroll()
-      actor.run_unroll()
-      run.learner.step(*feeder.get(timeout=30))
+    with run.actor_threads(config.runtime.num_actors):
+      feeder = run.feeder()
+      for _ in range(_MOST_UPDATES[run.parts.algorithm.head]):
+        batch = feeder.get(timeout=30)
+        run.learner.step(*batch)
+        returns.extend(batch[1].game_returns)
+        if np.mean(returns) > 7:
+          break
   finally:
     run.close()
   # Of eight points.
