@@ -48,7 +48,7 @@ def _steps(agent, params, timestep, state):
     one = jax.tree_util.tree_map(lambda x, row=row: x[row], timestep)
     output, state = step(params, key, one, state)
     outputs.append(output)
-  stacked = jax.tree_util.tree_map(lambda *x: jnp.stack(x), *outputs)
+  stacked = jax.tree_util.tree_map(lambda *x: np.stack(x), *outputs)
   return stacked, state
 
 
@@ -68,15 +68,23 @@ def test_unroll_equals_single_steps_across_episodes(options):
   timestep = tiny.random_timestep(np.random.default_rng(0), _STEP_TYPE)
   state = _mid_episode_state(agent)
   steps, last = _steps(agent, params, timestep, state)
-  unroll = jax.jit(agent.unroll)(params, timestep, steps.action[:-1], state)
+
+  @jax.jit
+  def run(prev_action):
+    outputs = agent.unroll(params, timestep, steps.action[:-1], state)
+    _, core_state = network.apply(
+      {'params': params},
+      _network_input(timestep, prev_action),
+      state.core_state,
+    )
+    return outputs, core_state
+
+  prev_action = np.concatenate([state.prev_action[None], steps.action[:-1]])
+  unroll, core_state = run(prev_action)
   np.testing.assert_allclose(
     unroll.policy_logits, steps.policy_logits, atol=1e-5
   )
   np.testing.assert_allclose(unroll.baseline, steps.baseline, atol=1e-5)
-  prev_action = jnp.concatenate([state.prev_action[None], steps.action[:-1]])
-  _, core_state = jax.jit(network.apply)(
-    {'params': params}, _network_input(timestep, prev_action), state.core_state
-  )
   jax.tree_util.tree_map(
     lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
     core_state,
@@ -149,7 +157,8 @@ def test_previous_action_is_that_of_the_row_before():
 
 def test_initial_params_are_scaled_to_their_inputs():
   agent, _ = tiny.make_agent()
-  params = agent.initial_params(jax.random.key(0))
+  initial_params = jax.jit(agent.initial_params)
+  params = initial_params(jax.random.key(0))
   for path, leaf in jax.tree_util.tree_leaves_with_path(params):
     assert leaf.dtype == jnp.float32
     if path[-1].key == 'bias':
@@ -157,7 +166,7 @@ def test_initial_params_are_scaled_to_their_inputs():
     else:
       scale = np.std(leaf) * np.prod(leaf.shape[:-1]) ** 0.5
       assert 0.5 < scale < 1.5, path
-  other = agent.initial_params(jax.random.key(1))
+  other = initial_params(jax.random.key(1))
   assert np.any(params['head']['kernel'] != other['head']['kernel'])
 
 

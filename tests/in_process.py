@@ -21,6 +21,15 @@ from attn_agents.transport import interface
 from attn_agents.transport.threads import transport
 from configs import agents, resolution, schema
 
+# Of a residual network, for tests that learn nothing.
+NARROWEST = (
+  'environment.height=10',
+  'environment.width=5',
+  'network.channels=4',
+  'network.blocks_per_section=1',
+  'network.hidden_size=8',
+)
+
 
 def catch_config(
   *settings: str,
@@ -58,7 +67,10 @@ class _Run:
     learner_: learner.Learner,
     stop: threading.Event,
     keep_on_device: bool = False,
+    like: '_Run | None' = None,
   ):
+    if like is not None:
+      learner_._update = like.learner._update
     self.parts, self.connection, self.stop = parts, connection, stop
     self.learner = learner_
     self.source = connection.make_source()
@@ -93,12 +105,24 @@ class InProcess(_Run):
   """
 
   def __init__(
-    self, config: schema.Config, start: checkpoints.Snapshot | None = None
+    self,
+    config: schema.Config,
+    start: checkpoints.Snapshot | None = None,
+    like: _Run | None = None,
   ):
+    """Starts the servers, and a learner at `start` or at the beginning.
+
+    Args:
+      config: of the run.
+      start: where the learner begins.
+      like: another run of the same config, whose compiled programs this one
+        uses as well.
+    """
     from attn_agents.transport.reverb import servers
     from attn_agents.transport.reverb import transport as reverb_transport
 
-    parts, stop = experiment.Experiment(config), threading.Event()
+    parts = like.parts if like else experiment.Experiment(config)
+    stop = threading.Event()
     self._directory = tempfile.TemporaryDirectory()
     directory = pathlib.Path(self._directory.name)
     self._queue = reverb_transport.make_server(parts, 0, directory, None)
@@ -115,7 +139,7 @@ class InProcess(_Run):
       _Synchronous(connection.make_publisher()),
       jax.local_devices()[:1],
     )
-    super().__init__(parts, connection, learner_, stop)
+    super().__init__(parts, connection, learner_, stop, like=like)
 
   def close(self) -> None:
     self.stop.set()
@@ -127,8 +151,14 @@ class InProcess(_Run):
 class InMemory(_Run):
   """The parts of one run as `--runtime=threads` connects them."""
 
-  def __init__(self, config: schema.Config, keep_on_device: bool = False):
-    parts, stop = experiment.Experiment(config), threading.Event()
+  def __init__(
+    self,
+    config: schema.Config,
+    keep_on_device: bool = False,
+    like: _Run | None = None,
+  ):
+    parts = like.parts if like else experiment.Experiment(config)
+    stop = threading.Event()
     self._directory = tempfile.TemporaryDirectory()
     connection = transport.ThreadsTransport(
       parts, pathlib.Path(self._directory.name), None, stop.is_set
@@ -138,7 +168,7 @@ class InMemory(_Run):
       publisher.BackgroundPublisher(connection.make_publisher()),
       jax.local_devices()[:1],
     )
-    super().__init__(parts, connection, learner_, stop, keep_on_device)
+    super().__init__(parts, connection, learner_, stop, keep_on_device, like)
 
   def close(self) -> None:
     self.stop.set()

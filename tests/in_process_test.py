@@ -11,17 +11,27 @@ from attn_agents.runs import checkpoints
 from tests import in_process
 
 CONFIG = in_process.catch_config(
+  *in_process.NARROWEST,
   # One step of each batch, so that ratios are those to what acted.
   'learning.num_epochs=1',
   'learning.num_minibatches=1',
   'learning.batch_size=8',
   'learning.unroll_length=12',
+  agent='impala_lstm',
 )
 
 
-@pytest.fixture(name='run')
-def _run():
+@pytest.fixture(name='compiled', scope='module')
+def _compiled():
+  """A run that nobody steps, for the programs that others compile."""
   run = in_process.InProcess(CONFIG)
+  run.close()
+  return run
+
+
+@pytest.fixture(name='run')
+def _run(compiled):
+  run = in_process.InProcess(CONFIG, like=compiled)
   yield run
   run.close()
 
@@ -42,6 +52,7 @@ def _wait_for_version(run, poller_fetches, actor):
 def test_one_round_after_another(run):
   actor = run.make_actor()
   params = jax.tree.map(np.asarray, run.parts.initial_snapshot().state.params)
+  unroll_again = jax.jit(run.parts.agent.unroll)
   agent_steps, last_row = 0, None
   for version in range(3):
     trajectories = _next_batch(run, actor)
@@ -49,7 +60,7 @@ def test_one_round_after_another(run):
     unroll = trajectory.unroll
     # The unroll was made by exactly the parameters it claims.
     assert trajectory.report.params_version == version
-    outputs = run.parts.agent.unroll(
+    outputs = unroll_again(
       params, unroll.timestep, unroll.action, unroll.agent_state
     )
     np.testing.assert_allclose(
@@ -96,7 +107,7 @@ def test_a_continued_run_makes_the_very_same_updates(run, tmp_path):
 
   restored = checkpointer.restore(run.parts.state_spec())
   assert restored.counters == saved.counters
-  again = in_process.InProcess(CONFIG, start=restored)
+  again = in_process.InProcess(CONFIG, start=restored, like=run)
   try:
     for batch in batches[2:]:
       expected, _ = run.learner.step(*in_process.sharded(batch))

@@ -55,7 +55,7 @@ def test_the_stages_of_a_network_are_looked_at(agent, stages):
   )
   config = resolution.resolve(request, 'cpu', num_devices=1, cores=1)
   made = experiment.Experiment(config).agent
-  params = made.initial_params(jax.random.key(0))
+  params = jax.jit(made.initial_params)(jax.random.key(0))
   rng = np.random.default_rng(0)
   shape = (smoothness.ROWS, 2)
   screens = rng.integers(
@@ -67,10 +67,18 @@ def test_the_stages_of_a_network_are_looked_at(agent, stages):
   )
   actions = np.zeros((smoothness.ROWS - 1, 2), np.int32)
   inputs = (params, timestep, actions, made.initial_state(2))
-  found = smoothness.at_stages(made.unroll, *inputs)
-  assert list(found) == [*stages, 'logits']
+  names = []
+
+  @jax.jit
+  def look(*inputs):
+    found = smoothness.at_stages(made.unroll, *inputs)
+    # Out of a compiled function, entries come in the order of the alphabet.
+    names.extend(found)
+    return found, made.unroll(*inputs).policy_logits[smoothness.FILLING]
+
+  found, logits = jax.device_get(look(*inputs))
+  assert names == [*stages, 'logits']
   assert all(x.shape[0] == 2 and np.std(x) > 0 for x in found.values())
-  logits = made.unroll(*inputs).policy_logits[smoothness.FILLING]
   np.testing.assert_allclose(
     found['logits'], logits - logits.mean(-1, keepdims=True), atol=1e-6
   )

@@ -1,5 +1,6 @@
 """A2C and PPO through real actors and Reverb: whose data, made by whom."""
 
+import functools
 import itertools
 
 import jax
@@ -13,17 +14,25 @@ from tests import in_process
 
 def _config(algorithm, *settings):
   return in_process.catch_config(
-    'environment.height=10', 'environment.width=5', 'network.channels=4',
-    'network.hidden_size=8', 'learning.unroll_length=6',
+    *in_process.NARROWEST, 'learning.unroll_length=6',
     'learning.batch_size=8', 'runtime.num_actors=2',
     'runtime.envs_per_actor=4', *settings,
     agent='impala_lstm', algorithm=algorithm,
   )  # fmt: skip
 
 
-def _train(config, num_updates):
+@functools.cache
+def _compiled(algorithm):
+  """A run that nobody steps, for the programs that others compile."""
+  run = in_process.InProcess(_config(algorithm))
+  run.close()
+  return run
+
+
+def _train(algorithm, num_updates):
   """Runs with actors in threads; all batches and the parameters before each."""
-  run = in_process.InProcess(config)
+  config = _config(algorithm)
+  run = in_process.InProcess(config, like=_compiled(algorithm))
   seen, params = [], []
   batches = synchronous_batches.group(
     run.source.batches(), config.runtime.num_actors
@@ -44,13 +53,14 @@ def _train(config, num_updates):
   'algorithm', ['a2c', pytest.param('ppo', marks=pytest.mark.slow)]
 )
 def test_every_update_learns_from_exactly_what_its_parameters_made(algorithm):
-  run, seen, params = _train(_config(algorithm), 4)
+  run, seen, params = _train(algorithm, 4)
+  unroll_again = jax.jit(run.parts.agent.unroll)
   for version, batch in enumerate(seen):
     assert [int(t.report.params_version) for t in batch] == [version] * 2
     assert [int(t.report.actor_id) for t in batch] == [0, 1]
     for trajectory in batch:
       unroll = trajectory.unroll
-      outputs = run.parts.agent.unroll(
+      outputs = unroll_again(
         params[version], unroll.timestep, unroll.action, unroll.agent_state
       )
       np.testing.assert_allclose(
@@ -75,12 +85,12 @@ def test_every_update_learns_from_exactly_what_its_parameters_made(algorithm):
 )
 def test_a_synchronous_run_is_reproducible_to_the_bit(algorithm):
   """Whatever the threads' order: nothing depends on who came first."""
-  a, b = (_train(_config(algorithm), 3)[2][-1] for _ in range(2))
+  a, b = (_train(algorithm, 3)[2][-1] for _ in range(2))
   jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_unrolls_of_older_parameters_are_refused():
-  run = in_process.InProcess(_config('a2c'))
+  run = in_process.InProcess(_config('a2c'), like=_compiled('a2c'))
   try:
     actors = [run.make_actor(i) for i in range(2)]
     stale = []

@@ -10,9 +10,26 @@ from tests import in_process
 _LARGE = ('observation', 'behaviour_logits', 'agent_state')
 
 
-def _play(config, keep_on_device, unrolls=3):
+_CONFIG = in_process.catch_config(
+  *in_process.NARROWEST,
+  'learning.batch_size=4',
+  'runtime.envs_per_actor=4',
+  'learning.unroll_length=12',
+  agent='impala_lstm',
+)
+
+
+@pytest.fixture(name='compiled', scope='module')
+def _compiled():
+  """A run that nobody steps, for the programs that others compile."""
+  run = in_process.InMemory(_CONFIG)
+  run.close()
+  return run
+
+
+def _play(compiled, keep_on_device, unrolls=3):
   """Unrolls of two actors with the first parameters, actor by actor."""
-  run = in_process.InMemory(config, keep_on_device)
+  run = in_process.InMemory(_CONFIG, keep_on_device, compiled)
   try:
     actors = [run.make_actor(index) for index in range(2)]
     batches, taken = run.source.batches(), []
@@ -26,12 +43,8 @@ def _play(config, keep_on_device, unrolls=3):
 
 
 @pytest.fixture(name='both', scope='module')
-def _both():
-  config = in_process.catch_config(
-    'learning.batch_size=4', 'runtime.envs_per_actor=4',
-    'learning.unroll_length=12', agent='impala_lstm',
-  )  # fmt: skip
-  return _play(config, False), _play(config, True)
+def _both(compiled):
+  return _play(compiled, False), _play(compiled, True)
 
 
 def _leaves(trajectories):
@@ -82,12 +95,8 @@ def test_batches_are_the_same_and_stay_where_their_parts_are(both):
   )
 
 
-def test_later_steps_do_not_touch_an_unroll_that_was_sent():
-  config = in_process.catch_config(
-    'learning.batch_size=4', 'runtime.envs_per_actor=4',
-    'learning.unroll_length=5', agent='impala_lstm',
-  )  # fmt: skip
-  run = in_process.InMemory(config, keep_on_device=True)
+def test_later_steps_do_not_touch_an_unroll_that_was_sent(compiled):
+  run = in_process.InMemory(_CONFIG, keep_on_device=True, like=compiled)
   try:
     actor, batches = run.make_actor(), run.source.batches()
     actor.run_unroll()

@@ -5,6 +5,7 @@ devices is fixed when JAX starts.
 """
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -106,15 +107,22 @@ def _gradient(w, w_target, batch):
   return grad, np.mean(errors)
 
 
-def _compile(config=_CONFIG, devices=1):
-  chosen = jax.devices()[:devices]
-  return registry.get(config.algorithm).make_update(
-    SummingAgent(), config, chosen
-  ), chosen
+@functools.cache
+def _compile(devices=1):
+  """The update, and on how many devices."""
+  make_update = registry.get(_CONFIG.algorithm).make_update
+  return make_update(SummingAgent(), _CONFIG, jax.devices()[:devices]), devices
+
+
+@functools.cache
+def _fresh():
+  return jax.device_get(
+    train_state.init_state(SummingAgent(), _CONFIG, jax.random.key(0))
+  )
 
 
 def _start(target=None, **changes):
-  state = train_state.init_state(SummingAgent(), _CONFIG, jax.random.key(0))
+  state = _fresh()
   assert not np.any(state.target_params['w'] != state.params['w'])
   if target is not None:
     state = state._replace(target_params={'w': jnp.asarray(target)})
@@ -122,10 +130,10 @@ def _start(target=None, **changes):
 
 
 def _step(update_fn, devices, state, batch):
-  put = jax.pmap(lambda x: x, devices=devices)
+  # In NumPy, which puts it on the devices without a program of its own.
   state, metrics = update_fn(
-    train_state.replicate(state, devices),
-    put(batching.shard_replay(batch, len(devices))),
+    jax.tree.map(lambda x: np.stack([x] * devices), state),
+    batching.shard_replay(batch, devices),
   )
   return train_state.unreplicate(state), jax.device_get(metrics)
 

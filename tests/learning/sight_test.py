@@ -195,9 +195,16 @@ def test_networks_are_measured_at_the_states_of_an_unroll(config, names):
     inputs.observation, inputs.reward, np.ones_like(inputs.reward), step_type
   )
   rows = (timestep, inputs.prev_action[1:], agent.initial_state(2))
-  found = jax.jit(lambda p: sight.measure(agent, p, rows))(params)
-  outputs = agent.unroll(params, *rows)
-  expected = sight.of_outputs(outputs.policy_logits, outputs.baseline)
+
+  @jax.jit
+  def measure(params):
+    outputs = agent.unroll(params, *rows)
+    return (
+      sight.measure(agent, params, rows),
+      sight.of_outputs(outputs.policy_logits, outputs.baseline),
+    )
+
+  found, expected = measure(params)
   assert set(found) == names | set(expected)
   for name, value in expected.items():
     np.testing.assert_allclose(found[name], value, rtol=1e-3, err_msg=name)

@@ -1,6 +1,7 @@
 """Q-learning's loss against loops, and REINFORCE against an expectation."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -70,6 +71,7 @@ def _reference(outputs, target, batch, config):
   return loss, errors, q_grad, targets
 
 
+@functools.partial(jax.jit, static_argnames='config')
 def _evaluate(outputs, target, batch, config):
   def loss(outputs, target):
     return loss_lib.q_learning_loss(outputs, target, batch, config)
@@ -265,9 +267,12 @@ def test_reinforce_is_an_unbiased_estimate_of_the_exact_gradient():
   advantage = np.array(
     [target - seen.get(i, 0.0) if i in seen else 0.0 for i in range(_CELLS)]
   )
-  exact = jax.vjp(log_probs, params)[1](
-    jnp.asarray(-flat * advantage, jnp.float32)
-  )[0]
+
+  @jax.jit
+  def weighted(params, weights):
+    return jax.vjp(log_probs, params)[1](weights)[0]
+
+  exact = weighted(params, jnp.asarray(-flat * advantage, jnp.float32))
   exact = np.concatenate([np.ravel(x) for x in jax.tree.leaves(exact)])
   moved = error > 1e-7
   assert moved.sum() > 50
@@ -292,5 +297,7 @@ def test_an_agent_draws_by_its_key_only():
     key = jax.random.key(seed)
     return agent.step(params, key, timestep, state)[0].policy_logits
 
-  np.testing.assert_array_equal(values(0), values(0))
-  assert np.any(values(0) != values(1))
+  # Traced twice, so that what Python draws is not the same.
+  one, other = (jax.jit(functools.partial(values)) for _ in range(2))
+  np.testing.assert_array_equal(one(0), other(0))
+  assert np.any(one(0) != one(1))

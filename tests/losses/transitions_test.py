@@ -1,5 +1,6 @@
 """Alignment, refusals and the metrics all losses share."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -11,13 +12,21 @@ from tests.losses import batches, episodes
 
 _VALID = batches.VALID
 
+# Compiled whole: one by one, their operations take many times as long.
+_from_unroll = jax.jit(transitions.from_unroll, static_argnames='config')
+_make_metrics = jax.jit(transitions.make_metrics)
+
+
+@jax.jit
+def _policy_terms(logits, action, behaviour_logits):
+  behaviour = transitions.log_prob(behaviour_logits, action)
+  return behaviour, transitions.policy_terms(logits, action, behaviour)
+
 
 def test_transitions_are_aligned_as_types_says():
   config = base.LearningConfig(discount=0.9, max_abs_reward=1.5)
   outputs, unroll = batches.make_batch(0)
-  steps = transitions.from_unroll(
-    *batches.with_garbage(outputs, unroll), config
-  )
+  steps = _from_unroll(*batches.with_garbage(outputs, unroll), config)
   for t in range(batches.T):
     for b in range(batches.B):
       got = [np.asarray(field)[t, b] for field in steps]
@@ -61,9 +70,10 @@ def test_policy_terms():
     episodes.taken(episodes.log_softmax(x), unroll.action)
     for x in (logits, unroll.behaviour_logits)
   )
-  behaviour = transitions.log_prob(unroll.behaviour_logits, unroll.action)
+  behaviour, policy = _policy_terms(
+    logits, unroll.action, unroll.behaviour_logits
+  )
   np.testing.assert_allclose(behaviour, log_mu, rtol=1e-5)
-  policy = transitions.policy_terms(logits, unroll.action, behaviour)
   np.testing.assert_allclose(policy.log_prob, log_pi, rtol=1e-5, atol=1e-5)
   np.testing.assert_allclose(policy.log_ratio, log_pi - log_mu, rtol=1e-4)
   np.testing.assert_allclose(
@@ -73,18 +83,18 @@ def test_policy_terms():
 
 def test_metrics_of_two_policies_by_hand():
   """mu = (1/2, 1/2); pi = (1/4, 3/4) at both steps; each action once."""
-  log_pi = jnp.log(jnp.array([0.25, 0.75, 7.0]))
-  log_mu = jnp.log(jnp.array([0.5, 0.5, 3.0]))
+  log_pi = np.log(np.array([0.25, 0.75, 7.0], np.float32))
+  log_mu = np.log(np.array([0.5, 0.5, 3.0], np.float32))
   policy = transitions.PolicyTerms(
-    log_pi, log_pi - log_mu, jnp.array([0.1, 0.3, 100.0])
+    log_pi, log_pi - log_mu, np.array([0.1, 0.3, 100.0], np.float32)
   )
-  sums = {name: jnp.float32(i) for i, name in enumerate('abc')}
-  metrics = transitions.make_metrics(
+  sums = {name: np.float32(i) for i, name in enumerate('abc')}
+  metrics = _make_metrics(
     sums,
     policy,
-    jnp.array([1.0, 5.0, -90.0]),
-    jnp.array([1.0, 1.0, 0.0]),
-    mine=jnp.array([2.0, 4.0, 900.0]),
+    np.array([1.0, 5.0, -90.0], np.float32),
+    np.array([1.0, 1.0, 0.0], np.float32),
+    mine=np.array([2.0, 4.0, 900.0], np.float32),
   )
   batches.assert_metrics(
     metrics,
@@ -112,28 +122,25 @@ def test_approximate_divergence_is_close_to_the_true_one():
   divergence = (np.exp(log_mu) * (log_mu - log_pi)).sum()
   # All actions, weighted as mu takes them.
   actions = np.arange(5)
-  policy = transitions.policy_terms(
-    np.repeat(pi, 5, axis=0),
-    actions,
-    transitions.log_prob(np.repeat(mu, 5, axis=0), actions),
+  _, policy = _policy_terms(
+    np.repeat(pi, 5, axis=0), actions, np.repeat(mu, 5, axis=0)
   )
   weight = np.exp(log_mu)[0].astype(np.float32)
-  metrics = transitions.make_metrics({}, policy, weight, weight)
+  metrics = _make_metrics({}, policy, weight, weight)
   np.testing.assert_allclose(metrics['approx_kl'], divergence, rtol=0.05)
 
 
 def test_summed_metrics_do_not_depend_on_the_count():
   """Two batches put together: sums add up, means are weighted."""
   outputs, unroll = batches.make_batch(3)
-  policy = transitions.policy_terms(
-    outputs.policy_logits[:-1],
-    unroll.action,
-    transitions.log_prob(unroll.behaviour_logits, unroll.action),
+  _, policy = _policy_terms(
+    outputs.policy_logits[:-1], unroll.action, unroll.behaviour_logits
   )
+  policy = jax.device_get(policy)
   weight = _VALID.astype(np.float32)
-  metrics = transitions.make_metrics({}, policy, outputs.baseline[:-1], weight)
+  metrics = _make_metrics({}, policy, outputs.baseline[:-1], weight)
   halves = [
-    transitions.make_metrics(
+    _make_metrics(
       {},
       transitions.PolicyTerms(*(x[:, at] for x in policy)),
       outputs.baseline[:-1][:, at],

@@ -27,8 +27,9 @@ def _count(tree):
 
 def _nonzero_state(network, batch):
   """A state as in the middle of an episode."""
+  rng = np.random.default_rng(0)
   return jax.tree_util.tree_map(
-    lambda x: 0.3 * jax.random.normal(jax.random.key(x.size), x.shape),
+    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
     network.initial_state(batch),
   )
 
@@ -237,7 +238,9 @@ def test_no_rank_promotion_and_only_float32():
   inputs = tiny.random_inputs(3, 2, config.environment)
   state = network.initial_state(2)
   with jax.numpy_rank_promotion('raise'):
-    result, params = network.init_with_output(jax.random.key(0), inputs, state)
+    result, params = jax.eval_shape(
+      network.init_with_output, jax.random.key(0), inputs, state
+    )
   for leaf in jax.tree_util.tree_leaves((result, params)):
     assert leaf.dtype == jnp.float32
 

@@ -45,13 +45,14 @@ def test_paper_parameter_count(agent, expected):
 def test_fixed_queries_start_as_unit_vectors_on_average():
   network = factory.make_network(tiny.make_config(**_FIXED), 5)
   inputs = tiny.random_inputs(1, 1, tiny.make_config().environment)
-  init = jax.jit(network.init)
-  draws = [
-    init(jax.random.key(i), inputs, network.initial_state(1))['params'][
-      'policy_core'
-    ]['query']
-    for i in range(40)
-  ]
+  state = network.initial_state(1)
+
+  @jax.jit
+  def draw(seed):
+    params = network.init(jax.random.key(seed), inputs, state)['params']
+    return params['policy_core']['query']
+
+  draws = [draw(i) for i in range(40)]
   assert draws[0].shape == (2, 72)
   # 80 vectors of 72 channels: the mean square deviates by 1 / 54 (one sigma).
   np.testing.assert_allclose(
@@ -65,8 +66,9 @@ def _run(variant, rows=1):
   network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(rows, 1, config.environment)
   params = tiny.random_params(network)
+  rng = np.random.default_rng(0)
   state = jax.tree.map(
-    lambda x: 0.3 * jax.random.normal(jax.random.key(x.size), x.shape),
+    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
     network.initial_state(1),
   )
   apply = jax.jit(functools.partial(network.apply, mutable=['intermediates']))
@@ -133,8 +135,8 @@ def test_attention_by_norm_equals_loops(includes_basis):
   basis = basis.reshape(-1, 64)
   features = rng.normal(size=(2, 12, 9)).astype(np.float32)
   with jax.numpy_rank_promotion('raise'):
-    answers, maps = attention.attend_by_norm(
-      features, jnp.asarray(basis), key_channels, includes_basis
+    answers, maps = jax.jit(attention.attend_by_norm, static_argnums=(2, 3))(
+      features, basis, key_channels, includes_basis
     )
   assert answers.shape == (2, 1, 4 + 64) and maps.shape == (2, 1, 12)
   for b in range(2):
@@ -154,7 +156,7 @@ def test_attention_by_norm_equals_loops(includes_basis):
 
 def test_a_norm_of_zero_has_a_finite_gradient():
   """As at the first row of an episode with a bias of zero."""
-  basis = jnp.asarray(spatial_basis.spatial_basis(2, 2, 'one_to_four'))
+  basis = spatial_basis.spatial_basis(2, 2, 'one_to_four')
 
   def loss(features):
     answers, _ = attention.attend_by_norm(
@@ -162,7 +164,9 @@ def test_a_norm_of_zero_has_a_finite_gradient():
     )
     return jnp.sum(jnp.sin(answers))
 
-  gradient = jax.grad(loss)(jnp.zeros((1, 4, 6)).at[0, 1].set(0.5))
+  features = np.zeros((1, 4, 6), np.float32)
+  features[0, 1] = 0.5
+  gradient = jax.device_get(jax.jit(jax.grad(loss))(features))
   assert np.isfinite(gradient).all()
   assert np.abs(gradient[0, 1, :3]).min() > 0
   np.testing.assert_array_equal(gradient[0, 0, :3], 0.0)
@@ -189,19 +193,25 @@ def test_several_maps_by_norm_are_refused():
     s3ta.S3TAConfig(queries='l2_norm').validate()
 
 
-def _init(config):
+def _init(config, *parts):
+  """These parts of the parameters; the others are not compiled."""
   network = factory.make_network(config, tiny.NUM_ACTIONS)
   inputs = tiny.random_inputs(1, 1, config.environment)
-  init = jax.jit(network.init)(
-    jax.random.key(0), inputs, network.initial_state(1)
-  )
-  return init['params']
+  state = network.initial_state(1)
+
+  @jax.jit
+  def draw(key):
+    params = network.init(key, inputs, state)['params']
+    return [params[part] for part in parts]
+
+  return jax.device_get(draw(jax.random.key(0)))
 
 
 @pytest.mark.parametrize('spread', [0.0, 0.5])
 def test_top_down_queries_start_as_far_apart_as_asked(spread):
   config = tiny.make_config(query_spread=spread, num_queries=8)
-  layers = _init(config)['policy_core']['query']
+  (core,) = _init(config, 'policy_core')
+  layers = core['query']
   *hidden, last = (layers[name]['bias'] for name in sorted(layers))
   assert not any(np.any(bias) for bias in hidden)
   assert last.size == 8 * (8 + spatial_basis.CHANNELS)
@@ -215,9 +225,9 @@ def test_a_negative_spread_is_refused():
 
 @pytest.mark.parametrize('gain', [1.0, 3.0])
 def test_what_sees_starts_as_large_as_asked(gain):
-  params = _init(tiny.make_config(vision_gain=gain))
-  core = params['vision_core']
-  for layer in (*params['torso'].values(), core['conv_x']):
+  config = tiny.make_config(vision_gain=gain)
+  torso, core = _init(config, 'torso', 'vision_core')
+  for layer in (*torso.values(), core['conv_x']):
     assert _gain(layer['kernel']) == pytest.approx(gain, rel=0.15)
     assert not np.any(layer['bias'])
   assert _gain(core['conv_h']['kernel']) == pytest.approx(1.0, rel=0.15)
@@ -230,10 +240,8 @@ def _gain(kernel):
 
 @pytest.mark.parametrize('centred', [True, False])
 def test_even_ground_is_seen_as_nothing_if_asked(centred):
-  params = _init(tiny.make_config(vision_centred=centred))
-  first, second = (
-    params['torso'][name]['kernel'] for name in sorted(params['torso'])
-  )
+  (torso,) = _init(tiny.make_config(vision_centred=centred), 'torso')
+  first, second = (torso[name]['kernel'] for name in sorted(torso))
   means = np.abs(np.mean(first, axis=(0, 1, 2)))
   assert (np.max(means) < 1e-7) == centred
   assert np.max(np.abs(np.mean(second, axis=(0, 1, 2)))) > 1e-3
@@ -248,10 +256,10 @@ def _neighbours_alike(kernel):
 def test_first_kernels_are_blurred_if_asked():
   """As large as others, but smooth, and small at the edge."""
   sizes = {'conv_kernels': (8, 4), 'conv_channels': (32, 8)}
-  plain = _init(tiny.make_config(**sizes, vision_gain=2.0))['torso']
-  torso = _init(tiny.make_config(**sizes, vision_gain=2.0, vision_blur=1.5))[
-    'torso'
-  ]
+  (plain,), (torso,) = (
+    _init(tiny.make_config(**sizes, vision_gain=2.0, **blur), 'torso')
+    for blur in ({}, {'vision_blur': 1.5})
+  )
   first, second = torso['conv_0']['kernel'], torso['conv_1']['kernel']
   assert _gain(first) == pytest.approx(2.0, rel=0.15)
   assert abs(_neighbours_alike(plain['conv_0']['kernel'])) < 0.1
@@ -267,22 +275,26 @@ def test_the_vision_core_begins_to_forget_as_asked(coupled):
   channels = 4
   for bias in (1.0, -1.0):
     module = conv_lstm.ConvLSTM(channels, coupled=coupled, forget_bias=bias)
-    inputs = jnp.zeros((2, 1, 3, 3, 2))
+    inputs = np.zeros((2, 1, 3, 3, 2), np.float32)
     state = recurrent.zero_state((1, 3, 3, channels))
-    state = state._replace(cell=jnp.ones_like(state.cell))
-    firsts = jnp.zeros((2, 1), bool)
-    params = module.init(jax.random.key(0), inputs, firsts, state)
-    # Nothing comes in, so that what is left is what was not forgotten.
-    kernels = jax.tree.map(jnp.zeros_like, params)
-    for part in ('conv_x', 'conv_h'):
-      kernels['params'][part]['bias'] = params['params'][part]['bias']
-    _, after = module.apply(kernels, inputs, firsts, state)
+    state = state._replace(cell=np.ones_like(state.cell))
+    firsts = np.zeros((2, 1), bool)
+
+    @jax.jit
+    def left(module=module, inputs=inputs, firsts=firsts, state=state):
+      params = module.init(jax.random.key(0), inputs, firsts, state)
+      # Nothing comes in, so that what is left is what was not forgotten.
+      kernels = jax.tree.map(jnp.zeros_like, params)
+      for part in ('conv_x', 'conv_h'):
+        kernels['params'][part]['bias'] = params['params'][part]['bias']
+      return module.apply(kernels, inputs, firsts, state)[1].cell
+
     kept = 1 / (1 + np.exp(-bias))
-    np.testing.assert_allclose(after.cell, kept**2, rtol=1e-6)
+    np.testing.assert_allclose(left(), kept**2, rtol=1e-6)
 
 
 def test_the_forget_bias_reaches_the_vision_core():
-  core = _init(tiny.make_config(vision_forget_bias=-1.5))['vision_core']
+  (core,) = _init(tiny.make_config(vision_forget_bias=-1.5), 'vision_core')
   bias = np.asarray(core['conv_x']['bias'])
   channels = len(bias) // 4
   np.testing.assert_array_equal(bias[2 * channels : 3 * channels], -2.5)

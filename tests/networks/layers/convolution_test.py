@@ -1,3 +1,5 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,18 +58,21 @@ def test_canonical_equals_lax_in_values_and_gradients(
   rng = np.random.default_rng(1)
   inputs = rng.normal(size=(2, *image, 3)).astype(np.float32)
   kernel = rng.normal(size=(*size, 3, 4)).astype(np.float32)
-  outputs = nn.Conv(4, size, (stride, stride), padding, use_bias=False).apply(
-    {'params': {'kernel': kernel}}, inputs
-  )
-  weights = rng.normal(size=outputs.shape).astype(np.float32)
+  module = nn.Conv(4, size, (stride, stride), padding, use_bias=False)
+  weights = rng.normal(size=(2, *image, 4)).astype(np.float32)
 
   def loss(inputs, kernel, method):
     outputs = conv_functions.convolve(inputs, kernel, method, stride, padding)
-    return jnp.sum(weights * jnp.sin(outputs)), outputs
+    of_outputs = weights[:, : outputs.shape[1], : outputs.shape[2]]
+    return jnp.sum(of_outputs * jnp.sin(outputs)), outputs
 
-  grad = jax.grad(loss, argnums=(0, 1), has_aux=True)
-  canonical, values = grad(inputs, kernel, 'canonical')
-  lax, _ = grad(inputs, kernel, 'lax')
+  @jax.jit
+  def run(inputs, kernel):
+    grad = jax.grad(loss, argnums=(0, 1), has_aux=True)
+    plain = module.apply({'params': {'kernel': kernel}}, inputs)
+    return plain, grad(inputs, kernel, 'canonical'), grad(inputs, kernel, 'lax')
+
+  outputs, (canonical, values), (lax, _) = run(inputs, kernel)
   np.testing.assert_allclose(values, outputs, atol=1e-4)
   for ours, theirs in zip(canonical, lax, strict=True):
     np.testing.assert_allclose(
@@ -83,24 +88,29 @@ def test_gradients_by_themselves(method, size, dtype):
   # More images than are done at a time, and some over.
   shapes = ((37, 6, 5, 3), (*size, 3, 4), (37, 6, 5, 4))
   inputs, kernel, gradient = (
-    jnp.asarray(rng.normal(size=shape), convolution.DTYPES[dtype])
-    for shape in shapes
+    rng.normal(size=shape).astype(convolution.DTYPES[dtype]) for shape in shapes
   )
-  exact = [x.astype(jnp.float32) for x in (inputs, kernel, gradient)]
-  _, pull_back = jax.vjp(
-    lambda *x: conv_functions.convolve(*x, 'lax'), *exact[:2]
-  )
-  expected = pull_back(exact[2])
-  actual = (
-    conv_functions.inputs_gradient(gradient, kernel, method),
-    conv_functions.kernel_gradient(inputs, gradient, size, method),
-  )
+
+  @jax.jit
+  def by_jax(inputs, kernel, gradient):
+    plain = functools.partial(conv_functions.convolve, method='lax')
+    return jax.vjp(plain, inputs, kernel)[1](gradient)
+
+  @jax.jit
+  def by_themselves(inputs, kernel, gradient):
+    return (
+      conv_functions.inputs_gradient(gradient, kernel, method),
+      conv_functions.kernel_gradient(inputs, gradient, size, method),
+    )
+
+  expected = by_jax(*(np.float32(x) for x in (inputs, kernel, gradient)))
+  actual = by_themselves(inputs, kernel, gradient)
   # The results, and those of each few images, are rounded to the dtype.
   tolerance = {'float32': 1e-6, 'bfloat16': 0.005}[dtype]
   for ours, theirs in zip(actual, expected, strict=True):
     assert ours.dtype == convolution.DTYPES[dtype]
-    error = jnp.linalg.norm(ours.astype(jnp.float32) - theirs)
-    assert error < tolerance * jnp.linalg.norm(theirs)
+    error = np.linalg.norm(np.float32(ours) - theirs)
+    assert error < tolerance * np.linalg.norm(theirs)
 
 
 @pytest.mark.parametrize('image', [(8, 6), (7, 6), (8, 8)])
@@ -117,16 +127,24 @@ def test_convolution_and_pool_equals_one_after_the_other(
     outputs = conv_functions.convolve(inputs, kernel, 'lax')
     return nn.max_pool(outputs, (3, 3), (2, 2), 'SAME')
 
-  expected, pull_back = jax.vjp(plain, inputs, kernel)
-  gradient = rng.normal(size=expected.shape).astype(np.float32)
-  for method in ('lax', 'canonical'):
-    outputs, ours = jax.vjp(
-      lambda x, k, m=method: conv_functions.convolve_and_pool(x, k, m),
-      inputs,
-      kernel,
-    )
+  @jax.jit
+  def run(inputs, kernel, gradient):
+    found = []
+    for function in (
+      plain,
+      functools.partial(conv_functions.convolve_and_pool, method='lax'),
+      functools.partial(conv_functions.convolve_and_pool, method='canonical'),
+    ):
+      outputs, pull_back = jax.vjp(function, inputs, kernel)
+      found.append((outputs, pull_back(gradient)))
+    return found
+
+  pooled = (2, -(-image[0] // 2), -(-image[1] // 2), 4)
+  gradient = rng.normal(size=pooled).astype(np.float32)
+  (expected, wanted_gradients), *both = run(inputs, kernel, gradient)
+  for outputs, ours in both:
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
-    gradients = zip(ours(gradient), pull_back(gradient), strict=True)
+    gradients = zip(ours, wanted_gradients, strict=True)
     for actual, wanted in list(gradients)[dtype == 'uint8' :]:
       np.testing.assert_allclose(actual, wanted, atol=1e-4)
 
@@ -153,9 +171,14 @@ def test_bytes_are_pixels(method, dtype):
   module = convolution.Convolution(
     4, (4, 4), method, stride=2, dtype=convolution.DTYPES[dtype]
   )
-  params = module.init(jax.random.key(0), pixels)
-  outputs = module.apply(params, pixels)
-  expected = nn.Conv(4, (4, 4), (2, 2)).apply(params, pixels / np.float32(255))
+
+  @jax.jit
+  def run(key):
+    params = module.init(key, pixels)
+    plain = nn.Conv(4, (4, 4), (2, 2)).apply(params, pixels / np.float32(255))
+    return module.apply(params, pixels), plain
+
+  outputs, expected = run(jax.random.key(0))
   assert outputs.dtype == convolution.DTYPES[dtype]
   tolerance = {'float32': 1e-5, 'bfloat16': 0.02}[dtype]
   np.testing.assert_allclose(

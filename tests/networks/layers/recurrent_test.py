@@ -15,13 +15,9 @@ def _sigmoid(x):
 
 
 def _random_like(tree, seed):
-  leaves, structure = jax.tree_util.tree_flatten(tree)
-  keys = jax.random.split(jax.random.key(seed), len(leaves))
-  return structure.unflatten(
-    [
-      0.3 * jax.random.normal(key, leaf.shape)
-      for key, leaf in zip(keys, leaves, strict=True)
-    ]
+  rng = np.random.default_rng(seed)
+  return jax.tree_util.tree_map(
+    lambda leaf: (0.3 * rng.normal(size=leaf.shape)).astype(np.float32), tree
   )
 
 
@@ -32,9 +28,10 @@ def test_lstm_equals_numpy():
     *rng.normal(size=(2, _BATCH, _FEATURES)).astype(np.float32)
   )
   module = recurrent.LSTM(_FEATURES)
-  params = _random_like(module.init(jax.random.key(0), inputs, state), 1)
+  shapes = jax.eval_shape(module.init, jax.random.key(0), inputs, state)
+  params = _random_like(shapes, 1)
   with jax.numpy_rank_promotion('raise'):
-    after = module.apply(params, inputs, state)
+    after = jax.jit(module.apply)(params, inputs, state)
   dense = jax.tree_util.tree_map(np.asarray, params['params']['gates'])
   joined = np.concatenate([inputs, state.hidden], axis=1)
   gates = joined @ dense['kernel'] + dense['bias']
@@ -63,9 +60,10 @@ def test_coupled_gates_equal_numpy():
 def test_coupled_cells_stay_bounded_where_others_grow():
   # Gates that keep everything and let everything in, for a long episode.
   cell = {3: jnp.zeros((1, 1)), 4: jnp.zeros((1, 1))}
+  update = jax.jit(recurrent.update_by_gates)
   for _ in range(200):
-    coupled = recurrent.update_by_gates(jnp.full((1, 3), 3.0), cell[3])
-    free = recurrent.update_by_gates(jnp.full((1, 4), 3.0), cell[4])
+    coupled = update(np.full((1, 3), 3.0, np.float32), cell[3])
+    free = update(np.full((1, 4), 3.0, np.float32), cell[4])
     cell = {3: coupled.cell, 4: free.cell}
   assert 0.9 < float(cell[3][0, 0]) <= 1.0
   assert float(cell[4][0, 0]) > 10.0
@@ -103,12 +101,14 @@ class _Over(nn.Module):
 def test_gradients_gathered_after_the_loop_are_those_of_a_plain_one():
   rng = np.random.default_rng(1)
   rows = 6
-  inputs = jnp.asarray(rng.normal(size=(rows, _BATCH, 2)), jnp.float32)
-  is_first = jnp.asarray(rng.random((rows, _BATCH)) < 0.3)
+  inputs = rng.normal(size=(rows, _BATCH, 2)).astype(np.float32)
+  is_first = rng.random((rows, _BATCH)) < 0.3
   state = recurrent.LSTMState(
-    *jnp.asarray(rng.normal(size=(2, _BATCH, _FEATURES)), jnp.float32)
+    *rng.normal(size=(2, _BATCH, _FEATURES)).astype(np.float32)
   )
-  params = _Over().init(jax.random.key(0), state, (inputs, is_first))
+  params = jax.eval_shape(
+    _Over().init, jax.random.key(0), state, (inputs, is_first)
+  )
   params = _random_like(params, 2)
   # Every output and both states count, each element differently.
   shapes = jax.eval_shape(_Over().apply, params, state, (inputs, is_first))
@@ -134,9 +134,9 @@ def test_gradients_gathered_after_the_loop_are_those_of_a_plain_one():
     return sum(jax.tree_util.tree_leaves(products))
 
   found, wanted = (
-    jax.value_and_grad(functools.partial(loss, run), argnums=(0, 1, 2))(
-      params, state, inputs
-    )
+    jax.jit(
+      jax.value_and_grad(functools.partial(loss, run), argnums=(0, 1, 2))
+    )(params, state, inputs)
     for run in (ours, plain)
   )
   jax.tree_util.tree_map(
