@@ -12,6 +12,7 @@ import numpy as np
 import optax
 import pytest
 
+from attn_agents import agent as agent_lib
 from attn_agents import types
 from attn_agents.algorithms import proximal, registry
 from attn_agents.learning import (
@@ -21,6 +22,7 @@ from attn_agents.learning import (
   train_state,
 )
 from attn_agents.losses import ppo
+from attn_agents.networks import factory
 from configs import schema
 from configs.agents import impala_ff, s3ta
 from tests.learning import linear
@@ -63,6 +65,11 @@ def _config(
   )
 
 
+def _replicated(state):
+  """As `train_state.replicate` for one device, without compiling that."""
+  return jax.tree.map(lambda x: np.asarray(x)[None], state)
+
+
 def _update(config, recurrent, unroll):
   """State before, state after, and metrics of one update."""
   devices = jax.devices()[:1]
@@ -70,13 +77,27 @@ def _update(config, recurrent, unroll):
   before = train_state.init_state(agent, config, jax.random.key(0))
   state, metrics = registry.get(config.algorithm).make_update(
     agent, config, devices
-  )(train_state.replicate(before, devices), batching.shard(unroll, 1))
+  )(_replicated(before), batching.shard(unroll, 1))
   return agent, before, train_state.unreplicate(state), metrics
+
+
+def _targets(agent, params, config, unroll):
+  """Those of a batch, as an update makes them before its steps."""
+  make_targets = registry.get(config.algorithm).make_targets
+
+  @jax.jit
+  def targets(params):
+    outputs = agent.unroll(
+      params, unroll.timestep, unroll.action, unroll.agent_state
+    )
+    return make_targets(outputs, unroll, config.learning)
+
+  return targets(params)
 
 
 def _on_policy(agent, params, unroll):
   """The unroll as if `params` had made it."""
-  outputs = agent.unroll(
+  outputs = jax.jit(agent.unroll)(
     params, unroll.timestep, unroll.action, unroll.agent_state
   )
   return unroll._replace(
@@ -113,18 +134,27 @@ def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
   config = _config(recurrent=True, algorithm=algorithm)
   learning, unroll = config.learning, linear.make_unroll(0)
   agent, before, after, metrics = _update(config, True, unroll)
-  outputs = agent.unroll(
-    before.params, unroll.timestep, unroll.action, unroll.agent_state
-  )
-  make_targets = registry.get(algorithm).make_targets
-  targets = make_targets(outputs, unroll, learning)
+  targets = jax.device_get(_targets(agent, before.params, config, unroll))
   key = jax.random.fold_in(jax.random.key(config.seed), 0)
   keys = jax.random.split(jax.random.fold_in(key, 0), _EPOCHS)
   params, losses, seen = before.params, [], []
   moments = (
-    jax.tree.map(jnp.zeros_like, params),
-    jax.tree.map(jnp.zeros_like, params),
+    jax.tree.map(np.zeros_like, params),
+    jax.tree.map(np.zeros_like, params),
   )
+
+  @jax.jit
+  def value_and_grad(params, timestep, action, state, part):
+    def loss_fn(params):
+      out = agent.unroll(params, timestep, action, state)
+      loss, _ = ppo.ppo_loss(
+        out.policy_logits[:-1], out.baseline[:-1], part, learning, 0.01,
+        jnp.float32(0.1),
+      )  # fmt: skip
+      return loss / part.weight.sum()
+
+    return jax.value_and_grad(loss_fn)(params)
+
   for epoch in range(_EPOCHS):
     order = np.asarray(jax.random.permutation(keys[epoch], linear.B))
     seen.append(order.tolist())
@@ -136,20 +166,17 @@ def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
         advantage=(advantage - advantage[valid].mean())
         / (advantage[valid].std() + 1e-8)
       )
-
-      def loss_fn(params, envs=envs, part=part):
-        timestep = jax.tree.map(lambda x: x[:, envs], unroll.timestep)
-        state = jax.tree.map(lambda x: x[envs], unroll.agent_state)
-        out = agent.unroll(params, timestep, unroll.action[:, envs], state)
-        loss, _ = ppo.ppo_loss(
-          out.policy_logits[:-1], out.baseline[:-1], part, learning, 0.01,
-          jnp.float32(0.1),
-        )  # fmt: skip
-        return loss / part.weight.sum()
-
-      loss, grads = jax.value_and_grad(loss_fn)(params)
+      loss, grads = jax.device_get(
+        value_and_grad(
+          params,
+          jax.tree.map(lambda x, e=envs: x[:, e], unroll.timestep),
+          unroll.action[:, envs],
+          jax.tree.map(lambda x, e=envs: x[e], unroll.agent_state),
+          part,
+        )
+      )
       losses.append(float(loss))
-      norm = float(optax.global_norm(grads))
+      norm = np.sqrt(sum(np.sum(g**2) for g in jax.tree.leaves(grads)))
       grads = jax.tree.map(lambda g, n=norm: g * min(1.0, 0.5 / n), grads)
       t = len(losses)
       moments = (
@@ -158,7 +185,7 @@ def test_a_step_on_each_part_in_the_order_of_the_seed(algorithm):
       )
       rate = 0.01 * np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
       params = jax.tree.map(
-        lambda p, m, v, r=rate: p - r * m / (jnp.sqrt(v) + 1e-5),
+        lambda p, m, v, r=rate: p - r * m / (np.sqrt(v) + 1e-5),
         params, *moments,
       )  # fmt: skip
   # Passes differ, and the first step saw no other policy yet.
@@ -203,21 +230,23 @@ def test_rows_of_a_feedforward_batch_are_mixed():
     devices = jax.devices()[:1]
     agent = Spy(recurrent)
     config = _config(recurrent)
-    state = train_state.replicate(
-      train_state.init_state(agent, config, jax.random.key(0)), devices
-    )
-    registry.get(config.algorithm).make_update(agent, config, devices)(
-      state, batching.shard(linear.make_unroll(0, recurrent), 1)
-    )
+    state = train_state.init_state(agent, config, jax.random.key(0))
+    update = registry.get(config.algorithm).make_update(agent, config, devices)
+    unroll = batching.shard(linear.make_unroll(0, recurrent), 1)
+    # Shapes are known when it is traced.
+    jax.eval_shape(update, _replicated(state), unroll)
     assert agent.shapes[0] == (linear.T + 1, linear.B)
     assert set(agent.shapes[1:]) == {expected}
 
 
 def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
   """One step on all parts, against losses from the states of `inspect`."""
-  agent, _ = tiny.make_agent()
+  config = tiny.make_resnet_config(lstm_size=9, channels=(3,))
+  agent = agent_lib.Agent(
+    factory.make_network(config, tiny.NUM_ACTIONS), tiny.OBSERVATION_SHAPE
+  )
   config = dataclasses.replace(
-    tiny.make_config(),
+    config,
     algorithm='ppo',
     learning=dataclasses.replace(
       _SECTIONS['ppo'],
@@ -236,7 +265,7 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
   devices = jax.devices()[:1]
   before = train_state.init_state(agent, config, jax.random.key(0))
   _, metrics = registry.get('ppo').make_update(agent, config, devices)(
-    train_state.replicate(before, devices), batching.shard(unroll, 1)
+    _replicated(before), batching.shard(unroll, 1)
   )
 
   states, state = [], unroll.agent_state
@@ -247,10 +276,7 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
     timestep = jax.tree.map(lambda x, row=row: x[row], unroll.timestep)
     seen = inspect(before.params, timestep, state)
     state = types.AgentState(seen.core_state, prev[row + 1])
-  outputs = jax.jit(agent.unroll)(
-    before.params, unroll.timestep, unroll.action, unroll.agent_state
-  )
-  targets = registry.get('ppo').make_targets(outputs, unroll, config.learning)
+  targets = _targets(agent, before.params, config, unroll)
 
   def part_loss(params, start, length):
     def of_part(tree):
@@ -274,14 +300,14 @@ def test_parts_of_unrolls_begin_from_the_states_of_their_rows():
   def loss(params, parts):
     return sum(part_loss(params, *part) for part in parts) / 10
 
-  norms = [
-    float(
-      optax.global_norm(
-        jax.jit(jax.grad(functools.partial(loss, parts=parts)))(before.params)
-      )
-    )
-    for parts in ([(0, 2), (2, 2)], [(0, 4)])
-  ]
+  @jax.jit
+  def norms_of(params):
+    return [
+      optax.global_norm(jax.grad(functools.partial(loss, parts=parts))(params))
+      for parts in ([(0, 2), (2, 2)], [(0, 4)])
+    ]
+
+  norms = norms_of(before.params)
   np.testing.assert_allclose(metrics['grad_norm'], norms[0], rtol=1e-4)
   # Gradients of whole unrolls go further back.
   assert abs(norms[1] / norms[0] - 1.0) > 1e-3
@@ -315,7 +341,7 @@ def test_the_next_update_draws_another_order_and_a_copy_the_same():
 
   def params_after(learner_steps):
     state = start._replace(learner_steps=jnp.int32(learner_steps))
-    state, _ = step(train_state.replicate(state, devices), unroll)
+    state, _ = step(_replicated(state), unroll)
     return train_state.unreplicate(state).params['policy']
 
   np.testing.assert_array_equal(params_after(0), params_after(0))
@@ -336,17 +362,21 @@ def test_the_clip_falls_with_a_learning_rate_that_falls_to_0(anneal_to):
   fractions = []
   for done in (0, 500, 1000):
     state = start._replace(agent_steps=jnp.int32(done))
-    _, metrics = step(
-      train_state.replicate(state, devices), batching.shard(unroll, 1)
-    )
+    _, metrics = step(_replicated(state), batching.shard(unroll, 1))
     fractions.append(float(metrics['ratio_clip_fraction']))
-  outputs = agent.unroll(
-    start.params, unroll.timestep, unroll.action, unroll.agent_state
-  )
-  log_pi = jax.nn.log_softmax(outputs.policy_logits[:-1])
-  log_mu = jax.nn.log_softmax(unroll.behaviour_logits)
+
+  @jax.jit
+  def log_ratios(params):
+    outputs = agent.unroll(
+      params, unroll.timestep, unroll.action, unroll.agent_state
+    )
+    log_pi = jax.nn.log_softmax(outputs.policy_logits[:-1])
+    return log_pi - jax.nn.log_softmax(unroll.behaviour_logits)
+
   ratios = np.exp(
-    np.take_along_axis(log_pi - log_mu, unroll.action[..., None], -1)[..., 0]
+    np.take_along_axis(
+      np.asarray(log_ratios(start.params)), unroll.action[..., None], -1
+    )[..., 0]
   )
   valid = unroll.timestep.step_type[1:] != types.StepType.FIRST
   beyond = [np.mean(np.abs(ratios[valid] - 1) > e) for e in (0.9, 0.45, 0.0)]
@@ -384,9 +414,7 @@ def test_schedules_stand_still_within_an_update(algorithm, monkeypatch):
   devices = jax.devices()[:1]
   agent = linear.LinearAgent()
   state = train_state.init_state(agent, config, jax.random.key(0))
-  state = train_state.replicate(
-    state._replace(agent_steps=jnp.int32(500)), devices
-  )
+  state = _replicated(state._replace(agent_steps=jnp.int32(500)))
   step = registry.get(algorithm).make_update(agent, config, devices)
   unroll = batching.shard(linear.make_unroll(0), 1)
   for _ in range(2):

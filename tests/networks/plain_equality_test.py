@@ -105,11 +105,20 @@ _RESIDUAL = [
   ('agent', 'frames', 'options'),
   [
     *((agent, _FRAMES, {}) for agent in _MIRRORED),
-    ('s3ta', _FRAMES, {'remat': True}),
+    pytest.param('s3ta', _FRAMES, {'remat': True}, marks=pytest.mark.slow),
     ('s3ta', _FRAMES, _SEEING),
     ('s3ta', _FRAMES, _SEEING | {'remat': True}),
     ('impala_ff', _FRAMES, {'pixel_block': 2}),
-    *((agent, _BLOCKS[index % 2], {}) for index, agent in enumerate(_RESIDUAL)),
+    *(
+      pytest.param(
+        agent,
+        _BLOCKS[index % 2],
+        {},
+        # Two of them, with either number of channels, have all there is.
+        marks=() if agent in ('impala_ff', 'drarl') else pytest.mark.slow,
+      )
+      for index, agent in enumerate(_RESIDUAL)
+    ),
   ],
 )
 def test_values_and_gradients_are_those_of_plain_flax(

@@ -1,6 +1,7 @@
 """DQN, DRQN and DARQN: sizes as printed, and where attention looks."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -36,19 +37,29 @@ def _tiny(name, **options):
   network = factory.make_network(config, tiny.NUM_ACTIONS)
   params = tiny.random_params(network, (20, 16, 1))
   # So that weights over locations differ visibly.
-  return network, jax.tree.map(lambda x: 2.0 * x, params)
+  return network, jax.tree.map(lambda x: np.float32(2) * x, params)
+
+
+@functools.partial(jax.jit, static_argnames='network')
+def _apply(network, params, inputs, state):
+  return network.apply({'params': params}, inputs, state)
+
+
+@functools.partial(jax.jit, static_argnames='network')
+def _apply_and_record(network, params, inputs, state, rngs):
+  return network.apply(
+    {'params': params}, inputs, state, rngs=rngs, mutable=['intermediates']
+  )
 
 
 def _run(network, params, rows=6, batch=4, rngs=None, first=()):
   inputs = tiny.random_inputs(rows, batch, _FRAMES)
   for place in first:
     inputs.is_first[place] = True
-  (outputs, state), sown = network.apply(
-    {'params': params},
-    inputs,
-    network.initial_state(batch),
-    rngs=rngs,
-    mutable=['intermediates'],
+  (outputs, state), sown = jax.device_get(
+    _apply_and_record(
+      network, params, inputs, network.initial_state(batch), rngs
+    )
   )
   return outputs, state, sown.get('intermediates', {})
 
@@ -111,7 +122,8 @@ def test_maps_sum_to_one_and_nothing_is_sown_unasked(name):
   np.testing.assert_allclose(maps.sum((-1, -2)), 1.0, rtol=1e-5)
   assert np.all(maps.std((-1, -2)) > 1e-4), 'all locations weigh the same'
   assert np.abs(maps[0] - maps[-1]).max() > 1e-3
-  outputs, _ = network.apply(
+  outputs, _ = jax.eval_shape(
+    network.apply,
     {'params': params},
     tiny.random_inputs(1, 1, _FRAMES),
     network.initial_state(1),
@@ -125,19 +137,26 @@ def test_without_attention_nothing_is_sown():
     assert _run(network, params)[2] == {}
 
 
+def _start(network, batch, value):
+  """A state all of whose entries are this."""
+  return jax.tree.map(
+    lambda x: np.full(x.shape, value, np.float32), network.initial_state(batch)
+  )
+
+
 @pytest.mark.parametrize('name', _AGENTS)
 def test_an_unroll_is_single_steps_with_resets(name):
   network, params = _tiny(name)
   inputs = tiny.random_inputs(6, 4, _FRAMES)
   inputs.is_first[2, 0] = inputs.is_first[0, 1] = True
-  state = jax.tree.map(lambda x: x + 0.3, network.initial_state(4))
-  together, last = network.apply({'params': params}, inputs, state)
+  state = _start(network, 4, 0.3)
+  together, last = _apply(network, params, inputs, state)
   rows = []
   for t in range(6):
     row = jax.tree.map(lambda x, t=t: x[t : t + 1], inputs)
-    output, state = network.apply({'params': params}, row, state)
+    output, state = _apply(network, params, row, state)
     rows.append(output)
-  alone = jax.tree.map(lambda *x: jnp.concatenate(x), *rows)
+  alone = jax.tree.map(lambda *x: np.concatenate(x), *rows)
   for a, b in zip(
     jax.tree.leaves((together, last)),
     jax.tree.leaves((alone, state)),
@@ -153,9 +172,9 @@ def test_nothing_crosses_an_episodes_start(name):
   inputs.is_first[2, 0] = True
 
   def values(start):
-    state = jax.tree.map(lambda x: x + start, network.initial_state(1))
-    outputs, _ = network.apply({'params': params}, inputs, state)
-    return outputs.policy_logits[:, 0]
+    state = _start(network, 1, start)
+    outputs, _ = _apply(network, params, inputs, state)
+    return np.asarray(outputs.policy_logits[:, 0])
 
   one, two = values(0.0), values(1.0)
   assert np.all(np.abs(one[1] - two[1]) > 1e-6)
@@ -177,12 +196,14 @@ def test_a_location_is_drawn_by_its_weight():
   draws = 4000
   one = tiny.random_inputs(1, 1, _FRAMES)
   inputs = jax.tree.map(lambda x: np.repeat(x, draws, axis=1), one)
-  (outputs, _), sown = network.apply(
-    {'params': params},
-    inputs,
-    network.initial_state(draws),
-    rngs={'glimpse': jax.random.key(0)},
-    mutable=['intermediates'],
+  (outputs, _), sown = jax.device_get(
+    _apply_and_record(
+      network,
+      params,
+      inputs,
+      network.initial_state(draws),
+      {'glimpse': jax.random.key(0)},
+    )
   )
   weights = sown['intermediates']['attention'][0][0, 0, 0]
   location = sown['intermediates']['location'][0][0, :, 0]
@@ -239,8 +260,8 @@ def _gradient(network, params, of):
     outputs, _ = network.apply({'params': params}, inputs, state)
     return of(outputs)
 
-  start = jax.tree.map(lambda x: x + 0.1, network.initial_state(2))
-  return jax.grad(loss, argnums=(0, 1))(params, start)
+  start = _start(network, 2, 0.1)
+  return jax.device_get(jax.jit(jax.grad(loss, argnums=(0, 1)))(params, start))
 
 
 def test_no_gradient_of_attention_goes_into_the_state_before():
@@ -248,14 +269,18 @@ def test_no_gradient_of_attention_goes_into_the_state_before():
   network, params = _tiny('darqn_hard')
   inputs = tiny.random_inputs(1, 2, _FRAMES)
 
+  @jax.jit
+  @jax.value_and_grad
   def log_prob(hidden):
     state = network.initial_state(2)._replace(hidden=hidden)
     outputs, _ = network.apply({'params': params}, inputs, state)
     return jnp.sum(outputs.extras.log_prob)
 
-  zeros = jnp.zeros((2, 6))
-  assert abs(log_prob(zeros) - log_prob(zeros + 1.0)) > 1e-4
-  np.testing.assert_array_equal(jax.grad(log_prob)(zeros), 0.0)
+  zeros = np.zeros((2, 6), np.float32)
+  value, gradient = log_prob(zeros)
+  other, _ = log_prob(zeros + 1.0)
+  assert abs(value - other) > 1e-4
+  np.testing.assert_array_equal(gradient, 0.0)
 
 
 def test_the_learned_baseline_changes_itself_only():
@@ -279,8 +304,13 @@ def test_convolutions_hear_of_the_location_as_well():
 def test_the_lstm_starts_as_torchs_does():
   network, _ = _tiny('drqn', lstm_size=64)
   inputs = tiny.random_inputs(1, 1, _FRAMES)
-  params = network.init(jax.random.key(0), inputs, network.initial_state(1))
-  for leaf in jax.tree.leaves(params['params']['core']['lstm']):
+  state = network.initial_state(1)
+
+  @jax.jit
+  def draw(key):
+    return network.init(key, inputs, state)['params']['core']['lstm']
+
+  for leaf in jax.tree.leaves(jax.device_get(draw(jax.random.key(0)))):
     assert np.abs(leaf).max() <= 0.08
     assert np.abs(leaf).max() > 0.07
     assert abs(float(leaf.std()) - 0.08 / 3**0.5) < 0.01
