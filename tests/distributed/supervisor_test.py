@@ -30,7 +30,7 @@ place = topology.from_json(sys.argv[1].partition('=')[2])
 stop = lifecycle.StopSignal()
 status = lifecycle.StatusFile(place.logdir, 'learner')
 status.set('running')
-time.sleep(1.0)
+time.sleep(0.2)
 if os.environ.get('END') == 'done':
   status.set('done')
 stop.event.wait()
@@ -63,7 +63,7 @@ def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
 def test_a_child_of_the_callers_own_is_left_alone(tmp_path, monkeypatch):
   place = _place(tmp_path, monkeypatch, END='done')
   ours, other = (subprocess.Popen(['sleep', '60']) for _ in range(2))
-  monkeypatch.setattr(supervisor, '_STOP_SECONDS', 2.0)
+  monkeypatch.setattr(supervisor, '_STOP_SECONDS', 1.0)
   run = supervisor.Supervisor(place, _BrokenTerminal(), spared=[ours.pid]).run
   try:
     assert run().code == 0
@@ -142,7 +142,7 @@ _SAVED = 'stopped; checkpoint saved at 7 frames'
 def test_machines_repeat_themselves_and_are_not_in_a_hurry(
   tmp_path, monkeypatch, numbers, code
 ):
-  process = _supervised(tmp_path, monkeypatch, saving=2)
+  process = _supervised(tmp_path, monkeypatch, saving=0.8)
   for number in numbers:
     process.send_signal(number)
     time.sleep(0.05)
@@ -150,7 +150,7 @@ def test_machines_repeat_themselves_and_are_not_in_a_hurry(
 
 
 def test_a_signal_to_each_process_of_a_job_is_one_stop(tmp_path, monkeypatch):
-  process = _supervised(tmp_path, monkeypatch, saving=1)
+  process = _supervised(tmp_path, monkeypatch, saving=0.5)
   children = supervisor.psutil.Process(process.pid).children(recursive=True)
   assert children
   for member in (*children, process):
@@ -159,15 +159,15 @@ def test_a_signal_to_each_process_of_a_job_is_one_stop(tmp_path, monkeypatch):
 
 
 def test_time_in_which_nothing_ran_is_not_time_to_save(tmp_path, monkeypatch):
-  monkeypatch.setenv('STOP_SECONDS', '2')
-  process = _supervised(tmp_path, monkeypatch, saving=1.5)
+  monkeypatch.setenv('STOP_SECONDS', '1.5')
+  process = _supervised(tmp_path, monkeypatch, saving=1)
   parent = supervisor.psutil.Process(process.pid)
   family = [parent, *parent.children(recursive=True)]
   process.terminate()
-  time.sleep(0.5)
+  time.sleep(0.2)
   for member in family:
     member.suspend()
-  time.sleep(3.0)
+  time.sleep(2.0)
   for member in family:
     member.resume()
   assert _ending(process) == (75, _SAVED)
@@ -187,7 +187,7 @@ def test_a_second_ctrl_c_at_a_terminal_does_not_wait(
   tmp_path, monkeypatch, times, code
 ):
   with terminal.opened() as (under, press_ctrl_c):
-    process = _supervised(tmp_path, monkeypatch, saving=3, under=under)
+    process = _supervised(tmp_path, monkeypatch, saving=2, under=under)
     for _ in range(times):
       press_ctrl_c()
       time.sleep(0.5)

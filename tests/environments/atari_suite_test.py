@@ -1,18 +1,49 @@
-import dataclasses
+"""What the emulator knows of each game, in the table of games too."""
 
+import dataclasses
+from typing import NamedTuple
+
+import ale_py
 import pytest
 
 from attn_agents.environments import registry
 from configs import games, schema
-from tests.environments import ale_player
+from tests.environments import ale_player, baselines_player
+
+
+class _Game(NamedTuple):
+  """What the emulator says of a game.
+
+  Attributes:
+    actions: its own, and those of the full set.
+    lives: most of them, in the first 100 frames.
+  """
+
+  actions: dict[bool, list[ale_py.Action]]
+  lives: int
+
+
+@pytest.fixture(scope='module')
+def emulated():
+  """Each game, which takes a tenth of a second to load."""
+  found = {}
+  for game in games.ATARI_GAMES:
+    ale = ale_player.AlePlayer(game).ale
+    actions = {False: ale.getMinimalActionSet(), True: ale.getLegalActionSet()}
+    lives = 0
+    for _ in range(100):
+      ale.act(ale_player.NOOP)
+      lives = max(lives, ale.lives())
+    found[game] = _Game(actions, lives)
+  assert len(found) == 57
+  return found
 
 
 @pytest.mark.parametrize('full', [False, True])
-def test_names_are_those_of_the_emulator(full):
-  for game in games.ATARI_GAMES:
+def test_names_are_those_of_the_emulator(emulated, full):
+  for game, known in emulated.items():
     config = schema.EnvironmentConfig(game=game, full_action_space=full)
-    player = ale_player.AlePlayer(game, full_action_space=full)
-    expected = tuple(action.name.lower() for action in player.actions)
+    expected = tuple(action.name.lower() for action in known.actions[full])
     assert registry.spec(config).actions == expected, game
 
 
@@ -25,15 +56,24 @@ def test_there_is_a_name_for_each_action_of_the_environment(game):
   environment.close()
 
 
-def test_games_have_lives_where_the_emulator_counts_them():
-  for game in games.ATARI_GAMES:
-    ale = ale_player.AlePlayer(game).ale
-    lives = 0
-    for _ in range(100):
-      ale.act(ale_player.NOOP)
-      lives = max(lives, ale.lives())
+def test_games_have_lives_where_the_emulator_counts_them(emulated):
+  for game, known in emulated.items():
     spec = registry.spec(schema.EnvironmentConfig(game=game))
-    assert spec.has_lives == (lives > 1), game
+    assert spec.has_lives == (known.lives > 1), game
+
+
+def test_presses_fire_where_action_1_is_fire(emulated):
+  for game, known in emulated.items():
+    for full, actions in known.actions.items():
+      asked = schema.EnvironmentConfig(
+        game=game, full_action_space=full, fire_reset=True
+      )
+      expected = 'each life' if baselines_player.has_fire(actions) else 'none'
+      for config in (asked, asked.whole_games()):
+        assert registry.spec(config).opening == expected, (game, full)
+      unasked = dataclasses.replace(asked, fire_reset=False)
+      for config in (unasked, unasked.whole_games()):
+        assert registry.spec(config).opening == 'none'
 
 
 def test_stacks_are_of_frames_of_different_times():

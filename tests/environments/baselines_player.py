@@ -21,6 +21,11 @@ class Score:
   agent_steps: int = 0
 
 
+def has_fire(actions: list[ale_py.Action]) -> bool:
+  """The condition under which baselines wraps a game in FireResetEnv."""
+  return len(actions) >= 3 and actions[1] == ale_py.Action.FIRE
+
+
 class BaselinesPlayer:
   """One game, cut off after `cap` steps of agent and openings together.
 
@@ -42,8 +47,7 @@ class BaselinesPlayer:
     stack: int = 1,
   ):
     self.player = ale_player.AlePlayer(game, full_action_space)
-    actions = self.player.actions
-    self.fire = len(actions) >= 3 and actions[1] == ale_py.Action.FIRE
+    self.fire = has_fire(self.player.actions)
     self.repeat, self.cap, self.episodic_life = repeat, cap, episodic_life
     self.screens: collections.deque[np.ndarray] = collections.deque(
       maxlen=stack

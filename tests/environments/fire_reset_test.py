@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 
-import ale_py
 import numpy as np
 import pytest
 
@@ -209,28 +208,6 @@ def test_games_without_fire_are_as_with_fire_reset_off(game, full):
   assert (rollouts[0].timestep.step_type == LAST).any()
 
 
-def has_fire(actions: list[ale_py.Action]) -> bool:
-  """The condition under which baselines wraps a game in FireResetEnv."""
-  return actions[1] == ale_py.Action.FIRE and len(actions) >= 3
-
-
-def test_presses_fire_where_action_1_is_fire():
-  for game in games.ATARI_GAMES:
-    ale = ale_player.AlePlayer(game).ale
-    for full, actions in (
-      (False, ale.getMinimalActionSet()),
-      (True, ale.getLegalActionSet()),
-    ):
-      asked = dataclasses.replace(FIRING, game=game, full_action_space=full)
-      expected = 'each life' if has_fire(actions) else 'none'
-      whole = asked.whole_games()
-      for config in (asked, whole):
-        assert registry.spec(config).opening == expected, (game, full)
-      unasked = dataclasses.replace(asked, fire_reset=False)
-      for config in (unasked, unasked.whole_games()):
-        assert registry.spec(config).opening == 'none'
-
-
 def test_games_open_as_often_when_scored_as_in_training():
   trained = dataclasses.replace(FIRING, game='pong', episodic_life=False)
   for config in (trained, trained.whole_games()):
@@ -266,7 +243,7 @@ def test_whole_games_of_a_policy_that_never_fires_do_not_stall():
 @pytest.mark.slow
 @pytest.mark.parametrize('game', games.ATARI_GAMES)
 def test_every_game_opens_as_in_baselines(game):
-  if has_fire(ale_player.AlePlayer(game).actions):
+  if baselines_player.has_fire(ale_player.AlePlayer(game).actions):
     play_both(*make_both(game, 1), 300)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 
@@ -12,12 +13,21 @@ from tests.launch import commands
 from tests.runs import old_runs
 
 
+@pytest.fixture(scope='module')
+def converted(tmp_path_factory):
+  """A directory with each old run, converted in place."""
+  root = tmp_path_factory.mktemp('converted')
+  for name in ('appo', 'dqn'):
+    old = old_runs.copy(name, root)
+    done = commands.run('convert', f'--run={old}')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f'converted {old}: ')
+  return root
+
+
 @pytest.mark.parametrize('name', ['appo', 'dqn'])
-def test_a_converted_run_plays_the_same_games(tmp_path, name):
-  old = old_runs.copy(name, tmp_path)
-  done = commands.run('convert', f'--run={old}')
-  assert done.returncode == 0, done.stderr
-  assert str(old) in done.stdout
+def test_a_converted_run_plays_the_same_games(converted, tmp_path, name):
+  old = converted / name
   (there,) = (old / 'evaluations').iterdir()
   out = tmp_path / 'again'
   done = commands.run(
@@ -47,9 +57,8 @@ def test_a_converted_run_plays_the_same_games(tmp_path, name):
   )
 
 
-def test_a_converted_run_goes_on_with_its_replay(tmp_path):
-  old = old_runs.copy('dqn', tmp_path)
-  assert commands.run('convert', f'--run={old}').returncode == 0
+def test_a_converted_run_goes_on_with_its_replay(converted, tmp_path):
+  old = shutil.copytree(converted / 'dqn', tmp_path / 'dqn')
   run = run_directory.RunDirectory(old)
   (command,) = run.content()['commands']
   flags = [
@@ -73,12 +82,10 @@ def test_a_converted_run_goes_on_with_its_replay(tmp_path):
   assert '02cacd7' in content['converted']
 
 
-def test_converting_twice_is_no_error(tmp_path):
-  old = old_runs.copy('appo', tmp_path)
-  for words in ('converted', 'is of this form already'):
-    done = commands.run('convert', f'--run={old}')
-    assert done.returncode == 0, done.stderr
-    assert words in done.stdout
+def test_converting_twice_is_no_error(converted):
+  done = commands.run('convert', f'--run={converted / "appo"}')
+  assert done.returncode == 0, done.stderr
+  assert 'is of this form already' in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ def run(tmp_path):
   ],
 )
 def test_a_run_outlives_a_full_disk(run, runtime):
-  run.start(f'--runtime={runtime}')
+  args = (f'--runtime={runtime}', '--set=runtime.checkpoint_every_seconds=1')
+  run.start(*args)
   run.wait_until(lambda: run.steps() and len(run.rows()) > 3)
   run.fill()
   run.wait_until(lambda: 'no checkpoint is saved' in run.learner().detail)
@@ -174,14 +175,14 @@ def test_a_run_outlives_a_full_disk(run, runtime):
   assert run.steps() == stands
   # Another start on the full disk is one line; then it goes on, and removes
   # what a kill has left.
-  run.start(f'--runtime={runtime}')
+  run.start(*args)
   code, line = run.end()
   assert code == 1
   assert line.startswith(f'failed: no room in {run._directory}/run (')
   run.make_room()
   left = run.logdir / 'checkpoints' / '999.orbax-checkpoint-tmp'
   left.mkdir()
-  run.start(f'--runtime={runtime}')
+  run.start(*args)
   run.wait_until(lambda: len(run.steps()) > 1 and run.steps()[-1] > stands[-1])
   assert not left.exists()
   code, line = run.end(signal.SIGINT)

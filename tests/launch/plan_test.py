@@ -8,7 +8,7 @@ import pytest
 
 from attn_agents.sizing import compiler, topologies
 from configs import errors, resolution
-from configs.agents import s3ta
+from configs.agents import impala_ff, s3ta
 from tests.launch import commands
 
 _NARROW = (
@@ -18,6 +18,13 @@ _NARROW = (
   '--set=learning.unroll_length=4',
   '--set=learning.batch_size=8',
   *(f'--set={each}' for each in s3ta.S3TAConfig.quick_settings),
+)
+
+# Traced faster than an agent with attention.
+_FAST = (
+  '--agent=impala_ff',
+  *_NARROW[:5],
+  *(f'--set={each}' for each in impala_ff.ResNetConfig.quick_settings),
 )
 
 
@@ -59,7 +66,7 @@ def test_a_missing_libtpu_is_one_line_that_says_what_to_do(
 def test_one_gpu_is_arithmetic(tmp_path):
   out = tmp_path / 'plan.json'
   done = commands.run(
-    'plan', *_NARROW, '--gpu=mine:1:10:100', f'--json={out}',
+    'plan', *_FAST, '--gpu=mine:1:10:100', f'--json={out}',
     '--actor_steps_per_core=500', '--nolargest', timeout=600,
   )  # fmt: skip
   assert done.returncode == 0, done.stdout + done.stderr

@@ -142,6 +142,7 @@ def _work(root, population_, jobs, monkeypatch, failing=(), only=None):
     return [[sys.executable, '-c', _STAND_IN, *arguments]]
 
   monkeypatch.setattr(population.Generation, 'left', left)
+  monkeypatch.setattr(suite_worker, '_POLL_SECONDS', 0.02)
   worker = suite_worker.Worker(jobs, lambda line: None)
   outcome = worker.run(population.Turns(root, lambda: worker.active, only))
   return order, outcome, worker.exit_code(outcome)

@@ -21,6 +21,13 @@ def _train(logdir, runtime, frames, *flags):
   return run
 
 
+@pytest.fixture(scope='module')
+def first(tmp_path_factory):
+  """Makes a run of each runtime, once."""
+  root = tmp_path_factory.mktemp('runs')
+  return functools.cache(lambda runtime: _train(root / runtime, runtime, 6000))
+
+
 @pytest.mark.parametrize(
   ('runtime', 'other'),
   [
@@ -32,10 +39,10 @@ def _train(logdir, runtime, frames, *flags):
   ],
 )  # fmt: skip
 def test_a_replay_goes_on_with_the_checkpoint_of_its_step(
-  tmp_path, runtime, other
+  first, runtime, other
 ):
-  logdir = tmp_path / 'run'
-  run = _train(logdir, runtime, 6000)
+  run = first(runtime)
+  logdir = run.logdir
   assert '5,000 transitions, at most 0.00 GB of' in run.text()
   rows = run.rows()
   for row in rows:
@@ -68,9 +75,10 @@ def test_a_replay_goes_on_with_the_checkpoint_of_its_step(
   assert f'none was kept with update {step}, so it is filled' in run.text()
 
 
-def test_another_networks_arrays_are_refused_before_anything_starts(tmp_path):
-  source = tmp_path / 'source'
-  _train(source, 'threads', 2500)
+def test_another_networks_arrays_are_refused_before_anything_starts(
+  first, tmp_path
+):
+  source = first('threads').logdir
   logdir = tmp_path / 'run'
   words = commands.refused(
     'run_local', *_TINY, '--set=network.lstm_size=8',

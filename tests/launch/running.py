@@ -159,7 +159,7 @@ class LocalRun:
       if time.monotonic() > deadline:
         self.kill_everything()
         raise AssertionError(f'waited {timeout} s in vain:\n{self.text()}')
-      time.sleep(0.1)
+      time.sleep(0.25)
 
   def wait_until_learning(self, updates: int = 2) -> None:
     before = len(self.rows())
@@ -175,7 +175,7 @@ class LocalRun:
         raise AssertionError(
           f'run_local did not end in {timeout} s:\n{self.text()}'
         )
-      time.sleep(0.1)
+      time.sleep(0.25)
     return self.process.returncode
 
   def newest(self) -> int | None:

@@ -34,26 +34,54 @@ def submit(cluster, tmp_path):
     cluster.run('scancel', each.job, check=False)
 
 
-def test_a_run_that_is_done_is_completed(submit, cluster):
-  job = submit('--lasts=1')
+# Jobs that do not disturb one another, so that they wait together: Slurm lets
+# none start again within `cred_expire`.
+_EARLY = {
+  'done': (('--lasts=1',), {}),
+  'bad': (('--lasts=0', '--code=2'), {}),
+  'near the limit': ((), {}),
+  'requeued': ((), {}),
+  'nowhere': (('--idle',), {'most_idle': 1}),
+}
+
+
+@pytest.fixture(scope='module')
+def early(cluster, tmp_path_factory):
+  """They have started, and were told what their tests are about."""
+  jobs = {
+    name: slurm_stand_in_job.StandInJob(
+      cluster, tmp_path_factory.mktemp('early'), *arguments, **changes
+    )
+    for name, (arguments, changes) in _EARLY.items()
+  }
+  for name in ('near the limit', 'nowhere'):
+    jobs[name].wait_for_start()
+    # What Slurm sends where --signal says so, without the wait for the limit.
+    cluster.run('scancel', '--batch', '--signal=USR1', jobs[name].job)
+  jobs['requeued'].wait_for_start()
+  cluster.run('scontrol', 'requeue', jobs['requeued'].job)
+  yield jobs
+  for each in jobs.values():
+    cluster.run('scancel', each.job, check=False)
+
+
+def test_a_run_that_is_done_is_completed(early, cluster):
+  job = early['done']
   job.wait_for_state('COMPLETED')
   found = cluster.job(job.job)
   assert (found['ExitCode'], found['Restarts']) == ('0:0', '0')
   assert job.events()[-1] == 'ended with 0'
 
 
-def test_bad_input_fails_and_does_not_come_back(submit, cluster):
-  job = submit('--lasts=0', '--code=2')
+def test_bad_input_fails_and_does_not_come_back(early, cluster):
+  job = early['bad']
   job.wait_for_state('FAILED')
   found = cluster.job(job.job)
   assert (found['ExitCode'], found['Restarts']) == ('2:0', '0')
 
 
-def test_near_the_limit_it_saves_and_goes_on_from_there(submit, cluster):
-  job = submit()
-  job.wait_for_start()
-  # What Slurm sends where --signal says so, without the wait for the limit.
-  cluster.run('scancel', '--batch', '--signal=USR1', job.job)
+def test_near_the_limit_it_saves_and_goes_on_from_there(early, cluster):
+  job = early['near the limit']
   job.wait_for_start(restart=1)
   assert job.heard() == (0, ['SIGUSR1'])
   assert job.heard(restart=1)[0] == 1
@@ -65,12 +93,11 @@ def test_near_the_limit_it_saves_and_goes_on_from_there(submit, cluster):
   ]
   assert last.endswith(', restart 1, checkpoint 1')
   assert cluster.job(job.job)['Restarts'] == '1'
+  cluster.run('scancel', job.job)
 
 
-def test_scontrol_requeue_saves_and_goes_on(submit, cluster):
-  job = submit()
-  job.wait_for_start()
-  cluster.run('scontrol', 'requeue', job.job)
+def test_scontrol_requeue_saves_and_goes_on(early, cluster):
+  job = early['requeued']
   job.wait_for_start(restart=1)
   first, heard = job.heard()
   assert first == 0
@@ -79,6 +106,16 @@ def test_scontrol_requeue_saves_and_goes_on(submit, cluster):
   assert 'ended with 75, requeued by Slurm' in job.events()
   # Once by Slurm, and not a second time by the script.
   assert cluster.job(job.job)['Restarts'] == '1'
+  cluster.run('scancel', job.job)
+
+
+def test_a_job_that_gets_nowhere_fails_by_name(early, cluster):
+  job = early['nowhere']
+  job.wait_for_state('FAILED')
+  assert job.events()[-1] == (
+    'failed: 1 starts in a row brought no new checkpoint'
+  )
+  assert cluster.job(job.job)['Restarts'] == '0'
 
 
 def test_a_preempted_run_saves_in_its_grace_time_and_comes_back(
@@ -121,17 +158,6 @@ def test_scancel_saves_and_it_stays_cancelled(submit, cluster, tmp_path):
   job.wait_for_state('CANCELLED')
   assert job.events()[-1] == 'ended with 75, cancelled'
   assert (tmp_path / 'checkpoints' / '1').is_dir()
-  assert cluster.job(job.job)['Restarts'] == '0'
-
-
-def test_a_job_that_gets_nowhere_fails_by_name(submit, cluster):
-  job = submit('--idle', most_idle=1)
-  job.wait_for_start()
-  cluster.run('scancel', '--batch', '--signal=USR1', job.job)
-  job.wait_for_state('FAILED')
-  assert job.events()[-1] == (
-    'failed: 1 starts in a row brought no new checkpoint'
-  )
   assert cluster.job(job.job)['Restarts'] == '0'
 
 

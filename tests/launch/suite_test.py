@@ -102,6 +102,11 @@ def test_an_evaluation_with_another_cap_is_not_the_suites(tmp_path):
 pytestmark = pytest.mark.usefixtures('restored_handlers')
 
 
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch):
+  monkeypatch.setattr(suite_worker, '_POLL_SECONDS', 0.02)
+
+
 def _stand_in(monkeypatch, codes):
   """Runs that write when they begin and end, and end with these codes.
 
@@ -184,7 +189,7 @@ import fcntl, pathlib, signal, sys, time
 lock = open(sys.argv[1] + '/lock', 'w')
 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 def save(number, frame):
-  time.sleep(2)
+  time.sleep(1.6)
   pathlib.Path(sys.argv[1] + '/saved').touch()
   sys.exit(75)
 signal.signal(signal.SIGTERM, save)

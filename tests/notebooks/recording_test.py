@@ -6,7 +6,6 @@ import dataclasses
 import io
 import pathlib
 
-import jax
 import matplotlib.image
 import nbclient
 import nbformat
@@ -22,13 +21,14 @@ from attn_agents.interpretability.recordings import (
 from attn_agents.interpretability.screen import cells
 from configs import agents, overrides
 from tests.interpretability import playing
+from tests.networks import tiny
 
 _NOTEBOOK = pathlib.Path(__file__).parents[2] / 'notebooks' / 'recording.ipynb'
 
 
 def test_notebook_draws_three_figures_of_a_recording(tmp_path, monkeypatch):
   path = tmp_path / 'recording'
-  plan = record.Plan(num_episodes=4)
+  plan = record.Plan(num_episodes=2)
   record.record(playing.make_agent(), plan, path)
   monkeypatch.setenv('RECORDING', str(path))
   notebook = nbformat.read(_NOTEBOOK, as_version=4)
@@ -47,7 +47,7 @@ def test_notebook_draws_three_figures_of_a_recording(tmp_path, monkeypatch):
     # Not an empty sheet.
     assert np.ptp(matplotlib.image.imread(file)) > 0.5
   printed = notebook.cells[1].outputs[0].text
-  assert 's3ta plays catch for 40 rows' in printed
+  assert 's3ta plays catch for 20 rows' in printed
 
 
 def _run(path, monkeypatch):
@@ -75,7 +75,8 @@ def test_it_runs_for_an_agent_of_each_family(
   environment = dataclasses.replace(config.environment, game='catch')
   config = dataclasses.replace(config, environment=environment)
   made = trained_agent.TrainedAgent(config, {}, {'agent': name})
-  played = made.with_params(made.agent.initial_params(jax.random.key(0)))
+  shape = made.environment_spec.observation_shape
+  played = made.with_params(tiny.random_params(made.network, shape))
   record.record(played, record.Plan(num_episodes=1), tmp_path / 'recording')
   shown = []
   monkeypatch.setattr(heads, 'draw', lambda _, maps, __: shown.append(maps))

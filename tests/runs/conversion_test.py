@@ -120,8 +120,16 @@ def test_in_place_the_new_form_replaces_the_old_one(tmp_path):
   assert not (tmp_path / 'out').exists()
 
 
+_AFTER_A_SAVE = (
+  'checkpoints.Checkpointer.save = after(checkpoints.Checkpointer.save, 2)'
+)
+_BEFORE_THE_EXCHANGE = 'conversion._exchange = die'
+_AFTER_THE_EXCHANGE = 'conversion._exchange = after(conversion._exchange, 1)'
+_MOMENTS = (_AFTER_A_SAVE, _BEFORE_THE_EXCHANGE, _AFTER_THE_EXCHANGE)
+
+# A process for each moment, of one that has imported what they need.
 _KILLED = """
-import os, pathlib, signal, shutil
+import os, pathlib, signal, sys
 from attn_agents.runs import checkpoints, conversion
 
 def die(*args, **kwargs):
@@ -137,43 +145,60 @@ def after(function, count):
     return result
   return called
 
-WHERE
-conversion.convert(pathlib.Path(PATH))
+for path, where in zip(sys.argv[1::2], sys.argv[2::2]):
+  child = os.fork()
+  if not child:
+    exec(where)
+    conversion.convert(pathlib.Path(path))
+    os._exit(0)
+  print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
+
+
+@pytest.fixture(scope='module')
+def killed(tmp_path_factory):
+  """A run for each moment at which its conversion was killed."""
+  runs = {
+    moment: old_runs.copy('appo', tmp_path_factory.mktemp('killed'))
+    for moment in _MOMENTS
+  }
+  done = subprocess.run(
+    [
+      *(sys.executable, '-c', _KILLED),
+      *(str(x) for moment, run in runs.items() for x in (run, moment)),
+    ],
+    cwd=_ROOT,
+    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
+    stdout=subprocess.PIPE,
+    text=True,
+    check=True,
+  )
+  codes = [int(line) for line in done.stdout.split()]
+  assert codes == [-signal.SIGKILL] * len(_MOMENTS)
+  return runs
 
 
 @pytest.mark.parametrize(
   ('where', 'new'),
   [
-    (
-      'checkpoints.Checkpointer.save = after(checkpoints.Checkpointer.save, 2)',
-      False,
-    ),
-    ('conversion._exchange = die', False),
-    ('conversion._exchange = after(conversion._exchange, 1)', True),
+    (_AFTER_A_SAVE, False),
+    (_BEFORE_THE_EXCHANGE, False),
+    (_AFTER_THE_EXCHANGE, True),
   ],
 )
-def test_killed_at_any_time_a_run_is_whole_in_one_form(tmp_path, where, new):
-  old = old_runs.copy('appo', tmp_path)
-  before = _files(old)
-  code = _KILLED.replace('WHERE', where).replace('PATH', repr(str(old)))
-  done = subprocess.run(
-    [sys.executable, '-c', code],
-    cwd=_ROOT,
-    env={**os.environ, 'JAX_PLATFORMS': 'cpu'},
-    check=False,
-  )
-  assert done.returncode == -signal.SIGKILL
+def test_killed_at_any_time_a_run_is_whole_in_one_form(killed, where, new):
+  old = killed[where]
   if new:
     assert run_directory.RunDirectory(old).config().algorithm == 'appo'
   else:
+    before = _files(old_runs.DATA / 'appo')
     assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
   # The same command finishes, and tidies up.
   conversion.convert(old)
   run = run_directory.RunDirectory(old)
   for step in (109, 163):
     assert _restore(run, run.checkpoints, step).counters.learner_steps == step
-  assert [p.name for p in tmp_path.iterdir()] == ['appo']
+  assert [p.name for p in old.parent.iterdir()] == ['appo']
 
 
 @pytest.mark.parametrize(
