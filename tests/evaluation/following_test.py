@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import shutil
 
 import jax
@@ -18,14 +19,31 @@ from tests import full_disk, in_process
 PLAN = evaluator.Plan(num_episodes=8, num_envs=4, seed=3)
 
 
+@functools.cache
+def _config(game):
+  return in_process.catch_config(
+    *in_process.NARROWEST, agent='impala_ff', game=game
+  )
+
+
+@functools.cache
+def _start(game):
+  return experiment.Experiment(_config(game)).initial_snapshot()
+
+
+@functools.cache
+def _compiled():
+  return evaluator.Evaluator(_config('catch'), PLAN)._compiled
+
+
 class _Learner:
   """Leaves checkpoints; their parameters are the first ones times a factor."""
 
   def __init__(self, path, game='catch'):
-    self.config = in_process.catch_config(agent='impala_ff', game=game)
+    self.config = _config(game)
     self.run = run_directory.RunDirectory(path / 'run')
     self.run.open(self.config, machine.Devices('cpu', 1, 'cpu'))
-    self._start = experiment.Experiment(self.config).initial_snapshot()
+    self._start = _start(game)
 
   def save(self, learner_steps, frames, factor=1.0):
     params = jax.tree.map(
@@ -50,7 +68,9 @@ class _Learner:
 
 
 @pytest.fixture
-def learner(tmp_path):
+def learner(tmp_path, monkeypatch):
+  # Followers of one run compile the same policy, each its own.
+  monkeypatch.setattr(evaluator.Evaluator, '_compiled', _compiled())
   return _Learner(tmp_path)
 
 
@@ -221,11 +241,11 @@ def test_several_games_are_scored_each_and_the_best_by_capped_score(
 
 
 def test_games_of_one_run_share_what_is_compiled(tmp_path):
-  config = in_process.catch_config(agent='impala_ff', game='catch,pong')
+  config = _config('catch,pong')
   first = evaluator.Evaluator(config, PLAN).of_game('catch')
   other = first.of_game('pong')
   assert other._compiled is first._compiled
-  params = experiment.Experiment(config).initial_snapshot().state.params
+  params = _start('catch,pong').state.params
   played = first.evaluate(params)
   assert len(played) == 8
   assert {game.agent_steps for game in played} == {9}
