@@ -1,5 +1,6 @@
 """`launch/export.py` as a user runs it, and what takes its output."""
 
+import csv
 import json
 
 import pytest
@@ -26,17 +27,28 @@ def _agent(tmp_path_factory):
 
 def test_it_is_evaluated_as_the_run_is(agent, tmp_path):
   path, run = agent
-  found = []
-  for name, each in (('a', path), ('b', run)):
-    done = commands.run(
-      'evaluate', f'--run={each}', '--episodes=4', '--num_envs=2',
-      f'--out={tmp_path / name}', timeout=400,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found.append(json.loads((tmp_path / name / 'summary.json').read_text()))
-  assert [x.pop('run') for x in found] == [str(path), str(run)]
-  assert found[0] == found[1]
-  assert found[0]['checkpoint'] == making.STEP
+  done = commands.run(
+    'evaluate', f'--run={path}', '--episodes=4', '--num_envs=2',
+    f'--out={tmp_path}', timeout=400,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  found = json.loads((tmp_path / 'summary.json').read_text())
+  assert found.pop('run') == str(path)
+  assert found['checkpoint'] == making.STEP
+  # With the same seed.
+  (theirs,) = (run / 'evaluations').glob('*/summary.json')
+  theirs = json.loads(theirs.read_text())
+  assert theirs.pop('run') == str(run)
+  assert {'mean', 'episodes', 'mean_frames', 'policy'} <= set(theirs)
+  assert theirs == {name: found[name] for name in theirs}
+  # Each game of both is the same: it has a digest of what was played.
+  games = []
+  for place in (tmp_path, run / 'evaluations' / 'catch_12_sampled'):
+    with (place / 'evaluation.csv').open() as file:
+      games.append(
+        [(row['return'], row['trace']) for row in csv.DictReader(file)]
+      )
+  assert len(games[0]) == 4 and games[0] == games[1]
 
 
 def test_its_export_is_listed_by_a_dry_run(agent, tmp_path):
