@@ -12,12 +12,10 @@ def run(*arguments: str) -> str:
   Raises:
     AssertionError: it failed; with what it wrote to standard error.
   """
+  flags = f'{os.environ["XLA_FLAGS"]} --xla_force_host_platform_device_count=2'
   done = subprocess.run(
     [sys.executable, *arguments],
-    env={
-      **os.environ, 'JAX_PLATFORMS': 'cpu',
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
-    },
+    env={**os.environ, 'JAX_PLATFORMS': 'cpu', 'XLA_FLAGS': flags},
     cwd=pathlib.Path(__file__).parents[2],
     capture_output=True, text=True, timeout=300, check=False,
   )  # fmt: skip
