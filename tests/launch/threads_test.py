@@ -96,9 +96,7 @@ def test_train_continue_stop_and_be_killed(tmp_path):
   manager.close()
 
 
-@pytest.mark.parametrize(
-  'how', ['gone', pytest.param('closed', marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize('how', ['gone', 'closed'])
 def test_a_run_trains_whose_output_nobody_reads(tmp_path, how):
   ours, theirs = os.pipe()
   os.close(ours)

@@ -115,12 +115,11 @@ def test_a_score_goes_with_the_frames_of_its_own_checkpoint(tmp_path):
   assert 's3ta_pong_1: ' not in done.stdout
 
 
-@pytest.mark.parametrize('how', ['"$@" | true', 'exec "$@" >&-'])
-def test_files_are_written_though_nobody_reads_what_is_printed(tmp_path, how):
+def test_files_are_written_though_nobody_reads_what_is_printed(tmp_path):
   _run(tmp_path / 'runs', 's3ta', 'pong', 0, mean=1.0)
   out = tmp_path / 'out'
   done = subprocess.run(
-    ['sh', '-c', how, 'sh', sys.executable,
+    ['sh', '-c', '"$@" | true', 'sh', sys.executable,
      commands.LAUNCH / 'report_scores.py', f'--runs={tmp_path / "runs"}',
      f'--out={out}'],
     capture_output=True, text=True, timeout=120, check=False,
