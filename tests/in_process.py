@@ -5,6 +5,7 @@ stepped by hand or run in threads; through real Reverb servers or in memory.
 """
 
 import contextlib
+import functools
 import pathlib
 import tempfile
 import threading
@@ -173,6 +174,19 @@ class InMemory(_Run):
   def close(self) -> None:
     self.stop.set()
     self._directory.cleanup()
+
+
+@functools.cache
+def compiled(make: type[_Run], config: schema.Config) -> _Run:
+  """A run that nobody steps, for the programs that others compile.
+
+  Args:
+    make: `InProcess` or `InMemory`.
+    config: of those that are to be `like` it.
+  """
+  run = make(config)
+  run.close()
+  return run
 
 
 @contextlib.contextmanager

@@ -21,17 +21,10 @@ CONFIG = in_process.catch_config(
 )
 
 
-@pytest.fixture(name='compiled', scope='module')
-def _compiled():
-  """A run that nobody steps, for the programs that others compile."""
-  run = in_process.InProcess(CONFIG)
-  run.close()
-  return run
-
-
 @pytest.fixture(name='run')
-def _run(compiled):
-  run = in_process.InProcess(CONFIG, like=compiled)
+def _run():
+  like = in_process.compiled(in_process.InProcess, CONFIG)
+  run = in_process.InProcess(CONFIG, like=like)
   yield run
   run.close()
 

@@ -1,6 +1,5 @@
 """A2C and PPO through real actors and Reverb: whose data, made by whom."""
 
-import functools
 import itertools
 
 import jax
@@ -21,18 +20,16 @@ def _config(algorithm, *settings):
   )  # fmt: skip
 
 
-@functools.cache
-def _compiled(algorithm):
-  """A run that nobody steps, for the programs that others compile."""
-  run = in_process.InProcess(_config(algorithm))
-  run.close()
-  return run
+def _run(algorithm):
+  config = _config(algorithm)
+  like = in_process.compiled(in_process.InProcess, config)
+  return in_process.InProcess(config, like=like)
 
 
 def _train(algorithm, num_updates):
   """Runs with actors in threads; all batches and the parameters before each."""
-  config = _config(algorithm)
-  run = in_process.InProcess(config, like=_compiled(algorithm))
+  run = _run(algorithm)
+  config = run.parts.config
   seen, params = [], []
   batches = synchronous_batches.group(
     run.source.batches(), config.runtime.num_actors
@@ -90,7 +87,7 @@ def test_a_synchronous_run_is_reproducible_to_the_bit(algorithm):
 
 
 def test_unrolls_of_older_parameters_are_refused():
-  run = in_process.InProcess(_config('a2c'), like=_compiled('a2c'))
+  run = _run('a2c')
   try:
     actors = [run.make_actor(i) for i in range(2)]
     stale = []

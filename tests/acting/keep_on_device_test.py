@@ -8,8 +8,6 @@ from attn_agents.learning import batching
 from tests import in_process
 
 _LARGE = ('observation', 'behaviour_logits', 'agent_state')
-
-
 _CONFIG = in_process.catch_config(
   *in_process.NARROWEST,
   'learning.batch_size=4',
@@ -19,17 +17,14 @@ _CONFIG = in_process.catch_config(
 )
 
 
-@pytest.fixture(name='compiled', scope='module')
-def _compiled():
-  """A run that nobody steps, for the programs that others compile."""
-  run = in_process.InMemory(_CONFIG)
-  run.close()
-  return run
+def _run(keep_on_device):
+  like = in_process.compiled(in_process.InMemory, _CONFIG)
+  return in_process.InMemory(_CONFIG, keep_on_device, like)
 
 
-def _play(compiled, keep_on_device, unrolls=3):
+def _play(keep_on_device, unrolls=3):
   """Unrolls of two actors with the first parameters, actor by actor."""
-  run = in_process.InMemory(_CONFIG, keep_on_device, compiled)
+  run = _run(keep_on_device)
   try:
     actors = [run.make_actor(index) for index in range(2)]
     batches, taken = run.source.batches(), []
@@ -43,8 +38,8 @@ def _play(compiled, keep_on_device, unrolls=3):
 
 
 @pytest.fixture(name='both', scope='module')
-def _both(compiled):
-  return _play(compiled, False), _play(compiled, True)
+def _both():
+  return _play(False), _play(True)
 
 
 def _leaves(trajectories):
@@ -95,8 +90,8 @@ def test_batches_are_the_same_and_stay_where_their_parts_are(both):
   )
 
 
-def test_later_steps_do_not_touch_an_unroll_that_was_sent(compiled):
-  run = in_process.InMemory(_CONFIG, keep_on_device=True, like=compiled)
+def test_later_steps_do_not_touch_an_unroll_that_was_sent():
+  run = _run(keep_on_device=True)
   try:
     actor, batches = run.make_actor(), run.source.batches()
     actor.run_unroll()

@@ -47,15 +47,15 @@ _MOST_UPDATES = {'policy': 200, 'action_values': 2_000}
 
 def _config(*settings, algorithm='auto'):
   """Of an agent that `algorithm` trains in seconds."""
-  is_q = algorithm != 'auto' and algorithms.get(algorithm).head != 'policy'
+  head = 'policy' if algorithm == 'auto' else algorithms.get(algorithm).head
   request = resolution.Request(
-    agent='dqn' if is_q else 'impala_shallow',
+    agent='impala_shallow' if head == 'policy' else 'dqn',
     game='lights',
     preset='small',
     algorithm=algorithm,
     settings=[
       *_SETTINGS,
-      *_BY_HEAD['action_values' if is_q else 'policy'],
+      *_BY_HEAD[head],
       *settings,
     ],
   )
