@@ -53,11 +53,7 @@ def _config(
 
 
 def _mid_episode_state(module):
-  rng = np.random.default_rng(1)
-  return jax.tree.map(
-    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
-    module.initial_state(_BATCH),
-  )
+  return tiny.random_like(module.initial_state(_BATCH), 1)
 
 
 def _inputs(config):

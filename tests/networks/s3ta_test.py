@@ -27,11 +27,7 @@ def _count(tree):
 
 def _nonzero_state(network, batch):
   """A state as in the middle of an episode."""
-  rng = np.random.default_rng(0)
-  return jax.tree_util.tree_map(
-    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
-    network.initial_state(batch),
-  )
+  return tiny.random_like(network.initial_state(batch), 0)
 
 
 def _apply_and_record(network, params, inputs, state):

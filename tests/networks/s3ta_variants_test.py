@@ -66,11 +66,7 @@ def _run(variant, rows=1):
   network = factory.make_network(config, 5)
   inputs = tiny.random_inputs(rows, 1, config.environment)
   params = tiny.random_params(network)
-  rng = np.random.default_rng(0)
-  state = jax.tree.map(
-    lambda x: (0.3 * rng.normal(size=x.shape)).astype(np.float32),
-    network.initial_state(1),
-  )
+  state = tiny.random_like(network.initial_state(1), 0)
   apply = jax.jit(functools.partial(network.apply, mutable=['intermediates']))
   (outputs, after), sown = apply({'params': params}, inputs, state)
   sown = {name: np.asarray(x[0]) for name, x in sown['intermediates'].items()}

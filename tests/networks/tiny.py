@@ -56,6 +56,14 @@ def make_agent(**network) -> tuple[agent_lib.Agent, types.Nest]:
   return agent_lib.Agent(module, OBSERVATION_SHAPE), module
 
 
+def random_like(tree: types.Nest, seed: int) -> types.Nest:
+  """float32 arrays of these shapes, as of a state within an episode."""
+  rng = np.random.default_rng(seed)
+  return jax.tree.map(
+    lambda leaf: (0.3 * rng.normal(size=leaf.shape)).astype(np.float32), tree
+  )
+
+
 def random_params(
   module: nn.Module, observation_shape: tuple[int, ...] = OBSERVATION_SHAPE
 ) -> types.Nest:

@@ -10,15 +10,9 @@ import pytest
 from flax import linen as nn
 
 from attn_agents.networks.layers import conv_lstm, recurrent
+from tests.networks import tiny
 
 _ROWS, _BATCH, _FEATURES = 5, 3, 4
-
-
-def _random_like(tree, seed):
-  rng = np.random.default_rng(seed)
-  return jax.tree.map(
-    lambda leaf: (0.3 * rng.normal(size=leaf.shape)).astype(np.float32), tree
-  )
 
 
 def _problem(rows=_ROWS, coupled=False):
@@ -36,7 +30,12 @@ def _problem(rows=_ROWS, coupled=False):
     is_first,
     zeros,
   )
-  return _random_like(params, 2), inputs, is_first, _random_like(zeros, 1)
+  return (
+    tiny.random_like(params, 2),
+    inputs,
+    is_first,
+    tiny.random_like(zeros, 1),
+  )
 
 
 def _plain(params, inputs, is_first, state):

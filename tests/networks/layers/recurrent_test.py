@@ -6,19 +6,13 @@ import numpy as np
 from flax import linen as nn
 
 from attn_agents.networks.layers import recurrent
+from tests.networks import tiny
 
 _BATCH, _FEATURES = 3, 4
 
 
 def _sigmoid(x):
   return 1.0 / (1.0 + np.exp(-x))
-
-
-def _random_like(tree, seed):
-  rng = np.random.default_rng(seed)
-  return jax.tree_util.tree_map(
-    lambda leaf: (0.3 * rng.normal(size=leaf.shape)).astype(np.float32), tree
-  )
 
 
 def test_lstm_equals_numpy():
@@ -29,7 +23,7 @@ def test_lstm_equals_numpy():
   )
   module = recurrent.LSTM(_FEATURES)
   shapes = jax.eval_shape(module.init, jax.random.key(0), inputs, state)
-  params = _random_like(shapes, 1)
+  params = tiny.random_like(shapes, 1)
   with jax.numpy_rank_promotion('raise'):
     after = jax.jit(module.apply)(params, inputs, state)
   dense = jax.tree_util.tree_map(np.asarray, params['params']['gates'])
@@ -109,10 +103,10 @@ def test_gradients_gathered_after_the_loop_are_those_of_a_plain_one():
   params = jax.eval_shape(
     _Over().init, jax.random.key(0), state, (inputs, is_first)
   )
-  params = _random_like(params, 2)
+  params = tiny.random_like(params, 2)
   # Every output and both states count, each element differently.
   shapes = jax.eval_shape(_Over().apply, params, state, (inputs, is_first))
-  weights = _random_like(shapes, 3)
+  weights = tiny.random_like(shapes, 3)
 
   def plain(params, state, inputs):
     outputs = []
