@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attn_agents import types
+from attn_agents.networks.layers import dense
 
 # (params, state, inputs of one row) to (state, outputs of that row).
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
@@ -203,7 +204,7 @@ class LSTM(nn.Module):
     """Maps inputs [B, channels] and the state before to the state after."""
     joined = jnp.concatenate([inputs, state.hidden], axis=-1)
     units = num_gates(self.coupled) * self.features
-    gates = nn.Dense(units, name='gates')(joined)
+    gates = dense.Dense(units, name='gates')(joined)
     return update_by_gates(gates, state.cell)
 
 
@@ -222,15 +223,15 @@ class TwoBiasLSTM(nn.Module):
   def __call__(self, inputs: jax.Array, state: LSTMState) -> LSTMState:
     """Maps inputs [B, channels] and the state before to the state after."""
 
-    def dense(name: str) -> nn.Dense:
-      return nn.Dense(
+    def make(name: str) -> nn.Dense:
+      return dense.Dense(
         4 * self.features,
         kernel_init=self._init,
         bias_init=self._init,
         name=name,
       )
 
-    gates = dense('input')(inputs) + dense('state')(state.hidden)
+    gates = make('input')(inputs) + make('state')(state.hidden)
     return update(gates, state.cell, forget_bias=0.0)
 
   @nn.nowrap

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from attn_agents.networks.layers import convolution
+from attn_agents.networks.layers import convolution, dense
 
 
 def output_size(
@@ -81,5 +81,5 @@ class MLP(nn.Module):
   def __call__(self, inputs: jax.Array) -> jax.Array:
     """Maps float32 [..., channels] to [..., sizes[-1]]."""
     for size in self.sizes[:-1]:
-      inputs = nn.relu(nn.Dense(size)(inputs))
-    return nn.Dense(self.sizes[-1], bias_init=self.last_bias_init)(inputs)
+      inputs = nn.relu(dense.Dense(size)(inputs))
+    return dense.Dense(self.sizes[-1], bias_init=self.last_bias_init)(inputs)
