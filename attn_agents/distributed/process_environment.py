@@ -34,6 +34,17 @@ _TUNABLES = 'GLIBC_TUNABLES'
 # Asks for transparent huge pages where the system's setting is 'madvise'. Known
 # to glibc from 2.35 on; older ones ignore what they do not know.
 _LARGE_PAGES = 'glibc.malloc.hugetlb=1'
+# One heap, which keeps what is freed. XLA takes the work memory of an update in
+# one piece. A piece that large glibc would hand back to the kernel after each
+# update, and the kernel would clear it for the next.
+_KEPT = f'{_LARGE_PAGES}:' + ':'.join(
+  f'glibc.malloc.{name}={value}'
+  for name, value in {
+    'arena_max': 1,
+    'mmap_threshold': 2**40,
+    'trim_threshold': 2**40,
+  }.items()
+)
 
 
 def large_pages() -> dict[str, str]:
@@ -46,6 +57,20 @@ def large_pages() -> dict[str, str]:
     Nothing where the user has set glibc's tunables.
   """
   return {} if _TUNABLES in os.environ else {_TUNABLES: _LARGE_PAGES}
+
+
+def kept_memory() -> dict[str, str]:
+  """What makes glibc also keep the memory of one update for the next.
+
+  For processes that compute. Memory that was used once stays theirs, and
+  threads that take memory at the same time wait for each other, which servers
+  should not.
+
+  Returns:
+    Nothing where the user has set glibc's tunables.
+  """
+  theirs = os.environ.get(_TUNABLES, _LARGE_PAGES)
+  return {_TUNABLES: _KEPT} if theirs == _LARGE_PAGES else {}
 
 
 def of_confined_tpu(tpu_env: str) -> dict[str, str]:
@@ -95,7 +120,7 @@ def of_launcher(runtime: str) -> dict[str, str]:
       where learner and actors share XLA's threads.
   """
   if runtime == 'threads':
-    return {**large_pages(), **ONE_THREAD, **_QUIET_TENSORFLOW}
+    return {**kept_memory(), **ONE_THREAD, **_QUIET_TENSORFLOW}
   return large_pages()
 
 
@@ -108,13 +133,14 @@ def of_role(role: str) -> dict[str, str]:
     role: 'learner', 'actor', 'evaluator' or 'reverb'.
   """
   if role == 'learner':
-    return dict(_QUIET_TENSORFLOW)
+    return {**kept_memory(), **_QUIET_TENSORFLOW}
   if role not in ('actor', 'evaluator'):
     return {**_NO_ACCELERATOR, **ONE_THREAD, 'NPROC': '1'}
   flags = os.environ.get('XLA_FLAGS', '').split()
   # Simulated devices are meant for the learner.
   flags = [f for f in flags if 'host_platform_device_count' not in f]
   return {
+    **kept_memory(),
     **_NO_ACCELERATOR,
     **ONE_THREAD,
     'NPROC': '1',

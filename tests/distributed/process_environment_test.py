@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import pathlib
+import subprocess
+import sys
 from unittest import mock
 
 import pytest
@@ -13,17 +15,65 @@ from attn_agents.distributed.programs import launchpad
 from attn_agents.distributed.roles import actor_supervisor, reverb_servers
 from configs import resolution
 
+_LARGE = 'glibc.malloc.hugetlb=1'
+_KEPT = (
+  'glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1:'
+  'glibc.malloc.mmap_threshold=1099511627776:'
+  'glibc.malloc.trim_threshold=1099511627776'
+)
+
 
 def test_large_pages_by_default(monkeypatch):
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
-  assert process_environment.large_pages() == {
-    'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'
-  }
+  assert process_environment.large_pages() == {'GLIBC_TUNABLES': _LARGE}
+  assert process_environment.kept_memory() == {'GLIBC_TUNABLES': _KEPT}
+  # As the launcher has it, whose learner and actors keep memory as well.
+  monkeypatch.setenv('GLIBC_TUNABLES', _LARGE)
+  assert process_environment.kept_memory() == {'GLIBC_TUNABLES': _KEPT}
 
 
 def test_the_users_tunables_stay(monkeypatch):
   monkeypatch.setenv('GLIBC_TUNABLES', 'glibc.malloc.check=0')
   assert process_environment.large_pages() == {}
+  assert process_environment.kept_memory() == {}
+
+
+_FAULTS = """
+import resource
+import jax
+import jax.numpy as jnp
+
+def work(x):
+  y = jnp.sort(jnp.outer(x, x), axis=1)
+  return jnp.sum(jnp.sort(y + 1.0, axis=0)[::7])
+
+run = jax.jit(work)
+x = jnp.ones(4000)
+for _ in range(3):
+  jax.block_until_ready(run(x))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(3):
+  jax.block_until_ready(run(x))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_work_memory_of_xla_is_kept(monkeypatch):
+  """The kernel hands out no new pages once a program has run before."""
+  monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
+
+  def faults(env):
+    said = subprocess.run(
+      [sys.executable, '-c', _FAULTS],
+      env={**os.environ, **env},
+      capture_output=True,
+      check=True,
+      text=True,
+    )
+    return int(said.stdout)
+
+  assert faults(process_environment.of_role('learner')) < 200
+  assert faults({}) > 2_000, 'otherwise this shows nothing'
 
 
 def _said_by_a_run(place, monkeypatch, variable):
@@ -49,7 +99,7 @@ def test_a_run_starts_with_them(place, monkeypatch, users):
   else:
     monkeypatch.setenv('GLIBC_TUNABLES', users)
   said = _said_by_a_run(place, monkeypatch, 'GLIBC_TUNABLES').strip()
-  assert said == (users or 'glibc.malloc.hugetlb=1')
+  assert said == (users or _KEPT)
 
 
 def _tells_the_parent(started):
@@ -134,6 +184,9 @@ def test_each_role_has_what_it_computes_with(monkeypatch):
   assert of_launcher('launchpad') == {}
   assert of_launcher('threads') == {**_POOLS, **_QUIET}
   monkeypatch.delenv('GLIBC_TUNABLES')
-  pages = {'GLIBC_TUNABLES': 'glibc.malloc.hugetlb=1'}
-  assert of_launcher('launchpad') == pages
-  assert of_launcher('threads') == {**pages, **_POOLS, **_QUIET}
+  kept = {'GLIBC_TUNABLES': _KEPT}
+  assert of_launcher('launchpad') == {'GLIBC_TUNABLES': _LARGE}
+  assert of_launcher('threads') == {**kept, **_POOLS, **_QUIET}
+  assert of_role('learner') == {**kept, **_QUIET}
+  assert of_role('actor') == of_role('evaluator') == {**playing, **kept}
+  assert 'GLIBC_TUNABLES' not in of_role('reverb')
