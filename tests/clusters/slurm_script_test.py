@@ -327,6 +327,9 @@ def test_directives_say_what_was_asked_for(node):
      'with a type if wanted, as 4 or a100:4'),
     ({'directives': ('--signal=USR2',)}, '--directive=--signal=USR2: the '
      'script sets --signal itself; expected another option of sbatch'),
+    ({'directives': ('constraint=a b\nc',)}, "--directive='constraint=a "
+     "b\\nc': expected an option of sbatch, as --directive=--constraint=a100; "
+     'the nearest is --directive=--constraint=a b c'),
     ({'partition': 'a\nb'}, '--partition=a\nb: expected letters, digits, '
      'dashes and dots; the nearest is a-b'),
     ({'most_idle': 0}, '--max_idle_starts=0: expected 1 to 1000'),

@@ -80,9 +80,18 @@ def test_games_have_equal_shares_of_steps_after_every_turn(
   limit = (
     mixed.LEAD_IN_TURNS * length * mixed_rows.divide(num_envs, len(games)).rows
   )
+  division = mixed_rows.divide(num_envs, len(games))
   counted = np.zeros(len(games), np.int64)
+  played = np.full((len(games), division.rows * division.held), -1)
   for turn in range(100):
-    playing = env.begin_turn().games
+    begun = env.begin_turn()
+    playing = begun.games
+    chosen = np.isin(np.arange(played.size), begun.rows).reshape(played.shape)
+    for last, is_chosen in zip(played, chosen, strict=True):
+      # Of a game's rows, those that have waited longest play first.
+      latest = last[is_chosen].max(initial=-1)
+      assert latest <= last[~is_chosen].min(initial=turn)
+    played[chosen] = turn
     for _ in range(length):
       step_type = env.step(np.zeros(num_envs, np.int32)).timestep.step_type
       np.add.at(counted, playing, step_type != types.StepType.FIRST)
