@@ -1,7 +1,10 @@
 """What `packed_queue.py` measures: one way from actors to learner."""
 
 import contextlib
+import functools
+import os
 import pathlib
+import subprocess
 import sys
 from typing import NamedTuple
 
@@ -20,6 +23,17 @@ BOTH, LEARNER, RELAYED = 'both ends', 'learner host', 'both ends, relayed'
 _PORT = 7000
 # Of `packed_queue_ends`: the queue of a run, and the one to be filled.
 _RUN, _FILLED = 0, 1
+# Roles of `packed_queue_ends`, and of a run.
+_ROLES = {'serve': 'reverb', 'read': 'learner', 'write': 'actor'}
+_TUNABLES = 'GLIBC_TUNABLES'
+_SAY_TUNABLES = """
+import sys
+from attn_agents.distributed import process_environment
+
+launcher = process_environment.of_launcher('launchpad')
+role = process_environment.of_role(sys.argv[1])
+print({**launcher, **role}.get('GLIBC_TUNABLES', ''))
+"""
 
 
 class Way(NamedTuple):
@@ -138,7 +152,24 @@ class Path:
     made = line_process.Process(
       f'{role} ({self._way.name})',
       [*host.prefix(), *script, role, str(self._items), *map(str, args)],
-      {'PYTHONPATH': str(self._way.root)},
+      {
+        'PYTHONPATH': str(self._way.root),
+        _TUNABLES: _tunables(self._way.root, _ROLES[role]),
+      },
     )
     self._stack.callback(made.close)
     return made
+
+
+@functools.lru_cache
+def _tunables(root: pathlib.Path, role: str) -> str:
+  """What a checkout sets of glibc's memory for a role of its runs."""
+  environment = {x: y for x, y in os.environ.items() if x != _TUNABLES}
+  said = subprocess.run(
+    [sys.executable, '-c', _SAY_TUNABLES, role],
+    env={**environment, 'PYTHONPATH': str(root)},
+    stdout=subprocess.PIPE,
+    check=True,
+    text=True,
+  )
+  return said.stdout.strip()
