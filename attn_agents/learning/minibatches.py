@@ -54,6 +54,6 @@ def choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
   chosen = {}
   for name, tree in named._asdict().items():
     axis = 0 if name == 'agent_state' else 1
-    take = functools.partial(jnp.take, indices=index, axis=axis)
+    take = functools.partial(jnp.take, indices=index, axis=axis, mode='clip')
     chosen[name] = jax.tree.map(take, tree)
   return named._replace(**chosen)
