@@ -40,26 +40,33 @@ def test_the_users_tunables_stay(monkeypatch):
 
 _FAULTS = """
 import resource
+import statistics
 import jax
 import jax.numpy as jnp
 
-def work(x):
-  y = jnp.sort(jnp.outer(x, x), axis=1)
-  return jnp.sum(jnp.sort(y + 1.0, axis=0)[::7])
+@jax.jit
+def run(x):
+  # 64 MB, above what glibc keeps by itself.
+  rows = jax.lax.scan(lambda y, _: (y * 1.01, y), x, None, length=4000)[1]
+  return jnp.sum(rows, axis=0)
 
-run = jax.jit(work)
-x = jnp.ones(4000)
-for _ in range(3):
+def faults():
+  return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+x, seen = jnp.ones(4000), []
+for _ in range(20):
+  before = faults()
   jax.block_until_ready(run(x))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
-  jax.block_until_ready(run(x))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+  seen.append(faults() - before)
+print(round(statistics.median(seen)))
 """
 
 
 def test_work_memory_of_xla_is_kept(monkeypatch):
-  """The kernel hands out no new pages once a program has run before."""
+  """The kernel hands out no new pages for most runs of a program.
+
+  Some runs still begin before the memory of the one before is free.
+  """
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
 
   def faults(env):
@@ -72,7 +79,9 @@ def test_work_memory_of_xla_is_kept(monkeypatch):
     )
     return int(said.stdout)
 
-  assert faults(process_environment.of_role('learner')) < 200
+  kept = process_environment.of_role('learner')
+  assert faults(kept) < 100
+  # In pages of 4 KiB, as the kernel has them without huge ones.
   assert faults({}) > 2_000, 'otherwise this shows nothing'
 
 

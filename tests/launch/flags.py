@@ -7,11 +7,15 @@ import csv
 import importlib
 import pathlib
 import sys
+import types
 from collections.abc import Iterator
 
 from tests.launch import commands as launched
 
 PATH = pathlib.Path(__file__).with_name('flags.csv')
+# absl knows modules that do not own the flags they define by their addresses,
+# which other modules must not get.
+_SEEN: list[types.ModuleType] = []
 
 
 def commands() -> list[str]:
@@ -42,7 +46,7 @@ def _defined(command: str) -> Iterator[tuple[str, str, str]]:
   for name in list(flags.FLAGS):
     delattr(flags.FLAGS, name)
   for name in [x for x in sys.modules if x.partition('.')[0] == 'launch']:
-    del sys.modules[name]
+    _SEEN.append(sys.modules.pop(name))
   importlib.import_module(f'launch.{command}')
   for module, defined in flags.FLAGS.flags_by_module_dict().items():
     if module.startswith('launch.'):
