@@ -46,15 +46,15 @@ import jax.numpy as jnp
 
 @jax.jit
 def run(x):
-  # 64 MB, above what glibc keeps by itself.
-  rows = jax.lax.scan(lambda y, _: (y * 1.01, y), x, None, length=4000)[1]
+  # 36 MB, above what glibc keeps by itself.
+  rows = jax.lax.scan(lambda y, _: (y * 1.01, y), x, None, length=3000)[1]
   return jnp.sum(rows, axis=0)
 
 def faults():
   return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-x, seen = jnp.ones(4000), []
-for _ in range(20):
+x, seen = jnp.ones(3000), []
+for _ in range(12):
   before = faults()
   jax.block_until_ready(run(x))
   seen.append(faults() - before)
