@@ -36,7 +36,7 @@ def run(
     argv: the command line, that of the process by default.
   """
   if argv is None and process_environment.kept_memory():
-    # As a run's processes that compute have it. It is read at their start.
+    # As a run's learner has it. It is read at their start.
     os.environ.update(process_environment.kept_memory())
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   return command_line.run(lambda: execute(make), argv)

@@ -62,9 +62,9 @@ def large_pages() -> dict[str, str]:
 def kept_memory() -> dict[str, str]:
   """What makes glibc also keep the memory of one update for the next.
 
-  For processes that compute. Memory that was used once stays theirs, and
-  threads that take memory at the same time wait for each other, which servers
-  should not.
+  For processes that learn. Memory that was used once stays theirs, and threads
+  that take memory at the same time wait for each other. Servers and actors on
+  many cores should not, and an actor's work memory is small.
 
   Returns:
     Nothing where the user has set glibc's tunables.
@@ -140,7 +140,6 @@ def of_role(role: str) -> dict[str, str]:
   # Simulated devices are meant for the learner.
   flags = [f for f in flags if 'host_platform_device_count' not in f]
   return {
-    **kept_memory(),
     **_NO_ACCELERATOR,
     **ONE_THREAD,
     'NPROC': '1',

@@ -27,7 +27,7 @@ def test_large_pages_by_default(monkeypatch):
   monkeypatch.delenv('GLIBC_TUNABLES', raising=False)
   assert process_environment.large_pages() == {'GLIBC_TUNABLES': _LARGE}
   assert process_environment.kept_memory() == {'GLIBC_TUNABLES': _KEPT}
-  # As the launcher has it, whose learner and actors keep memory as well.
+  # As the launcher has it, whose learner keeps memory as well.
   monkeypatch.setenv('GLIBC_TUNABLES', _LARGE)
   assert process_environment.kept_memory() == {'GLIBC_TUNABLES': _KEPT}
 
@@ -197,5 +197,5 @@ def test_each_role_has_what_it_computes_with(monkeypatch):
   assert of_launcher('launchpad') == {'GLIBC_TUNABLES': _LARGE}
   assert of_launcher('threads') == {**kept, **_POOLS, **_QUIET}
   assert of_role('learner') == {**kept, **_QUIET}
-  assert of_role('actor') == of_role('evaluator') == {**playing, **kept}
+  assert of_role('actor') == of_role('evaluator') == playing
   assert 'GLIBC_TUNABLES' not in of_role('reverb')
