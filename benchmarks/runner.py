@@ -35,9 +35,9 @@ def run(
     make: called once the flags are parsed; compiles what has to be.
     argv: the command line, that of the process by default.
   """
-  if argv is None and process_environment.kept_memory():
-    # As a run's learner has it. It is read at their start.
-    os.environ.update(process_environment.kept_memory())
+  if argv is None and (memory := process_environment.kept_memory()):
+    # As a run's learner has it. It is read when a process starts.
+    os.environ.update(memory)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   return command_line.run(lambda: execute(make), argv)
 

@@ -37,13 +37,9 @@ _LARGE_PAGES = 'glibc.malloc.hugetlb=1'
 # One heap, which keeps what is freed. XLA takes the work memory of an update in
 # one piece. A piece that large glibc would hand back to the kernel after each
 # update, and the kernel would clear it for the next.
-_KEPT = f'{_LARGE_PAGES}:' + ':'.join(
-  f'glibc.malloc.{name}={value}'
-  for name, value in {
-    'arena_max': 1,
-    'mmap_threshold': 2**40,
-    'trim_threshold': 2**40,
-  }.items()
+_KEPT = (
+  f'{_LARGE_PAGES}:glibc.malloc.arena_max=1:'
+  f'glibc.malloc.mmap_threshold={2**40}:glibc.malloc.trim_threshold={2**40}'
 )
 
 

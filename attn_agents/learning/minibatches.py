@@ -54,6 +54,7 @@ def choose(sequences: _Sequences, index: jax.Array) -> _Sequences:
   chosen = {}
   for name, tree in named._asdict().items():
     axis = 0 if name == 'agent_state' else 1
+    # None is out of bounds, so that nothing has to be filled.
     take = functools.partial(jnp.take, indices=index, axis=axis, mode='clip')
     chosen[name] = jax.tree.map(take, tree)
   return named._replace(**chosen)

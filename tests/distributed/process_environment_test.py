@@ -46,7 +46,7 @@ import jax.numpy as jnp
 
 @jax.jit
 def run(x):
-  # 36 MB, above what glibc keeps by itself.
+  # Larger than what glibc keeps by itself.
   rows = jax.lax.scan(lambda y, _: (y * 1.01, y), x, None, length=3000)[1]
   return jnp.sum(rows, axis=0)
 

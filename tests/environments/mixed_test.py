@@ -77,10 +77,8 @@ def test_games_have_equal_shares_of_steps_after_every_turn(
   make, num_envs, games, length
 ):
   env = make(games, num_envs)
-  limit = (
-    mixed.LEAD_IN_TURNS * length * mixed_rows.divide(num_envs, len(games)).rows
-  )
   division = mixed_rows.divide(num_envs, len(games))
+  limit = mixed.LEAD_IN_TURNS * length * division.rows
   counted = np.zeros(len(games), np.int64)
   played = np.full((len(games), division.rows * division.held), -1)
   for turn in range(100):
