@@ -1,9 +1,10 @@
 """Trajectories as few bytes, without loss.
 
 A screen differs little from the one before. So of frames only the first row is
-kept whole, then for each further row which words of it have changed, and those
-words. All of it, beside the other arrays as they are, is one frame of zstd with
-a checksum. `packing_layout` says what lies where.
+kept whole, then for each further row which words of it have changed, as
+distances from one to the next, and those words. All of it, beside the other
+arrays as they are, is one frame of zstd with a checksum. `packing_layout` says
+what lies where.
 """
 
 import sys
@@ -17,8 +18,6 @@ from attn_agents.transport import compression, packing_layout
 # Arrays of frames that are kept to be used again: as many batches as a learner
 # has at a time.
 _KEPT = 4
-# A row of so many bytes is still in a core's cache when the next is made of it.
-_CACHED_BYTES = 1 << 19
 # To an array that only a `_Memory` has, while it looks at it.
 _REFERENCES = 3
 
@@ -28,27 +27,15 @@ class _Changes(NamedTuple):
 
   Attributes:
     first: row 0, words [W].
-    counts: how many words of each of the other rows have changed, [R - 1].
-    places: where these are in their row, int64 [K].
+    ends: where the changed words of each of the other rows end, [R - 1].
+    columns: which words of their row they are, int64 [K].
     values: the words, [K].
   """
 
   first: np.ndarray
-  counts: np.ndarray
-  places: np.ndarray
+  ends: np.ndarray
+  columns: np.ndarray
   values: np.ndarray
-
-
-class _Content(NamedTuple):
-  """What an item holds.
-
-  Attributes:
-    arrays: in their places those that are kept as they are.
-    changes: of each array of frames.
-  """
-
-  arrays: list[np.ndarray]
-  changes: list[_Changes]
 
 
 class _Memory:
@@ -73,6 +60,46 @@ class _Memory:
     return array
 
 
+class _Comparison:
+  """Finds what has changed, in memory of its own.
+
+  The system takes longer to hand out new memory than words take to compare.
+  """
+
+  def __init__(self, frames: packing_layout.Frames):
+    self._frames = frames
+    number = (frames.spec.shape[0] - 1) * frames.words
+    # Integers of 64 bits are compared in another, slower way.
+    self._part = min(frames.word, np.dtype(np.uint32))
+    parts = frames.word.itemsize // self._part.itemsize
+    self._parts_differ = np.empty(number * parts, np.bool_)
+    self._differ = np.empty(number, np.bool_)
+    self._all_parts = np.dtype(f'u{parts}')
+
+  def changes(
+    self, rows: np.ndarray
+  ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which words differ from those of the row before.
+
+    Args:
+      rows: words, [R, W].
+
+    Returns:
+      Where the changed words of each row but the first end, [R - 1], which
+      words of their row they are, [K], and the words, [K].
+    """
+    before, after = (x.reshape(-1) for x in (rows[:-1], rows[1:]))
+    np.not_equal(
+      before.view(self._part), after.view(self._part), out=self._parts_differ
+    )
+    parts_differ = self._parts_differ.view(self._all_parts)
+    places = np.flatnonzero(np.not_equal(parts_differ, 0, out=self._differ))
+    starts = np.arange(len(rows)) * self._frames.words
+    ends = np.searchsorted(places, starts)
+    columns = places - np.repeat(starts[:-1], np.diff(ends))
+    return ends[1:], columns.astype(self._frames.column), after[places]
+
+
 class Packer:
   """Packs trajectories of one kind, in memory of its own: for one thread."""
 
@@ -80,10 +107,7 @@ class Packer:
     """Makes one for arrays of these shapes and dtypes, in this order."""
     self._layout = packing_layout.Layout(specs)
     self._memory = np.zeros(self._layout.most, np.uint8)
-    self._changed = [
-      np.empty((x.spec.shape[0] - 1) * x.words, np.bool_)
-      for x in self._layout.frames
-    ]
+    self._comparisons = [_Comparison(x) for x in self._layout.frames]
     self._compressor = compression.Compressor()
 
   def pack(self, arrays: Sequence[np.ndarray]) -> bytes:
@@ -92,22 +116,30 @@ class Packer:
     for part in self._layout.parts:
       memory[part.place] = _as_bytes(arrays[part.position])
     end = self._layout.fixed
-    for frames, changed in zip(self._layout.frames, self._changed, strict=True):
+    for frames, comparison in zip(
+      self._layout.frames, self._comparisons, strict=True
+    ):
       flat = _as_bytes(arrays[frames.position])
-      words = flat.view(frames.word)
-      before, after = words[: -frames.words], words[frames.words :]
-      # The one pass over all that there is.
-      np.not_equal(before, after, out=changed)
-      marks = np.packbits(changed)
-      values = after[packing_layout.places_of(marks)].view(np.uint8)
-      memory[frames.first] = words[: frames.words].view(np.uint8)
-      memory[frames.marks] = marks
-      memory[end : end + len(values)] = values
-      # What an earlier trajectory has left there would be packed, too.
-      filled = end + packing_layout.filled_up(len(values))
-      memory[end + len(values) : filled] = 0
-      end = filled
+      rows = flat.view(frames.word).reshape(-1, frames.words)
+      ends, columns, values = comparison.changes(rows)
+      memory[frames.first] = rows[0].view(np.uint8)
+      counts = np.diff(ends, prepend=0).astype(packing_layout.COUNT)
+      memory[frames.counts] = counts.view(np.uint8)
+      # Distances repeat more often than places; those to an earlier place wrap.
+      gaps = np.diff(columns, prepend=columns.dtype.type(0))
+      end = self._put(end, gaps)
+      end = self._put(end, values)
     return self._compressor.compress(memory[:end])
+
+  def _put(self, start: int, values: np.ndarray) -> int:
+    """Adds values to what is packed; returns where the next begin."""
+    data = values.view(np.uint8)
+    end = start + len(data)
+    filled = start + packing_layout.filled_up(len(data))
+    self._memory[start:end] = data
+    # What an earlier trajectory has left there would be packed, too.
+    self._memory[end:filled] = 0
+    return filled
 
 
 class Unpacker:
@@ -122,51 +154,47 @@ class Unpacker:
       self._layout.fixed, self._layout.most
     )
 
-  def unpack(self, items: Iterable[bytes]) -> list[list[np.ndarray]]:
-    """The arrays of M trajectories.
+  def unpack(
+    self, items: Iterable[bytes], number: int
+  ) -> list[list[np.ndarray]]:
+    """The arrays of so many trajectories.
 
-    Each item is decompressed before the next is asked for. Frames [R, N, ...]
-    lie side by side in one array [R, M * N, ...], so that whoever joins them
-    has it already. Other arrays cannot be written to.
+    Each item is unpacked before the next is asked for. Frames [R, N, ...] lie
+    side by side in one array [R, number * N, ...], so that whoever joins them
+    has it already.
 
     Raises:
       compression.DamagedError: an item is not what a `Packer` of such arrays
         has made.
     """
-    contents = [self._read(item) for item in items]
-    number = len(contents)
-    arrays = [content.arrays for content in contents]
-    for i, frames in enumerate(self._layout.frames):
-      joined = self._memory.take(frames.spec, number)
-      parts = np.split(joined, number, axis=1)
-      envs = frames.spec.shape[1]
-      together = max(1, _CACHED_BYTES // frames.row_bytes)
-      for start in range(0, number, together):
-        some = slice(start, start + together)
-        _restore(
-          [content.changes[i] for content in contents[some]],
-          joined[:, start * envs : (start + together) * envs],
-        )
-      for each, part in zip(arrays, parts, strict=True):
-        each[frames.position] = part
-    return arrays
+    joined = [self._memory.take(x.spec, number) for x in self._layout.frames]
+    split = [np.split(x, number, axis=1) for x in joined]
+    targets = [[parts[i] for parts in split] for i in range(number)]
+    return [
+      self._read(item, frames)
+      for item, frames in zip(items, targets, strict=True)
+    ]
 
-  def _read(self, item: bytes) -> _Content:
-    """What an item holds, frames as what has changed."""
+  def _read(
+    self, item: bytes, targets: Sequence[np.ndarray]
+  ) -> list[np.ndarray]:
+    """The arrays of one item, whose frames are put where they belong."""
     memory = self._decompressor.decompress(item)
     arrays: list[np.ndarray] = [np.empty(0)] * self._num_arrays
     for part in self._layout.parts:
-      values = memory[part.place].view(part.spec.dtype)
+      # A view of it would keep all of what was decompressed.
+      values = memory[part.place].view(part.spec.dtype).copy()
       arrays[part.position] = values.reshape(part.spec.shape)
-    changes, start = [], self._layout.fixed
-    for frames in self._layout.frames:
-      some, start = _read_changes(frames, memory, start)
-      changes.append(some)
+    start = self._layout.fixed
+    for frames, target in zip(self._layout.frames, targets, strict=True):
+      changes, start = _read_changes(frames, memory, start)
+      _restore(changes, target)
+      arrays[frames.position] = target
     if start != len(memory):
       raise compression.DamagedError(
         f'it holds {len(memory)} bytes, not {start}'
       )
-    return _Content(arrays, changes)
+    return arrays
 
 
 def _read_changes(
@@ -177,68 +205,53 @@ def _read_changes(
   Args:
     frames: which.
     memory: uint8, unpacked.
-    start: where its changed words are.
+    start: where the places of its changed words are.
 
   Returns:
     It, and where its changed words end.
 
   Raises:
-    compression.DamagedError: they are not all there.
+    compression.DamagedError: they are not all there, or are outside a row.
   """
-  places = packing_layout.places_of(memory[frames.marks])
-  size = len(places) * frames.word.itemsize
-  if start + size > len(memory):
-    raise compression.DamagedError(
-      f'it holds {len(memory)} bytes, not {start + size}'
-    )
-  firsts = np.arange(frames.spec.shape[0]) * frames.words
-  ends = np.searchsorted(places, firsts)
-  if ends[-1] != len(places):
-    raise compression.DamagedError('it marks words that there are not')
+  counts = memory[frames.counts].view(packing_layout.COUNT)
+  ends = np.cumsum(counts, dtype=np.int64)
+  number = int(ends[-1])
+  end = start + packing_layout.changed_bytes(frames, number)
+  if end > len(memory):
+    raise compression.DamagedError(f'it holds {len(memory)} bytes, not {end}')
+  size = number * frames.column.itemsize
+  gaps = memory[start : start + size].view(frames.column)
+  columns = np.cumsum(gaps, dtype=frames.column)
+  if number and columns.max() >= frames.words:
+    raise compression.DamagedError('it changes words that there are not')
+  start += packing_layout.filled_up(size)
+  size = number * frames.word.itemsize
   changes = _Changes(
     first=memory[frames.first].view(frames.word),
-    counts=np.diff(ends),
-    places=places % frames.words,
+    ends=ends,
+    # Indices of other integers are converted at every use.
+    columns=columns.astype(np.intp),
     values=memory[start : start + size].view(frames.word),
   )
-  return changes, start + packing_layout.filled_up(size)
+  return changes, end
 
 
-def _restore(changes: Sequence[_Changes], target: np.ndarray) -> None:
-  """Makes the frames of some items, side by side.
-
-  Each row is a copy of the one before with its changed words, those of all
-  items at once.
+def _restore(changes: _Changes, target: np.ndarray) -> None:
+  """Makes frames: each row is the one before with its changed words.
 
   Args:
-    changes: of each of M items.
-    target: uint8 [R, M * N, ...], each row of it in one piece.
+    changes: of them.
+    target: uint8 [R, N, ...], each row of it in one piece.
   """
-  words = len(changes[0].first)
-  counts = np.stack([each.counts for each in changes])
-  rows = np.concatenate([_row_numbers(each) for each in counts])
-  # Rows of one item are in order; those of all are brought into it.
-  order = np.argsort(rows, kind='stable')
-  places = np.concatenate(
-    [each.places + i * words for i, each in enumerate(changes)]
-  )[order]
-  values = np.concatenate([each.values for each in changes])[order]
-  before = target[0].reshape(-1).view(values.dtype)
-  np.concatenate([each.first for each in changes], out=before)
+  first, ends, columns, values = changes
+  # A view, since each row is in one piece.
+  rows = target.reshape(len(target), -1).view(values.dtype)
+  rows[0] = first
   begin = 0
-  ends = counts.sum(axis=0).cumsum()
-  for part, end in zip(target[1:], ends, strict=True):
-    row = part.reshape(-1).view(values.dtype)
+  for before, row, end in zip(rows, rows[1:], ends, strict=False):
     row[:] = before
-    row[places[begin:end]] = values[begin:end]
-    before, begin = row, end
-
-
-def _row_numbers(counts: np.ndarray) -> np.ndarray:
-  """0 as often as the first count says, and so on."""
-  # Integers of 16 bits are sorted in another, faster way.
-  dtype = np.min_scalar_type(len(counts))
-  return np.repeat(np.arange(len(counts), dtype=dtype), counts)
+    row[columns[begin:end]] = values[begin:end]
+    begin = end
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Where a packed trajectory keeps what.
 
-    other arrays | of each array of frames: row 0, marks | its changed words
+    other arrays | of each array of frames: row 0, counts | its places, words
 
-All sizes follow from the shapes but the number of changed words, which the
-marks say.
+All sizes follow from the shapes but those of places and words, of which there
+are as many as the counts say.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,8 @@ import numpy as np
 
 # Every part begins at a multiple of it, so that its values are aligned.
 _ALIGNMENT = 8
+# Of how many words of a row have changed.
+COUNT = np.dtype(np.uint32)
 
 
 class Spec(Protocol):
@@ -56,16 +58,18 @@ class Frames(NamedTuple):
     spec: of it, uint8 [R, N, ...].
     word: the dtype that R rows are compared as.
     words: W, of one row.
+    column: the dtype that holds which word of a row it is.
     first: the place of row 0.
-    marks: the place of the marks, a bit for each word of the other rows.
+    counts: the place of how many words of each other row have changed, uint32.
   """
 
   position: int
   spec: Spec
   word: np.dtype
   words: int
+  column: np.dtype
   first: slice
-  marks: slice
+  counts: slice
 
   @property
   def row_bytes(self) -> int:
@@ -79,7 +83,7 @@ class Layout:
   Attributes:
     parts: arrays that are kept as they are.
     frames: the others.
-    fixed: bytes of all but the changed words, which follow.
+    fixed: bytes of all but the changed words and their places, which follow.
     most: bytes of all if every word has changed.
   """
 
@@ -94,8 +98,7 @@ class Layout:
       if _is_frames(spec):
         self.frames.append(self._lay_out(index, spec))
     self.most = self.fixed + sum(
-      filled_up((x.spec.shape[0] - 1) * x.words * x.word.itemsize)
-      for x in self.frames
+      changed_bytes(x, (x.spec.shape[0] - 1) * x.words) for x in self.frames
     )
 
   def _lay_out(self, index: int, spec: Spec) -> Frames:
@@ -106,8 +109,9 @@ class Layout:
     )
     words = row_bytes // word.itemsize
     first = self._take(row_bytes)
-    marks = self._take(-(-(rows - 1) * words // 8))
-    return Frames(index, spec, word, words, first, marks)
+    counts = self._take((rows - 1) * COUNT.itemsize)
+    column = np.min_scalar_type(words - 1)
+    return Frames(index, spec, word, words, column, first, counts)
 
   def _take(self, num_bytes: int) -> slice:
     start = self.fixed
@@ -115,11 +119,11 @@ class Layout:
     return slice(start, start + num_bytes)
 
 
-def places_of(marks: np.ndarray) -> np.ndarray:
-  """Where the bits of bytes are set, int64; fast where few are."""
-  some = np.flatnonzero(marks != 0)
-  bits = np.flatnonzero(np.unpackbits(marks[some]).view(np.bool_))
-  return some[bits >> 3] * 8 + (bits & 7)
+def changed_bytes(frames: Frames, number: int) -> int:
+  """The bytes that so many changed words take with their places."""
+  return filled_up(number * frames.column.itemsize) + filled_up(
+    number * frames.word.itemsize
+  )
 
 
 def filled_up(num_bytes: int) -> int:

@@ -81,7 +81,7 @@ def test_what_agents_send_comes_back(specs):
     else _noise(x.shape, x.dtype)
     for x in specs
   ]  # fmt: skip
-  (got,) = unpacker.unpack([packer.pack(sent)])
+  (got,) = unpacker.unpack([packer.pack(sent)], 1)
   _check_equal(got, sent)
 
 
@@ -99,7 +99,7 @@ def test_what_agents_send_comes_back(specs):
 def test_frames_of_any_size(shape, frames):
   sent = [frames(shape), np.zeros((2, 2), np.float32)]
   packer, unpacker = _made(sent)
-  (got,) = unpacker.unpack([packer.pack(sent)])
+  (got,) = unpacker.unpack([packer.pack(sent)], 1)
   _check_equal(got, sent)
 
 
@@ -111,14 +111,14 @@ def test_frames_of_any_size(shape, frames):
 def test_other_arrays_of_any_dtype(dtype, shape):
   sent = [_noise((1,), 'u1'), _noise(shape, dtype), _noise((5, 2), 'f4')]
   packer, unpacker = _made(sent)
-  (got,) = unpacker.unpack([packer.pack(sent)])
+  (got,) = unpacker.unpack([packer.pack(sent)], 1)
   _check_equal(got, sent)
 
 
 def test_several_arrays_of_frames():
   sent = [_changing((3, 2, 5, 1)), np.float32(7), _noise((4, 2, 9), 'u1')]
   packer, unpacker = _made(sent)
-  (got,) = unpacker.unpack([packer.pack(sent)])
+  (got,) = unpacker.unpack([packer.pack(sent)], 1)
   _check_equal(got, sent)
 
 
@@ -131,20 +131,20 @@ def test_a_packer_keeps_nothing_of_the_trajectory_before():
   first = packer.pack(still)
   packer.pack(noise)
   assert packer.pack(still) == first
-  _check_equal(unpacker.unpack([first])[0], still)
+  _check_equal(unpacker.unpack([first], 1)[0], still)
 
 
 def test_frames_that_are_not_in_one_piece():
   whole = _changing((6, 4, 8, 8, 1))
   sent = [whole[::2, 1:3], np.asfortranarray(_noise((5, 2), 'f4'))]
   packer, unpacker = _made(sent)
-  _check_equal(unpacker.unpack([packer.pack(sent)])[0], sent)
+  _check_equal(unpacker.unpack([packer.pack(sent)], 1)[0], sent)
 
 
 def test_frames_of_a_batch_lie_side_by_side():
   sent = [[_changing((4, 2, 8, 8, 1)), np.int64(i)] for i in range(3)]
   packer, unpacker = _made(sent[0])
-  got = unpacker.unpack([packer.pack(x) for x in sent])
+  got = unpacker.unpack([packer.pack(x) for x in sent], len(sent))
   whole = got[0][0].base
   assert whole.shape == (4, 6, 8, 8, 1)
   np.testing.assert_array_equal(
@@ -155,15 +155,12 @@ def test_frames_of_a_batch_lie_side_by_side():
     _check_equal(a, b)
 
 
-@pytest.mark.parametrize('cached', [1, 128, 300, 1 << 20])
-def test_however_many_items_are_unpacked_together(monkeypatch, cached):
-  # Rows of 128 bytes: one item at a time, one, two, and all five.
-  monkeypatch.setattr(packing, '_CACHED_BYTES', cached)
+@pytest.mark.parametrize('number', [4, 6])
+def test_another_number_of_items_than_said_is_refused(number):
   sent = [[_changing((6, 2, 8, 8, 1)), np.int64(i)] for i in range(5)]
   packer, unpacker = _made(sent[0])
-  got = unpacker.unpack([packer.pack(x) for x in sent])
-  for a, b in zip(got, sent, strict=True):
-    _check_equal(a, b)
+  with pytest.raises(ValueError, match='zip'):
+    unpacker.unpack([packer.pack(x) for x in sent], number)
 
 
 def test_an_item_is_read_before_the_next_is_asked_for(monkeypatch):
@@ -183,7 +180,7 @@ def test_an_item_is_read_before_the_next_is_asked_for(monkeypatch):
       yield item
 
   monkeypatch.setattr(unpacker._decompressor, 'decompress', read)
-  got = unpacker.unpack(coming())
+  got = unpacker.unpack(coming(), 3)
   assert seen == ['asked', 'read'] * 3
   for a, b in zip(got, sent, strict=True):
     _check_equal(a, b)
@@ -193,22 +190,22 @@ def test_memory_is_used_again_once_nobody_has_it():
   sent = [[np.full((2, 1, 8, 8, 1), i, np.uint8)] for i in range(20)]
   packer, unpacker = _made(sent[0])
   packed = [packer.pack(x) for x in sent]
-  (got,) = unpacker.unpack([packed[0]])
+  (got,) = unpacker.unpack([packed[0]], 1)
   address = got[0].ctypes.data
   held = [got[0][1, :, 2]]
   del got
   for i in range(1, 20):
     # Somebody still has a part of it.
-    held.append(unpacker.unpack([packed[i]])[0][0])
+    held.append(unpacker.unpack([packed[i]], 1)[0][0])
   for i, part in enumerate(held):
     assert (part == i).all()
   assert len({x.ctypes.data for x in held[1:]} | {address}) == 20
   del held, part
-  (got,) = unpacker.unpack([packed[3]])
+  (got,) = unpacker.unpack([packed[3]], 1)
   address = got[0].ctypes.data
   del got
   for i in (5, 6):
-    (got,) = unpacker.unpack([packed[i]])
+    (got,) = unpacker.unpack([packed[i]], 1)
     assert got[0].ctypes.data == address
     _check_equal(got, sent[i])
     del got
@@ -218,7 +215,9 @@ def test_memory_that_a_device_may_share_is_left_alone():
   sent = [[np.full((2, 1, 64, 64, 1), i, np.uint8)] for i in range(9)]
   packer, unpacker = _made(sent[0])
   packed = [packer.pack(x) for x in sent]
-  on_device = [jax.device_put(unpacker.unpack([x])[0][0].base) for x in packed]
+  on_device = [
+    jax.device_put(unpacker.unpack([x], 1)[0][0].base) for x in packed
+  ]
   for got, (frames,) in zip(on_device, sent, strict=True):
     np.testing.assert_array_equal(got, frames)
 
@@ -248,7 +247,7 @@ def test_a_changed_bit_is_found_wherever_it_is():
       damaged = bytearray(packed)
       damaged[place] ^= bit
       try:
-        (got,) = unpacker.unpack([bytes(damaged)])
+        (got,) = unpacker.unpack([bytes(damaged)], 1)
       except compression.DamagedError as error:
         assert '\n' not in str(error)
         continue
@@ -262,14 +261,14 @@ def test_a_changed_bit_is_found_wherever_it_is():
 def test_what_is_cut_short_is_refused(length):
   _, packed, unpacker = _packed()
   with pytest.raises(compression.DamagedError):
-    unpacker.unpack([packed[:length]])
+    unpacker.unpack([packed[:length]], 1)
 
 
 @pytest.mark.parametrize('more', [b'\0', b'more', None])
 def test_what_is_too_long_is_refused(more):
   _, packed, unpacker = _packed()
   with pytest.raises(compression.DamagedError):
-    unpacker.unpack([packed + (packed if more is None else more)])
+    unpacker.unpack([packed + (packed if more is None else more)], 1)
 
 
 def test_too_large_a_size_is_refused_before_it_is_taken():
@@ -278,7 +277,7 @@ def test_too_large_a_size_is_refused_before_it_is_taken():
   assert len(zeros) < 1 << 17
   unpacker._decompressor._decompressor = None
   with pytest.raises(compression.DamagedError, match='1073741824 bytes, not'):
-    unpacker.unpack([zeros])
+    unpacker.unpack([zeros], 1)
 
 
 def test_content_without_a_size_is_refused():
@@ -286,31 +285,63 @@ def test_content_without_a_size_is_refused():
   content = zstandard.ZstdDecompressor().decompress(packed)
   unsized = zstandard.ZstdCompressor(write_content_size=False)
   with pytest.raises(compression.DamagedError):
-    unpacker.unpack([unsized.compress(content)])
+    unpacker.unpack([unsized.compress(content)], 1)
 
 
 @pytest.mark.parametrize('change', [-8, -1, 1, 8, 16])
-def test_another_number_of_changed_words_than_marks_say_is_refused(change):
+def test_another_number_of_changed_words_than_counted_is_refused(change):
   _, packed, unpacker = _packed()
   content = zstandard.ZstdDecompressor().decompress(packed)
   content = content[:change] if change < 0 else content + bytes(change)
   with pytest.raises(compression.DamagedError, match='bytes, not'):
-    unpacker.unpack([zstandard.ZstdCompressor().compress(content)])
+    unpacker.unpack([zstandard.ZstdCompressor().compress(content)], 1)
 
 
-def test_a_mark_of_a_word_that_there_is_not_is_refused():
-  # 27 words have marks in 4 bytes, behind 9 bytes of row 0.
+def _with_a_change(column):
+  """An unpacker, and content that changes byte `column` of the last row."""
+  # 9 bytes of row 0 and 3 counts of 4 bytes, each filled up to 8.
   sent = [np.full((4, 1, 3, 3, 1), 5, np.uint8)]
   packer, unpacker = _made(sent)
   packed = packer.pack(sent)
   content = bytearray(zstandard.ZstdDecompressor().decompress(packed))
-  assert content == bytes([5] * 9 + [0] * 15)
-  content[16 + 3] = 1
-  content += bytes([7] + [0] * 7)
+  assert content == bytes([5] * 9 + [0] * 7 + [0] * 16)
+  content[16 + 8] = 1
+  content += bytes([column] + [0] * 7 + [7] + [0] * 7)
+  return unpacker, zstandard.ZstdCompressor().compress(bytes(content))
+
+
+def test_what_lies_where():
+  unpacker, packed = _with_a_change(8)
+  ((frames,),) = unpacker.unpack([packed], 1)
+  want = np.full((4, 1, 3, 3, 1), 5, np.uint8)
+  want[3, 0, 2, 2, 0] = 7
+  np.testing.assert_array_equal(frames, want)
+
+
+@pytest.mark.parametrize('column', [9, 255])
+def test_a_word_that_there_is_not_is_refused(column):
+  unpacker, packed = _with_a_change(column)
   with pytest.raises(
     compression.DamagedError, match='words that there are not'
   ):
-    unpacker.unpack([zstandard.ZstdCompressor().compress(bytes(content))])
+    unpacker.unpack([packed], 1)
+
+
+def test_a_change_in_half_of_a_word_is_seen():
+  # Words of 8 bytes, compared as two halves each.
+  for place in range(16):
+    frames = np.zeros((2, 1, 4, 4, 1), np.uint8)
+    frames[1].reshape(-1)[place] = 1
+    packer, unpacker = _made([frames])
+    _check_equal(unpacker.unpack([packer.pack([frames])], 1)[0], [frames])
+
+
+def test_columns_that_take_more_than_two_bytes():
+  # 65,600 words of 8 bytes.
+  frames = np.zeros((3, 1, 5, 104960, 1), np.uint8)
+  frames[1, 0, 4, -1], frames[2, 0, 0, 3], frames[2, 0, 4, -9] = 1, 2, 3
+  packer, unpacker = _made([frames])
+  _check_equal(unpacker.unpack([packer.pack([frames])], 1)[0], [frames])
 
 
 def test_trajectories_of_other_shapes_are_refused():
@@ -318,7 +349,7 @@ def test_trajectories_of_other_shapes_are_refused():
   other = [np.asarray(x) for x in jax.tree.leaves(trajectories.numbered(3, 9))]
   _, unpacker = _made(other)
   with pytest.raises(compression.DamagedError):
-    unpacker.unpack([packed])
+    unpacker.unpack([packed], 1)
 
 
 @pytest.mark.parametrize('shape', [(3, 2, 84, 84, 1), (4, 5, 6, 3), (2, 3, 1)])

@@ -10,7 +10,7 @@ import tree
 
 from attn_agents import types
 from attn_agents.transport import packing, packing_layout
-from attn_agents.transport.reverb import servers
+from attn_agents.transport.reverb import sampling, servers
 
 # How often a blocked writer checks whether to stop.
 _FLUSH_TIMEOUT_MS = 500
@@ -105,6 +105,7 @@ class QueueSource:
     """
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
+    self._sampler = sampling.Sampler(address)
     self._spec = spec
     self._items = items
     self._unpacker: packing.Unpacker | None = None
@@ -123,13 +124,14 @@ class QueueSource:
         packed.
     """
     while True:
-      samples = self._client.sample(
-        servers.QUEUE_TABLE, num_samples=self._items, emit_timesteps=False
+      items: Iterable[list[np.ndarray]] = self._sampler.sample(
+        servers.QUEUE_TABLE, self._items
       )
-      items: Iterable[list[np.ndarray]] = (sample.data for sample in samples)
       if self._unpacker is not None:
         # The server sends the next ones meanwhile.
-        items = self._unpacker.unpack(packed.item() for (packed,) in items)
+        items = self._unpacker.unpack(
+          (packed.item() for (packed,) in items), self._items
+        )
       yield [tree.unflatten_as(self._spec, item) for item in items]
 
   def stats(self) -> dict[str, float]:
