@@ -163,6 +163,14 @@ def test_another_number_of_items_than_said_is_refused(number):
     unpacker.unpack([packer.pack(x) for x in sent], number)
 
 
+def test_other_arrays_keep_nothing_of_the_frames():
+  sent = [_noise((6, 2, 8, 8, 1), 'u1'), _noise((5, 2), 'f4')]
+  packer, unpacker = _made(sent)
+  ((_, other),) = unpacker.unpack([packer.pack(sent)], 1)
+  held = other if other.base is None else other.base
+  assert held.nbytes == other.nbytes
+
+
 def test_an_item_is_read_before_the_next_is_asked_for(monkeypatch):
   sent = [[_changing((3, 1, 8, 8, 1))] for _ in range(3)]
   packer, unpacker = _made(sent[0])
