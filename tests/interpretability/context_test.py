@@ -65,17 +65,20 @@ class _Recorded(dict):
 
 
 def test_each_other_agent_has_a_recording_of_its_own(monkeypatch):
-  paths = []
+  paths, plans = [], []
 
   def record(other, plan, path, **_):
     paths.append(path)
+    plans.append(plan)
     raise context.DoesNotApplyError
 
   monkeypatch.setattr(context.record, 'record', record)
   for params in (1.0, 2.0, 1.0):
     given = _given(_agent('/a/pong'), _agent('/b/pong', params=params))
     given.recorded = _Recorded(action=np.zeros(3, np.int32))
-    given.plan = context.record.Plan()
+    given.plan = context.record.Plan(with_states=True)
     with pytest.raises(context.DoesNotApplyError):
       given.shown_to_other  # noqa: B018
   assert len(paths) == 3 and paths[0] == paths[2] != paths[1]
+  # Nobody looks at its states, which may be many times larger than its frames.
+  assert not any(plan.with_states for plan in plans)
