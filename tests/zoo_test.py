@@ -19,7 +19,8 @@ _LICENCE = 'apache-2.0'
 
 
 def test_some_ship():
-  assert {'s3ta_boxing', 's3ta_breakout', 's3ta_catch', 's3ta_pong'} <= set(_NAMES)
+  games = ('boxing', 'breakout', 'catch', 'pong')
+  assert {f's3ta_{game}' for game in games} <= set(_NAMES)
 
 
 def test_all_together_are_small():

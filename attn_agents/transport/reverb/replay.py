@@ -13,7 +13,7 @@ import tree
 from attn_agents import types
 from attn_agents.runs import kept_replays
 from attn_agents.transport import packed_frames, sequences
-from attn_agents.transport.reverb import servers
+from attn_agents.transport.reverb import sampling, servers
 from attn_agents.utils import disk
 
 # Whose replays on disk are Reverb's.
@@ -206,6 +206,7 @@ class ReplaySource:
     """
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
+    self._sampler = sampling.Sampler(address)
     signature = self._client.server_info()[servers.REPLAY_TABLE].signature
     self._unpacker: packed_frames.FrameUnpacker | None = None
     if _holds_bytes(signature[0]):
@@ -223,14 +224,9 @@ class ReplaySource:
     may be abandoned.
     """
     while True:
-      samples = [
-        sample.data
-        for sample in self._client.sample(
-          servers.REPLAY_TABLE,
-          num_samples=self._batch_size,
-          emit_timesteps=False,
-        )
-      ]
+      samples = list(
+        self._sampler.sample(servers.REPLAY_TABLE, self._batch_size)
+      )
       rows = Packed(*(np.stack(x, axis=1) for x in zip(*samples, strict=True)))
       if self._unpacker is not None:
         rows = rows._replace(frame=self._unpacker.unpack(rows.frame))
@@ -277,8 +273,6 @@ class ReplaySource:
     if not waiting:
       return []
     return [
-      tree.unflatten_as(self._report, sample.data)
-      for sample in self._client.sample(
-        servers.REPORTS_TABLE, num_samples=waiting, emit_timesteps=False
-      )
+      tree.unflatten_as(self._report, columns)
+      for columns in self._sampler.sample(servers.REPORTS_TABLE, waiting)
     ]
