@@ -25,10 +25,8 @@ class Sampler:
   def sample(self, table: str, number: int) -> Iterator[list[np.ndarray]]:
     """Yields the columns of so many items, and takes no more than these.
 
-    Blocks in C++ while the table has none to give.
-
-    Raises:
-      RuntimeError: the server has ended.
+    Blocks in C++ while the table has none to give, also once the server has
+    ended: iterate in a thread that may be abandoned.
     """
     sampler = self._client.NewSampler(table, number, min(number, _IN_FLIGHT))
     for _ in range(number):
