@@ -4,10 +4,11 @@
     python -m benchmarks.packed_queue --before=/path/to/a/worktree
 
 Trajectories of random play go from actors' ends through Reverb to the learner's
-end, which joins them into batches. The hosts are network namespaces on a cable
-(root, Linux), and everything has the same two cores. Once both ends run at a
-time; once the queue is filled beforehand, and only what a learner host does is
-timed.
+end, which joins them into batches. `packed for devices` are those whose screens
+the learner's devices put together, which `unpacked_screens` times. The hosts
+are network namespaces on a cable (root, Linux), and everything has the same two
+cores. Once both ends run at a time; once the queue is filled beforehand, and
+only what a learner host does is timed.
 
 Where other work takes time from both, what processes take of a core says more
 than rates do; it is printed, too. That of a learner host has what it takes to
@@ -123,6 +124,9 @@ def _ways() -> list[packed_queue_path.Way]:
   ways = [
     packed_queue_path.Way('as is', False, line_process.ROOT),
     packed_queue_path.Way('packed', True, line_process.ROOT),
+    packed_queue_path.Way(
+      'packed for devices', True, line_process.ROOT, unpack_on='device'
+    ),
   ]
   if not _BEFORE.value:
     return ways

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-ITEMS_PER_BATCH = 8
+ITEMS_PER_BATCH = 32
 # Of a queue that is filled before it is read.
-BATCHES_FILLED = 8
+BATCHES_FILLED = 2
 # In items: as in a run, and of that one.
 _CAPACITIES = (ITEMS_PER_BATCH, ITEMS_PER_BATCH * BATCHES_FILLED)
 
@@ -68,17 +68,22 @@ def serve(items: str, packed: str) -> None:
   sys.stdin.read()
 
 
-def read(items: str, *ports: str) -> None:
-  """The learner's end, up to batches that devices could be given.
+def read(items: str, unpack_on: str, *ports: str) -> None:
+  """The learner's end, up to batches that a device could be given.
 
   Takes so many batches from one of the queues as a line says; tells seconds.
+  What a device does to put screens together is not part of it.
   """
   from attn_agents.learning import batching
   from attn_agents.transport.reverb import queue
 
-  (spec, *_) = _items(items)
+  (spec, *_), options = _items(items), {}
+  if unpack_on == 'device':
+    options['restore_frames'] = False
   sources = [
-    queue.QueueSource(f'127.0.0.1:{port}', spec, ITEMS_PER_BATCH).batches()
+    queue.QueueSource(
+      f'127.0.0.1:{port}', spec, ITEMS_PER_BATCH, **options
+    ).batches()
     for port in ports
   ]
   _answer('ready')
@@ -86,7 +91,7 @@ def read(items: str, *ports: str) -> None:
     which, times = map(int, line.split())
     begin = time.perf_counter()
     for _ in range(times):
-      batching.concatenate(next(sources[which]))
+      batching.shard(batching.concatenate(next(sources[which])), 1)
     _answer(time.perf_counter() - begin)
 
 

@@ -43,11 +43,13 @@ class Way(NamedTuple):
     name: of it.
     packed: whether they are packed.
     root: of the checkout whose `attn_agents` sends them.
+    unpack_on: 'host' or 'device', as `queue.unpack_on`.
   """
 
   name: str
   packed: bool
   root: pathlib.Path
+  unpack_on: str = 'host'
 
 
 class Path:
@@ -85,7 +87,7 @@ class Path:
       self._host, 'serve', 'packed' if way.packed else 'as is'
     )
     self._ports = server.ready
-    reader = self._start(self._host, 'read', *self._ports)
+    reader = self._start(self._host, 'read', way.unpack_on, *self._ports)
     addresses = [f'{self._host.address}:{port}' for port in self._ports]
     self._writers = {
       BOTH: self._start(actors, 'write', self._number, *addresses)

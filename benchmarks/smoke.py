@@ -23,6 +23,7 @@ from benchmarks import (
   replay,
   runner,
   scaling,
+  unpacked_screens,
   whole_system,
 )
 from launch import command_line
@@ -36,6 +37,7 @@ _BENCHMARKS: tuple[tuple[types.ModuleType, dict[str, Any]], ...] = (
   (recurrent_convolution, {'agent': 's3ta'}),
   (acting, {}),
   (data_path, {}),
+  (unpacked_screens, {}),
   (replay, {'agent': 'darqn_soft'}),
   # The next one has a run of the same kind, and they take long to start.
   (whole_system, {'runtimes': []}),

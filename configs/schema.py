@@ -268,6 +268,9 @@ class QueueConfig:
       actors and learner some time for each frame; 'off' as they are; 'auto'
       packs where it pays, never for a replay (docs/training.md). Under
       `runtime.kind` 'threads' nothing is sent.
+    unpack_on: who puts the screens of packed trajectories together: 'host', or
+      'device', which is sent only what changes (docs/training.md). For a
+      replay it is the host.
     queue_port, variables_port: of Reverb's servers; 0 picks free ones. Under
       `runtime.kind` 'threads' there are none.
   """
@@ -282,6 +285,7 @@ class QueueConfig:
   capacity_batches: int = 1
   prefetch_batches: int = 1
   packing: str = 'auto'
+  unpack_on: str = 'host'
   queue_port: int = 0
   variables_port: int = 0
 

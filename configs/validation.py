@@ -159,6 +159,22 @@ def _validate_packing(config: schema.Config) -> None:
     packing,
     f'auto or off: under --runtime={runtime} trajectories are not sent',
   )
+  unpack_on = config.queue.unpack_on
+  errors.choice('queue.unpack_on', unpack_on, ('host', 'device'))
+  errors.require(
+    unpack_on == 'host' or (runtime == 'launchpad' and packing != 'off'),
+    'queue.unpack_on',
+    unpack_on,
+    f'host: nothing is packed with queue.packing={packing} under '
+    f'--runtime={runtime}',
+  )
+  errors.require(
+    unpack_on == 'host'
+    or registry.get(config.algorithm).replay(config) is None,
+    'queue.unpack_on',
+    unpack_on,
+    f'host: {config.algorithm} has a replay, whose frames the host unpacks',
+  )
 
 
 def validate_memory(config: schema.Config, memory_bytes: int) -> None:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from attn_agents import types
+from attn_agents.learning import screens
+from attn_agents.transport import changes
 
 
 class BatchInfo(NamedTuple):
@@ -41,7 +43,7 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 
   JAX arrays are joined on their device and stay there, NumPy arrays on the
   host; a tree may hold both. Those that lie side by side in one array already,
-  as unpacked frames do, are not copied.
+  as unpacked frames do, are not copied. `changes.Changes` are `changes.Joined`.
   """
   unrolls = [t.unroll for t in trajectories]
 
@@ -59,6 +61,8 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
   if isinstance(arrays[0], jax.Array):
     return jnp.concatenate(arrays, axis=axis)
+  if isinstance(arrays[0], changes.Changes):
+    return changes.Joined(arrays)
   whole = arrays[0].base
   if isinstance(whole, np.ndarray) and _are_parts(arrays, whole, axis):
     return whole
@@ -149,7 +153,8 @@ def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:
   Returns:
     The same with leading axis D: [D, T + 1, B / D, ...] or [D, T, B / D, ...],
     and `agent_state` [D, B / D, ...]. Device d gets environments
-    d B / D .. (d + 1) B / D - 1. NumPy arrays come back as views.
+    d B / D .. (d + 1) B / D - 1. NumPy arrays come back as views, and
+    `changes.Joined` as `screens.Chunks` where that is possible.
 
   Raises:
     ValueError: D does not divide B.
@@ -205,4 +210,9 @@ def _split(batch_size: int, num_devices: int) -> tuple[int, int]:
 
 
 def _split_time_major(x: types.Array, split: tuple[int, int]) -> types.Array:
+  if isinstance(x, changes.Joined):
+    chunks = screens.split(x, split[0])
+    if chunks is not None:
+      return chunks
+    x = x.restore()
   return x.reshape(x.shape[0], *split, *x.shape[2:]).swapaxes(0, 1)

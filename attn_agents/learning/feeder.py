@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from attn_agents import types
-from attn_agents.learning import batching, placement
+from attn_agents.learning import batching, placement, screens
 
 # (what was read, number of devices) -> (a batch split over them, its
 # description).
@@ -50,6 +50,7 @@ class Feeder:
     self._assemble = assemble
     self._num_devices = len(devices)
     self._to_devices = placement.sharder(devices)
+    self._screens = screens.Restorer(devices)
     self._ready: queue.SimpleQueue = queue.SimpleQueue()
     # Acquired before a batch is read: a batch that waits in this thread would
     # only add to the policy lag.
@@ -84,7 +85,8 @@ class Feeder:
     try:
       while self._room.acquire():
         batch, info = self._assemble(next(batches), self._num_devices)
-        self._ready.put((self._to_devices(batch), info))
+        batch = self._screens.restore(self._to_devices(batch))
+        self._ready.put((batch, info))
     except StopIteration:
       self._error = EOFError('the source of batches has ended')
     except BaseException as error:

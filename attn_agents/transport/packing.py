@@ -2,40 +2,24 @@
 
 A screen differs little from the one before. So of frames only the first row is
 kept whole, then for each further row which words of it have changed, as
-distances from one to the next, and those words. All of it, beside the other
-arrays as they are, is one frame of zstd with a checksum. `packing_layout` says
-what lies where.
+distances from one to the next, and which of their bits (`changes`). All of it,
+beside the other arrays as they are, is one frame of zstd with a checksum.
+`packing_layout` says what lies where.
 """
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
-from attn_agents.transport import compression, packing_layout
+from attn_agents.transport import changes, compression, packing_layout
 
 # Arrays of frames that are kept to be used again: as many batches as a learner
 # has at a time.
 _KEPT = 4
 # To an array that only a `_Memory` has, while it looks at it.
 _REFERENCES = 3
-
-
-class _Changes(NamedTuple):
-  """What is kept of an array of frames.
-
-  Attributes:
-    first: row 0, words [W].
-    ends: where the changed words of each of the other rows end, [R - 1].
-    columns: which words of their row they are, int64 [K].
-    values: the words, [K].
-  """
-
-  first: np.ndarray
-  ends: np.ndarray
-  columns: np.ndarray
-  values: np.ndarray
 
 
 class _Memory:
@@ -86,7 +70,7 @@ class _Comparison:
 
     Returns:
       Where the changed words of each row but the first end, [R - 1], which
-      words of their row they are, [K], and the words, [K].
+      words of their row they are, [K], and these XORed with those before, [K].
     """
     before, after = (x.reshape(-1) for x in (rows[:-1], rows[1:]))
     np.not_equal(
@@ -97,7 +81,8 @@ class _Comparison:
     starts = np.arange(len(rows)) * self._frames.words
     ends = np.searchsorted(places, starts)
     columns = places - np.repeat(starts[:-1], np.diff(ends))
-    return ends[1:], columns.astype(self._frames.column), after[places]
+    flips = after[places] ^ before[places]
+    return ends[1:], columns.astype(self._frames.column), flips
 
 
 class Packer:
@@ -121,14 +106,14 @@ class Packer:
     ):
       flat = _as_bytes(arrays[frames.position])
       rows = flat.view(frames.word).reshape(-1, frames.words)
-      ends, columns, values = comparison.changes(rows)
+      ends, columns, flips = comparison.changes(rows)
       memory[frames.first] = rows[0].view(np.uint8)
       counts = np.diff(ends, prepend=0).astype(packing_layout.COUNT)
       memory[frames.counts] = counts.view(np.uint8)
       # Distances repeat more often than places; those to an earlier place wrap.
       gaps = np.diff(columns, prepend=columns.dtype.type(0))
       end = self._put(end, gaps)
-      end = self._put(end, values)
+      end = self._put(end, flips)
     return self._compressor.compress(memory[:end])
 
   def _put(self, start: int, values: np.ndarray) -> int:
@@ -170,26 +155,30 @@ class Unpacker:
     joined = [self._memory.take(x.spec, number) for x in self._layout.frames]
     split = [np.split(x, number, axis=1) for x in joined]
     targets = [[parts[i] for parts in split] for i in range(number)]
-    return [
-      self._read(item, frames)
-      for item, frames in zip(items, targets, strict=True)
-    ]
+    unpacked = []
+    for item, frames in zip(items, targets, strict=True):
+      arrays = self.read(item)
+      for kind, target in zip(self._layout.frames, frames, strict=True):
+        arrays[kind.position].restore(target)
+        arrays[kind.position] = target
+      unpacked.append(arrays)
+    return unpacked
 
-  def _read(
-    self, item: bytes, targets: Sequence[np.ndarray]
-  ) -> list[np.ndarray]:
-    """The arrays of one item, whose frames are put where they belong."""
+  def read(self, item: bytes) -> list[Any]:
+    """The arrays of one trajectory, in which frames are `changes.Changes`.
+
+    Raises:
+      compression.DamagedError: see `unpack`.
+    """
     memory = self._decompressor.decompress(item)
-    arrays: list[np.ndarray] = [np.empty(0)] * self._num_arrays
+    arrays: list[Any] = [None] * self._num_arrays
     for part in self._layout.parts:
       # A view of it would keep all of what was decompressed.
       values = memory[part.place].view(part.spec.dtype).copy()
       arrays[part.position] = values.reshape(part.spec.shape)
     start = self._layout.fixed
-    for frames, target in zip(self._layout.frames, targets, strict=True):
-      changes, start = _read_changes(frames, memory, start)
-      _restore(changes, target)
-      arrays[frames.position] = target
+    for frames in self._layout.frames:
+      arrays[frames.position], start = _read_changes(frames, memory, start)
     if start != len(memory):
       raise compression.DamagedError(
         f'it holds {len(memory)} bytes, not {start}'
@@ -199,7 +188,7 @@ class Unpacker:
 
 def _read_changes(
   frames: packing_layout.Frames, memory: np.ndarray, start: int
-) -> tuple[_Changes, int]:
+) -> tuple[changes.Changes, int]:
   """What is kept of an array of frames.
 
   Args:
@@ -226,32 +215,14 @@ def _read_changes(
     raise compression.DamagedError('it changes words that there are not')
   start += packing_layout.filled_up(size)
   size = number * frames.word.itemsize
-  changes = _Changes(
+  found = changes.Changes(
+    shape=tuple(frames.spec.shape),
     first=memory[frames.first].view(frames.word),
     ends=ends,
-    # Indices of other integers are converted at every use.
-    columns=columns.astype(np.intp),
-    values=memory[start : start + size].view(frames.word),
+    columns=columns,
+    flips=memory[start : start + size].view(frames.word),
   )
-  return changes, end
-
-
-def _restore(changes: _Changes, target: np.ndarray) -> None:
-  """Makes frames: each row is the one before with its changed words.
-
-  Args:
-    changes: of them.
-    target: uint8 [R, N, ...], each row of it in one piece.
-  """
-  first, ends, columns, values = changes
-  # A view, since each row is in one piece.
-  rows = target.reshape(len(target), -1).view(values.dtype)
-  rows[0] = first
-  begin = 0
-  for before, row, end in zip(rows, rows[1:], ends, strict=False):
-    row[:] = before
-    row[columns[begin:end]] = values[begin:end]
-    begin = end
+  return found, end
 
 
 def _as_bytes(array: np.ndarray) -> np.ndarray:

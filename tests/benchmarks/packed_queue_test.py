@@ -12,7 +12,7 @@ def test_it_runs(tmp_path):
     f'--before={cabled.ROOT}',
   )  # fmt: skip
   costs = details['costs']
-  assert set(costs) == {'before', 'as is', 'packed'}
+  assert set(costs) == {'before', 'as is', 'packed', 'packed for devices'}
   (as_is,), (packed,) = (costs[x]['both ends'] for x in ('as is', 'packed'))
   # The rest is states and logits, which are noise here.
   assert 3 * packed['bytes'] < as_is['bytes']

@@ -397,6 +397,32 @@ def test_what_the_user_says_wins_over_the_machine():
       'queue.packing=on: expected auto or off: under --runtime=threads',
     ),
     (
+      {'settings': ['queue.unpack_on=gpu']},
+      "unknown value of queue.unpack_on 'gpu'",
+    ),
+    (
+      {'runtime': 'threads', 'settings': ['queue.unpack_on=device']},
+      'queue.unpack_on=device: expected host: nothing is packed with '
+      'queue.packing=auto under --runtime=threads',
+    ),
+    (
+      {
+        'runtime': 'launchpad',
+        'settings': ['queue.unpack_on=device', 'queue.packing=off'],
+      },
+      'queue.unpack_on=device: expected host: nothing is packed with '
+      'queue.packing=off under --runtime=launchpad',
+    ),
+    (
+      {
+        'runtime': 'launchpad',
+        'agent': 'drqn',
+        'settings': ['queue.unpack_on=device'],
+      },
+      'queue.unpack_on=device: expected host: q_learning has a replay, whose '
+      'frames the host unpacks',
+    ),
+    (
       {'settings': ['queue.queue_port=99', 'queue.variables_port=99']},
       'two servers on one port',
     ),

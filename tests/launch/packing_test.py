@@ -66,3 +66,18 @@ def test_a_packed_replay_learns(tmp_path):
   finally:
     if run.process.poll() is None:
       run.kill_everything()
+
+
+@pytest.mark.slow
+def test_a_run_whose_device_unpacks_learns(tmp_path):
+  run = running.LocalRun(
+    tmp_path / 'run', *running.TINY_CATCH, '--set=queue.packing=on',
+    '--set=queue.unpack_on=device', '--max_frames=12000',
+  )  # fmt: skip
+  try:
+    assert run.end(timeout=400) == 0, run.text()
+    assert run.rows()[-1]['learner_steps'] > 10
+    assert not run.orphans()
+  finally:
+    if run.process.poll() is None:
+      run.kill_everything()

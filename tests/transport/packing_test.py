@@ -322,7 +322,7 @@ def test_what_lies_where():
   unpacker, packed = _with_a_change(8)
   ((frames,),) = unpacker.unpack([packed], 1)
   want = np.full((4, 1, 3, 3, 1), 5, np.uint8)
-  want[3, 0, 2, 2, 0] = 7
+  want[3, 0, 2, 2, 0] = 5 ^ 7
   np.testing.assert_array_equal(frames, want)
 
 

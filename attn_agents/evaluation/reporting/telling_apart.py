@@ -15,6 +15,7 @@ from configs import overrides
 _NAMED = ('agent', 'algorithm', 'preset', 'environment.game', 'seed')
 _WITHOUT_EFFECT = (
   'queue.packing',
+  'queue.unpack_on',
   'queue.queue_port',
   'queue.variables_port',
   'runtime.checkpoint_every_seconds',

@@ -74,7 +74,10 @@ class ReverbTransport:
     parts, spec = self._parts, self._parts.replay
     if spec is None:
       return queue.QueueSource(
-        self._queue_address, parts.trajectory_spec(), parts.items_per_read
+        self._queue_address,
+        parts.trajectory_spec(),
+        parts.items_per_read,
+        restore_frames=parts.config.queue.unpack_on == 'host',
       )
     env = parts.environment_spec
     return replay.ReplaySource(

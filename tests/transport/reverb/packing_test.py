@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
+from attn_agents.learning import placement, screens
 from attn_agents.transport.reverb import transport
 from configs import resolution
 from tests import in_process
@@ -52,13 +53,18 @@ def test_which_runs_pack(
   assert transport.packs(parts, crosses_hosts=True) == from_host_to_host
 
 
-def _learned(packing):
+def _learned(packing, unpack_on='host'):
   """Parameters after some updates, and the batches that they are from."""
   run = in_process.InProcess(
     in_process.catch_config(
-      *_SETTINGS, f'queue.packing={packing}', agent='impala_shallow'
+      *_SETTINGS,
+      f'queue.packing={packing}',
+      f'queue.unpack_on={unpack_on}',
+      agent='impala_shallow',
     )
   )
+  devices = jax.local_devices()[:1]
+  put, restore = placement.sharder(devices), screens.Restorer(devices).restore
   try:
     assert (run.source._unpacker is not None) == (packing == 'on')
     actor, batches = run.make_actor(), []
@@ -68,7 +74,8 @@ def _learned(packing):
       trajectories = next(run.source.batches())
       assert len(trajectories) == 2
       batch, info = in_process.sharded(trajectories)
-      batches.append(batch)
+      batch = restore(put(batch))
+      batches.append(jax.tree.map(np.asarray, batch))
       fetches = actor._variables.fetches
       run.learner.step(batch, info)
       # Otherwise it is a matter of time which unroll new parameters make.
@@ -81,9 +88,10 @@ def _learned(packing):
     run.close()
 
 
-def test_a_run_learns_the_same_bits_packed_or_not():
+@pytest.mark.parametrize('unpack_on', ['host', 'device'])
+def test_a_run_learns_the_same_bits_packed_or_not(unpack_on):
   state, batches = _learned('off')
-  state_packed, batches_packed = _learned('on')
+  state_packed, batches_packed = _learned('on', unpack_on)
   assert np.ptp(np.asarray(batches[0].timestep.observation)) > 0
   for a, b in zip(
     jax.tree.leaves((batches, state)),
