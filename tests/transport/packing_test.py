@@ -344,6 +344,17 @@ def test_a_change_in_half_of_a_word_is_seen():
     _check_equal(unpacker.unpack([packer.pack([frames])], 1)[0], [frames])
 
 
+@pytest.mark.parametrize('value', [0, 32, 255])
+def test_a_change_is_seen_wherever_it_is(value):
+  frames = np.full((3, 1, 11, 40, 1), value, np.uint8)
+  packer, unpacker = _made([frames])
+  flat = frames.reshape(-1)
+  for place in range(len(flat)):
+    flat[place] ^= 1
+    _check_equal(unpacker.unpack([packer.pack([frames])], 1)[0], [frames])
+    flat[place] ^= 1
+
+
 def test_columns_that_take_more_than_two_bytes():
   # 65,600 words of 8 bytes.
   frames = np.zeros((3, 1, 5, 104960, 1), np.uint8)
