@@ -45,6 +45,7 @@ if importlib.util.find_spec('reverb') is None:
     'launch/run_key_test.py',
     'launch/run_local_test.py',
     'launch/synchronous_test.py',
+    'learning/screens_test.py',
     'runs/buckets',
     'synchronous_test.py',
     'transport/packing_test.py',

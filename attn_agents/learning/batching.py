@@ -43,7 +43,7 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 
   JAX arrays are joined on their device and stay there, NumPy arrays on the
   host; a tree may hold both. Those that lie side by side in one array already,
-  as unpacked frames do, are not copied. `changes.Changes` are `changes.Joined`.
+  as unpacked frames do, are not copied. `changes.Changes` become `changes.Joined`.
   """
   unrolls = [t.unroll for t in trajectories]
 
@@ -62,7 +62,9 @@ def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
   if isinstance(arrays[0], jax.Array):
     return jnp.concatenate(arrays, axis=axis)
   if isinstance(arrays[0], changes.Changes):
-    return changes.Joined(arrays)
+    if axis == 1:
+      return changes.Joined(arrays)
+    arrays = [changes.Joined([x]).restore() for x in arrays]
   whole = arrays[0].base
   if isinstance(whole, np.ndarray) and _are_parts(arrays, whole, axis):
     return whole

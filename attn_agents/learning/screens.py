@@ -13,6 +13,7 @@ import numpy as np
 from jax import lax
 
 from attn_agents import types
+from attn_agents.learning import train_state
 from attn_agents.transport import changes
 
 # Changed words that a device is given at a time. A fixed number, so that what
@@ -125,14 +126,14 @@ class Restorer:
     Args:
       devices: of the pmapped update, in its order.
     """
-    devices = list(devices)
-    self._begin = jax.pmap(
-      _begin, devices=devices, static_broadcasted_argnums=1
+    # With the axis of the update, since newer JAX compiles that again for
+    # arrays of another.
+    pmap = functools.partial(
+      jax.pmap, axis_name=train_state.AXIS, devices=list(devices)
     )
-    self._add = jax.pmap(_add, devices=devices, donate_argnums=0)
-    self._finish = jax.pmap(
-      _finish, devices=devices, static_broadcasted_argnums=1
-    )
+    self._begin = pmap(_begin, static_broadcasted_argnums=1)
+    self._add = pmap(_add, donate_argnums=0)
+    self._finish = pmap(_finish, static_broadcasted_argnums=1)
 
   def restore(self, batch: types.Nest) -> types.Nest:
     """A tree in which `Chunks` on the devices have become frames."""

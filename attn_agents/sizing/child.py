@@ -64,7 +64,7 @@ def _compiled(
     platform='tpu', topology_name=request.topology, **options
   )
   traced = lowering.trace(config, list(slices.devices))
-  beside = traced.batch_bytes * config.queue.prefetch_batches
+  beside = traced.waiting_bytes
   start = time.monotonic()
   programs = []
   for stage in traced.stages:
@@ -111,7 +111,7 @@ def _counted(config: schema.Config) -> dict[str, Any]:
   start = time.monotonic()
   traced = lowering.trace(config, jax.devices('cpu')[:1])
   residuals = lowering.residual_bytes(config)
-  beside = traced.batch_bytes * config.queue.prefetch_batches
+  beside = traced.waiting_bytes
   programs = []
   for stage in traced.stages:
     args = sum(

@@ -20,11 +20,14 @@ class Traced:
   Attributes:
     stages: its programs, in their order.
     batch_bytes: of the batch of one device.
+    waiting_bytes: of those that wait on it, and of what it puts the screens of
+      the next one together of.
     step_bytes: that an agent step brings to the learner.
   """
 
   stages: list[train_state.Stage]
   batch_bytes: int
+  waiting_bytes: int
   step_bytes: float
 
 
@@ -50,9 +53,14 @@ def trace(config: schema.Config, devices: Sequence[jax.Device]) -> Traced:
     lambda x: jax.ShapeDtypeStruct((per_host, *x.shape), x.dtype), start
   )
   batch = _batch(parts, per_host, hosts)
+  batch_bytes = _num_bytes(batch) // per_host
+  waiting_bytes = config.queue.prefetch_batches * batch_bytes
+  if config.queue.unpack_on == 'device':
+    waiting_bytes += _num_bytes(batch.timestep.observation) // per_host
   return Traced(
     stages=train_state.stages(update, state, batch),
-    batch_bytes=_num_bytes(batch) // per_host,
+    batch_bytes=batch_bytes,
+    waiting_bytes=waiting_bytes,
     step_bytes=_step_bytes(parts),
   )
 

@@ -13,12 +13,14 @@ from configs.agents import s3ta
 _QUICK = s3ta.S3TAConfig.quick_settings
 
 
-def _config(algorithm='auto', agent='s3ta', settings=(), game='catch'):
+def _config(
+  algorithm='auto', agent='s3ta', settings=(), game='catch', runtime='threads'
+):
   quick = _QUICK if agent == 's3ta' else ()
   return resolution.resolve(
     resolution.Request(
       agent=agent, game=game, preset='small', algorithm=algorithm,
-      runtime='threads',
+      runtime=runtime,
       settings=[*quick, 'network.convolution=lax', *settings],
     ),
     'tpu', 1, 4,
@@ -49,6 +51,26 @@ def test_the_batch_is_the_learners():
   # Of four hosts each feeds a quarter.
   quarter = lowering._batch(parts, 2, 4)
   assert quarter.action.shape == (2, 3, config.learning.batch_size // 8)
+
+
+def test_what_waits_on_a_device():
+  sizes = {}
+  for unpack_on in ('host', 'device'):
+    config = _config(
+      'vtrace',
+      settings=(
+        'queue.prefetch_batches=3',
+        'learning.unroll_length=3',
+        f'queue.unpack_on={unpack_on}',
+      ),
+      agent='impala_shallow',
+      runtime='launchpad',
+    )
+    traced = lowering.trace(config, jax.devices('cpu')[:1])
+    sizes[unpack_on] = traced.waiting_bytes - 3 * traced.batch_bytes
+  assert sizes['host'] == 0
+  shape = experiment.Experiment(config).environment_spec.observation_shape
+  assert sizes['device'] == 4 * config.learning.batch_size * np.prod(shape)
 
 
 def test_the_work_is_that_of_the_network():
