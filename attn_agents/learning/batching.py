@@ -43,7 +43,7 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 
   JAX arrays are joined on their device and stay there, NumPy arrays on the
   host; a tree may hold both. Those that lie side by side in one array already,
-  as unpacked frames do, are not copied. `changes.Changes` become `changes.Joined`.
+  as unpacked frames do, are not copied. `changes.Changes` are `changes.Joined`.
   """
   unrolls = [t.unroll for t in trajectories]
 
