@@ -200,8 +200,22 @@ def test_a_signal_while_hosts_do_not_update(tmp_path, state):
 
 
 @pytest.mark.slow
-def test_all_hosts_end_with_max_frames(tmp_path):
-  hosts = cluster.start(tmp_path, '--max_frames=3000')
+@pytest.mark.parametrize(
+  'settings',
+  [
+    (),
+    pytest.param(
+      (
+        '--runtime=launchpad', '--set=queue.packing=on',
+        '--set=queue.unpack_on=device',
+      ),
+      marks=running.NEEDS_LAUNCHPAD,
+    ),
+  ],
+  ids=['threads', 'devices unpack'],
+)  # fmt: skip
+def test_all_hosts_end_with_max_frames(tmp_path, settings):
+  hosts = cluster.start(tmp_path, '--max_frames=3000', *settings)
   assert [host.end(timeout=300) for host in hosts] == [0, 0]
   cluster.end_together(hosts)
   assert hosts[0].rows()[-1]['frames'] >= 3000
