@@ -126,6 +126,15 @@ def test_a_host_that_does_not_come_is_missed(coordinator):
   )
 
 
+def test_a_host_that_comes_and_says_nothing_is_missed(coordinator, monkeypatch):
+  monkeypatch.setattr(meeting, '_LAST_SECONDS', 0.2)
+  silent = threading.Thread(target=coordinator.connect)
+  silent.start()
+  (said,) = _meet(coordinator, {'game': 'catch'}, seconds=0.3)
+  silent.join(30)
+  assert said == 'of 2 learner hosts only 1 said anything'
+
+
 def test_a_coordinator_that_is_not_there_is_not_reached(coordinator):
   request = meeting.Request(coordinator.address, 2, 1, 0.1, {})
   assert meeting._meet_or_say_why(request) == (
