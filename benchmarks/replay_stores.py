@@ -20,6 +20,7 @@ from attn_agents.algorithms import replay as replay_lib
 from attn_agents.environments import registry as environments
 from attn_agents.transport import sequences
 from attn_agents.transport.threads import limiter, replay
+from attn_agents.utils import heap
 from configs import schema
 
 # Far more than any benchmark samples.
@@ -209,13 +210,11 @@ class Stores:
     raw_bytes: float,
     server: object = None,
   ) -> Store:
-    gc.collect()
-    before = psutil.Process().memory_info().rss
+    before = _process_bytes()
     for trajectory in self._trajectories:
       insert(trajectory)
     next(batches)
-    gc.collect()
-    grown = psutil.Process().memory_info().rss - before
+    grown = _process_bytes() - before
     return Store(batches, raw_bytes, grown / self._transitions, server)
 
   def _row(self) -> sequences.Row:
@@ -262,3 +261,11 @@ class Stores:
           )
 
     return insert
+
+
+def _process_bytes() -> int:
+  """What the process has in use."""
+  gc.collect()
+  # What another store has left behind would be filled unseen.
+  heap.give_back()
+  return psutil.Process().memory_info().rss
