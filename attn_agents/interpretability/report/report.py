@@ -29,15 +29,12 @@ _NUMBER = re.compile(r'[-+<> ]*[\d.]+( ± [\d.]+)? ?%?|-')
 _SCRIPTS = ('data', 'paint', 'points', 'timeline', 'player', 'main')
 
 
-def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
+def write(data: report_data.ReportData, path: pathlib.Path | str) -> None:
   """Writes a report atomically.
 
   Args:
     data: the content.
     path: the HTML file.
-
-  Returns:
-    The file's size in bytes.
 
   Raises:
     ValueError: the data are inconsistent, see `encoding.encode`.
@@ -46,7 +43,6 @@ def write(data: report_data.ReportData, path: pathlib.Path | str) -> int:
   page = render(data).encode()
   with whole_files.replacing(path) as partial:
     partial.write_bytes(page)
-  return len(page)
 
 
 def render(data: report_data.ReportData) -> str:
