@@ -1,5 +1,6 @@
 """Addresses that users give: what is listened on, and what is refused."""
 
+import contextlib
 import os
 import socket
 import stat
@@ -86,6 +87,21 @@ def test_a_port_in_use_names_a_free_one():
   assert 'is in use; expected a free port' in line
   named = int(line.rpartition(' ')[2])
   addresses.listen(f'127.0.0.1:{named}').close()
+
+
+def test_the_port_that_is_named_is_not_in_use_either():
+  for port in range(20_000, 60_000, 50):
+    with contextlib.ExitStack() as stack:
+      try:
+        for taken in (port, port + 1, port + 2):
+          stack.enter_context(socket.create_server(('127.0.0.1', taken)))
+        with socket.create_server(('127.0.0.1', port + 3)):
+          pass
+      except OSError:
+        continue
+      line = _refused(f'127.0.0.1:{port}')
+      break
+  assert line.endswith(f'for example {port + 3}')
 
 
 @pytest.mark.parametrize('wildcard', ['0.0.0.0', '[::]'])
