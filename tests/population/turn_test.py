@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 
 import jax
 import numpy as np
@@ -134,6 +135,18 @@ def test_who_copies_nobody_keeps_its_weights(root, spec):
   assert float(after.state.hyperparams.learning_rate) == pytest.approx(
     entry.hyperparameters['learning_rate']
   )
+
+
+def test_a_turn_says_what_was_decided_once(root, monkeypatch, capsys):
+  arguments = ['turn', f'--root={root}', '--member=1']
+  monkeypatch.setattr(sys, 'argv', arguments)
+  assert turn.main() == 0
+  (entry,) = history.History(root).entries()
+  said = capsys.readouterr().out
+  assert said == f'{turn.described(entry)}\n'
+  assert said.startswith('member_01: generation 0, fitness 0.5')
+  assert turn.main() == 0
+  assert not capsys.readouterr().out
 
 
 def test_a_turn_is_taken_once_and_only_at_the_end_of_a_generation(
