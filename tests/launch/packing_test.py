@@ -54,26 +54,18 @@ def test_damaged_data_ends_the_run_saved_and_named(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_packed_replay_learns(tmp_path):
+@pytest.mark.parametrize(
+  'settings',
+  [
+    running.TINY_REPLAY,
+    (*running.TINY_CATCH, '--set=queue.unpack_on=device'),
+  ],
+  ids=['a replay', 'a device unpacks'],
+)
+def test_what_is_packed_is_learned_from(tmp_path, settings):
   run = running.LocalRun(
-    tmp_path / 'run', *running.TINY_REPLAY, '--set=queue.packing=on',
-    '--max_frames=12000',
-  )  # fmt: skip
-  try:
-    assert run.end(timeout=400) == 0, run.text()
-    assert run.rows()[-1]['learner_steps'] > 10
-    assert not run.orphans()
-  finally:
-    if run.process.poll() is None:
-      run.kill_everything()
-
-
-@pytest.mark.slow
-def test_a_run_whose_device_unpacks_learns(tmp_path):
-  run = running.LocalRun(
-    tmp_path / 'run', *running.TINY_CATCH, '--set=queue.packing=on',
-    '--set=queue.unpack_on=device', '--max_frames=12000',
-  )  # fmt: skip
+    tmp_path / 'run', *settings, '--set=queue.packing=on', '--max_frames=12000'
+  )
   try:
     assert run.end(timeout=400) == 0, run.text()
     assert run.rows()[-1]['learner_steps'] > 10
