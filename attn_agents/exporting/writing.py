@@ -15,23 +15,27 @@ from attn_agents.utils import disk
 def write(given: contents.Contents, out: pathlib.Path) -> None:
   """Writes all files beside their place, reads them again, and moves them.
 
-  Equal contents give equal bytes.
+  Equal contents give equal bytes. A directory that has all of them already is
+  left as it is.
 
   Args:
     given: what to write.
     out: the new directory.
 
   Raises:
-    ConfigError: `out` is there and not empty.
+    ConfigError: `out` has anything else.
     OSError: what was read is not what was written.
   """
   out = out.absolute()
-  disk.require_new('--out', out)
+  exported.require_new_or_exported('--out', out)
   beside = out.with_name(f'.{out.name}.exporting')
   shutil.rmtree(beside, ignore_errors=True)
   try:
     _write(given, beside)
     _require_same(given, beside)
+    if _has_all(out, beside):
+      return
+    disk.require_new('--out', out)
     # It takes the place of an empty directory, too.
     os.rename(beside, out)
   finally:
@@ -64,3 +68,13 @@ def _require_same(given: contents.Contents, out: pathlib.Path) -> None:
   for name, array in given.params.items():
     if array.tobytes() != np.asarray(found.params[name]).tobytes():
       raise OSError(f'{out / exported.PARAMETERS}: {name} is not as written')
+
+
+def _has_all(out: pathlib.Path, written: pathlib.Path) -> bool:
+  """Whether each file that was written is the same there."""
+  return all(
+    (there := out / path.relative_to(written)).is_file()
+    and there.read_bytes() == path.read_bytes()
+    for path in written.rglob('*')
+    if path.is_file()
+  )

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from attn_agents.runs import run_directory
+from attn_agents.utils import disk
 from configs import errors, schema, validation
 
 FORMAT = 1
@@ -128,6 +129,20 @@ class ExportedAgent(run_directory.RunDirectory):
     return errors.ConfigError(
       f'{self.config_path} is damaged: {where}: expected {expected}'
     )
+
+
+def require_new_or_exported(flag: str, path: pathlib.Path) -> None:
+  """Refuses a directory that holds something else than an exported agent.
+
+  Args:
+    flag: that names it.
+    path: of the directory, which need not exist.
+
+  Raises:
+    ConfigError: it has files, and no parameters among them.
+  """
+  if not (path / PARAMETERS).is_file():
+    disk.require_new(flag, path)
 
 
 def find(path: str) -> ExportedAgent | None:

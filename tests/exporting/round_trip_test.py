@@ -97,6 +97,35 @@ def test_an_existing_directory_is_left_alone(agent_path, tmp_path):
   assert [p.name for p in tmp_path.iterdir()] == ['mine']
 
 
+def test_the_same_again_changes_nothing(agent_path, tmp_path):
+  given = contents.read(exported.find(str(agent_path)))
+  out = tmp_path / 'again'
+  writing.write(given, out)
+  # As evaluate.py leaves there.
+  (out / 'evaluations').mkdir()
+  before = {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+  writing.write(given, out)
+  assert before == {path: path.stat().st_mtime_ns for path in out.rglob('*')}
+  assert [p.name for p in tmp_path.iterdir()] == ['again']
+
+
+@pytest.mark.parametrize('name', ['README.md', 'model.safetensors'])
+@pytest.mark.parametrize('change', ['another', 'missing'])
+def test_another_agent_there_is_left_alone(agent_path, tmp_path, name, change):
+  given = contents.read(exported.find(str(agent_path)))
+  out = tmp_path / 'other'
+  writing.write(given, out)
+  if change == 'missing':
+    (out / name).unlink()
+  else:
+    (out / name).write_bytes((out / name).read_bytes() + b' ')
+  before = _bytes(out)
+  with pytest.raises(errors.ConfigError, match='not empty'):
+    writing.write(given, out)
+  assert _bytes(out) == before
+  assert [p.name for p in tmp_path.iterdir()] == ['other']
+
+
 def test_a_run_without_an_evaluation_says_how_to_make_one(trained):
   _, config = saved_runs.open_run(str(trained.path))
   with pytest.raises(errors.ConfigError, match=r'launch/evaluate\.py --run='):
