@@ -7,7 +7,8 @@ The directory has the parameters (safetensors), the config, the evaluation, the
 training curve and a model card, and is a --run of evaluate.py, analyze.py and
 watch.py, and an --init_from of run_local.py. The checkpoint must have been
 evaluated; numbers of its analyses go into the card. With --push it is uploaded
-to a model hub, too, also a directory that was written before. Exit codes: 0 done, 1 failed, 2 bad input.
+to a model hub, too, also if it was written before. Exit codes: 0 done, 1
+failed, 2 bad input.
 """
 
 import os
