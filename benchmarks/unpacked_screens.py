@@ -13,22 +13,22 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from absl import flags
 
+from attn_agents import frame_changes
 from attn_agents.learning import placement, screens
-from attn_agents.transport import changes, packing, packing_layout
+from attn_agents.transport import packing, packing_layout
 from benchmarks import frame_packing, harness, runner, settings
 
-_ITEMS = flags.DEFINE_integer('items', 32, 'Unrolls in a batch.', 1)
-_SECONDS = flags.DEFINE_float('seconds', 2.0, 'Least of one measurement.', 0.0)
-
+# Unrolls in a batch, as in that of `paper`.
+_ITEMS = 32
 _LENGTH = 50
+_SECONDS = 2.0
 
 
 def make() -> harness.Benchmark:
   """Both ways, from what was decompressed to the device."""
   length = settings.UNROLL_LENGTH.value or _LENGTH
-  number = 2 if runner.SMOKE.value else _ITEMS.value
+  number = 2 if runner.SMOKE.value else _ITEMS
   items, want = _batch(length, number)
   devices = jax.local_devices()[:1]
   ways = {'host': _host(items, devices), 'device': _device(items, devices)}
@@ -36,7 +36,7 @@ def make() -> harness.Benchmark:
     if not np.array_equal(way()[0], want):
       raise harness.FailedError(f'the {name} does not give the frames back')
   first = next(iter(ways))
-  seconds = settings.seconds(_SECONDS.value)
+  seconds = settings.seconds(_SECONDS)
 
   def run(way: Callable[[], jax.Array]) -> None:
     jax.block_until_ready(way())
@@ -62,7 +62,9 @@ def make() -> harness.Benchmark:
         'host': want.nbytes,
         'device': sum(
           x.nbytes
-          for x in jax.tree.leaves(screens.split(changes.Joined(items), 1))
+          for x in jax.tree.leaves(
+            screens.split(frame_changes.Joined(items), 1)
+          )
         ),
       }
     },
@@ -71,7 +73,7 @@ def make() -> harness.Benchmark:
 
 def _batch(
   length: int, number: int
-) -> tuple[list[changes.Changes], np.ndarray]:
+) -> tuple[list[frame_changes.Changes], np.ndarray]:
   """What is decompressed of some unrolls, and their screens."""
   played = [x[:, np.newaxis] for x in frame_packing.screens(length)]
   chosen = [played[i % len(played)] for i in range(number)]
@@ -82,10 +84,10 @@ def _batch(
 
 
 def _host(
-  items: list[changes.Changes], devices: list[jax.Device]
+  items: list[frame_changes.Changes], devices: list[jax.Device]
 ) -> Callable[[], jax.Array]:
   put = placement.sharder(devices)
-  memory = np.empty(changes.Joined(items).shape, np.uint8)
+  memory = np.empty(frame_changes.Joined(items).shape, np.uint8)
   parts = np.split(memory, len(items), axis=1)
 
   def way() -> jax.Array:
@@ -97,14 +99,18 @@ def _host(
 
 
 def _device(
-  items: list[changes.Changes], devices: list[jax.Device]
+  items: list[frame_changes.Changes], devices: list[jax.Device]
 ) -> Callable[[], jax.Array]:
   put, restorer = placement.sharder(devices), screens.Restorer(devices)
 
   def way() -> jax.Array:
-    return restorer.restore(put(screens.split(changes.Joined(items), 1)))
+    return restorer.restore(put(_chunks(items)))
 
   return way
+
+
+def _chunks(items: list[frame_changes.Changes]) -> screens.Chunks | None:
+  return screens.split(frame_changes.Joined(items), 1)
 
 
 if __name__ == '__main__':

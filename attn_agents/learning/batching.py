@@ -7,9 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from attn_agents import types
+from attn_agents import frame_changes, types
 from attn_agents.learning import screens
-from attn_agents.transport import changes
 
 
 class BatchInfo(NamedTuple):
@@ -43,7 +42,7 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 
   JAX arrays are joined on their device and stay there, NumPy arrays on the
   host; a tree may hold both. Those that lie side by side in one array already,
-  as unpacked frames do, are not copied. `changes.Changes` are `changes.Joined`.
+  as unpacked frames do, are not copied. `frame_changes.Changes` are `Joined`.
   """
   unrolls = [t.unroll for t in trajectories]
 
@@ -61,10 +60,10 @@ def concatenate(trajectories: Sequence[types.Trajectory]) -> types.Unroll:
 def _join(arrays: Sequence[types.Array], axis: int) -> types.Array:
   if isinstance(arrays[0], jax.Array):
     return jnp.concatenate(arrays, axis=axis)
-  if isinstance(arrays[0], changes.Changes):
+  if isinstance(arrays[0], frame_changes.Changes):
     if axis == 1:
-      return changes.Joined(arrays)
-    arrays = [changes.Joined([x]).restore() for x in arrays]
+      return frame_changes.Joined(arrays)
+    arrays = [frame_changes.Joined([x]).restore() for x in arrays]
   whole = arrays[0].base
   if isinstance(whole, np.ndarray) and _are_parts(arrays, whole, axis):
     return whole
@@ -156,7 +155,7 @@ def shard(unroll: types.Unroll, num_devices: int) -> types.Unroll:
     The same with leading axis D: [D, T + 1, B / D, ...] or [D, T, B / D, ...],
     and `agent_state` [D, B / D, ...]. Device d gets environments
     d B / D .. (d + 1) B / D - 1. NumPy arrays come back as views, and
-    `changes.Joined` as `screens.Chunks` where that is possible.
+    `frame_changes.Joined` as `screens.Chunks` where that is possible.
 
   Raises:
     ValueError: D does not divide B.
@@ -212,7 +211,7 @@ def _split(batch_size: int, num_devices: int) -> tuple[int, int]:
 
 
 def _split_time_major(x: types.Array, split: tuple[int, int]) -> types.Array:
-  if isinstance(x, changes.Joined):
+  if isinstance(x, frame_changes.Joined):
     chunks = screens.split(x, split[0])
     if chunks is not None:
       return chunks

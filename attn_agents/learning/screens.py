@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from attn_agents import types
+from attn_agents import frame_changes, types
 from attn_agents.learning import train_state
-from attn_agents.transport import changes
 
 # Changed words that a device is given at a time. A fixed number, so that what
 # adds them compiles once; batches differ in how many there are.
@@ -53,7 +52,7 @@ class Chunks:
   shape: tuple[int, ...]
 
 
-def split(joined: changes.Joined, num_devices: int) -> Chunks | None:
+def split(joined: frame_changes.Joined, num_devices: int) -> Chunks | None:
   """What each device is given.
 
   Args:
@@ -100,7 +99,7 @@ def split(joined: changes.Joined, num_devices: int) -> Chunks | None:
 
 
 def _put_places(
-  item: changes.Changes, index: int, items: int, places: np.ndarray
+  item: frame_changes.Changes, index: int, items: int, places: np.ndarray
 ) -> None:
   """Says where the changed words of an item begin among the rows of all.
 

@@ -2,9 +2,9 @@
 
 A screen differs little from the one before. So of frames only the first row is
 kept whole, then for each further row which words of it have changed, as
-distances from one to the next, and which of their bits (`changes`). All of it,
-beside the other arrays as they are, is one frame of zstd with a checksum.
-`packing_layout` says what lies where.
+distances from one to the next, and which of their bits (`frame_changes`). All
+of it, beside the other arrays as they are, is one frame of zstd with a
+checksum. `packing_layout` says what lies where.
 """
 
 import sys
@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from attn_agents.transport import changes, compression, packing_layout
+from attn_agents import frame_changes
+from attn_agents.transport import compression, packing_layout
 
 # Arrays of frames that are kept to be used again: as many batches as a learner
 # has at a time.
@@ -165,7 +166,7 @@ class Unpacker:
     return unpacked
 
   def read(self, item: bytes) -> list[Any]:
-    """The arrays of one trajectory, in which frames are `changes.Changes`.
+    """The arrays of one trajectory; of frames `frame_changes.Changes`.
 
     Raises:
       compression.DamagedError: see `unpack`.
@@ -188,7 +189,7 @@ class Unpacker:
 
 def _read_changes(
   frames: packing_layout.Frames, memory: np.ndarray, start: int
-) -> tuple[changes.Changes, int]:
+) -> tuple[frame_changes.Changes, int]:
   """What is kept of an array of frames.
 
   Args:
@@ -215,7 +216,7 @@ def _read_changes(
     raise compression.DamagedError('it changes words that there are not')
   start += packing_layout.filled_up(size)
   size = number * frames.word.itemsize
-  found = changes.Changes(
+  found = frame_changes.Changes(
     shape=tuple(frames.spec.shape),
     first=memory[frames.first].view(frames.word),
     ends=ends,

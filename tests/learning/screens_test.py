@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from attn_agents import frame_changes
 from attn_agents.learning import batching, feeder, placement, screens
-from attn_agents.transport import changes, packing, packing_layout
+from attn_agents.transport import packing, packing_layout
 from tests import trajectories
 from tests.learning import two_devices
 
@@ -51,7 +52,7 @@ def _restored(chunks, devices=DEVICES):
 )
 def test_devices_restore_what_was_packed(shape):
   items = [_frames(shape) for _ in range(4)]
-  joined = changes.Joined(_read(items))
+  joined = frame_changes.Joined(_read(items))
   want = np.concatenate(items, axis=1)
   assert joined.shape == want.shape
   np.testing.assert_array_equal(joined.restore(), want)
@@ -66,7 +67,7 @@ def test_any_number_of_changed_words(changed, monkeypatch):
   monkeypatch.setattr(screens, '_CHUNK', 24)
   frames = np.zeros((3, 1, 9, 9, 1), np.uint8)
   frames[1:].reshape(2, -1)[:, :changed] = 7
-  chunks = screens.split(changes.Joined(_read([frames])), 1)
+  chunks = screens.split(frame_changes.Joined(_read([frames])), 1)
   assert len(chunks.places) == -(-changed // 24)
   np.testing.assert_array_equal(_restored(chunks)[0], frames)
 
@@ -74,7 +75,7 @@ def test_any_number_of_changed_words(changed, monkeypatch):
 def test_no_two_words_are_added_in_one_place(monkeypatch):
   monkeypatch.setattr(screens, '_CHUNK', 50)
   items = _read([_frames((4, 1, 8, 8, 1)) for _ in range(4)])
-  chunks = screens.split(changes.Joined(items), 2)
+  chunks = screens.split(frame_changes.Joined(items), 2)
   inside = 4 * 2 * 64
   for places in chunks.places:
     for of_device in places:
@@ -84,11 +85,11 @@ def test_no_two_words_are_added_in_one_place(monkeypatch):
 
 def test_items_that_devices_would_share_are_put_together_here():
   items = [_frames((4, 2, 8, 8, 1)) for _ in range(3)]
-  joined = changes.Joined(_read(items))
+  joined = frame_changes.Joined(_read(items))
   assert screens.split(joined, 2) is None
   made = [trajectories.numbered(i) for i in range(3)]
   mixed = batching.concatenate(made)
-  observation = changes.Joined(
+  observation = frame_changes.Joined(
     _read([x.unroll.timestep.observation for x in made])
   )
   mixed = mixed._replace(
@@ -101,7 +102,7 @@ def test_items_that_devices_would_share_are_put_together_here():
 
 
 def test_what_has_too_many_bytes_for_places_is_put_together_here(monkeypatch):
-  joined = changes.Joined(_read([_frames((4, 1, 8, 8, 1))] * 2))
+  joined = frame_changes.Joined(_read([_frames((4, 1, 8, 8, 1))] * 2))
   monkeypatch.setattr(screens, '_MOST_BYTES', 4 * 2 * 64)
   assert screens.split(joined, 1) is not None
   monkeypatch.setattr(screens, '_MOST_BYTES', 4 * 2 * 64 - 1)
@@ -135,7 +136,9 @@ def test_a_feeder_gives_the_learner_frames():
 
 def test_adding_words_copies_nothing():
   restorer = screens.Restorer(DEVICES)
-  chunks = screens.split(changes.Joined(_read([_frames((3, 1, 8, 8, 1))])), 1)
+  chunks = screens.split(
+    frame_changes.Joined(_read([_frames((3, 1, 8, 8, 1))])), 1
+  )
   first, places, flips = placement.sharder(DEVICES)(
     (chunks.first, chunks.places[0], chunks.flips[0])
   )
@@ -161,7 +164,7 @@ def test_states_that_look_like_frames_are_joined_by_environment():
 
 _CODE = """
 import jax, numpy as np
-from attn_agents.transport import changes
+from attn_agents import frame_changes
 from attn_agents.learning import placement, screens
 from tests.learning import screens_test
 
@@ -169,7 +172,7 @@ devices = jax.devices()[::-1]
 assert len(devices) == 2
 # One device has more to add than the other.
 items = [screens_test._frames((5, 2, 8, 8, 1), n) for n in (2, 3, 30, 40)]
-joined = changes.Joined(screens_test._read(items))
+joined = frame_changes.Joined(screens_test._read(items))
 screens._CHUNK = 32
 got = screens.Restorer(devices).restore(
   placement.sharder(devices)(screens.split(joined, 2))

@@ -38,6 +38,7 @@ def test_v_trace_under_the_clip_is_appo():
   assert today['learning'] == old
   # Younger too, and free to change.
   assert today['queue'].pop('packing') == 'auto'
+  assert today['queue'].pop('unpack_on') == 'host'
   assert today['runtime'].pop('evaluation_max_episode_frames') == 108_000
   assert today['runtime'].pop('profile_updates') == ''
   # Nothing else is another.

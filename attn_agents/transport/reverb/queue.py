@@ -110,7 +110,7 @@ class QueueSource:
       spec: the `types.Trajectory` of shapes that the queue was made with.
       items: trajectories per batch.
       restore_frames: False leaves frames of packed trajectories as
-        `changes.Changes`.
+        `frame_changes.Changes`.
     """
     servers.wait_until_up(address)
     self._client = reverb.Client(address)
