@@ -1,6 +1,6 @@
 """Screens that devices put together, of what changes from row to row.
 
-A host then sends its devices, and writes, a hundredth of the bytes.
+A host then writes, and sends its devices, a small part of their bytes.
 """
 
 import dataclasses
