@@ -59,9 +59,10 @@ class Joined:
     rows, envs, *rest = self.items[0].shape
     return (rows, envs * len(self.items), *rest)
 
-  def restore(self) -> np.ndarray:
-    """The frames, uint8 [R, B, ...]."""
-    frames = np.empty(self.shape, np.uint8)
+  def restore(self, frames: np.ndarray | None = None) -> np.ndarray:
+    """The frames, uint8 [R, B, ...], in such an array if there is one."""
+    if frames is None:
+      frames = np.empty(self.shape, np.uint8)
     parts = np.split(frames, len(self.items), axis=1)
     for item, part in zip(self.items, parts, strict=True):
       item.restore(part)

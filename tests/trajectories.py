@@ -4,6 +4,8 @@ import numpy as np
 
 from attn_agents import types
 
+_RNG = np.random.default_rng(0)
+
 
 def numbered(number: int, steps: int = 3, envs: int = 2) -> types.Trajectory:
   """A trajectory that carries `number` in a scalar and in its frames."""
@@ -36,3 +38,14 @@ def numbered(number: int, steps: int = 3, envs: int = 2) -> types.Trajectory:
       total_seconds=np.float32(1),
     ),
   )
+
+
+def changing(shape: tuple[int, ...], changed: int = 3) -> np.ndarray:
+  """Frames, uint8 [R, N, ...], of which few bytes change from row to row."""
+  first = _RNG.integers(0, 256, (1, *shape[1:]), np.uint8)
+  frames = np.repeat(first, shape[0], axis=0)
+  for t in range(1, shape[0]):
+    rows = frames[t:].reshape(shape[0] - t, -1)
+    places = _RNG.integers(0, rows.shape[1], changed)
+    rows[:, places] = _RNG.integers(0, 256, changed)
+  return frames

@@ -71,11 +71,6 @@ class Frames(NamedTuple):
   first: slice
   counts: slice
 
-  @property
-  def row_bytes(self) -> int:
-    """Of one row."""
-    return self.words * self.word.itemsize
-
 
 class Layout:
   """Where everything is.

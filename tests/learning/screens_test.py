@@ -10,19 +10,7 @@ from attn_agents.transport import packing, packing_layout
 from tests import trajectories
 from tests.learning import two_devices
 
-RNG = np.random.default_rng(0)
 DEVICES = jax.local_devices()[:1]
-
-
-def _frames(shape, changed=3):
-  """Frames of which so many bytes change from row to row."""
-  frames = np.repeat(RNG.integers(0, 256, (1, *shape[1:])), shape[0], axis=0)
-  frames = frames.astype(np.uint8)
-  for t in range(1, shape[0]):
-    row = frames[t:].reshape(shape[0] - t, -1)
-    places = RNG.choice(row.shape[1], changed, replace=False)
-    row[:, places] = RNG.integers(0, 256, changed)
-  return frames
 
 
 def _read(items):
@@ -51,7 +39,7 @@ def _restored(chunks, devices=DEVICES):
   ],
 )
 def test_devices_restore_what_was_packed(shape):
-  items = [_frames(shape) for _ in range(4)]
+  items = [trajectories.changing(shape) for _ in range(4)]
   joined = frame_changes.Joined(_read(items))
   want = np.concatenate(items, axis=1)
   assert joined.shape == want.shape
@@ -74,7 +62,7 @@ def test_any_number_of_changed_words(changed, monkeypatch):
 
 def test_no_two_words_are_added_in_one_place(monkeypatch):
   monkeypatch.setattr(screens, '_CHUNK', 50)
-  items = _read([_frames((4, 1, 8, 8, 1)) for _ in range(4)])
+  items = _read([trajectories.changing((4, 1, 8, 8, 1)) for _ in range(4)])
   chunks = screens.split(frame_changes.Joined(items), 2)
   inside = 4 * 2 * 64
   for places in chunks.places:
@@ -84,7 +72,7 @@ def test_no_two_words_are_added_in_one_place(monkeypatch):
 
 
 def test_items_that_devices_would_share_are_put_together_here():
-  items = [_frames((4, 2, 8, 8, 1)) for _ in range(3)]
+  items = [trajectories.changing((4, 2, 8, 8, 1)) for _ in range(3)]
   joined = frame_changes.Joined(_read(items))
   assert screens.split(joined, 2) is None
   made = [trajectories.numbered(i) for i in range(3)]
@@ -102,7 +90,9 @@ def test_items_that_devices_would_share_are_put_together_here():
 
 
 def test_what_has_too_many_bytes_for_places_is_put_together_here(monkeypatch):
-  joined = frame_changes.Joined(_read([_frames((4, 1, 8, 8, 1))] * 2))
+  joined = frame_changes.Joined(
+    _read([trajectories.changing((4, 1, 8, 8, 1))] * 2)
+  )
   monkeypatch.setattr(screens, '_MOST_BYTES', 4 * 2 * 64)
   assert screens.split(joined, 1) is not None
   monkeypatch.setattr(screens, '_MOST_BYTES', 4 * 2 * 64 - 1)
@@ -137,7 +127,7 @@ def test_a_feeder_gives_the_learner_frames():
 def test_adding_words_copies_nothing():
   restorer = screens.Restorer(DEVICES)
   chunks = screens.split(
-    frame_changes.Joined(_read([_frames((3, 1, 8, 8, 1))])), 1
+    frame_changes.Joined(_read([trajectories.changing((3, 1, 8, 8, 1))])), 1
   )
   first, places, flips = placement.sharder(DEVICES)(
     (chunks.first, chunks.places[0], chunks.flips[0])
@@ -149,7 +139,7 @@ def test_adding_words_copies_nothing():
 
 def test_states_that_look_like_frames_are_joined_by_environment():
   made = [trajectories.numbered(i) for i in range(3)]
-  states = [_frames((2, 6, 4)) for _ in made]
+  states = [trajectories.changing((2, 6, 4)) for _ in made]
 
   def having(trajectory, state):
     core = trajectory.unroll.agent_state._replace(core_state=(state,))
@@ -166,12 +156,13 @@ _CODE = """
 import jax, numpy as np
 from attn_agents import frame_changes
 from attn_agents.learning import placement, screens
+from tests import trajectories
 from tests.learning import screens_test
 
 devices = jax.devices()[::-1]
 assert len(devices) == 2
 # One device has more to add than the other.
-items = [screens_test._frames((5, 2, 8, 8, 1), n) for n in (2, 3, 30, 40)]
+items = [trajectories.changing((5, 2, 8, 8, 1), n) for n in (2, 3, 30, 40)]
 joined = frame_changes.Joined(screens_test._read(items))
 screens._CHUNK = 32
 got = screens.Restorer(devices).restore(

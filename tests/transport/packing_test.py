@@ -45,15 +45,6 @@ def _noise(shape, dtype):
   return flat.view(dtype).reshape(shape)
 
 
-def _changing(shape):
-  """Frames of which little changes from row to row."""
-  frames = np.repeat(_noise((1, *shape[1:]), np.uint8), shape[0], axis=0)
-  for t in range(1, shape[0]):
-    rows = frames[t:].reshape(shape[0] - t, -1)
-    rows[:, RNG.integers(0, rows.shape[1], 3)] = RNG.integers(0, 256, 3)
-  return frames
-
-
 def _specs_of_all_agents():
   """The arrays that each agent sends, at the sizes of both presets."""
   for agent in agents.AGENTS:
@@ -77,7 +68,7 @@ def test_what_agents_send_comes_back(specs):
   ]
   packer, unpacker = packing.Packer(specs), packing.Unpacker(specs)
   sent = [
-    _changing(x.shape) if len(x.shape) > 2 and x.dtype == np.uint8
+    trajectories.changing(x.shape) if len(x.shape) > 2 and x.dtype == np.uint8
     else _noise(x.shape, x.dtype)
     for x in specs
   ]  # fmt: skip
@@ -95,7 +86,9 @@ def test_what_agents_send_comes_back(specs):
     (2, 1, 1),
   ],
 )
-@pytest.mark.parametrize('frames', [_changing, lambda x: _noise(x, np.uint8)])
+@pytest.mark.parametrize(
+  'frames', [trajectories.changing, lambda x: _noise(x, np.uint8)]
+)
 def test_frames_of_any_size(shape, frames):
   sent = [frames(shape), np.zeros((2, 2), np.float32)]
   packer, unpacker = _made(sent)
@@ -116,7 +109,11 @@ def test_other_arrays_of_any_dtype(dtype, shape):
 
 
 def test_several_arrays_of_frames():
-  sent = [_changing((3, 2, 5, 1)), np.float32(7), _noise((4, 2, 9), 'u1')]
+  sent = [
+    trajectories.changing((3, 2, 5, 1)),
+    np.float32(7),
+    _noise((4, 2, 9), 'u1'),
+  ]
   packer, unpacker = _made(sent)
   (got,) = unpacker.unpack([packer.pack(sent)], 1)
   _check_equal(got, sent)
@@ -135,14 +132,16 @@ def test_a_packer_keeps_nothing_of_the_trajectory_before():
 
 
 def test_frames_that_are_not_in_one_piece():
-  whole = _changing((6, 4, 8, 8, 1))
+  whole = trajectories.changing((6, 4, 8, 8, 1))
   sent = [whole[::2, 1:3], np.asfortranarray(_noise((5, 2), 'f4'))]
   packer, unpacker = _made(sent)
   _check_equal(unpacker.unpack([packer.pack(sent)], 1)[0], sent)
 
 
 def test_frames_of_a_batch_lie_side_by_side():
-  sent = [[_changing((4, 2, 8, 8, 1)), np.int64(i)] for i in range(3)]
+  sent = [
+    [trajectories.changing((4, 2, 8, 8, 1)), np.int64(i)] for i in range(3)
+  ]
   packer, unpacker = _made(sent[0])
   got = unpacker.unpack([packer.pack(x) for x in sent], len(sent))
   whole = got[0][0].base
@@ -157,7 +156,9 @@ def test_frames_of_a_batch_lie_side_by_side():
 
 @pytest.mark.parametrize('number', [4, 6])
 def test_another_number_of_items_than_said_is_refused(number):
-  sent = [[_changing((6, 2, 8, 8, 1)), np.int64(i)] for i in range(5)]
+  sent = [
+    [trajectories.changing((6, 2, 8, 8, 1)), np.int64(i)] for i in range(5)
+  ]
   packer, unpacker = _made(sent[0])
   with pytest.raises(ValueError, match='zip'):
     unpacker.unpack([packer.pack(x) for x in sent], number)
@@ -172,7 +173,7 @@ def test_other_arrays_keep_nothing_of_the_frames():
 
 
 def test_an_item_is_read_before_the_next_is_asked_for(monkeypatch):
-  sent = [[_changing((3, 1, 8, 8, 1))] for _ in range(3)]
+  sent = [[trajectories.changing((3, 1, 8, 8, 1))] for _ in range(3)]
   packer, unpacker = _made(sent[0])
   packed = [packer.pack(x) for x in sent]
   seen = []
@@ -242,7 +243,7 @@ def test_a_screen_that_hardly_changes_is_small():
 def _packed():
   sent = jax.tree.leaves(trajectories.numbered(3))
   sent = [np.asarray(x) for x in sent]
-  sent[0] = _changing(sent[0].shape)
+  sent[0] = trajectories.changing(sent[0].shape)
   packer, unpacker = _made(sent)
   return sent, packer.pack(sent), unpacker
 
@@ -373,7 +374,7 @@ def test_trajectories_of_other_shapes_are_refused():
 
 @pytest.mark.parametrize('shape', [(3, 2, 84, 84, 1), (4, 5, 6, 3), (2, 3, 1)])
 def test_single_frames_come_back(shape):
-  frames = _changing((7, *shape))[2]
+  frames = trajectories.changing((7, *shape))[2]
   packed = packed_frames.FramePacker().pack(frames)
   assert (packed.dtype, packed.shape) == (np.dtype(object), shape[:-3])
   unpacker = packed_frames.FrameUnpacker(shape[-3:])
