@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import flatten_util
 
@@ -79,12 +78,14 @@ class Experiment:
   @functools.cached_property
   def params_spec(self) -> types.Nest:
     """Shapes and dtypes of the parameters."""
-    return jax.eval_shape(self.agent.initial_params, jax.random.key(0))
+    key = jax.eval_shape(jax.random.key, 0)
+    return jax.eval_shape(self.agent.initial_params, key)
 
   @functools.cached_property
   def variables_spec(self) -> types.Nest:
     """Shapes and dtypes of what actors are sent."""
-    return jax.eval_shape(self.variables, self.params_spec, jnp.int32(0))
+    agent_steps = jax.ShapeDtypeStruct((), np.int32)
+    return jax.eval_shape(self.variables, self.params_spec, agent_steps)
 
   @property
   def num_variables(self) -> int:
@@ -94,10 +95,16 @@ class Experiment:
 
   def unravel(self) -> Callable[[types.Array], action_selection.Variables]:
     """The function from flat float32 [P] to what the policy computes with."""
-    zeros = jax.tree.map(
-      lambda x: jnp.zeros(x.shape, x.dtype), self.variables_spec
-    )
-    return flatten_util.ravel_pytree(zeros)[1]
+    inverses = []
+
+    def ravel(tree: types.Nest) -> jax.Array:
+      flat, inverse = flatten_util.ravel_pytree(tree)
+      inverses.append(inverse)
+      return flat
+
+    # Of shapes alone, which compiles nothing.
+    jax.eval_shape(ravel, self.variables_spec)
+    return inverses[0]
 
   def variables(
     self, params: types.Nest, agent_steps: types.Array

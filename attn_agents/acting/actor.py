@@ -69,7 +69,7 @@ class Policy:
     """
     self._agent = agent
     self._select = select
-    self.initial_state = agent.initial_state
+    self.initial_state = jax.jit(agent.initial_state, static_argnums=0)
     self.unravel = jax.jit(unravel)
     # Takes variables, a key, a row and the state before it; gives the output,
     # the state after, and the next key. Key and state are donated.

@@ -38,7 +38,6 @@ class JointLearner(learner.Learner):
     self._company = company_
     self._waiting: dict[int, train_state.Metrics] = {}
     super().__init__(*args, **named)
-    self._devices = list(args[3])
     # All hosts have the same start.
     past = args[1].counters.wall_time
     self._time_is_over = 0 < self._max_seconds <= past

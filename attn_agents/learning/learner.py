@@ -56,6 +56,7 @@ class Learner:
         a leading axis of 1, to what a row of metrics tells of them.
     """
     self._update = update_fn
+    self._devices = list(devices)
     self._variables = variables
     self._action_repeat = action_repeat
     self._publish_every = publish_every_updates
@@ -85,6 +86,24 @@ class Learner:
   def time_is_over(self) -> bool:
     """Whether the run has been running for as long as it may."""
     return 0 < self._max_seconds <= self.counters.wall_time
+
+  def compile(self, state: train_state.TrainState, batch: types.Batch) -> None:
+    """Compiles the update before there is anything to learn from.
+
+    It is made of copies, and thrown away. A CPU makes no whole one for that,
+    which would take as long as the first that counts.
+
+    Args:
+      state: a state as it starts from, on the host.
+      batch: as `step` takes it.
+    """
+    make = getattr(self._update, 'compile', None)
+    if make is None and self._devices[0].platform == 'cpu':
+      return
+    made = (make or self._update)(
+      train_state.replicate(state, self._devices), batch
+    )
+    jax.block_until_ready(made)
 
   def step(
     self, batch: types.Batch, info: batching.BatchInfo

@@ -100,6 +100,13 @@ class _Update:
       metrics.append(step_metrics)
     return state, gradient_step.mean(metrics)
 
+  def compile(
+    self, state: train_state.TrainState, unroll: types.Unroll
+  ) -> None:
+    """Compiles both parts, and makes one step; the state is donated."""
+    prepared = self._prepare(state, unroll)
+    jax.block_until_ready(self._step(state, *prepared, np.int32(0)))
+
   def stages(
     self, state: types.Nest, unroll: types.Nest
   ) -> list[train_state.Stage]:

@@ -1,5 +1,6 @@
 """What learning carries from update to update, on host and devices."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -171,13 +172,18 @@ def update_key(seed: int, learner_steps: jax.Array) -> jax.Array:
 
 def replicate(tree: types.Nest, devices: Sequence[jax.Device]) -> types.Nest:
   """Returns a copy of each array on each device, with leading axis [D]."""
+  return _replicator(tuple(devices))(tree, np.zeros(len(devices)))
+
+
+@functools.lru_cache(maxsize=1)
+def _replicator(devices: tuple[jax.Device, ...]) -> Callable[..., types.Nest]:
   # The second argument is there because pmap maps over at least one.
   return jax.pmap(
     lambda tree, _: tree,
     in_axes=(None, 0),
     devices=list(devices),
     axis_name=AXIS,
-  )(tree, np.zeros(len(devices)))
+  )
 
 
 def unreplicate(tree: types.Nest) -> types.Nest:

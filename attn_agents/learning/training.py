@@ -86,6 +86,7 @@ class Training:
     profiler: profiling.Profiler | None = None,
     company_: company.Company | None = None,
     empty: EmptyBatch | None = None,
+    compile_first: bool = False,
   ):
     """Joins the parts.
 
@@ -103,10 +104,12 @@ class Training:
       scores: of each game, of a run of several.
       profiler: of some updates.
       company_: the other learner hosts, if there are any.
-      empty: with them, makes a batch of no transitions.
+      empty: makes a batch of no transitions; with other hosts, or to compile.
+      compile_first: the update is compiled while actors get ready.
     """
     self._company = company_ or company.Alone()
     self._empty = empty
+    self._compile_first = compile_first
     self._profiler = profiler or profiling.Profiler('', None)
     self._learner = learner_
     self._feeder = feeder
@@ -264,6 +267,10 @@ class Training:
       self._report('; '.join(filter(None, parts)))
 
   def _loop(self, should_stop: Callable[[], bool]) -> None:
+    if self._compile_first and not self._finished():
+      assert self._empty is not None
+      self._report('compiling')
+      self._learner.compile(self.latest.state, self._empty()[0])
     self._report('waiting for the first trajectories')
     row_start = time.monotonic()
     every = self._runtime.checkpoint_every_seconds
@@ -279,7 +286,7 @@ class Training:
       now = time.monotonic()
       if not self._company.begin_update():
         break
-      if first:
+      if first and not self._compile_first:
         self._report('compiling')
       update = self._learner.counters.learner_steps
       self._profiler.before(update)

@@ -142,6 +142,13 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(
   assert run.rows()[len(first)]['frames'] > first[-1]['frames']
   seeds = json.loads((logdir / 'status' / 'actor-0.json').read_text())
 
+  for name in ('learner-0', 'reverb-0', 'actor-0'):
+    child = psutil.Process(run.status(name).pid)
+    assert running.loaded(child, 'tensorflow', 'reverb') == {
+      'tensorflow', 'reverb',
+    }  # fmt: skip
+    # Which all of TensorFlow needs.
+    assert not running.loaded(child, 'h5py', 'pandas'), name
   environ = psutil.Process(run.status('actor-0').pid).environ()
   assert environ['JAX_PLATFORMS'] == 'cpu'
   assert environ['CUDA_VISIBLE_DEVICES'] == ''

@@ -218,6 +218,12 @@ class LocalRun:
       return
 
 
+def loaded(process: psutil.Process, *packages: str) -> set[str]:
+  """Which of `packages` the process has shared libraries of."""
+  paths = [m.path for m in process.memory_maps()]
+  return {p for p in packages if any(f'/{p}/' in path for path in paths)}
+
+
 def _is_alive(process: psutil.Process) -> bool:
   try:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -37,12 +37,6 @@ def _listening(process: psutil.Process) -> list:
   ]
 
 
-def _loaded(process: psutil.Process, *packages: str) -> set[str]:
-  """Which of `packages` the process has shared libraries of."""
-  paths = [m.path for m in process.memory_maps()]
-  return {p for p in packages if any(f'/{p}/' in path for path in paths)}
-
-
 def test_train_continue_stop_and_be_killed(tmp_path):
   # 1. From nothing to max_frames.
   logdir = tmp_path / 'run'
@@ -73,8 +67,10 @@ def test_train_continue_stop_and_be_killed(tmp_path):
   child = psutil.Process(run.status('learner-0').pid)
   assert not child.children()
   assert not _listening(child)
-  assert not _loaded(child, 'tensorflow', 'reverb', 'launchpad', 'courier')
-  assert _loaded(child, 'jaxlib'), 'this way nothing would be found'
+  assert not running.loaded(
+    child, 'tensorflow', 'reverb', 'launchpad', 'courier'
+  )
+  assert running.loaded(child, 'jaxlib'), 'this way nothing would be found'
   _stop(run)
   seeds = (logdir / 'seeds.csv').read_text().splitlines()[1:]
   assert len(seeds) == 4

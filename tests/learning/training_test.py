@@ -37,6 +37,7 @@ class FakeLearner:
   def __init__(self, update=None, before_step=lambda: None, deviation=1.0):
     self.deviation = deviation
     self.measured = []
+    self.compiled = []
     self.time_is_over = False
     self.counters = checkpoints.Counters()
     self._metrics = {**_UPDATE, **(update or {})}
@@ -52,6 +53,9 @@ class FakeLearner:
       learner_steps=self.counters.learner_steps + 1,
     )
     return self._metrics, np.array([0])
+
+  def compile(self, state, batch):
+    self.compiled.append((state, batch))
 
   def measure(self, batch):
     self.measured.append(batch)
@@ -90,14 +94,16 @@ class FakeFeeder:
     return next(self._batches, None)
 
 
-def _training(tmp_path, learner, batches, max_frames=0, runtime=RUNTIME):
+def _training(
+  tmp_path, learner, batches, max_frames=0, runtime=RUNTIME, **options
+):
   checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
   reports = []
   made = training.Training(
     learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
     checkpointer, runtime, learner.snapshot((), ()),
     max_frames=max_frames, source=NoSource(),
-    watch=blindness.Watch('policy'), report=reports.append,
+    watch=blindness.Watch('policy'), report=reports.append, **options,
   )  # fmt: skip
   return made, checkpointer, reports
 
@@ -121,6 +127,31 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
   assert got.state['w'] == 3
   assert got.recent_returns == (5.0, 5.0, 5.0)
   assert got.recent_lengths == (9.0, 9.0, 9.0)
+
+
+def test_it_compiles_before_it_waits_where_it_is_told_to(tmp_path):
+  learner = FakeLearner()
+  made, _, reports = _training(
+    tmp_path, learner, _forever(), max_frames=100,
+    empty=lambda: ('empty', None), compile_first=True,
+  )  # fmt: skip
+  start = made.latest.state
+  assert made.run(lambda: False)
+  assert learner.compiled == [(start, 'empty')]
+  assert reports[:3] == [
+    'compiling', 'waiting for the first trajectories', 'training',
+  ]  # fmt: skip
+
+
+def test_a_run_that_is_over_compiles_nothing(tmp_path):
+  learner = FakeLearner()
+  learner.time_is_over = True
+  made, _, _ = _training(
+    tmp_path, learner, _forever(), empty=lambda: ('empty', None),
+    compile_first=True,
+  )  # fmt: skip
+  assert made.run(lambda: False)
+  assert not learner.compiled
 
 
 def test_a_continued_run_goes_on_with_the_games_before_it(tmp_path):

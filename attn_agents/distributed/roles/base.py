@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.runs import run_directory
+from attn_agents.utils import tensorflow_import
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -40,6 +41,8 @@ class Role(abc.ABC):
     lifecycle.log_to_file(self.place.logdir, self.shared_log or log)
     status = self._status_file(self.name, self.index)
     status.set('starting')
+    # The first that asks for it would load all of it.
+    tensorflow_import.hide()
     stop = lifecycle.StopSignal()
     code = 1
     try:

@@ -180,6 +180,8 @@ class LearnerRole(base.Role):
       ),
       company_=company or self._alone,
       empty=lambda: parts.empty_batch(devices),
+      # Together with other hosts it would wait for them.
+      compile_first=company is None,
     )
 
   def _join_hosts(self) -> 'membership.Membership':

@@ -2,7 +2,7 @@
 
 The trap: rlax imports TensorFlow Probability, which refuses TensorFlow 2.8 if
 that is loaded already, and Reverb loads it.
-`attn_agents/transport/reverb/__init__.py` deals with it.
+`attn_agents/transport/reverb/tensorflow_parts.py` deals with it.
 """
 
 import ast
@@ -125,14 +125,3 @@ def test_only_the_program_imports_launchpad():
 def test_isolation_imports_the_standard_library_only():
   path = _ROOT / 'attn_agents' / 'distributed' / 'isolation.py'
   assert set(_imported(path)) <= sys.stdlib_module_names
-
-
-def test_rlax_is_imported_where_it_is_needed_first():
-  statements = ast.parse((_REVERB / '__init__.py').read_text()).body
-  imports = [
-    alias.name
-    for node in statements
-    if isinstance(node, ast.Import)
-    for alias in node.names
-  ]
-  assert imports[0] == 'rlax'

@@ -1,0 +1,88 @@
+"""Of TensorFlow only what Reverb uses, until somebody asks for more."""
+
+import pathlib
+import subprocess
+import sys
+
+_ROOT = pathlib.Path(__file__).parents[3]
+# Modules that all of TensorFlow brings along.
+_WHOLE = ('keras', 'pandas', 'tensorflow.lite', 'tensorflow.python.keras')
+
+_USES_REVERB = """
+import pathlib, sys
+from attn_agents.utils import tensorflow_import
+tensorflow_import.hide()
+from attn_agents import experiment
+from attn_agents.learning import training
+from attn_agents.transport.reverb import servers, transport
+from tests import in_process
+import numpy as np
+
+nowhere = pathlib.Path(sys.argv[1])
+for agent in ('impala_shallow', 'dqn'):
+  parts = experiment.Experiment(in_process.catch_config(agent=agent))
+  transport.make_server(parts, 0, nowhere, None).stop()
+server = servers.queue_server(np.zeros(2, np.float32), 4, packed=True)
+server.stop()
+server = servers.queue_server(np.zeros(2, np.float32), 4)
+import reverb
+client = reverb.Client(f'localhost:{server.port}')
+client.insert([np.full(2, 3.0, np.float32)], {servers.QUEUE_TABLE: 1.0})
+print(next(client.sample(servers.QUEUE_TABLE))[0].data)
+print(client.server_info()[servers.QUEUE_TABLE].signature)
+print(sorted(set(sys.modules).intersection(WHOLE)))
+server.stop()
+
+import tensorflow as tf
+print(tf.constant([1.0]).numpy(), tf.io.gfile.exists('/'))
+print(sys.modules['tensorflow'] is not tf, tf.__version__)
+import tensorflow.keras
+print(tensorflow.keras.layers.__name__, tensorflow.TensorSpec is tf.TensorSpec)
+""".replace('WHOLE', repr(_WHOLE))
+
+_IS_WHOLE_ALREADY = """
+import rlax, tensorflow
+from attn_agents.transport.reverb import tensorflow_parts
+import sys
+print(sys.modules['tensorflow'] is tensorflow, type(tensorflow).__name__)
+print(sorted(set(sys.modules).intersection(WHOLE)))
+""".replace('WHOLE', repr(_WHOLE))
+
+_IS_MISSING = """
+import importlib.util, sys
+importlib.util.find_spec = {}.get
+from attn_agents.transport.reverb import tensorflow_parts
+print('tensorflow' in sys.modules)
+"""
+
+
+def _lines(code: str, *args: str) -> list[str]:
+  done = subprocess.run(
+    [sys.executable, '-c', code, *args],
+    cwd=_ROOT,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stderr
+  return done.stdout.splitlines()
+
+
+def test_reverb_needs_no_more_and_who_asks_gets_the_rest(tmp_path):
+  data, signature, loaded, works, replaced, keras = _lines(
+    _USES_REVERB, str(tmp_path)
+  )
+  assert data == '[array([3., 3.], dtype=float32)]'
+  assert 'shape=(2,), dtype=tf.float32' in signature
+  assert loaded == '[]'
+  assert works == '[1.] True'
+  assert replaced == 'True 2.8.4'
+  assert keras == 'keras.api._v2.keras.layers True'
+
+
+def test_what_is_loaded_already_stays():
+  assert _lines(_IS_WHOLE_ALREADY) == ['True module', repr(sorted(_WHOLE))]
+
+
+def test_without_tensorflow_reverb_says_so_itself():
+  assert _lines(_IS_MISSING) == ['False']
