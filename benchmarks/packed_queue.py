@@ -37,18 +37,14 @@ from benchmarks import (
   frame_sizes,
   harness,
   line_process,
+  other_checkout,
   packed_queue_path,
   runner,
   settings,
 )
-from configs import errors
-from launch import paths
 
 _WRITERS = flags.DEFINE_integer('writers', 2, 'Writers at a time.', 1, 8)
 _SECONDS = flags.DEFINE_float('seconds', 1.5, 'Least of one measurement.', 0.0)
-_BEFORE = paths.define(
-  'before', None, 'A checkout of another commit, whose queue is compared.'
-)
 _RELAYED = flags.DEFINE_bool(
   'relayed', False, 'Packed trajectories also go through the relay.'
 )
@@ -128,14 +124,8 @@ def _ways() -> list[packed_queue_path.Way]:
       'packed for devices', True, line_process.ROOT, unpack_on='device'
     ),
   ]
-  if not _BEFORE.value:
-    return ways
-  root = pathlib.Path(_BEFORE.value).absolute()
-  if not (root / 'attn_agents').is_dir():
-    raise errors.ConfigError(
-      f'--before={root}: expected a checkout, with a folder attn_agents'
-    )
-  return [packed_queue_path.Way('before', False, root), *ways]
+  root = other_checkout.root()
+  return [packed_queue_path.Way('before', False, root), *ways] if root else ways
 
 
 def _baseline(name: str, what: str, first: str) -> str:

@@ -23,6 +23,7 @@ DOCUMENTS: Mapping[str, Tables] = {
   'README.md': {'headline': learning.headline},
   'docs/performance.md': {
     'speed': speed.overview,
+    'starts': speed.starts,
     'acting': speed.acting,
     'scaling': speed.scaling,
     'moving': speed.moving,

@@ -254,6 +254,24 @@ def replays() -> str:
   return figures.table(rows)
 
 
+def starts() -> str:
+  """Seconds from the command to the first update, of two commits."""
+  figures = _Figures('start')
+  rows = []
+  for name, seconds in figures.details['seconds'].items():
+    before, _, kind = name.rpartition(', ')
+    low, median, high = min(seconds), statistics.median(seconds), max(seconds)
+    rows.append(
+      {
+        'run': kind,
+        'commit': 'before' if before else 'this one',
+        'seconds': _spread((median, low, high), 2),
+        'times faster': _times(figures, name).removesuffix(f' {kind}'),
+      }
+    )
+  return figures.table(rows)
+
+
 def packing() -> str:
   """What packing frames saves, and what it costs."""
   figures = _Figures('frame_packing')

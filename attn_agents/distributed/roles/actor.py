@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.environments import seeding
 from attn_agents.runs import run_directory
-from attn_agents.utils import disk, tensorflow_import
+from attn_agents.utils import disk, left_out
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -97,7 +97,7 @@ def main() -> int:
   lifecycle.die_with_parent(signal.SIGKILL)
   status = lifecycle.StatusFile(place.logdir, 'actor', args.actor)
   status.set('starting', restarts=args.restart)
-  tensorflow_import.hide()
+  left_out.tensorflow()
   try:
     _play_through_reverb(place, args.actor, args.restart, status)
   except Exception as error:

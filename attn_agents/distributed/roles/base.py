@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.runs import run_directory
-from attn_agents.utils import tensorflow_import
+from attn_agents.utils import left_out
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -42,7 +42,7 @@ class Role(abc.ABC):
     status = self._status_file(self.name, self.index)
     status.set('starting')
     # The first that asks for it would load all of it.
-    tensorflow_import.hide()
+    left_out.tensorflow()
     stop = lifecycle.StopSignal()
     code = 1
     try:

@@ -13,45 +13,46 @@ import threading
 import types
 from typing import Any
 
+from attn_agents.utils import left_out
+
 _NAME = 'tensorflow'
 # What Reverb and this package take from TensorFlow, by the module that has it.
 _PARTS = {
-  'tensorflow.python.framework.dtypes': (
-    *('as_dtype', 'float32', 'int64', 'string'),
-  ),
-  'tensorflow.python.framework.load_library': ('load_op_library',),
-  'tensorflow.python.framework.ops': ('Tensor',),
-  'tensorflow.python.framework.tensor_shape': ('TensorShape',),
-  'tensorflow.python.framework.tensor_spec': ('TensorSpec',),
+  'framework.dtypes': ('as_dtype', 'float32', 'int64', 'string'),
+  'framework.load_library': ('load_op_library',),
+  'framework.ops': ('Tensor',),
+  'framework.tensor_shape': ('TensorShape',),
+  'framework.tensor_spec': ('TensorSpec',),
 }
-
-# Reverb imports some of them by these names.
-_ALIASES = ('tensorflow.compat', 'tensorflow.compat.v1')
 
 
 class _Parts(types.ModuleType):
-  """Stands for TensorFlow until somebody asks it for more than it has."""
-
-  def __init__(self, spec: importlib.machinery.ModuleSpec):
-    super().__init__(_NAME)
-    self.__spec__ = spec
-    self.__file__ = spec.origin
-    self._whole: types.ModuleType | None = None
-    self._loading = threading.RLock()
+  """Stands for a module of TensorFlow until more of it is asked for."""
 
   def __getattr__(self, name: str) -> Any:
     # A module that is not loaded yet is looked for in `__path__`.
     if name.startswith('__') and name != '__path__':
-      raise AttributeError(f'module {_NAME!r} has no attribute {name!r}')
-    return getattr(self._load_whole(), name)
+      raise AttributeError(
+        f'module {self.__name__!r} has no attribute {name!r}'
+      )
+    whole = _load_whole()
+    for part in self.__name__.split('.')[1:]:
+      whole = getattr(whole, part)
+    return getattr(whole, name)
 
-  def _load_whole(self) -> types.ModuleType:
-    with self._loading:
-      if self._whole is None:
-        for module in (_NAME, *_ALIASES, f'{_NAME}.python'):
-          sys.modules.pop(module, None)
-        self._whole = importlib.import_module(_NAME)
-      return self._whole
+
+_loading = threading.RLock()
+
+
+def _load_whole() -> Any:
+  """All of TensorFlow, in the place of its parts."""
+  with _loading:
+    if isinstance(sys.modules.get(_NAME), _Parts):
+      for name, module in list(sys.modules.items()):
+        if isinstance(module, _Parts):
+          del sys.modules[name]
+      del sys.modules[f'{_NAME}.python']
+    return importlib.import_module(_NAME)
 
 
 def load() -> None:
@@ -64,43 +65,59 @@ def load() -> None:
   """
   if sys.modules.get(_NAME) is not None:
     return
-  # An import of what stands there as None fails as one of a missing module.
-  sys.modules[_NAME] = None  # type: ignore[assignment]
-  importlib.import_module('rlax')
-  del sys.modules[_NAME]
+  sys.modules.pop(_NAME, None)
+  with left_out.modules(_NAME):
+    importlib.import_module('rlax')
   spec = importlib.util.find_spec(_NAME)
   if spec is None or not spec.submodule_search_locations:
     # Reverb's own line says how to install it.
     return
-  _load_parts(spec, spec.submodule_search_locations[0])
+  try:
+    _load_parts(spec, spec.submodule_search_locations[0])
+  except (AttributeError, ImportError):
+    # Another version may have them elsewhere.
+    _load_whole()
 
 
 def _load_parts(spec: importlib.machinery.ModuleSpec, path: str) -> None:
-  parts = _Parts(spec)
   # Without `python/__init__.py`, which imports everything there is.
   python = types.ModuleType(f'{_NAME}.python')
   python.__path__ = [f'{path}/python']
-  parts.__path__ = [path]
-  sys.modules.update({_NAME: parts, python.__name__: python})
+  root = _Parts(_NAME)
+  root.__path__ = [path]
+  root.__spec__, root.__file__ = spec, spec.origin
+  sys.modules.update({_NAME: root, python.__name__: python})
   # Modules are looked for in their parents, and this is loaded before all else.
-  importlib.import_module(f'{_NAME}.python.pywrap_tensorflow')
-  importlib.import_module(f'{_NAME}.python.eager.context')
-  found = vars(parts)
-  for name, names in _PARTS.items():
-    module = vars(importlib.import_module(name))
-    found.update({x: module[x] for x in names})
-  versions = importlib.import_module(f'{_NAME}.python.framework.versions')
-  datasets = importlib.import_module(f'{_NAME}.python.data.ops.dataset_ops')
-  found.update(
-    __version__=versions.VERSION,
-    compat=types.SimpleNamespace(v1=parts),
-    data=types.SimpleNamespace(Dataset=datasets.DatasetV1),
-    errors=importlib.import_module(f'{_NAME}.python.framework.errors'),
-    resource_loader=importlib.import_module(
-      f'{_NAME}.python.platform.resource_loader'
-    ),
-    version=types.SimpleNamespace(VERSION=versions.VERSION),
-  )
-  sys.modules.update(dict.fromkeys(_ALIASES, parts))
+  _module('pywrap_tensorflow')
+  _module('eager.context')
+  # As all of TensorFlow does: or else the lengths in a shape are no integers.
+  _module('compat.v2_compat').enable_v2_behavior()
+  found = {
+    name: getattr(_module(module), name)
+    for module, names in _PARTS.items()
+    for name in names
+  }
+  version = _module('framework.versions').VERSION
+  found |= {
+    '__version__': version,
+    'data': _part('data', Dataset=_module('data.ops.dataset_ops').DatasetV1),
+    'errors': _module('framework.errors'),
+    'resource_loader': _module('platform.resource_loader'),
+    'version': _part('version', VERSION=version),
+  }
+  compat = _part('compat', v1=_part('compat.v1', **found))
+  for part in (compat, compat.v1):
+    sys.modules[part.__name__] = part
+  vars(root).update(found, compat=compat)
   # From here on `__getattr__` is asked for it.
-  del parts.__path__
+  del root.__path__
+
+
+def _module(name: str) -> types.ModuleType:
+  return importlib.import_module(f'{_NAME}.python.{name}')
+
+
+def _part(name: str, **found: Any) -> _Parts:
+  made = _Parts(f'{_NAME}.{name}')
+  vars(made).update(found)
+  return made

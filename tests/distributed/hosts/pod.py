@@ -7,12 +7,12 @@ Writes its parameters. With a COUNT of 1 it is one device that gets all.
 
 import sys
 
-from attn_agents.utils import tensorflow_import
+from attn_agents.utils import left_out
 
 # Its import would take longer than all the rest. Tests, which import this too,
 # have others beside them that need it.
 if __name__ == '__main__':
-  tensorflow_import.hide()
+  left_out.tensorflow()
 
 import jax
 import numpy as np

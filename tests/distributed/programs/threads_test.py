@@ -166,8 +166,8 @@ def test_there_are_no_addresses(tmp_path):
 
 _PARTS = """
 import sys
-from attn_agents.utils import tensorflow_import
-tensorflow_import.hide()
+from attn_agents.utils import left_out
+left_out.tensorflow()
 from attn_agents.distributed.programs import threads
 from attn_agents import experiment
 from attn_agents.distributed import lifecycle, supervisor

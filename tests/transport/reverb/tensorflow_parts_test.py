@@ -10,8 +10,8 @@ _WHOLE = ('keras', 'pandas', 'tensorflow.lite', 'tensorflow.python.keras')
 
 _USES_REVERB = """
 import pathlib, sys
-from attn_agents.utils import tensorflow_import
-tensorflow_import.hide()
+from attn_agents.utils import left_out
+left_out.tensorflow()
 from attn_agents import experiment
 from attn_agents.learning import training
 from attn_agents.transport.reverb import servers, transport
@@ -29,11 +29,13 @@ import reverb
 client = reverb.Client(f'localhost:{server.port}')
 client.insert([np.full(2, 3.0, np.float32)], {servers.QUEUE_TABLE: 1.0})
 print(next(client.sample(servers.QUEUE_TABLE))[0].data)
-print(client.server_info()[servers.QUEUE_TABLE].signature)
+signature = client.server_info()[servers.QUEUE_TABLE].signature
+print(signature, [type(x).__name__ for x in signature.shape])
 print(sorted(set(sys.modules).intersection(WHOLE)))
 server.stop()
 
 import tensorflow as tf
+print(tf.compat.as_str_any('x'), tf.compat.v1.placeholder.__name__)
 print(tf.constant([1.0]).numpy(), tf.io.gfile.exists('/'))
 print(sys.modules['tensorflow'] is not tf, tf.__version__)
 import tensorflow.keras
@@ -46,6 +48,21 @@ from attn_agents.transport.reverb import tensorflow_parts
 import sys
 print(sys.modules['tensorflow'] is tensorflow, type(tensorflow).__name__)
 print(sorted(set(sys.modules).intersection(WHOLE)))
+""".replace('WHOLE', repr(_WHOLE))
+
+_IS_ELSEWHERE = """
+import importlib, sys
+load = importlib.import_module
+def missing(name, package=None):
+  if name == 'tensorflow.python.framework.tensor_shape':
+    importlib.import_module = load
+    raise ModuleNotFoundError(name)
+  return load(name, package)
+importlib.import_module = missing
+from attn_agents.transport.reverb import transport
+import tensorflow, reverb
+print(sys.modules['tensorflow'] is tensorflow, type(tensorflow).__name__)
+print(tensorflow.TensorShape([2]), sorted(set(sys.modules).intersection(WHOLE)))
 """.replace('WHOLE', repr(_WHOLE))
 
 _IS_MISSING = """
@@ -69,12 +86,15 @@ def _lines(code: str, *args: str) -> list[str]:
 
 
 def test_reverb_needs_no_more_and_who_asks_gets_the_rest(tmp_path):
-  data, signature, loaded, works, replaced, keras = _lines(
+  data, signature, loaded, nested, works, replaced, keras = _lines(
     _USES_REVERB, str(tmp_path)
   )
   assert data == '[array([3., 3.], dtype=float32)]'
   assert 'shape=(2,), dtype=tf.float32' in signature
+  # As TensorFlow 1 they would be objects of a kind of its own.
+  assert signature.endswith("['int']")
   assert loaded == '[]'
+  assert nested == 'x placeholder'
   assert works == '[1.] True'
   assert replaced == 'True 2.8.4'
   assert keras == 'keras.api._v2.keras.layers True'
@@ -82,6 +102,12 @@ def test_reverb_needs_no_more_and_who_asks_gets_the_rest(tmp_path):
 
 def test_what_is_loaded_already_stays():
   assert _lines(_IS_WHOLE_ALREADY) == ['True module', repr(sorted(_WHOLE))]
+
+
+def test_where_a_part_is_not_to_be_found_all_of_it_is_loaded():
+  assert _lines(_IS_ELSEWHERE) == [
+    'True module', f'(2,) {sorted(_WHOLE)!r}',
+  ]  # fmt: skip
 
 
 def test_without_tensorflow_reverb_says_so_itself():
