@@ -35,7 +35,7 @@ from attn_agents.learning import (
   train_state,
 )
 from attn_agents.networks import factory as network_factory
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from attn_agents.transport import interface, sequences
 from configs import schema
 
@@ -249,20 +249,20 @@ class Experiment:
       keep_on_device=keep_on_device,
     )
 
-  def initial_snapshot(self) -> checkpoints.Snapshot:
+  def initial_snapshot(self) -> snapshots.Snapshot:
     """The state of a run that has not started."""
     key = jax.random.key(self.config.seed)
     state = train_state.init_state(self.agent, self.config, key)
-    return checkpoints.Snapshot(
-      state=jax.tree.map(np.asarray, state), counters=checkpoints.Counters()
+    return snapshots.Snapshot(
+      state=jax.tree.map(np.asarray, state), counters=snapshots.Counters()
     )
 
-  def nothing_yet(self) -> checkpoints.Snapshot:
+  def nothing_yet(self) -> snapshots.Snapshot:
     """A snapshot of zeros, for a host that is told where to begin."""
     state = jax.tree.map(
       lambda x: np.zeros(x.shape, x.dtype), self.state_spec()
     )
-    return checkpoints.Snapshot(state, checkpoints.Counters())
+    return snapshots.Snapshot(state, snapshots.Counters())
 
   def state_spec(self) -> types.Nest:
     """Shapes and dtypes of the train state, for restoring one."""
@@ -319,7 +319,7 @@ class Experiment:
 
   def make_learner(
     self,
-    start: checkpoints.Snapshot,
+    start: snapshots.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
     company_: company.Company | None = None,

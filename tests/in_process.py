@@ -17,7 +17,7 @@ import numpy as np
 from attn_agents import experiment, types
 from attn_agents.algorithms import registry
 from attn_agents.learning import batching, learner, publisher
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from attn_agents.transport import interface
 from attn_agents.transport.threads import transport
 from configs import agents, resolution, schema
@@ -108,7 +108,7 @@ class InProcess(_Run):
   def __init__(
     self,
     config: schema.Config,
-    start: checkpoints.Snapshot | None = None,
+    start: snapshots.Snapshot | None = None,
     like: _Run | None = None,
   ):
     """Starts the servers, and a learner at `start` or at the beginning.

@@ -24,7 +24,7 @@ from attn_agents.evaluation import (
   scores,
 )
 from attn_agents.learning import game_columns
-from attn_agents.runs import checkpoints, run_directory, saved_runs
+from attn_agents.runs import checkpoints, run_directory, saved_runs, snapshots
 from attn_agents.utils import disk, metrics_table, whole_files
 from configs import schema
 
@@ -76,7 +76,7 @@ class Follower:
     )
     self._best = max(map(_fitness, rows), default=None)
     # A row that could not be written.
-    self._scored: tuple[checkpoints.Snapshot, dict[str, Any]] | None = None
+    self._scored: tuple[snapshots.Snapshot, dict[str, Any]] | None = None
 
   def describe(self, progress: episodes.Progress) -> str:
     """One line about where an evaluation is."""
@@ -129,7 +129,7 @@ class Follower:
       f'of {row["episodes"]} games, best {self._best:,.2f}'
     )
 
-  def _newest(self) -> checkpoints.Snapshot | None:
+  def _newest(self) -> snapshots.Snapshot | None:
     steps = saved_runs.steps(self._run.checkpoints)
     if not steps or steps[-1] <= self._step:
       return None
@@ -144,7 +144,7 @@ class Follower:
     finally:
       checkpointer.close()
 
-  def _keep(self, snapshot: checkpoints.Snapshot) -> None:
+  def _keep(self, snapshot: snapshots.Snapshot) -> None:
     checkpointer = checkpoints.Checkpointer(self._run.best, keep=None)
     try:
       # The one there may be of a later step.
@@ -154,7 +154,7 @@ class Follower:
 
   def _row(
     self,
-    snapshot: checkpoints.Snapshot,
+    snapshot: snapshots.Snapshot,
     summaries: Mapping[str, results.Summary],
   ) -> dict[str, Any]:
     """The row of a checkpoint, from the score of each game."""

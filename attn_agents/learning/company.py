@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 if TYPE_CHECKING:
   # Loads TensorBoard's writer, which who only scores or looks has no use for.
@@ -56,7 +56,7 @@ class Company(Protocol):
   def saves_after(self, update: int) -> bool:
     """Whether all save after that update, the newest."""
 
-  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+  def compare(self, snapshot: snapshots.Snapshot) -> None:
     """Returns when no host is known to have another state there.
 
     Does not return if one is: the process ends.
@@ -124,7 +124,7 @@ class Alone:
     saves, self._saves = self._saves, False
     return saves
 
-  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+  def compare(self, snapshot: snapshots.Snapshot) -> None:
     """There is no other state."""
 
 
@@ -145,7 +145,7 @@ class Writer(Protocol):
 class Saver(Protocol):
   """Where checkpoints go, e.g. `checkpoints.Checkpointer`."""
 
-  def save(self, snapshot: checkpoints.Snapshot) -> bool:
+  def save(self, snapshot: snapshots.Snapshot) -> bool:
     """Writes one; False if there is nothing to write."""
 
 

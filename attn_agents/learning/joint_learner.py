@@ -17,7 +17,7 @@ from attn_agents.learning import (
   placement,
   train_state,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 # Of `TrainState.increments`: agent steps, games, hosts that wish to stop,
 # whether all are to save, and whether time is over.
@@ -48,7 +48,7 @@ class JointLearner(learner.Learner):
     """See `Learner`; by host 0's clock, and after one update on all hosts."""
     return self._time_is_over
 
-  def snapshot(self, *args: Any) -> checkpoints.Snapshot:
+  def snapshot(self, *args: Any) -> snapshots.Snapshot:
     """See `Learner`; the counters are those of the state."""
     self._settle()
     made = super().snapshot(*args)

@@ -10,7 +10,7 @@ from jax import flatten_util
 
 from attn_agents import types
 from attn_agents.learning import batching, publisher, train_state
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 
 class StaleDataError(RuntimeError):
@@ -23,7 +23,7 @@ class Learner:
   def __init__(
     self,
     update_fn: train_state.Update,
-    start: checkpoints.Snapshot,
+    start: snapshots.Snapshot,
     variables: publisher.Publisher,
     devices: Sequence[jax.Device],
     *,
@@ -76,7 +76,7 @@ class Learner:
     self._publish()
 
   @property
-  def counters(self) -> checkpoints.Counters:
+  def counters(self) -> snapshots.Counters:
     """Totals so far."""
     return dataclasses.replace(
       self._counters, wall_time=time.monotonic() - self._started
@@ -87,23 +87,27 @@ class Learner:
     """Whether the run has been running for as long as it may."""
     return 0 < self._max_seconds <= self.counters.wall_time
 
+  @property
+  def compiles_fast(self) -> bool:
+    """Whether `compile` takes hardly longer than the compiler does.
+
+    A whole update on a CPU takes as long as the first that counts.
+    """
+    in_parts = hasattr(self._update, 'compile')
+    return in_parts or self._devices[0].platform != 'cpu'
+
   def compile(self, state: train_state.TrainState, batch: types.Batch) -> None:
     """Compiles the update before there is anything to learn from.
 
-    It is made of copies, and thrown away. A CPU makes no whole one for that,
-    which would take as long as the first that counts.
+    It is made of copies, and thrown away.
 
     Args:
       state: a state as it starts from, on the host.
       batch: as `step` takes it.
     """
-    make = getattr(self._update, 'compile', None)
-    if make is None and self._devices[0].platform == 'cpu':
-      return
-    made = (make or self._update)(
-      train_state.replicate(state, self._devices), batch
-    )
-    jax.block_until_ready(made)
+    make = getattr(self._update, 'compile', self._update)
+    copy = train_state.replicate(state, self._devices)
+    jax.block_until_ready(make(copy, batch))
 
   def step(
     self, batch: types.Batch, info: batching.BatchInfo
@@ -184,9 +188,9 @@ class Learner:
     recent_returns: Sequence[float] = (),
     recent_lengths: Sequence[float] = (),
     recent_of_games: Sequence[tuple[int, float]] = (),
-  ) -> checkpoints.Snapshot:
+  ) -> snapshots.Snapshot:
     """Copies to the host what a continued run needs; waits for updates."""
-    return checkpoints.Snapshot(
+    return snapshots.Snapshot(
       state=train_state.unreplicate(self._state),
       counters=self.counters,
       recent_returns=tuple(recent_returns),

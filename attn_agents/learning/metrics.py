@@ -19,7 +19,7 @@ from attn_agents.learning import (
   game_scores,
   sight,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from attn_agents.utils import disk, metrics_table, whole_files
 
 # Before and after what the updates of all algorithms measure.
@@ -134,7 +134,7 @@ class Window:
 
   def close(
     self,
-    counters: checkpoints.Counters,
+    counters: snapshots.Counters,
     frames_before: int,
     seconds: float,
     present: Mapping[str, float],

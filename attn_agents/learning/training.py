@@ -19,7 +19,7 @@ from attn_agents.learning import (
   metrics,
   profiling,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from attn_agents.transport import interface
 from attn_agents.utils import disk, patience
 from configs import schema
@@ -76,7 +76,7 @@ class Training:
     writer: company.Writer,
     checkpointer: company.Saver,
     runtime: schema.RuntimeConfig,
-    start: checkpoints.Snapshot,
+    start: snapshots.Snapshot,
     *,
     max_frames: int,
     source: interface.TrajectorySource,
@@ -131,7 +131,7 @@ class Training:
     self._blind = ''
     self._told: tuple[str, ...] = (self._blind,)
     self.latest = start
-    self.saved: checkpoints.Counters | None = None
+    self.saved: snapshots.Counters | None = None
 
   @property
   def warning(self) -> str:
@@ -267,7 +267,8 @@ class Training:
       self._report('; '.join(filter(None, parts)))
 
   def _loop(self, should_stop: Callable[[], bool]) -> None:
-    if self._compile_first and not self._finished():
+    compiles = self._compile_first and self._learner.compiles_fast
+    if compiles and not self._finished():
       assert self._empty is not None
       self._report('compiling')
       self._learner.compile(self.latest.state, self._empty()[0])
@@ -286,7 +287,7 @@ class Training:
       now = time.monotonic()
       if not self._company.begin_update():
         break
-      if first and not self._compile_first:
+      if first and not compiles:
         self._report('compiling')
       update = self._learner.counters.learner_steps
       self._profiler.before(update)

@@ -18,7 +18,7 @@ from attn_agents import experiment
 from attn_agents.learning import train_state
 from attn_agents.population import decisions, members
 from attn_agents.population import history as history_lib
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from attn_agents.utils import output
 from configs import errors
 
@@ -106,10 +106,10 @@ def _apply(root: pathlib.Path, entry: decisions.Entry) -> None:
 
 
 def adopted(
-  own: checkpoints.Snapshot,
-  source: checkpoints.Snapshot,
+  own: snapshots.Snapshot,
+  source: snapshots.Snapshot,
   hyperparameters: Mapping[str, float],
-) -> checkpoints.Snapshot:
+) -> snapshots.Snapshot:
   """What a member goes on from.
 
   Weights, optimiser and the last returns, which are of these weights, are the

@@ -8,16 +8,14 @@ shape
 
 import dataclasses
 import pathlib
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
 from attn_agents import types
-from attn_agents.runs import named_trees, run_directory
+from attn_agents.runs import named_trees, run_directory, snapshots
 from attn_agents.utils import disk, finite, heap
 from configs import errors
 
@@ -32,54 +30,6 @@ _ALL = ocp.options.MultiprocessingOptions()
 _ALONE = ocp.options.MultiprocessingOptions(
   primary_host=0, active_processes={0}, barrier_sync_key_prefix='host0'
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Counters:
-  """Totals since the run's very first start; plain numbers, fit for JSON.
-
-  Attributes:
-    agent_steps: environment steps learned from, auto-reset rows not counted.
-    frames: emulator frames, agent_steps x action_repeat. Those of no-ops and of
-      openings (`environment.fire_reset`), which no agent step stands for, are
-      not among them, though openings count towards the cap of a game.
-    learner_steps: updates.
-    games: whole games ended.
-    wall_time: seconds of running, pauses between runs not counted.
-  """
-
-  agent_steps: int = 0
-  frames: int = 0
-  learner_steps: int = 0
-  games: int = 0
-  wall_time: float = 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Snapshot:
-  """All that a run needs to go on.
-
-  Attributes:
-    state: `train_state.TrainState` as NumPy arrays, without a device axis.
-    counters: totals so far.
-    recent_returns, recent_lengths: of the last games, newest last.
-    recent_of_games: of a run of several games, the game and the return of the
-      last ones of each; the game as its number.
-  """
-
-  state: types.Nest
-  counters: Counters
-  recent_returns: tuple[float, ...] = ()
-  recent_lengths: tuple[float, ...] = ()
-  recent_of_games: tuple[tuple[int, float], ...] = ()
-
-
-def digest(snapshot: Snapshot) -> int:
-  """A number of the bits of the state's arrays, CRC-32."""
-  number = 0
-  for array in jax.tree.leaves(snapshot.state):
-    number = zlib.crc32(np.ascontiguousarray(array).data, number)
-  return number
 
 
 class NotWrittenError(RuntimeError):
@@ -126,7 +76,7 @@ class Checkpointer:
     """Learner step of the newest complete checkpoint, None if there is none."""
     return self._manager.latest_step()
 
-  def save(self, snapshot: Snapshot) -> bool:
+  def save(self, snapshot: snapshots.Snapshot) -> bool:
     """Writes a checkpoint; False if this learner step is already saved.
 
     Orbax writes beside the final name and renames at the end, so a process
@@ -145,7 +95,7 @@ class Checkpointer:
     self._write(snapshot, force=False)
     return True
 
-  def save_alone(self, snapshot: Snapshot) -> None:
+  def save_alone(self, snapshot: snapshots.Snapshot) -> None:
     """Writes a checkpoint, then removes those of all other steps.
 
     A checkpointer that does so keeps all by itself (`keep=None`).
@@ -157,7 +107,7 @@ class Checkpointer:
       if other != step:
         self._manager.delete(other)
 
-  def _write(self, snapshot: Snapshot, force: bool) -> None:
+  def _write(self, snapshot: snapshots.Snapshot, force: bool) -> None:
     """Writes a checkpoint; `force` does so below the newest step, too."""
     step = snapshot.counters.learner_steps
     arrays = {
@@ -203,7 +153,9 @@ class Checkpointer:
         f'{self.newest()}'
       )
 
-  def restore(self, template: types.Nest, step: int | None = None) -> Snapshot:
+  def restore(
+    self, template: types.Nest, step: int | None = None
+  ) -> snapshots.Snapshot:
     """Reads the newest checkpoint, or that of `step`.
 
     Args:
@@ -234,9 +186,9 @@ class Checkpointer:
     restored = self._read(
       step, state=ocp.args.StandardRestore(named_trees.nest(empty))
     )
-    return Snapshot(
+    return snapshots.Snapshot(
       state=named_trees.fill(template, named_trees.flatten(restored['state'])),
-      counters=Counters(**meta['counters']),
+      counters=snapshots.Counters(**meta['counters']),
       recent_returns=tuple(meta['recent_returns']),
       recent_lengths=tuple(meta['recent_lengths']),
       # Runs from before there were any lack it.
@@ -251,13 +203,13 @@ class Checkpointer:
     """
     return self._meta(step)['arrays']
 
-  def counters(self, step: int) -> Counters:
+  def counters(self, step: int) -> snapshots.Counters:
     """The totals of a checkpoint.
 
     Raises:
       ConfigError: it is of another format, or damaged.
     """
-    return Counters(**self._meta(step)['counters'])
+    return snapshots.Counters(**self._meta(step)['counters'])
 
   def close(self) -> None:
     """Frees the manager's threads."""
@@ -271,7 +223,7 @@ class Checkpointer:
     for name in ('arrays', 'counters'):
       if not isinstance(meta.get(name), dict):
         raise self._damaged(step, f'its meta part has no {name}')
-    counted = [field.name for field in dataclasses.fields(Counters)]
+    counted = [field.name for field in dataclasses.fields(snapshots.Counters)]
     if sorted(meta['counters']) != sorted(counted):
       raise self._damaged(step, 'its meta part has other counters')
     return meta

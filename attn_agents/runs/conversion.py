@@ -23,6 +23,7 @@ from attn_agents.runs import (
   old_configs,
   run_directory,
   saved_runs,
+  snapshots,
 )
 from configs import errors, overrides, schema
 
@@ -193,7 +194,7 @@ def _convert_checkpoints(
 
 def read_old(
   directory: pathlib.Path, step: int, spec: types.Nest
-) -> checkpoints.Snapshot:
+) -> snapshots.Snapshot:
   """Reads a checkpoint of the old form.
 
   Args:
@@ -230,9 +231,9 @@ def read_old(
       f'asks for ({named_trees.listed(misfits)})'
     )
   meta = restored['meta']
-  return checkpoints.Snapshot(
+  return snapshots.Snapshot(
     state=named_trees.fill(spec, named),
-    counters=checkpoints.Counters(**meta['counters']),
+    counters=snapshots.Counters(**meta['counters']),
     recent_returns=tuple(meta['recent_returns']),
     recent_lengths=tuple(meta['recent_lengths']),
   )
@@ -252,7 +253,7 @@ def _old_order(names: Mapping[str, Any]) -> list[str]:
   ]
 
 
-def _same(a: checkpoints.Snapshot, b: checkpoints.Snapshot) -> bool:
+def _same(a: snapshots.Snapshot, b: snapshots.Snapshot) -> bool:
   """Whether two snapshots of one structure are equal bit for bit."""
   mine, theirs = named_trees.flatten(a.state), named_trees.flatten(b.state)
   return a.counters == b.counters and all(

@@ -20,7 +20,7 @@ from attn_agents.utils import children
 from configs import errors, overrides, schema
 
 if TYPE_CHECKING:
-  from attn_agents.runs import checkpoints, named_trees
+  from attn_agents.runs import named_trees, snapshots
 
 _CHECK_SECONDS = 300
 
@@ -60,8 +60,8 @@ def check(config: schema.Config) -> None:
 
 
 def load_into(
-  config: schema.Config, start: 'checkpoints.Snapshot'
-) -> 'checkpoints.Snapshot':
+  config: schema.Config, start: 'snapshots.Snapshot'
+) -> 'snapshots.Snapshot':
   """Copies parameters of `runtime.init_from` into a new run's snapshot.
 
   Optimiser and counters stay those of a new run; a target network starts with

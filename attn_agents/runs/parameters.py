@@ -12,6 +12,7 @@ from attn_agents.runs import (
   exported,
   named_trees,
   saved_runs,
+  snapshots,
   tensor_files,
 )
 from configs import errors, schema
@@ -29,7 +30,7 @@ class Restored(NamedTuple):
   """
 
   params: types.Nest
-  counters: checkpoints.Counters
+  counters: snapshots.Counters
 
 
 def restore(
@@ -115,7 +116,7 @@ def _of_exported(config: schema.Config, directory: pathlib.Path) -> Restored:
       f'{path} is damaged: its arrays are not those that were exported (their '
       'SHA-256 is another than in config.json)'
     )
-  return Restored(params, checkpoints.Counters(**facts['counters']))
+  return Restored(params, snapshots.Counters(**facts['counters']))
 
 
 def _require_finite(params: types.Nest, where: str, instead: str) -> None:

@@ -11,7 +11,13 @@ import pytest
 
 from attn_agents import experiment
 from attn_agents.evaluation import episodes, evaluator, following, results
-from attn_agents.runs import checkpoints, parameters, run_directory, saved_runs
+from attn_agents.runs import (
+  checkpoints,
+  parameters,
+  run_directory,
+  saved_runs,
+  snapshots,
+)
 from attn_agents.utils import disk, machine
 from configs import errors
 from tests import full_disk, in_process
@@ -52,7 +58,7 @@ class _Learner:
     snapshot = dataclasses.replace(
       self._start,
       state=self._start.state._replace(params=params),
-      counters=checkpoints.Counters(frames // 4, frames, learner_steps, 0, 2.5),
+      counters=snapshots.Counters(frames // 4, frames, learner_steps, 0, 2.5),
     )
     checkpointer = checkpoints.Checkpointer(self.run.checkpoints, keep=2)
     checkpointer.save(snapshot)

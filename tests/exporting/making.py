@@ -5,7 +5,7 @@ import pathlib
 
 from attn_agents import experiment
 from attn_agents.evaluation import evaluator, results
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from attn_agents.utils import machine
 from tests import in_process
 
@@ -26,7 +26,7 @@ def make_run(
   run = run_directory.RunDirectory(path)
   run.open(config, machine.Devices('cpu', 1, 'cpu'))
   start = experiment.Experiment(config).initial_snapshot()
-  counters = checkpoints.Counters(1200, 4800, STEP, 120, 3.0)
+  counters = snapshots.Counters(1200, 4800, STEP, 120, 3.0)
   checkpointer = checkpoints.Checkpointer(run.checkpoints)
   checkpointer.save(dataclasses.replace(start, counters=counters))
   checkpointer.close()

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from attn_agents.utils import machine
 from tests import in_process
 from tests.launch import commands
@@ -38,7 +38,7 @@ def run(tmp_path_factory):
       dataclasses.replace(
         start,
         state=start.state._replace(params=params),
-        counters=checkpoints.Counters(
+        counters=snapshots.Counters(
           agent_steps=100 * step, frames=400 * step, learner_steps=step
         ),
       )

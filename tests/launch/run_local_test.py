@@ -149,6 +149,9 @@ def test_train_stop_continue_lose_an_actor_and_stop_again(
     }  # fmt: skip
     # Which all of TensorFlow needs.
     assert not running.loaded(child, 'h5py', 'pandas'), name
+    # Of Orbax, which only who saves needs.
+    saves = bool(running.loaded(child, 'tensorstore'))
+    assert saves == (name == 'learner-0'), name
   environ = psutil.Process(run.status('actor-0').pid).environ()
   assert environ['JAX_PLATFORMS'] == 'cpu'
   assert environ['CUDA_VISIBLE_DEVICES'] == ''

@@ -8,7 +8,7 @@ import pytest
 
 from attn_agents.algorithms import registry
 from attn_agents.learning import batching, learner, placement, train_state
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from configs import schema
 from configs.agents import s3ta
 from tests.learning import linear
@@ -43,7 +43,7 @@ def _made(algorithm):
   )
   made = learner.Learner(
     registry.get(algorithm).make_update(agent, config, devices),
-    checkpoints.Snapshot(state, checkpoints.Counters()),
+    snapshots.Snapshot(state, snapshots.Counters()),
     _Nobody(),
     devices,
     action_repeat=4,
@@ -83,16 +83,16 @@ def test_the_first_update_traces_no_more_and_comes_out_the_same():
 
 
 @pytest.mark.parametrize('platform', ['cpu', 'gpu'])
-def test_an_update_in_one_piece_is_made_only_where_it_is_fast(
-  platform, monkeypatch
-):
+def test_an_update_in_one_piece_is_fast_on_accelerators(platform, monkeypatch):
+  assert _made('appo')[0].compiles_fast
   made, agent, state, batch = _made('vtrace')
   copy, cpus = train_state.replicate, jax.devices()[:1]
   monkeypatch.setattr(
     train_state, 'replicate', lambda state, devices: copy(state, cpus)
   )
   made._devices = [types.SimpleNamespace(platform=platform)]
+  assert made.compiles_fast == (platform == 'gpu')
   before = jax.tree.map(np.copy, _params(made))
   made.compile(state, _empty(batch))
-  assert bool(agent.traces) == (platform == 'gpu')
+  assert agent.traces
   jax.tree.map(np.testing.assert_array_equal, _params(made), before)

@@ -5,7 +5,7 @@ import pytest
 
 from attn_agents.evaluation import scores
 from attn_agents.learning import batching, game_scores, metrics
-from attn_agents.runs import checkpoints
+from attn_agents.runs import checkpoints, snapshots
 from attn_agents.utils import metrics_table
 
 _GAMES = ('breakout', 'catch', 'pong')
@@ -54,9 +54,9 @@ def test_the_capped_score_is_a_mean_over_games_with_references():
 def test_a_continued_run_knows_its_last_games(tmp_path):
   before = game_scores.GameScores(_GAMES, scores.mean_capped)
   before.add(_info([2, 0, 2], [-21.0, 2.0, -19.0]))
-  snapshot = checkpoints.Snapshot(
+  snapshot = snapshots.Snapshot(
     {'w': np.zeros(2, np.float32)},
-    checkpoints.Counters(learner_steps=3),
+    snapshots.Counters(learner_steps=3),
     recent_of_games=before.recent,
   )
   saved = checkpoints.Checkpointer(tmp_path)
@@ -83,7 +83,7 @@ def test_metrics_have_a_row_of_all_games(tmp_path):
   )
   window.add({}, _info([2], [-21.0], (1, 1, 2)), np.array([1]), 0.1, 0.2)
   writer = metrics.MetricsWriter(tmp_path, 0, _GAMES)
-  counters = checkpoints.Counters(frames=16, learner_steps=1)
+  counters = snapshots.Counters(frames=16, learner_steps=1)
   writer.write(window.close(counters, 0, 1.0, {}))
   writer.close()
   row = metrics_table.last(tmp_path / 'metrics.csv')

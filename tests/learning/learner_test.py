@@ -5,7 +5,7 @@ import numpy as np
 
 from attn_agents import experiment
 from attn_agents.learning import batching, company, joint_learner
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from tests import in_process
 
 _INFO = batching.BatchInfo(
@@ -27,9 +27,9 @@ class _Nobody:
 def _learner(wall_time, *settings, company_=None):
   config = in_process.catch_config(*settings, agent='impala_shallow')
   parts = experiment.Experiment(config)
-  start = checkpoints.Snapshot(
+  start = snapshots.Snapshot(
     jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), parts.state_spec()),
-    checkpoints.Counters(wall_time=wall_time),
+    snapshots.Counters(wall_time=wall_time),
   )
   return parts.make_learner(start, _Nobody(), jax.local_devices()[:1], company_)
 

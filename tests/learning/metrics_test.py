@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing import event_accumulator
 
 from attn_agents.algorithms import registry
 from attn_agents.learning import batching, metrics, sight
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from attn_agents.utils import metrics_table
 from configs import errors
 from tests import full_disk
@@ -34,7 +34,7 @@ def _info(returns=(), lengths=(), games=None, steps=(10,)):
 
 
 def _counters(step=2, frames=800):
-  return checkpoints.Counters(
+  return snapshots.Counters(
     agent_steps=frames // 4, frames=frames, learner_steps=step, games=3,
     wall_time=12.0,
   )  # fmt: skip
@@ -86,7 +86,7 @@ def test_every_column_holds_its_own_number():
   }
   window = metrics.Window()
   window.add(update, _info([10.0, 30.0], [100, 50]), np.array([1, 6]), 0.5, 1.0)
-  counters = checkpoints.Counters(
+  counters = snapshots.Counters(
     agent_steps=250, frames=1000, learner_steps=2, games=3, wall_time=12.0
   )
   row = window.close(counters, 200, 4.0, present)

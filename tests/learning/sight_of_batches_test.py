@@ -16,7 +16,7 @@ from attn_agents.learning import (
   sight,
   train_state,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from tests.learning import known, two_devices
 
 
@@ -29,7 +29,7 @@ def _learner(devices):
   state = train_state.TrainState(known.PARAMS, (), (), np.int32(0), np.int32(0))
   return learner.Learner(
     lambda state, batch: (state, {}),
-    checkpoints.Snapshot(state=state, counters=checkpoints.Counters()),
+    snapshots.Snapshot(state=state, counters=snapshots.Counters()),
     _Publisher(),
     devices,
     action_repeat=4,

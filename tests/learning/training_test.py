@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from attn_agents.learning import batching, blindness, metrics, training
-from attn_agents.runs import checkpoints
+from attn_agents.runs import checkpoints, snapshots
 from attn_agents.utils import disk, metrics_table, patience
 from configs import schema
 from tests import full_disk
@@ -39,7 +39,7 @@ class FakeLearner:
     self.measured = []
     self.compiled = []
     self.time_is_over = False
-    self.counters = checkpoints.Counters()
+    self.counters = snapshots.Counters()
     self._metrics = {**_UPDATE, **(update or {})}
     self._before_step = before_step
 
@@ -54,6 +54,8 @@ class FakeLearner:
     )
     return self._metrics, np.array([0])
 
+  compiles_fast = True
+
   def compile(self, state, batch):
     self.compiled.append((state, batch))
 
@@ -65,7 +67,7 @@ class FakeLearner:
     """All is well."""
 
   def snapshot(self, returns=(), lengths=(), of_games=()):
-    return checkpoints.Snapshot(
+    return snapshots.Snapshot(
       {'w': np.float32(self.counters.learner_steps)},
       self.counters, returns, lengths, of_games,
     )  # fmt: skip
@@ -143,6 +145,20 @@ def test_it_compiles_before_it_waits_where_it_is_told_to(tmp_path):
   ]  # fmt: skip
 
 
+def test_it_compiles_at_its_first_update_where_that_is_faster(tmp_path):
+  learner = FakeLearner()
+  learner.compiles_fast = False
+  made, _, reports = _training(
+    tmp_path, learner, _forever(), max_frames=100,
+    empty=lambda: pytest.fail('nothing to compile with'), compile_first=True,
+  )  # fmt: skip
+  assert made.run(lambda: False)
+  assert not learner.compiled
+  assert reports[:3] == [
+    'waiting for the first trajectories', 'compiling', 'training',
+  ]  # fmt: skip
+
+
 def test_a_run_that_is_over_compiles_nothing(tmp_path):
   learner = FakeLearner()
   learner.time_is_over = True
@@ -189,7 +205,7 @@ def test_it_ends_when_time_is_over_as_at_max_frames(tmp_path):
 
 def test_max_frames_already_reached_trains_no_more(tmp_path):
   learner = FakeLearner()
-  learner.counters = checkpoints.Counters(
+  learner.counters = snapshots.Counters(
     agent_steps=500, frames=2000, learner_steps=5
   )
   made, _, _ = _training(tmp_path, learner, _forever(), max_frames=2000)
@@ -315,8 +331,8 @@ def test_what_was_not_written_is_not_reported_as_saved(tmp_path):
   made, checkpointer, _ = _training(
     tmp_path, FakeLearner(), _forever(), max_frames=9999, runtime=runtime
   )
-  later = checkpoints.Counters(learner_steps=10**9)
-  checkpointer.save(checkpoints.Snapshot({'w': np.float32(0)}, later))
+  later = snapshots.Counters(learner_steps=10**9)
+  checkpointer.save(snapshots.Snapshot({'w': np.float32(0)}, later))
   with pytest.raises(checkpoints.NotWrittenError, match='checkpoint 1 '):
     made.run(lambda: False)
   assert made.saved is None

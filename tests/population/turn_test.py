@@ -14,7 +14,7 @@ import pytest
 from attn_agents import experiment
 from attn_agents.learning import game_columns
 from attn_agents.population import decisions, history, members, turn
-from attn_agents.runs import checkpoints, run_directory, saved_runs
+from attn_agents.runs import checkpoints, run_directory, saved_runs, snapshots
 from configs import errors, overrides
 from tests import in_process
 from tests.population import populations
@@ -62,9 +62,9 @@ def _train(root, parts, spec, member, frames, step, fitness):
     lambda x: np.full(x.shape, member + step / 100, x.dtype),
     spec,
   )
-  snapshot = checkpoints.Snapshot(
+  snapshot = snapshots.Snapshot(
     state._replace(learner_steps=np.int32(step), agent_steps=np.int32(frames)),
-    checkpoints.Counters(frames, frames, step, games=member, wall_time=1.0),
+    snapshots.Counters(frames, frames, step, games=member, wall_time=1.0),
     recent_returns=(fitness,),
     recent_lengths=(9.0,),
   )
@@ -113,7 +113,7 @@ def test_a_copy_has_the_others_weights_and_its_own_progress(root, spec):
   after = _newest(root, spec, 0)
   assert _weights(after) == {1.05}
   assert after.recent_returns == (0.5,)
-  assert after.counters == checkpoints.Counters(100, 100, 6, 0, 1.0)
+  assert after.counters == snapshots.Counters(100, 100, 6, 0, 1.0)
   assert (after.state.learner_steps, after.state.agent_steps) == (6, 100)
   for name, value in entry.hyperparameters.items():
     found = getattr(after.state.hyperparams, name)

@@ -15,20 +15,20 @@ import optax
 import pytest
 from flax import linen as nn
 
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from attn_agents.utils import disk, finite, heap
 from configs import errors
 
 
 def _snapshot(step, value=0.0):
-  return checkpoints.Snapshot(
+  return snapshots.Snapshot(
     state={
       'w': np.full((3, 4), value, np.float32),
       'steps': np.int32(step),
       'empty': (),
       'bf': np.full(2, value, jnp.bfloat16),
     },
-    counters=checkpoints.Counters(
+    counters=snapshots.Counters(
       agent_steps=10 * step, frames=40 * step, learner_steps=step, games=1,
       wall_time=1.5,
     ),
@@ -210,7 +210,7 @@ def _train_state(*names, seed=0):
 
 def _save(path, state):
   manager = checkpoints.Checkpointer(path)
-  manager.save(checkpoints.Snapshot(state, checkpoints.Counters()))
+  manager.save(snapshots.Snapshot(state, snapshots.Counters()))
   return manager
 
 
@@ -287,14 +287,14 @@ def test_a_checkpoint_of_another_version_is_refused_in_one_line(
 
 _SAVER = """
 import numpy as np
-from attn_agents.runs import checkpoints
+from attn_agents.runs import checkpoints, snapshots
 manager = checkpoints.Checkpointer(PATH, keep=2)
 step = 0
 while True:
   step += 1
   state = {'w': np.full((400, 1000), step, np.float32)}
-  totals = checkpoints.Counters(learner_steps=step)
-  manager.save(checkpoints.Snapshot(state, totals))
+  totals = snapshots.Counters(learner_steps=step)
+  manager.save(snapshots.Snapshot(state, totals))
   print(step, flush=True)
 """
 

@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoints, initial_parameters, run_directory
+from attn_agents.runs import (
+  checkpoints,
+  initial_parameters,
+  run_directory,
+  snapshots,
+)
 from attn_agents.utils import machine
 from configs import errors
 from tests import in_process
@@ -29,9 +34,9 @@ def _snapshot(config, seed=0):
     lambda x: rng.normal(size=x.shape).astype(x.dtype),
     experiment.Experiment(config).state_spec(),
   )
-  return checkpoints.Snapshot(
+  return snapshots.Snapshot(
     state._replace(learner_steps=np.zeros_like(state.learner_steps)),
-    checkpoints.Counters(),
+    snapshots.Counters(),
   )
 
 

@@ -5,7 +5,7 @@ import types as stdlib_types
 import numpy as np
 import pytest
 
-from attn_agents.runs import checkpoints, parameters
+from attn_agents.runs import parameters, snapshots
 from configs import errors
 
 
@@ -23,7 +23,7 @@ class _Checkpointer:
     if isinstance(found, Exception):
       raise found
     state = stdlib_types.SimpleNamespace(params={'a': {'w': found}})
-    return checkpoints.Snapshot(state, checkpoints.Counters(frames=9))
+    return snapshots.Snapshot(state, snapshots.Counters(frames=9))
 
   def close(self):
     type(self).closed += 1

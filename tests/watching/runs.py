@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from attn_agents import experiment
-from attn_agents.runs import checkpoints, run_directory
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from attn_agents.utils import machine
 from tests import in_process
 
@@ -28,9 +28,9 @@ class Run:
     params = jax.tree.map(lambda x: factor * x, self._state.params)
     checkpointer = checkpoints.Checkpointer(self.directory.checkpoints, keep=2)
     checkpointer.save(
-      checkpoints.Snapshot(
+      snapshots.Snapshot(
         self._state._replace(params=params),
-        checkpoints.Counters(
+        snapshots.Counters(
           agent_steps=10 * step, frames=40 * step, learner_steps=step
         ),
       )

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any
 
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 ASKED = 'was asked to stop'
 # Of the newest saves, for hosts that hear late.
@@ -140,10 +140,10 @@ class Company:
     self._saves_after, self._asked = None, False
     return True
 
-  def compare(self, snapshot: checkpoints.Snapshot) -> None:
+  def compare(self, snapshot: snapshots.Snapshot) -> None:
     """See `learning.company.Company`."""
     update = snapshot.counters.learner_steps
-    own = [update, checkpoints.digest(snapshot)]
+    own = [update, snapshots.digest(snapshot)]
     deadline = time.monotonic() + _COMPARE_SECONDS
     with self.changed:
       if own in self._own['states']:

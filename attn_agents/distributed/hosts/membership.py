@@ -8,7 +8,7 @@ from typing import Any
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.hosts import company, joining, watch
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 _FLUSH_SECONDS = 1.5
 # Host 0 stays until the others know that it has saved.
@@ -45,7 +45,7 @@ class Membership:
       place.coordinator, lifecycle.beat_path(place.logdir), end,
     )  # fmt: skip
 
-  def hand_over(self, start: checkpoints.Snapshot) -> checkpoints.Snapshot:
+  def hand_over(self, start: snapshots.Snapshot) -> snapshots.Snapshot:
     """Gives all hosts what host 0 starts from.
 
     Args:
@@ -58,7 +58,7 @@ class Membership:
     self._store.gather('ready', self._count, watch.Limits().first_update)
     state = joining.hand_over(start.state)
     # Host 0 wrote them before it gave its arrays.
-    counters = checkpoints.Counters(**self._store.get('start')[0])
+    counters = snapshots.Counters(**self._store.get('start')[0])
     return dataclasses.replace(start, state=state, counters=counters)
 
   def is_reason(self, error: BaseException) -> bool:

@@ -97,7 +97,6 @@ def main() -> int:
   lifecycle.die_with_parent(signal.SIGKILL)
   status = lifecycle.StatusFile(place.logdir, 'actor', args.actor)
   status.set('starting', restarts=args.restart)
-  left_out.tensorflow()
   try:
     _play_through_reverb(place, args.actor, args.restart, status)
   except Exception as error:
@@ -113,7 +112,8 @@ def _play_through_reverb(
   restart: int,
   status: lifecycle.StatusFile,
 ) -> None:
-  from attn_agents import experiment
+  with left_out.modules('tensorflow'):
+    from attn_agents import experiment
   from attn_agents.transport.reverb import transport
 
   run = run_directory.RunDirectory(place.logdir)

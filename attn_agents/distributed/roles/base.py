@@ -41,8 +41,6 @@ class Role(abc.ABC):
     lifecycle.log_to_file(self.place.logdir, self.shared_log or log)
     status = self._status_file(self.name, self.index)
     status.set('starting')
-    # The first that asks for it would load all of it.
-    left_out.tensorflow()
     stop = lifecycle.StopSignal()
     code = 1
     try:
@@ -68,7 +66,9 @@ class Role(abc.ABC):
     )
 
   def _experiment(self) -> 'experiment.Experiment':
-    from attn_agents import experiment
+    # Whoever is the first to import rlax would load all of TensorFlow.
+    with left_out.modules('tensorflow'):
+      from attn_agents import experiment
 
     config = run_directory.RunDirectory(self.place.logdir).config()
     config = topology.apply(self.place, config)

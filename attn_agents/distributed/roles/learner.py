@@ -18,7 +18,7 @@ if TYPE_CHECKING:
   from attn_agents.distributed.hosts import membership
   from attn_agents.learning import company as company_lib
   from attn_agents.learning import training
-  from attn_agents.runs import checkpoints
+  from attn_agents.runs import snapshots
   from attn_agents.transport import interface
 
 
@@ -132,6 +132,8 @@ class LearnerRole(base.Role):
     if self.place.num_hosts > 1:
       self._status.set('starting', 'waiting for the other learner hosts')
       self._hosts = self._join_hosts()
+    # First, since it says how.
+    parts = self._experiment()
     from attn_agents.evaluation import scores
     from attn_agents.learning import (
       blindness,
@@ -143,7 +145,6 @@ class LearnerRole(base.Role):
     from attn_agents.learning import company as company_lib
 
     run = run_directory.RunDirectory(self.place.logdir)
-    parts = self._experiment()
     devices = _devices(self.place.devices)
     start, checkpointer, writer = self._open_run(run, parts)
     company = self._hosts.company if self._hosts else None
@@ -193,7 +194,7 @@ class LearnerRole(base.Role):
 
   def _open_run(
     self, run: run_directory.RunDirectory, parts: 'experiment.Experiment'
-  ) -> tuple['checkpoints.Snapshot', 'company_lib.Saver', 'company_lib.Writer']:
+  ) -> tuple['snapshots.Snapshot', 'company_lib.Saver', 'company_lib.Writer']:
     """Where to begin, and where checkpoints and metrics go.
 
     Host 0 has them, and tells the others where to begin.
@@ -248,10 +249,10 @@ def _devices(count: int) -> list['jax.Device']:
 
 def _seal(made: 'training.Training') -> dict[str, int]:
   """By what hosts can be compared: updates, and a number of the state."""
-  from attn_agents.runs import checkpoints
+  from attn_agents.runs import snapshots
 
   steps = made.latest.counters.learner_steps
-  return {'updates': steps, 'digest': checkpoints.digest(made.latest)}
+  return {'updates': steps, 'digest': snapshots.digest(made.latest)}
 
 
 def _is_absence(error: object) -> bool:

@@ -83,6 +83,7 @@ def _load_parts(spec: importlib.machinery.ModuleSpec, path: str) -> None:
   # Without `python/__init__.py`, which imports everything there is.
   python = types.ModuleType(f'{_NAME}.python')
   python.__path__ = [f'{path}/python']
+  python.__spec__ = _spec(python.__name__)
   root = _Parts(_NAME)
   root.__path__ = [path]
   root.__spec__, root.__file__ = spec, spec.origin
@@ -100,15 +101,23 @@ def _load_parts(spec: importlib.machinery.ModuleSpec, path: str) -> None:
   version = _module('framework.versions').VERSION
   found |= {
     '__version__': version,
-    'data': _part('data', Dataset=_module('data.ops.dataset_ops').DatasetV1),
     'errors': _module('framework.errors'),
-    'resource_loader': _module('platform.resource_loader'),
     'version': _part('version', VERSION=version),
   }
-  compat = _part('compat', v1=_part('compat.v1', **found))
+  datasets = _module('data.ops.dataset_ops')
+  compat = _part(
+    'compat',
+    v1=_part(
+      'compat.v1',
+      **found,
+      data=_part('compat.v1.data', Dataset=datasets.DatasetV1),
+      resource_loader=_module('platform.resource_loader'),
+    ),
+  )
   for part in (compat, compat.v1):
     sys.modules[part.__name__] = part
-  vars(root).update(found, compat=compat)
+  data = _part('data', Dataset=datasets.DatasetV2)
+  vars(root).update(found, compat=compat, data=data)
   # From here on `__getattr__` is asked for it.
   del root.__path__
 
@@ -119,5 +128,11 @@ def _module(name: str) -> types.ModuleType:
 
 def _part(name: str, **found: Any) -> _Parts:
   made = _Parts(f'{_NAME}.{name}')
+  made.__spec__ = _spec(made.__name__)
   vars(made).update(found)
   return made
+
+
+def _spec(name: str) -> importlib.machinery.ModuleSpec:
+  # Whoever looks whether there is such a module finds it.
+  return importlib.machinery.ModuleSpec(name, loader=None, is_package=True)

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from attn_agents.distributed.hosts import company
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 
 class _Hosts:
@@ -84,7 +84,7 @@ def test_all_save_after_the_same_update():
 
 def _snapshot(value, update):
   state = {'w': np.float32([1.0, value]), 'steps': np.int32(update)}
-  return checkpoints.Snapshot(state, checkpoints.Counters(learner_steps=update))
+  return snapshots.Snapshot(state, snapshots.Counters(learner_steps=update))
 
 
 def test_another_state_is_told_by_both(monkeypatch, capsys):

@@ -34,7 +34,7 @@ from attn_agents.learning import (
   train_state,
   training,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from configs import schema
 from tests.distributed.hosts import processes, updating
 from tests.learning import linear
@@ -115,9 +115,7 @@ def main() -> None:
   agent, devices = linear.LinearAgent(), jax.local_devices()
   state = train_state.init_state(agent, _CONFIG, jax.random.key(0))
   start = hosts.hand_over(
-    checkpoints.Snapshot(
-      jax.tree.map(np.asarray, state), checkpoints.Counters()
-    )
+    snapshots.Snapshot(jax.tree.map(np.asarray, state), snapshots.Counters())
   )
   update = vtrace.ALGORITHM.make_update(agent, _CONFIG, jax.devices())
   learner = joint_learner.JointLearner(

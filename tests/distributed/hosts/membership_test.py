@@ -15,7 +15,7 @@ from attn_agents.distributed.hosts import (
   store,
   watch,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 
 
 class _Client:
@@ -63,9 +63,9 @@ def test_no_host_begins_a_collective_before_all_are_there(
   monkeypatch.setattr(joining, 'hand_over', collective)
 
   def start(index):
-    counters = checkpoints.Counters(frames=7 if index == 0 else 0)
+    counters = snapshots.Counters(frames=7 if index == 0 else 0)
     found[index] = join(index).hand_over(
-      checkpoints.Snapshot(np.zeros(3), counters)
+      snapshots.Snapshot(np.zeros(3), counters)
     )
 
   threads = [threading.Thread(target=start, args=(i,)) for i in (0, 1)]

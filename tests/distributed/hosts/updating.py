@@ -29,7 +29,7 @@ from attn_agents.learning import (
   placement,
   train_state,
 )
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from configs import schema
 from configs.agents import s3ta
 from tests.distributed.hosts import processes
@@ -118,7 +118,7 @@ def main() -> None:
   company, devices = _Company(index), jax.local_devices()
   args = (
     vtrace.ALGORITHM.make_update(agent, CONFIG, jax.devices()),
-    checkpoints.Snapshot(state, checkpoints.Counters()),
+    snapshots.Snapshot(state, snapshots.Counters()),
     Variables(),
     devices,
   )

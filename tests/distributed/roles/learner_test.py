@@ -12,7 +12,7 @@ from attn_agents.distributed.hosts import joining
 from attn_agents.distributed.roles import base
 from attn_agents.distributed.roles import learner as learner_role
 from attn_agents.learning import company
-from attn_agents.runs import checkpoints
+from attn_agents.runs import snapshots
 from tests.distributed import stopping
 
 
@@ -35,9 +35,9 @@ class _Training:
 
   def __init__(self, end):
     self._end = end
-    self.saved = checkpoints.Counters(frames=300)
-    self.latest = checkpoints.Snapshot(
-      {'w': [1.0]}, checkpoints.Counters(frames=320, learner_steps=8)
+    self.saved = snapshots.Counters(frames=300)
+    self.latest = snapshots.Snapshot(
+      {'w': [1.0]}, snapshots.Counters(frames=320, learner_steps=8)
     )
     self.late_saves = 0
 
@@ -168,7 +168,7 @@ def test_a_host_of_two_says_why_and_with_what_it_leaves(
   hosts = _Hosts(why)
   learner = _Learner(tmp_path, _Training(lambda stop: full), hosts)
   latest = learner.made.latest
-  seal = {'updates': 8, 'digest': checkpoints.digest(latest)}
+  seal = {'updates': 8, 'digest': snapshots.digest(latest)}
   interrupted = [('running', 'leaving', {'interrupted': why})] if why else []
   assert _work(tmp_path, learner) == [
     _SAVED,

@@ -8,7 +8,7 @@ import pytest
 from attn_agents import experiment
 from attn_agents.interpretability.grad_cam import training_stages
 from attn_agents.interpretability.recordings import trained_agent
-from attn_agents.runs import checkpoints, saved_runs
+from attn_agents.runs import checkpoints, saved_runs, snapshots
 from tests import in_process
 
 
@@ -51,7 +51,7 @@ def test_agents_have_the_parameters_of_start_and_checkpoints(tmp_path):
       dataclasses.replace(
         start,
         state=start.state._replace(params=params),
-        counters=checkpoints.Counters(frames=400 * step, learner_steps=step),
+        counters=snapshots.Counters(frames=400 * step, learner_steps=step),
       )
     )
   checkpointer.close()

@@ -34,10 +34,16 @@ print(signature, [type(x).__name__ for x in signature.shape])
 print(sorted(set(sys.modules).intersection(WHOLE)))
 server.stop()
 
+import importlib.util
 import tensorflow as tf
+print([importlib.util.find_spec(x) is not None for x in (
+    'tensorflow', 'tensorflow.compat.v1', 'tensorflow.python')])
+datasets = tf.data.Dataset, tf.compat.v1.data.Dataset
 print(tf.compat.as_str_any('x'), tf.compat.v1.placeholder.__name__)
 print(tf.constant([1.0]).numpy(), tf.io.gfile.exists('/'))
 print(sys.modules['tensorflow'] is not tf, tf.__version__)
+import tensorflow
+print(datasets == (tensorflow.data.Dataset, tensorflow.compat.v1.data.Dataset))
 import tensorflow.keras
 print(tensorflow.keras.layers.__name__, tensorflow.TensorSpec is tf.TensorSpec)
 """.replace('WHOLE', repr(_WHOLE))
@@ -86,14 +92,16 @@ def _lines(code: str, *args: str) -> list[str]:
 
 
 def test_reverb_needs_no_more_and_who_asks_gets_the_rest(tmp_path):
-  data, signature, loaded, nested, works, replaced, keras = _lines(
-    _USES_REVERB, str(tmp_path)
-  )
+  (
+    data, signature, loaded, found, nested, works, replaced, same, keras,
+  ) = _lines(_USES_REVERB, str(tmp_path))  # fmt: skip
   assert data == '[array([3., 3.], dtype=float32)]'
   assert 'shape=(2,), dtype=tf.float32' in signature
   # As TensorFlow 1 they would be objects of a kind of its own.
   assert signature.endswith("['int']")
   assert loaded == '[]'
+  assert found == '[True, True, True]'
+  assert same == 'True'
   assert nested == 'x placeholder'
   assert works == '[1.] True'
   assert replaced == 'True 2.8.4'
