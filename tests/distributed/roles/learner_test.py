@@ -11,8 +11,9 @@ from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.hosts import joining
 from attn_agents.distributed.roles import base
 from attn_agents.distributed.roles import learner as learner_role
-from attn_agents.learning import company
-from attn_agents.runs import snapshots
+from attn_agents.learning import company, training
+from attn_agents.runs import run_directory, snapshots
+from configs import overrides, resolution
 from tests.distributed import stopping
 
 
@@ -243,3 +244,52 @@ def test_without_the_other_host_it_saves_what_there_is_and_ends(
 def test_a_learner_uses_as_many_devices_as_it_is_told(monkeypatch, count, used):
   monkeypatch.setattr(jax, 'local_devices', lambda: list('abcd'))
   assert ''.join(learner_role._devices(count)) == used
+
+
+class _Connection:
+  """To nobody."""
+
+  def make_source(self):
+    return stdlib_types.SimpleNamespace(batches=lambda: iter(()))
+
+  def make_publisher(self):
+    return stdlib_types.SimpleNamespace(publish=lambda values, version: None)
+
+
+@pytest.mark.parametrize('num_hosts', [1, 2])
+def test_only_who_learns_alone_compiles_before_there_is_data(
+  num_hosts, tmp_path, monkeypatch
+):
+  """Others would wait for it in the update's sums."""
+  request = resolution.Request(
+    agent='impala_shallow', preset='small', game='catch'
+  )
+  config = resolution.resolve(request, 'cpu', 1, 2)
+  run_directory.RunDirectory(tmp_path).write(
+    {'config': overrides.to_dict(config)}
+  )
+  place = topology.Topology(
+    str(tmp_path), '', '', (0,), config.runtime.envs_per_actor,
+    num_hosts=num_hosts, devices=1,
+  )  # fmt: skip
+  made = {}
+
+  def remember(*args, **named):
+    del args
+    made.update(named)
+
+  monkeypatch.setattr(training, 'Training', remember)
+  role = learner_role.LearnerRole(place)
+  role._status = _Status(tmp_path)
+  role._hosts = role._alone = None
+  hosts = stdlib_types.SimpleNamespace(
+    company=company.Alone(), hand_over=lambda start: start
+  )
+  monkeypatch.setattr(role, '_join_hosts', lambda: hosts)
+  monkeypatch.setattr(role, '_connect', lambda parts: _Connection())
+  role._make_training()
+  assert made['compile_first'] == (num_hosts == 1)
+  if num_hosts == 1:
+    batch, info = made['empty']()
+    assert not batch.action.any()
+    assert info.agent_steps == 0
