@@ -81,7 +81,7 @@ def _steady_rows(
   try:
     return _watch(process, folder / 'run' / 'metrics.csv', output, seconds)
   finally:
-    _stop(process)
+    stop(process)
 
 
 def _watch(
@@ -113,7 +113,7 @@ def _watch(
     time.sleep(0.1)
 
 
-def _stop(process: subprocess.Popen) -> None:
+def stop(process: subprocess.Popen) -> None:
   """As Ctrl-C does, which saves; a run's children end with it either way."""
   if process.poll() is not None:
     return

@@ -11,7 +11,6 @@ import contextlib
 import functools
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,16 +20,21 @@ from collections.abc import Callable, Iterator, Mapping
 from absl import flags
 
 from attn_agents.distributed import lifecycle
-from benchmarks import harness, other_checkout, runner, settings, system_flags
+from benchmarks import (
+  harness,
+  local_runs,
+  other_checkout,
+  runner,
+  settings,
+  system_flags,
+)
 
 _RUNTIME = flags.DEFINE_enum(
   'runtime', 'launchpad', system_flags.RUNTIMES, 'Of the runs.'
 )
 
 _NEW, _CONTINUED = 'new', 'continued'
-# Of one start, and of an end, which saves.
 _PATIENCE_SECONDS = 600.0
-_STOP_SECONDS = 60.0
 _POLL_SECONDS = 0.02
 
 
@@ -144,13 +148,7 @@ def _running(
   try:
     yield run
   finally:
-    # As Ctrl-C does; a run's children end with it either way.
-    run.send_signal(signal.SIGINT)
-    try:
-      run.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-      run.kill()
-      run.wait()
+    local_runs.stop(run)
 
 
 if __name__ == '__main__':
