@@ -19,9 +19,3 @@ def test_it_runs(tmp_path):
   idle = packed['relay of the learner host']
   (relayed,) = costs['packed']['both ends, relayed']
   assert relayed['relay of the learner host'] > 10 * idle
-
-
-def test_a_checkout_that_is_none_is_refused():
-  done = cabled.run('packed_queue', '--before=/no/such/checkout')
-  assert done.returncode == 2
-  assert '--before=/no/such/checkout: expected a checkout' in done.stderr

@@ -19,9 +19,3 @@ def test_a_new_and_a_continued_run_of_two_checkouts(tmp_path):
     'continued',
   }
   assert all(1 < x < 300 for (x,) in seconds.values())
-
-
-def test_a_checkout_that_is_none_is_refused():
-  done = cabled.run('start', '--before=/no/such/checkout')
-  assert done.returncode == 2
-  assert '--before=/no/such/checkout: expected a checkout' in done.stderr

@@ -131,32 +131,24 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
   assert got.recent_lengths == (9.0, 9.0, 9.0)
 
 
-def test_it_compiles_before_it_waits_where_it_is_told_to(tmp_path):
+@pytest.mark.parametrize('fast', [True, False])
+def test_it_compiles_before_it_waits_where_that_is_fast(tmp_path, fast):
   learner = FakeLearner()
+  learner.compiles_fast = fast
+  batches = iter([('empty', None)] if fast else [])
   made, _, reports = _training(
     tmp_path, learner, _forever(), max_frames=100,
-    empty=lambda: ('empty', None), compile_first=True,
+    empty=lambda: next(batches), compile_first=True,
   )  # fmt: skip
   start = made.latest.state
   assert made.run(lambda: False)
-  assert learner.compiled == [(start, 'empty')]
-  assert reports[:3] == [
-    'compiling', 'waiting for the first trajectories', 'training',
-  ]  # fmt: skip
-
-
-def test_it_compiles_at_its_first_update_where_that_is_faster(tmp_path):
-  learner = FakeLearner()
-  learner.compiles_fast = False
-  made, _, reports = _training(
-    tmp_path, learner, _forever(), max_frames=100,
-    empty=lambda: pytest.fail('nothing to compile with'), compile_first=True,
-  )  # fmt: skip
-  assert made.run(lambda: False)
-  assert not learner.compiled
-  assert reports[:3] == [
-    'waiting for the first trajectories', 'compiling', 'training',
-  ]  # fmt: skip
+  assert learner.compiled == ([(start, 'empty')] if fast else [])
+  waiting = 'waiting for the first trajectories'
+  assert reports[:3] == (
+    ['compiling', waiting, 'training']
+    if fast
+    else [waiting, 'compiling', 'training']
+  )
 
 
 def test_a_run_that_is_over_compiles_nothing(tmp_path):

@@ -132,7 +132,7 @@ class LearnerRole(base.Role):
     if self.place.num_hosts > 1:
       self._status.set('starting', 'waiting for the other learner hosts')
       self._hosts = self._join_hosts()
-    # First, since it says how.
+    # Before the rest, which would load all of TensorFlow.
     parts = self._experiment()
     from attn_agents.evaluation import scores
     from attn_agents.learning import (

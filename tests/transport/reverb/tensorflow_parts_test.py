@@ -9,7 +9,7 @@ _ROOT = pathlib.Path(__file__).parents[3]
 _WHOLE = ('keras', 'pandas', 'tensorflow.lite', 'tensorflow.python.keras')
 
 _USES_REVERB = """
-import pathlib, sys
+import pathlib, sys, threading
 from attn_agents.utils import left_out
 left_out.tensorflow()
 from attn_agents import experiment
@@ -29,8 +29,14 @@ import reverb
 client = reverb.Client(f'localhost:{server.port}')
 client.insert([np.full(2, 3.0, np.float32)], {servers.QUEUE_TABLE: 1.0})
 print(next(client.sample(servers.QUEUE_TABLE))[0].data)
-signature = client.server_info()[servers.QUEUE_TABLE].signature
-print(signature, [type(x).__name__ for x in signature.shape])
+def show():
+  signature = client.server_info()[servers.QUEUE_TABLE].signature
+  print(signature, [type(x).__name__ for x in signature.shape])
+
+# Which TensorFlow it is may differ from thread to thread.
+thread = threading.Thread(target=show)
+thread.start()
+thread.join()
 print(sorted(set(sys.modules).intersection(WHOLE)))
 server.stop()
 
