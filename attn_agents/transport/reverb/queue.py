@@ -74,7 +74,7 @@ class QueueSink:
     return time.monotonic() - start
 
   def _check(self, leaves: Sequence[np.ndarray]) -> None:
-    # Reverb does not compare squeezed columns with the table's signature.
+    # The writer has no signature: Reverb would name a column by its number.
     for (name, want), have in zip(self._specs.items(), leaves, strict=True):
       if want.shape != have.shape or want.dtype != have.dtype:
         raise ValueError(
