@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 
-from results import figures, learning, plan, sight, speed, tried
+from results import figures, learning, plan, sight, speed, tried, zoo
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -20,7 +20,7 @@ Tables = Mapping[str, Callable[[], str]]
 
 # By the path of the document that shows them.
 DOCUMENTS: Mapping[str, Tables] = {
-  'README.md': {'headline': learning.headline},
+  'README.md': {'zoo': zoo.beside_chance},
   'docs/performance.md': {
     'speed': speed.overview,
     'starts': speed.starts,
@@ -44,6 +44,7 @@ DOCUMENTS: Mapping[str, Tables] = {
     'tried_pong': functools.partial(tried.table, 'pong'),
     'tried_boxing': functools.partial(tried.table, 'boxing'),
   },
+  'docs/zoo.md': {'zoo': zoo.beside_heads},
 }
 
 FIGURES: Mapping[str, Callable[[pathlib.Path], None]] = {

@@ -33,6 +33,12 @@ def chance() -> str:
   return tables.markdown(tables.from_rows(list(rows.values())))
 
 
+def chance_of(game: str) -> str:
+  """The mean return of the random policy that acts as agents do."""
+  path = _HERE / 'chance' / '4_frames' / game / 'summary.json'
+  return f'{json.loads(path.read_text())["mean"]:.1f}'
+
+
 def catch() -> str:
   """Agent steps until each agent played Catch, by algorithm."""
   with (_HERE / 'catch.csv').open() as file:
@@ -66,25 +72,6 @@ def trained() -> str:
           'target': f'{target:g}, {"met" if mean >= target else "missed"}',
         }
       )
-  return tables.markdown(tables.from_rows(rows))
-
-
-def headline() -> str:
-  """S3TA's scores on two cores beside chance, for a first look."""
-  rows = []
-  for folder, settings in _SETTINGS.items():
-    for run in _runs(folder):
-      if run.agent == 's3ta' and run.game != 'catch':
-        rows.append(
-          {
-            'game': run.game,
-            'trained by': f'`{run.algorithm}`, {settings} settings',
-            'minutes': f'{run.seconds / 60:.0f}',
-            'mean return ± its error (games)': _score(run),
-            'random play': _chance(run.game),
-          }
-        )
-  rows.sort(key=lambda row: list(row.values()))
   return tables.markdown(tables.from_rows(rows))
 
 
@@ -149,12 +136,6 @@ def _score(run: run_results.RunResult) -> str:
   summary = _summary(run)
   mean, error = summary['mean'], summary['standard_error']
   return f'{mean:.1f} ± {error:.1f} ({summary["episodes"]})'
-
-
-def _chance(game: str) -> str:
-  """The mean return of the random policy that acts as agents do."""
-  path = _HERE / 'chance' / '4_frames' / game / 'summary.json'
-  return f'{json.loads(path.read_text())["mean"]:.1f}'
 
 
 def _summary(run: run_results.RunResult) -> Mapping[str, Any]:

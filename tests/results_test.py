@@ -10,7 +10,7 @@ import pytest
 from attn_agents.evaluation.reporting import run_results
 from attn_agents.runs import old_configs
 from configs import agents, errors
-from results import draw, learning, sight, speed, tried
+from results import draw, learning, sight, speed, tried, zoo
 
 _RESULTS = pathlib.Path(draw.__file__).parent
 
@@ -28,6 +28,16 @@ def test_a_table_that_nothing_draws_is_refused():
     draw.redraw(
       text.replace('drawn: chance', 'drawn: luck'), draw.DOCUMENTS[name]
     )
+
+
+def test_words_about_the_heads_of_other_agents_are_refused(
+  tmp_path, monkeypatch
+):
+  words = tmp_path / 'zoo.csv'
+  words.write_text('name,heads\ns3ta_tennis,the net\n')
+  monkeypatch.setattr(zoo, '_HEADS', words)
+  with pytest.raises(ValueError, match='s3ta_tennis'):
+    zoo.beside_heads()
 
 
 def test_documents_show_each_figure_and_it_can_be_drawn(tmp_path):
