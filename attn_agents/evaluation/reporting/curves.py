@@ -1,5 +1,6 @@
 """Learning curves: return over frames or wall time, one panel per game."""
 
+import itertools
 import math
 import pathlib
 from collections.abc import Sequence
@@ -28,20 +29,19 @@ def draw(
 
   Args:
     path: of the PNG.
-    results: the runs.
+    results: the runs, at least one.
     over: the horizontal axis.
   """
   games = sorted({run.game for run in results})
   labels = sorted({run.label for run in results})
-  columns = min(3, max(1, len(games)))
+  columns = min(3, len(games))
   height = math.ceil(len(games) / columns)
   drawing = figures.Figure(
     figsize=(_PANEL[0] * columns, _PANEL[1] * height), layout='constrained'
   )
   panels = list(drawing.subplots(height, columns, squeeze=False).flat)
-  colours = dict(
-    zip(labels, matplotlib.color_sequences['tab10'] * 6, strict=False)
-  )
+  cycle = itertools.cycle(matplotlib.color_sequences['tab10'])
+  colours = dict(zip(labels, cycle, strict=False))
   for panel, game in zip(panels, games, strict=False):
     panel.set_title(game)
     panel.set_xlabel(_LABELS[over])

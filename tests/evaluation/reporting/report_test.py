@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from attn_agents.evaluation.reporting import (
-  curves,
   published,
   run_results,
   tables,
@@ -197,13 +196,6 @@ def test_published_scores_by_our_names():
     7645.31, 127.84,
   )  # fmt: skip
   assert published.raw('s3ta', 'vtrace', 'alien') is None
-
-
-def test_the_mean_of_curves_is_taken_where_all_are_defined():
-  x, y = curves.mean_curve([([0, 10], [0, 10]), ([5, 9, 13], [1, 1, 1])])
-  assert (x[0], x[-1]) == (5, 10)
-  np.testing.assert_allclose(y, (x + 1) / 2)
-  assert curves.mean_curve([([0, 1], [0, 0]), ([2, 3], [0, 0])])[0].size == 0
 
 
 @pytest.fixture(scope='module')
