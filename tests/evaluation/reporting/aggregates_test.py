@@ -67,6 +67,7 @@ def test_equal_scores_have_equal_intervals():
   state = np.random.get_state()[1].copy()
   np.random.seed(2)
   assert aggregates.aggregate(scores, reps=200) == first
+  assert aggregates.aggregate(scores, reps=200, seed=0) == first
   assert aggregates.aggregate(scores, reps=200, seed=1) != first
   np.random.seed(1)
   aggregates.aggregate(scores, reps=200)

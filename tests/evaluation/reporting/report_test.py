@@ -69,15 +69,38 @@ def test_a_run_is_read_with_its_newest_evaluation(tmp_path):
   _evaluate(path, 'b', 16_000, 5.0)
   _evaluate(path, 'c', 20_000, 7.0, protocol='sticky')
   _evaluate(path, 'd', 16_000, 6.0, episodes=200)
+  # No better than the one before.
+  _evaluate(path, 'e', 16_000, 6.5, episodes=200)
+  _evaluate(path, 'f', 20_000, 8.0, policy='greedy')
   (path / 'evaluation_curve.csv').write_text(
     'wall_time,frames,return_mean\n50,4000,1.5\n'
   )
   (run,) = _read(run_results.find([str(tmp_path)]))
   assert (run.agent, run.game, run.seed) == ('s3ta', 'pong', 3)
-  assert run.frames == 8000
+  assert (run.algorithm, run.preset, run.path) == ('appo', 'small', path)
+  assert (run.frames, run.seconds, run.name) == (8000, 120, 's3ta_pong_3')
+  assert run.settings['environment.game'] == 'pong'
   assert run.summary['mean'] == 6.0
   assert run.training == run_results.Curve((4000, 8000), (60, 120), (2, 4))
   assert run.evaluation == run_results.Curve((4000,), (50,), (1.5,))
+
+
+def test_a_run_that_has_logged_nothing_yet(tmp_path):
+  path = _run(tmp_path, 's3ta', 'pong', 3, mean=None)
+  (path / 'metrics.csv').unlink()
+  (run,) = _read([path])
+  assert (run.frames, run.seconds, run.summary) == (0, 0, None)
+  assert run.training == run.evaluation == run_results.Curve()
+  assert tables.per_game([run])[1] == tables.over_games([run])[1] == []
+
+
+def test_runs_are_found_once_and_not_within_one_another(tmp_path):
+  inner = _run(tmp_path / 'outer', 's3ta', 'pong', 0, mean=None, name='inner')
+  other = _run(tmp_path, 's3ta', 'pong', 1, mean=None)
+  assert run_results.find([str(tmp_path / 'outer')]) == [inner]
+  outer = _run(tmp_path, 's3ta', 'pong', 2, mean=None, name='outer')
+  paths = [tmp_path, outer, other]
+  assert run_results.find(map(str, paths)) == [outer, other]
 
 
 def test_a_report_is_of_one_cap_and_names_it(tmp_path):
@@ -196,6 +219,37 @@ def test_published_scores_by_our_names():
     7645.31, 127.84,
   )  # fmt: skip
   assert published.raw('s3ta', 'vtrace', 'alien') is None
+  assert published.raw('impala_ff', 'vtrace', 'boxing') is None
+  assert published.normalised('s3ta', 'catch') == {}
+  # 88 % of the score, give or take 11.
+  assert published.hard_attention('breakout') == (0.88, 0.11)
+  assert published.hard_attention('catch') is None
+
+
+def test_a_table_as_markdown():
+  rows = [{'game': 'pong', 'runs': '3', 'frames': '8'}]
+  table = tables.from_rows(rows)
+  assert tables.markdown(table) == (
+    '| game | runs | frames |\n| --- | --- | --- |\n| pong | 3 | 8 |'
+  )
+
+
+def test_rows_of_seeds_and_what_is_unknown_is_left_empty(tmp_path):
+  results = _read(
+    [
+      _run(tmp_path, 's3ta', 'video_pinball', 2, 8833.95),
+      _run(tmp_path, 's3ta', 'video_pinball', 0, 0.0),
+      _run(tmp_path, 's3ta', 'boxing', 1, 12.1),
+    ]
+  )
+  columns, (boxing, pinball) = tables.per_game(results)
+  assert pinball[columns.index('seeds')] == '0 2'
+  assert boxing[columns.index('return_deviation')] == ''
+  columns, rows = tables.over_games(results)
+  # Half of the human's score in the mean with 0 as the random one, and 1.
+  (row,) = (row for row in rows if row[3:5] == ['s3ta', 'mean_capped'])
+  assert row == ['s3ta', '2', '1 to 2', 's3ta', 'mean_capped', '0.625', '', '']
+  assert tables.over_games(results[:0]) == (columns, [])
 
 
 @pytest.fixture(scope='module')
@@ -227,6 +281,11 @@ def test_the_command_leaves_tables_and_figures(reported):
   with (out / 'curves.csv').open() as file:
     points = list(csv.DictReader(file))
   assert len(points) == 13 * 2
+  assert points[1] == {
+    'agent': 'drarl', 'game': 'freeway', 'seed': '0',
+    'run': str(root / 'runs' / 'drarl_freeway_0'), 'kind': 'training',
+    'frames': '8000.0', 'wall_time': '120.0', 'return': '4.0',
+  }  # fmt: skip
   for name in ('frames', 'seconds'):
     image = np.asarray(Image.open(out / f'curves_{name}.png').convert('RGB'))
     # Two colours of lines, blue and orange of matplotlib's tab10.
@@ -298,6 +357,7 @@ def test_a_run_of_several_games_has_a_result_of_each(tmp_path):
   assert found['catch'].training.returns == (-1.0, 0.5)
   assert found['pong'].training.returns == ()
   assert found['pong'].evaluation.returns == (-5.0,)
+  assert found['pong'].name == 's3ta_pong,catch,breakout_0 (pong)'
   assert {run.label for run in found.values()} == {
     's3ta of pong,catch,breakout'
   }

@@ -50,6 +50,20 @@ def test_other_settings_are_another_agent_that_is_named_by_them():
   ]  # fmt: skip
 
 
+def test_a_setting_is_named_as_it_is_typed():
+  assert _labels(
+    _result(**{'replay.prioritised': True}),
+    _result(**{'replay.prioritised': False}),
+    _result(**{'replay.prioritised': 'Half'}),
+    _result(),
+  ) == [
+    's3ta (replay.prioritised=true)',
+    's3ta (replay.prioritised=false)',
+    's3ta (replay.prioritised=Half)',
+    's3ta (replay.prioritised=absent)',
+  ]
+
+
 def test_another_preset_is_named_and_not_all_that_it_sets():
   assert _labels(
     _result(**{'network.conv_channels': [8, 8]}),
@@ -73,6 +87,8 @@ def test_fields_that_cannot_change_what_is_learned_are_no_settings():
     )
     == ['s3ta'] * 3
   )
+  every = 'runtime.evaluate_every_frames'
+  assert _labels(_result(**{every: 0}), _result(**{every: 9})) == ['s3ta'] * 2
   assert _labels(
     _result(**{'runtime.num_actors': 2}), _result(**{'runtime.num_actors': 4})
   ) == ['s3ta (runtime.num_actors=2)', 's3ta (runtime.num_actors=4)']
