@@ -73,6 +73,22 @@ def test_equal_games_have_equal_traces_and_others_do_not():
   assert a == b and c not in (a, '')
 
 
+class _Coloured(counting_environment.CountingEnvironment):
+  """Row 1 scores twice as much for what looks the same."""
+
+  def _output(self, first):
+    output = super()._output(first)
+    reward = output.timestep.reward * np.float32([1, 2])
+    return output._replace(timestep=output.timestep._replace(reward=reward))
+
+
+def test_games_that_differ_in_their_score_alone_have_other_traces():
+  one, other = episodes.play(_Coloured([4, 4]), _Still(2), 2)
+  assert one.trace != other.trace
+  # 64 bits, in hexadecimal digits.
+  assert len(one.trace) == len(other.trace) == 16
+
+
 class _Greedy:
   """Always to the left, then: what differs is where the ball falls."""
 

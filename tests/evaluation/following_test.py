@@ -105,6 +105,10 @@ def test_checkpoints_are_scored_when_due_and_once(learner):
   assert float(rows[0]['return_mean']) == expected.mean
   assert float(rows[0]['return_standard_error']) == expected.standard_error
   assert (rows[0]['frames'], rows[0]['wall_time']) == ('1100', '2.50')
+  assert (rows[0]['agent_steps'], rows[0]['episodes']) == ('275', '8')
+  assert float(rows[0]['return_median']) == expected.median
+  # Nobody has played it.
+  assert rows[0]['human_normalised'] == ''
 
 
 def test_a_best_of_a_later_step_without_a_score_gives_way(learner):
@@ -131,7 +135,9 @@ def test_the_best_stays_and_a_new_follower_knows_it(learner, monkeypatch):
     learner.save(step, 1000 * step, factor=step)
     follower.follow(_go)
   assert saved_runs.find(learner.run, 'best') == (learner.run.best, 2)
-  learner.save(4, 4000, factor=4)
+  learner.save(4, 3900, factor=4)
+  assert learner.follower().follow(_go) is None, 'before the next 1000'
+  learner.save(5, 4000, factor=4)
   assert 'best 0.75' in learner.follower().follow(_go)
   assert [float(row['return_mean']) for row in learner.curve()] == [
     0.5, 0.75, 0.25, 0.5,
@@ -202,6 +208,34 @@ def test_a_score_without_room_waits_and_is_not_played_again(
   assert follower.follow(_go) is None
 
 
+def test_a_checkpoint_that_training_removes_meanwhile_is_no_error(
+  learner, monkeypatch
+):
+  closed, close = [], checkpoints.Checkpointer.close
+
+  def note(self):
+    closed.append(self)
+    close(self)
+
+  monkeypatch.setattr(checkpoints.Checkpointer, 'close', note)
+
+  def removed(self, spec, step):
+    shutil.rmtree(learner.run.checkpoints / str(step))
+    raise FileNotFoundError
+
+  def damaged(self, spec, step):
+    raise ValueError('damaged')
+
+  learner.save(1, 1000)
+  closed.clear()
+  monkeypatch.setattr(checkpoints.Checkpointer, 'restore', damaged)
+  with pytest.raises(ValueError, match='damaged'):
+    learner.follower().follow(_go)
+  monkeypatch.setattr(checkpoints.Checkpointer, 'restore', removed)
+  assert learner.follower().follow(_go) is None
+  assert len(closed) == 2
+
+
 def test_a_stop_in_the_middle_writes_nothing(learner):
   learner.save(1, 1000)
   with pytest.raises(episodes.StoppedError):
@@ -230,6 +264,7 @@ def test_several_games_are_scored_each_and_the_best_by_capped_score(
   assert 'score 0.00 of 16 games, best 0.00' in follower.follow(_go)
   learner.save(3, 2100)
   assert 'score 0.00 of 16 games' in follower.follow(_go)
+  assert saved_runs.steps(learner.run.best) == [2], 'no better'
   # A new follower goes on with the best score so far.
   follower = learner.follower()
   learner.save(4, 3100)

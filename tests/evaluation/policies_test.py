@@ -74,7 +74,7 @@ def test_the_random_policy_is_uniform():
   policy = policies.RandomPolicy(6, 4, seed=2)
   drawn = np.concatenate([policy.act(_row([0] * 4)) for _ in range(3000)])
   counts = np.bincount(drawn, minlength=6) / drawn.size
-  assert counts.size == 6
+  assert counts.size == 6 and drawn.dtype == np.int32
   assert abs(counts - 1 / 6).max() < 4 * np.sqrt(5 / 36 / drawn.size)
 
 

@@ -74,7 +74,9 @@ def test_files_say_every_episode_and_the_summary(tmp_path):
     'end': 'frame_cap', 'trace': '',
   }  # fmt: skip
   assert [row['seed'] for row in rows] == ['1000', '1000', '1001', '1001']
-  said = json.loads((tmp_path / 'a/b/summary.json').read_text())
+  text = (tmp_path / 'a/b/summary.json').read_text()
+  assert text.startswith('{\n  "checkpoint": 7,\n') and text.endswith('}\n')
+  said = json.loads(text)
   assert said['checkpoint'] == 7 and said['mean'] == 10
   assert said['standard_error'] is None
   assert sorted(p.name for p in (tmp_path / 'a/b').iterdir()) == [
@@ -86,9 +88,44 @@ def test_words_for_a_terminal():
   text = results.in_words(
     'breakout', results.summarise('breakout', PLAYED, action_repeat=4)
   )
-  assert 'mean 11.62' in text and 'median 7.00' in text
+  assert text.splitlines()[0] == (
+    'game      breakout, 4 episodes of 27,210 frames in the mean'
+  )
+  # The deviation is 13.4 of 4 games.
+  assert (
+    'mean 11.62 (standard error 6.70), median 7.00, 1.50 to 31.00\n' in text
+  )
+  assert 'convention' not in text
   assert '25.0% of the games, after 108,000 frames' in text
   assert '34.5% (0 % random' in text
+
+
+def test_words_of_both_conventions_or_of_no_human():
+  def said(game, value):
+    episode = episodes.Episode(0, 0, value, 100, episodes.GAME_OVER)
+    return results.in_words(game, results.summarise(game, [episode], 4))
+
+  # The random scores are 16256.9 and 0, the human one is 17667.9.
+  last = said('video_pinball', 17_667.9 / 2).splitlines()[-1]
+  assert last == (
+    'human     -526.1%, 50.0% by the convention of S3TA '
+    '(0 % random, 100 % human)'
+  )
+  assert 'human' not in said('catch', 1.0)
+
+
+def test_a_line_about_several_games():
+  line = results.of_several_in_words
+  assert line({'catch': 1.0}) == 'score     none: catch have no human scores'
+  # Pong's random and human scores are -20.7 and 14.6.
+  assert line({'pong': -3.05, 'breakout': 30.5}) == (
+    'score     75.0%, mean capped human-normalised score of 2 games'
+  )
+  pinball = {'catch': 1.0, 'pong': 14.6, 'video_pinball': 16_256.9}
+  assert line(pinball) == (
+    'score     50.0%, 96.0% by the convention of S3TA, mean capped '
+    'human-normalised score of 2 games, without catch'
+  )
 
 
 def test_an_unusual_cap_is_named_even_if_it_cut_nothing():

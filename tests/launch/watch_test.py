@@ -58,9 +58,13 @@ def test_it_waits_for_the_first_checkpoint_and_goes_on_with_the_next(run):
       facts = json.loads(await viewer.receive_str(timeout=10))
       assert (facts['stage'], facts['newest']) == ('waiting', None)
       assert (facts['game'], facts['agent']) == ('catch', 'impala_ff')
+      stages = []
       for step in (4, 9):
         await asyncio.to_thread(run.save, step)
-        await _reaches(viewer, step)
+        await _reaches(viewer, step, stages)
+      assert {'waiting', 'preparing'} >= set(stages[: stages.index('playing')])
+      assert set(stages[stages.index('playing') :]) == {'playing'}
+      assert 'preparing' in stages
       # Ended while somebody watches, who is told.
       ending = asyncio.to_thread(watching.end, process, signal.SIGTERM)
       ended = asyncio.ensure_future(ending)
@@ -81,12 +85,13 @@ def test_it_waits_for_the_first_checkpoint_and_goes_on_with_the_next(run):
     asyncio.run(asyncio.wait_for(follow(process, url), 120))
 
 
-async def _reaches(viewer, step):
-  """Takes frames until one is played by that checkpoint."""
+async def _reaches(viewer, step, stages):
+  """Takes frames until one is played by that checkpoint; notes the stages."""
   row = -1
   while True:
     message = await viewer.receive(timeout=60)
     if message.type != aiohttp.WSMsgType.BINARY:
+      stages.append(json.loads(message.data)['stage'])
       continue
     await viewer.send_str(str(int.from_bytes(message.data[:4], 'little')))
     facts, maps, frame = messages.decode(message.data[4:])

@@ -58,6 +58,9 @@ def test_one_that_cannot_be_read_is_told_and_the_former_goes_on(run):
   follower.look()
   _assert_plays(follower, params, 7)
   assert told[-1]['problem'].startswith('checkpoint 9 cannot be read: ')
+  said = len(told)
+  follower.look()
+  assert len(told) == said, 'said again'
   params = run.save(11, 3.0)
   follower.look()
   _assert_plays(follower, params, 11)
@@ -86,6 +89,11 @@ def test_it_follows_only_while_somebody_wants_it(run):
   wanted, stop, told = threading.Event(), threading.Event(), []
   follower = _follower(run, told)
   run.save(7)
+  ended = threading.Event()
+  ended.set()
+  follower.follow(wanted, ended)
+  assert follower.newest.facts['checkpoint'] == 7, 'it looks at once'
+  follower = _follower(run, told)
   thread = threading.Thread(
     target=follower.follow, args=(wanted, stop, 0.05), daemon=True
   )

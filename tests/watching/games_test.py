@@ -108,6 +108,21 @@ def test_actions_are_the_policys(played):
   assert counts.sum() == 300 and abs(counts - 100).max() < 41
 
 
+def test_the_game_ends_with_its_rows(played, monkeypatch):
+  closed, close = [], views.Views.close
+
+  def note(self):
+    closed.append(self)
+    close(self)
+
+  monkeypatch.setattr(views.Views, 'close', note)
+  rows = games.play(played.config.environment, games.Plan(), lambda: played)
+  next(rows)
+  assert not closed
+  rows.close()
+  assert len(closed) == 1
+
+
 def test_what_is_not_finite_is_none(played):
   broken = played.with_params(
     jax.tree.map(lambda x: np.nan * x, played.params),

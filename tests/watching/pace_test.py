@@ -15,6 +15,7 @@ class _Clock:
 
   def __init__(self, monkeypatch, until):
     self.now, self.until, self.shown = 100.0, 100.0 + until, []
+    self.ready = []
     monkeypatch.setattr(pace.time, 'monotonic', lambda: self.now)
 
   def play(self, rows_per_second, play_seconds=lambda row: 0.001, pause=(0, 0)):
@@ -44,13 +45,15 @@ class _Clock:
 
     pace.show_rows(
       rows(), rows_per_second, lambda _: self.shown.append(self.now),
-      Watched(), Stop(),
+      Watched(), Stop(), lambda: self.ready.append(len(self.shown)),
     )  # fmt: skip
     return np.array(self.shown) - 100.0
 
 
 def test_the_pace_is_even(monkeypatch):
-  times = _Clock(monkeypatch, 3).play(20, lambda row: 0.002 * (row % 7))
+  clock = _Clock(monkeypatch, 3)
+  times = clock.play(20, lambda row: 0.002 * (row % 7))
+  assert clock.ready == [0], 'once, before anything is shown'
   np.testing.assert_allclose(np.diff(times), 1 / 20)
   assert len(times) in (60, 61)
 

@@ -15,6 +15,14 @@ from configs import errors
 from tests import lingering
 
 
+_TYPES = {
+  '/': 'text/html',
+  'css': 'text/css',
+  'js': 'text/javascript',
+  'svg': 'image/svg+xml',
+}
+
+
 def _with_client(use):
   """Runs `use(client, audience)` on a server of its own."""
 
@@ -55,6 +63,8 @@ def test_the_page_is_whole_and_of_this_machine_only():
       reply = await client.get(path)
       assert reply.status == 200, path
       assert "default-src 'self'" in reply.headers['Content-Security-Policy']
+      assert reply.headers['X-Content-Type-Options'] == 'nosniff'
+      assert reply.content_type == _TYPES[path.rsplit('.', 1)[-1]]
       found[path] = await reply.text()
       assert not re.search(r'https?://(?!www\.w3\.org/2000/svg)', found[path])
       named = re.findall(
@@ -186,7 +196,18 @@ def test_nonsense_ends_a_viewer_and_no_other():
       async with client.ws_connect('/ws') as socket:
         await _facts(socket)
         await socket.send_str('x')
-        assert (await socket.receive(5)).type == aiohttp.WSMsgType.CLOSE
+        ended = await socket.receive(5)
+        assert ended.type == aiohttp.WSMsgType.CLOSE
+        assert ended.extra == 'expected the number of a frame'
+      async with client.ws_connect('/ws', compress=15) as socket:
+        # Frames are compressed already.
+        assert not socket.compress
+        await _facts(socket)
+        # No number of a frame is so long.
+        await socket.send_str('1' * 65)
+        assert (await socket.receive(5)).data == (
+          aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+        )
       audience.show(b'frame')
       assert await _frame(other) == (1, b'frame')
 

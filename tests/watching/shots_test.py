@@ -43,6 +43,12 @@ def test_how_many_cells_a_map_spreads_over():
   assert [d['cells'] for d in found] == pytest.approx([12, 1, 2])
 
 
+def test_one_cell_or_two_along_an_axis_cover_all_of_it():
+  weights = [np.ones(shape, np.float32) for shape in ((1, 2), (2, 1))]
+  for found in messages.described(shots.encode(_shot(*weights))):
+    assert found['box'] == [0, 0, 210, 160]
+
+
 def test_weights_that_are_no_numbers_are_shown_as_nothing():
   _, maps, _ = messages.decode(
     shots.encode(_shot(np.full((3, 4), np.nan, np.float32)))
