@@ -14,7 +14,6 @@ from attn_agents.watching import server
 from configs import errors
 from tests import lingering
 
-
 _TYPES = {
   '/': 'text/html',
   'css': 'text/css',
