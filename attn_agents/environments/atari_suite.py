@@ -74,7 +74,7 @@ class AtariSuite(suite.Suite):
 
   def __init__(self) -> None:
     """Reads the table of games."""
-    with _TABLE.open(encoding='utf-8') as file:
+    with _TABLE.open() as file:
       self._rows = {row['game']: row for row in csv.DictReader(file)}
     self.games = tuple(self._rows)
 

@@ -46,14 +46,8 @@ class CatchSuite(suite.Suite):
 
   def validate(self, config: 'schema.EnvironmentConfig') -> None:
     """See `suite.Suite.validate`."""
-    rows, columns = BOARD
-    if config.height < rows or config.width < columns:
-      raise errors.ConfigError(
-        f'catch needs at least {rows} x {columns} pixels, got '
-        f'{config.height} x {config.width}'
-      )
     suite.require_size(config, least=BOARD)
-    whole = (rows - 1) * config.action_repeat
+    whole = (BOARD[0] - 1) * config.action_repeat
     errors.require(
       config.max_episode_frames >= whole,
       'environment.max_episode_frames',

@@ -55,7 +55,7 @@ class MixedEnvironment:
     self.num_held = rows * held * len(configs)
     self._seed = seed
     workers = min(num_threads, playing)
-    self._threads_each = max(1, num_threads // workers)
+    self._threads_each = num_threads // workers
     self._pool = concurrent.futures.ThreadPoolExecutor(workers)
     # Games in one actor's order, of which the first play first.
     order = np.random.default_rng(seed).permutation(len(configs))

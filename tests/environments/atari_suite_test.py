@@ -6,8 +6,8 @@ from typing import NamedTuple
 import ale_py
 import pytest
 
-from attn_agents.environments import registry
-from configs import games, schema
+from attn_agents.environments import atari, registry
+from configs import errors, games, schema
 from tests.environments import ale_player, baselines_player
 
 
@@ -88,3 +88,42 @@ def test_stacks_are_of_frames_of_different_times():
   screen = registry.spec(registry.screen(config))
   assert screen.observation_shape == screen.screen_shape
   assert screen.actions == spec.actions
+
+
+@pytest.mark.parametrize(
+  ('change', 'words'),
+  [
+    ({'height': 9}, r'height=9: expected 10 to 1024'),
+    ({'width': 4}, r'width=4: expected 5 to 1024'),
+    ({'action_repeat': 1}, r'action_repeat=1: expected at least 2'),
+    ({'fire_after_lost_life': True}, r'life=True: expected false, or .*=true'),
+  ],
+)
+def test_what_no_emulator_can_do_is_refused_before_there_is_one(change, words):
+  least = schema.EnvironmentConfig(
+    game='pong', height=10, width=5, action_repeat=2, fire_reset=False
+  )
+  suite = registry.suite_of('pong')
+  suite.validate(least)
+  with pytest.raises(errors.ConfigError, match=words):
+    suite.validate(dataclasses.replace(least, **change))
+
+
+def test_emulators_are_asked_for_as_configured(monkeypatch):
+  class AskedError(Exception):
+    pass
+
+  def make(name, **given):
+    raise AskedError(name, given)
+
+  monkeypatch.setattr(atari.envpool, 'make', make)
+  config = schema.EnvironmentConfig(
+    game='ms_pacman', action_repeat=3, max_episode_frames=83
+  )
+  with pytest.raises(AskedError) as asked:
+    registry.make_environment(config, 4, seed=7, num_threads=2)
+  name, given = asked.value.args
+  assert name == 'MsPacman-v5'
+  assert (given['num_envs'], given['num_threads'], given['seed']) == (4, 2, 7)
+  # 27 steps are 81 frames; the next would end after the cap.
+  assert given['max_episode_steps'] == 27

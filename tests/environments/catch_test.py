@@ -133,8 +133,14 @@ def test_reset_in_mid_episode_starts_all_anew():
 
 
 def test_board_must_fit():
-  with pytest.raises(errors.ConfigError, match='10 x 5'):
-    catch.CatchEnvironment(dataclasses.replace(BOARD, height=9), 1, 0)
+  for field, low in (('height', 10), ('width', 5)):
+    for value in (low - 1, 1025):
+      words = f'environment.{field}={value}: expected {low} to 1024'
+      with pytest.raises(errors.ConfigError, match=words):
+        catch.CatchEnvironment(
+          dataclasses.replace(BOARD, **{field: value}), 1, 0
+        )
+  catch.CatchEnvironment(dataclasses.replace(BOARD, width=1024), 1, 0)
 
 
 def test_no_game_is_cut():

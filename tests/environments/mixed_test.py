@@ -18,7 +18,7 @@ def _make(monkeypatch):
 
   def fake(config, num_envs, seed, num_threads, evaluation=False):
     env = played.Counting(_LENGTHS[config.game], num_envs)
-    made.append((config.game, num_envs, seed, env))
+    made.append((config.game, num_envs, seed, num_threads, env))
     return env
 
   monkeypatch.setattr(registry, 'make_environment', fake)
@@ -97,3 +97,40 @@ def test_games_have_equal_shares_of_steps_after_every_turn(
   np.testing.assert_array_equal(env.agent_steps, counted)
   assert counted.min() > 0
   env.close()
+
+
+def test_rows_of_a_game_have_seeds_of_their_own_and_all_are_ended(make):
+  # Four parts of one row play at a time, of two for each game.
+  env = make(('short', 'catch', 'long'), 4, seed=20, num_threads=9)
+  assert env.num_held == 6
+  for _ in range(9):
+    env.begin_turn()
+    env.step(np.zeros(4, np.int32))
+  assert sorted(made[:4] for made in env.made) == [
+    (game, 1, seed, 2) for game in ('catch', 'long', 'short')
+    for seed in (20, 21)
+  ]  # fmt: skip
+  # Others change nothing here.
+  env.agent_steps[:] = 0
+  assert env.agent_steps.sum() > 0
+  env.close()
+  assert all(made[-1].closed for made in env.made)
+
+
+def test_reset_starts_all_anew_and_a_turn_goes_on_where_it_stopped(make):
+  env = make(('catch', 'endless'), 2)
+  # Each game holds two rows, of which one plays at a time.
+  for begin in (env.reset, env.begin_turn):
+    begin()
+    env.step(np.zeros(2, np.int32))
+  going_on = env.begin_turn().output.timestep.step_type
+  np.testing.assert_array_equal(going_on, types.StepType.MID)
+  anew = env.reset().timestep.step_type
+  np.testing.assert_array_equal(anew, types.StepType.FIRST)
+
+
+def test_actors_begin_with_different_games(make):
+  first = {
+    make(tuple(_LENGTHS), 1, seed).begin_turn().games[0] for seed in range(20)
+  }
+  assert first == set(range(4))

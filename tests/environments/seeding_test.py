@@ -63,17 +63,17 @@ def test_seeds_can_be_recorded():
 
 
 @pytest.mark.parametrize(
-  'name, value',
+  'name, value, expected',
   [
-    ('root_seed', -1),
-    ('incarnation', -1),
-    ('host_index', 32),
-    ('actor_index', 256),
-    ('num_envs', 0),
-    ('num_envs', 256),
+    ('root_seed', -1, '0 or more'),
+    ('incarnation', -1, '0 or more'),
+    ('host_index', 32, '0 to 31'),
+    ('actor_index', 256, '0 to 255'),
+    ('num_envs', 0, '1 to 255'),
+    ('num_envs', 256, '1 to 255'),
   ],
 )
-def test_out_of_range_is_refused(name, value):
+def test_out_of_range_is_refused(name, value, expected):
   arguments = {
     'root_seed': 0,
     'incarnation': 0,
@@ -82,5 +82,5 @@ def test_out_of_range_is_refused(name, value):
     'num_envs': 1,
     name: value,
   }
-  with pytest.raises(ValueError, match=f'{name}={value}'):
+  with pytest.raises(ValueError, match=f'{name}={value}: expected {expected}'):
     seeding.actor_seeds(**arguments)

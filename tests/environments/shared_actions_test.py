@@ -6,7 +6,7 @@ import pytest
 from attn_agents import types
 from attn_agents.environments import registry, shared_actions
 from configs import games, schema
-from tests.environments import ale_player
+from tests.environments import ale_player, played
 
 _SMALL = schema.EnvironmentConfig(height=84, width=80, shared_actions=True)
 
@@ -65,3 +65,11 @@ def test_an_environment_plays_what_the_number_means(game):
   assert set(got.timestep.step_type) <= set(types.StepType)
   shared.close()
   plain.close()
+
+
+def test_the_environment_within_is_ended_with_it():
+  within = played.Counting(3, 2)
+  environment = shared_actions.SharedActions(within)
+  assert environment.num_envs == 2
+  environment.close()
+  assert within.closed
