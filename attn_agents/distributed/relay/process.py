@@ -34,7 +34,7 @@ _Handlers = dict[socket.socket, Callable[[socket.socket], None]]
 def main() -> int:
   """Serves until told to stop, or until its parent ends."""
   parser = argparse.ArgumentParser()
-  parser.add_argument('--settings', required=True, help='as JSON')
+  parser.add_argument('--settings', help='as JSON')
   settings = json.loads(parser.parse_args().settings)
   lifecycle.log_to_file(settings['logdir'], f'{ROLE}-0')
   status = lifecycle.StatusFile(settings['logdir'], ROLE)
@@ -48,7 +48,7 @@ def main() -> int:
     where = 'confined' if isolation.is_confined() else 'not confined'
     what = f'{settings["what"]} ({where})'
     status.set('running', what, hosts={})
-    print(what, flush=True)
+    print(what)
     serving.accept(handlers, stop, _Watch(status, visitors, what))
     _outlast(visitors)
   except Exception as error:
@@ -60,8 +60,8 @@ def main() -> int:
     if settings['directory']:
       shutil.rmtree(settings['directory'], ignore_errors=True)
   status.set('stopped')
-  # Threads that carry connections would hold a normal exit up.
-  sys.stdout.flush()
+  # Threads that carry connections would hold a normal exit up. Nothing is left
+  # to write: the log has each line at once.
   os._exit(0)
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import select
 from collections.abc import Callable
-from typing import NamedTuple
 
 from attn_agents.distributed.relay import ends
 
@@ -12,25 +11,12 @@ class LostPeerError(ConnectionError):
   """The peer's host does not answer."""
 
 
-class Moved(NamedTuple):
-  """What a connection has carried.
-
-  Attributes:
-    forth: bytes from the first end to the second.
-    back: bytes the other way.
-  """
-
-  forth: int
-  back: int
-
-
 class _Way:
   """One direction. It reads no further before all that it read is written."""
 
   def __init__(self, source: ends.End, target: ends.End):
     self.source, self.target = source, target
     self.ended = False
-    self.size = 0
     self._buffer = memoryview(bytearray(ends.PIECE_BYTES))
 
   def move(self) -> bool:
@@ -41,7 +27,6 @@ class _Way:
     if size is None:
       return False
     if size:
-      self.size += size
       self.target.send(self._buffer[:size])
     else:
       self.ended = True
@@ -54,7 +39,7 @@ def run(
   second: ends.End,
   is_lost: Callable[[], bool] = lambda: False,
   look_seconds: float = 60.0,
-) -> Moved:
+) -> None:
   """Moves bytes until both directions have ended.
 
   Args:
@@ -62,9 +47,6 @@ def run(
     second: the other.
     is_lost: asked while nothing moves; True gives the connection up.
     look_seconds: how often it is asked.
-
-  Returns:
-    How many bytes it has carried.
 
   Raises:
     LostPeerError: because of `is_lost`.
@@ -92,6 +74,6 @@ def run(
         with contextlib.suppress(KeyError):
           poll.unregister(end.socket)
     if not waits:
-      return Moved(forth.size, back.size)
+      return
     if not poll.poll(1000 * look_seconds) and is_lost():
       raise LostPeerError('its host does not answer')

@@ -55,7 +55,7 @@ class Teller:
         return
       before = f' ({self._untold} more before)' if self._untold else ''
       self._last, self._untold = now, 0
-    print(f'{time.strftime("%H:%M:%S")} {line}{before}', flush=True)
+    print(f'{time.strftime("%H:%M:%S")} {line}{before}')
 
 
 class Visitors:
@@ -149,7 +149,7 @@ def accept(
       except OSError as error:
         # It went away again, or there are no descriptors left.
         if not isinstance(error, (BlockingIOError, ConnectionAbortedError)):
-          print(f'not accepted: {error}', flush=True)
+          print(f'not accepted: {error}')
           time.sleep(_LOOK_SECONDS)
         continue
       try:
@@ -157,7 +157,7 @@ def accept(
           target=_handle, args=(handler, visitor), daemon=True
         ).start()
       except RuntimeError as error:
-        print(f'not accepted: {error}', flush=True)
+        print(f'not accepted: {error}')
         ends.reset(visitor)
     look()
 
