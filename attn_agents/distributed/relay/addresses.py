@@ -87,10 +87,10 @@ def listen(
 
 def _resolve(host: str, port: int, text: str, flag: str) -> tuple[int, str]:
   try:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = socket.getaddrinfo(host, port)
   except (OSError, UnicodeError):
     close = difflib.get_close_matches(host, own_addresses(), 1, 0.3)
-    hint = f'{close[0]}:{port}' if close else _EXAMPLE
+    hint = ''.join(f'{address}:{port}' for address in close) or _EXAMPLE
     raise errors.ConfigError(
       f"{flag}={text}: '{host}' is no address and no name that this host can "
       f'find; expected address:port, for example {hint}'
@@ -106,10 +106,11 @@ def _why_not(error: OSError, address: str, port: int) -> str:
     return f'is in use; expected a free port{hint}'
   if error.errno == errno.EADDRNOTAVAIL:
     own = own_addresses()
-    close = difflib.get_close_matches(address, own, 1, 0) or own[:1]
+    # However different: there is always one.
+    (close,) = difflib.get_close_matches(address, own, 1, 0)
     return (
       f'is not an address of this host; expected one of {_listed(own)}; did '
-      f'you mean {close[0]}:{port}?'
+      f'you mean {close}:{port}?'
     )
   reason = os.strerror(error.errno) if error.errno else str(error)
   least = ' of 1024 or more' if error.errno == errno.EACCES else ''

@@ -21,7 +21,7 @@ def test_hosts_join_leave_and_come_back():
   said = 'for actor hosts: b joined, a joined; 2 there'
   assert roll.after(0.5, 'a', 'b') == said
   # An actor that is started again is no host that has left.
-  assert roll.after(4.5, 'b') == said
+  assert roll.after(5.0, 'b') == said
   assert roll.after(0.1, 'a', 'b') == said
   assert roll.after(5.5, 'b') == ('for actor hosts: a left, b joined; 1 there')
   assert roll.after(60, 'a', 'b') == (
@@ -31,6 +31,12 @@ def test_hosts_join_leave_and_come_back():
 
 def test_of_many_the_newest_are_named():
   roll = _Roll()
+  four = 'for actor hosts: d joined, c joined, b joined, a joined; 4 there'
+  assert roll.after(0, *'abcd') == four
+  assert roll.after(0, *'abcde') == (
+    'for actor hosts: e joined, d joined, c joined, b joined, and 1 before; 5 '
+    'there'
+  )
   roll.after(0, *'abcdef')
   assert roll.after(9, *'bcdef') == (
     'for actor hosts: a left, f joined, e joined, d joined, and 2 before; 5 '

@@ -1,0 +1,23 @@
+"""What each side of a handshake asks for."""
+
+import ssl
+
+import pytest
+
+from attn_agents.distributed import run_key
+from attn_agents.distributed.relay import tls
+
+
+@pytest.mark.parametrize('role', [run_key.LEARNER, run_key.ACTOR])
+def test_each_side_wants_the_others_key_and_nothing_old(tmp_path, role):
+  run_key.make_or_load(tmp_path)
+  made = tls.context(run_key.load(run_key.paths(tmp_path)[role], role), ['q'])
+  answers = role == run_key.LEARNER
+  assert made.protocol == (
+    ssl.PROTOCOL_TLS_SERVER if answers else ssl.PROTOCOL_TLS_CLIENT
+  )
+  assert made.minimum_version == ssl.TLSVersion.TLSv1_3
+  assert made.verify_mode == ssl.CERT_REQUIRED
+  assert not made.check_hostname
+  # Nobody resumes a session, so none is offered; 2 is OpenSSL's own.
+  assert made.num_tickets == (0 if answers else 2)
