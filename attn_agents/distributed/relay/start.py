@@ -132,7 +132,7 @@ def learner_end(
   """
   what, descriptors = 'for this host only', []
   if listening is not None:
-    where = '{}:{}'.format(*listening.getsockname()[:2])
+    where = '{}:{}'.format(*listening.getsockname())
     what = f"TLS 1.3 with the run's key {key.run} on {where}"
     descriptors = [listening.fileno()]
   with listening or contextlib.nullcontext():

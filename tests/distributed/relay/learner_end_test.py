@@ -10,6 +10,11 @@ from attn_agents.distributed import run_key
 from attn_agents.distributed.relay import addresses, ends, learner_end, serving
 
 
+@pytest.fixture(name='key', scope='module')
+def _key(tmp_path_factory):
+  return run_key.make_or_load(tmp_path_factory.mktemp('run'))
+
+
 def test_a_visitor_is_named_by_its_address_while_it_has_one():
   with socket.create_server(('127.0.0.1', 0)) as server:
     caller = socket.create_connection(server.getsockname(), 5)
@@ -19,10 +24,8 @@ def test_a_visitor_is_named_by_its_address_while_it_has_one():
   assert learner_end._host(visitor) == 'a host that is gone'
 
 
-def test_a_visitor_for_whom_there_is_no_room_sees_an_error(tmp_path, capfd):
-  end = learner_end.LearnerEnd(
-    run_key.make_or_load(tmp_path), {}, serving.Limits(connections=0)
-  )
+def test_a_visitor_for_whom_there_is_no_room_sees_an_error(key, capfd):
+  end = learner_end.LearnerEnd(key, {}, serving.Limits(connections=0))
   with (
     socket.create_server(('127.0.0.1', 0)) as server,
     socket.create_connection(server.getsockname(), 5) as caller,
@@ -49,11 +52,9 @@ def _visit():
 
 
 @pytest.fixture(name='end')
-def _end(tmp_path):
+def _end(key):
   limits = serving.Limits(1, 2, handshake_seconds=3.0, lost_seconds=80.0)
-  return learner_end.LearnerEnd(
-    run_key.make_or_load(tmp_path), {'queue': 'q:1'}, limits, 'facts'
-  )
+  return learner_end.LearnerEnd(key, {'queue': 'q:1'}, limits, 'facts')
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What the relay's process makes of its settings, and what it says."""
 
+import json
 import socket
 
 import pytest
@@ -11,6 +12,7 @@ from attn_agents.distributed.relay import (
   process,
   serving,
 )
+from attn_agents.utils import patience
 
 
 def _settings(**changes):
@@ -161,21 +163,93 @@ def test_the_status_says_who_is_there_and_that_often(monkeypatch):
     {'hosts': {'10.0.0.2': 3}},
   )  # fmt: skip
   assert len(status.said) == 3
+  # What says nothing is not written at once.
+  status, visitors = _Status(), _Visitors()
+  process._Watch(status, visitors, '')()
+  assert status.said == []
 
 
 def test_last_words_are_waited_for_but_not_for_ever(monkeypatch):
   visitors, slept = _Visitors(), []
-  monkeypatch.setattr(process, '_LAST_SECONDS', 0.02)
+  monkeypatch.setattr(patience, '_now', lambda: sum(slept))
   monkeypatch.setattr(process.time, 'sleep', slept.append)
   process._outlast(visitors)
   assert slept == []
   visitors.now = {'10.0.0.2': 1}
   process._outlast(visitors)
   assert set(slept) == {0.05}
+  assert sum(slept) == pytest.approx(2.0, abs=0.06)
+
+
+class _LeftError(Exception):
+  """In place of the end of the process."""
+
+
+@pytest.mark.parametrize(
+  ('confined', 'what'), [(True, 'as said (confined)'),
+                         (False, 'as said (not confined)')],
+)  # fmt: skip
+def test_a_relay_serves_until_it_is_told_to_stop(
+  tmp_path, monkeypatch, capsys, confined, what
+):
+  directory, done, visitors = tmp_path / 'sockets', [], _Visitors()
+  # Its parent may have removed it.
+  if confined:
+    directory.mkdir()
+  settings = {
+    'logdir': str(tmp_path / 'run'), 'directory': str(directory),
+    'what': 'as said',
+  }  # fmt: skip
+
+  def told():
+    (status,) = lifecycle.read_statuses(tmp_path / 'run')
+    return status.state, status.detail, status.extra
+
+  def enter(given):
+    assert given == settings
+    done.append(told()[0])
+
+  def accept(handlers, stop, watch):
+    done.append((handlers, stop, *told()))
+    visitors.now = {'10.0.0.2': 1}
+    watch()
+    done.append(told()[1:])
+
+  def leave(code):
+    done.append(code)
+    raise _LeftError
+
+  monkeypatch.setattr(process, '_enter_network', enter)
+  monkeypatch.setattr(process, '_make', lambda given: ('handlers', visitors))
+  monkeypatch.setattr(process, '_outlast', done.append)
+  monkeypatch.setattr(process.serving, 'accept', accept)
+  monkeypatch.setattr(process.os, '_exit', leave)
+  monkeypatch.setattr(isolation, 'is_confined', lambda: confined)
+  monkeypatch.setattr(lifecycle, 'log_to_file', lambda *args: done.append(args))
+  monkeypatch.setattr(lifecycle, 'die_with_parent', lambda: done.append('tied'))
+  monkeypatch.setattr(lifecycle, 'StopSignal', lambda: 'stop')
+  argv = ['relay', f'--settings={json.dumps(settings)}']
+  monkeypatch.setattr(process.sys, 'argv', argv)
+  with pytest.raises(_LeftError):
+    process.main()
+  there = {'hosts': {'10.0.0.2': 1}}
+  assert done == [
+    (settings['logdir'], 'relay-0'),
+    'starting',
+    # Afterwards: new capabilities would undo it.
+    'tied',
+    ('handlers', 'stop', 'running', what, {'hosts': {}}),
+    ('for actor hosts: 10.0.0.2 joined; 1 there', there),
+    visitors,
+    0,
+  ]
+  assert told() == ('stopped', '', there)
+  assert not directory.exists()
+  assert capsys.readouterr().out == f'{what}\n'
 
 
 def test_a_relay_that_cannot_start_says_why_and_leaves_nothing(
-  tmp_path, monkeypatch
+  tmp_path, monkeypatch, capsys
 ):
   directory = tmp_path / 'sockets'
   directory.mkdir()
@@ -195,3 +269,5 @@ def test_a_relay_that_cannot_start_says_why_and_leaves_nothing(
     'RuntimeError: this host cannot keep Reverb to itself (as said)'
   )
   assert not directory.exists()
+  # Its log says where.
+  assert 'Traceback' in capsys.readouterr().err

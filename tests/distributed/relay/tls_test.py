@@ -8,10 +8,16 @@ from attn_agents.distributed import run_key
 from attn_agents.distributed.relay import tls
 
 
+@pytest.fixture(name='logdir', scope='module')
+def _logdir(tmp_path_factory):
+  logdir = tmp_path_factory.mktemp('run')
+  run_key.make_or_load(logdir)
+  return logdir
+
+
 @pytest.mark.parametrize('role', [run_key.LEARNER, run_key.ACTOR])
-def test_each_side_wants_the_others_key_and_nothing_old(tmp_path, role):
-  run_key.make_or_load(tmp_path)
-  made = tls.context(run_key.load(run_key.paths(tmp_path)[role], role), ['q'])
+def test_each_side_wants_the_others_key_and_nothing_old(logdir, role):
+  made = tls.context(run_key.load(run_key.paths(logdir)[role], role), ['q'])
   answers = role == run_key.LEARNER
   assert made.protocol == (
     ssl.PROTOCOL_TLS_SERVER if answers else ssl.PROTOCOL_TLS_CLIENT
