@@ -38,7 +38,7 @@ def play(
   sink: 'interface.TrajectorySink',
   *,
   should_stop: Callable[[], bool],
-  keep_on_device: bool = False,
+  keep_on_device: bool,
 ) -> None:
   """Plays until `should_stop()`, with seeds that no earlier start had.
 
@@ -89,9 +89,9 @@ def play(
 def main() -> int:
   """The process: plays until killed, since an actor has nothing to save."""
   parser = argparse.ArgumentParser()
-  parser.add_argument('--topology', required=True, help='as JSON')
-  parser.add_argument('--actor', type=int, required=True)
-  parser.add_argument('--restart', type=int, default=0)
+  parser.add_argument('--topology', help='as JSON')
+  parser.add_argument('--actor', type=int)
+  parser.add_argument('--restart', type=int)
   args = parser.parse_args()
   place = topology.from_json(args.topology)
   lifecycle.die_with_parent(signal.SIGKILL)
@@ -131,6 +131,7 @@ def _play_through_reverb(
     connection.make_variable_source(),
     connection.make_sink(),
     should_stop=lambda: False,
+    keep_on_device=False,
   )
 
 

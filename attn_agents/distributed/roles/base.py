@@ -2,7 +2,6 @@
 
 import abc
 import os
-import sys
 import traceback
 from typing import TYPE_CHECKING
 
@@ -49,9 +48,8 @@ class Role(abc.ABC):
     except BaseException as error:
       traceback.print_exc()
       status.set_failed(error)
-    # Threads blocked in C++ would hold a normal exit up for ever.
-    sys.stdout.flush()
-    sys.stderr.flush()
+    # Threads blocked in C++ would hold a normal exit up for ever. Nothing is
+    # left to write: the log has each line at once.
     os._exit(code)
 
   @abc.abstractmethod

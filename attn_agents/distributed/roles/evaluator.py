@@ -59,7 +59,7 @@ def evaluate(
   )
 
   def say(line: str) -> None:
-    print(line, flush=True)
+    print(line)
     status.set('running', line)
 
   status.set('running', 'waiting for a checkpoint to evaluate')
@@ -71,7 +71,7 @@ def evaluate(
     except episodes.StoppedError:
       break
     except disk.StorageError as error:
-      print(error, flush=True)
+      print(error)
       status.set('running', f'the score waits: {error}')
       stop.event.wait(_RETRY_SECONDS)
       continue

@@ -1,7 +1,6 @@
 """The learner's process."""
 
 import os
-import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING
@@ -107,12 +106,13 @@ class LearnerRole(base.Role):
 
     A normal end would wait for that host.
     """
-    print(f'leaving: {cause}', flush=True)
+    print(f'leaving: {cause}')
     made = self._training
     agreed = self._hosts is None or not self._hosts.company.differs
     if made is not None and self.place.host_index == 0 and agreed:
-      saving = threading.Thread(target=self._save_what_there_is, args=(made,))
-      saving.daemon = True
+      saving = threading.Thread(
+        target=self._save_what_there_is, args=(made,), daemon=True
+      )
       saving.start()
       saving.join(base.GRACE_SECONDS)
     self._disconnect()
@@ -120,7 +120,6 @@ class LearnerRole(base.Role):
       self._status.set('failed', cause)
     else:
       self._status.set('stopped', interrupted=cause)
-    sys.stdout.flush()
     os._exit(1 if failed else 0)
 
   def _save_what_there_is(self, made: 'training.Training') -> None:
@@ -177,7 +176,6 @@ class LearnerRole(base.Role):
         # Where its metrics are.
         run.path / 'tensorboard',
         parts.config.runtime.updates_to_profile(),
-        lambda line: print(line, flush=True),
       ),
       company_=company or self._alone,
       empty=lambda: parts.empty_batch(devices),

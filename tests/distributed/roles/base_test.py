@@ -3,7 +3,7 @@
 import pytest
 
 from attn_agents.distributed import lifecycle, topology
-from attn_agents.distributed.roles import base
+from attn_agents.distributed.roles import base, learner
 
 
 class _LeftError(Exception):
@@ -39,7 +39,7 @@ class _Role(base.Role):
   [('', '', 'evaluator-3'), ('actor', '', 'actor-3'), ('', 'all', 'all')],
 )
 def test_a_role_leaves_a_final_status_and_a_code(
-  tmp_path, monkeypatch, error, code, state, detail, log, shared, named
+  tmp_path, monkeypatch, capsys, error, code, state, detail, log, shared, named
 ):
   done = []
 
@@ -62,3 +62,10 @@ def test_a_role_leaves_a_final_status_and_a_code(
   (status,) = lifecycle.read_statuses(tmp_path)
   assert (status.name, status.state) == ('evaluator-3', state)
   assert (status.detail, status.shared_log) == (detail, shared)
+  # The log says where it went wrong.
+  assert ('Traceback' in capsys.readouterr().err) == (error is not None)
+
+
+def test_what_there_is_once_is_the_first(tmp_path):
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1)
+  assert learner.LearnerRole(place).index == 0

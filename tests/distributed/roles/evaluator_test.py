@@ -33,6 +33,10 @@ def _evaluate(tmp_path, monkeypatch, results, **runtime):
 
     def follow(self, should_stop, progress):
       assert should_stop is stop
+      # Half a minute later, in the middle of it.
+      if results[0] == 'mean 3':
+        progress._last -= 30.0
+        progress('game 1')
       result = results.pop(0)
       if not results:
         stop.event.set()
@@ -69,11 +73,12 @@ def test_scores_are_said_as_they_come(tmp_path, monkeypatch, capsys):
   assert said == [
     ('running', 'waiting for a checkpoint to evaluate'),
     ('running', f'the score waits: {full}'),
+    ('running', 'at game 1'),
     ('running', 'mean 3'),
     ('stopped',),
   ]
   assert waited == [1.0, 30.0, 1.0]
-  assert capsys.readouterr().out == f'{full}\nmean 3\n'
+  assert capsys.readouterr().out == f'{full}\nat game 1\nmean 3\n'
 
 
 def test_a_stop_within_an_evaluation_drops_it(tmp_path, monkeypatch):
