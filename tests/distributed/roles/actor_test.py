@@ -153,7 +153,6 @@ def test_a_process_plays_through_reverb_until_it_is_killed(
   tmp_path, monkeypatch
 ):
   from attn_agents import experiment
-  from attn_agents.transport.reverb import transport
 
   place = topology.Topology(
     str(tmp_path), 'q:1', 'v:2', (1,), 1, num_hosts=3, host_index=2
@@ -168,11 +167,13 @@ def test_a_process_plays_through_reverb_until_it_is_killed(
   monkeypatch.setattr(
     experiment, 'Experiment', lambda *given: made.append(given) or 'parts'
   )
-  monkeypatch.setattr(
-    transport,
-    'ReverbTransport',
-    lambda *given: made.append(given) or connection,
+  transport = types.SimpleNamespace(
+    ReverbTransport=lambda *given: made.append(given) or connection
   )
+  monkeypatch.setitem(
+    actor.sys.modules, 'attn_agents.transport.reverb',
+    types.SimpleNamespace(transport=transport),
+  )  # fmt: skip
   monkeypatch.setattr(
     actor, 'play', lambda *given, **named: played.append((given, named))
   )

@@ -5,7 +5,7 @@ import errno
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.distributed.roles import evaluator
-from attn_agents.evaluation import episodes, following
+from attn_agents.evaluation import episodes, following, waiting
 from attn_agents.utils import disk
 from tests import in_process
 from tests.distributed import stopping
@@ -33,9 +33,7 @@ def _evaluate(tmp_path, monkeypatch, results, **runtime):
 
     def follow(self, should_stop, progress):
       assert should_stop is stop
-      # Half a minute later, in the middle of it.
       if results[0] == 'mean 3':
-        progress._last -= 30.0
         progress('game 1')
       result = results.pop(0)
       if not results:
@@ -45,6 +43,10 @@ def _evaluate(tmp_path, monkeypatch, results, **runtime):
       return result
 
   monkeypatch.setattr(following, 'Follower', Follower)
+  # As after half a minute.
+  monkeypatch.setattr(
+    waiting, 'Reminder', lambda say, describe: lambda at: say(describe(at))
+  )
   monkeypatch.setattr(stop.event, 'wait', waited.append)
   config = in_process.catch_config('seed=4')
   evaluator.evaluate(
