@@ -1,8 +1,10 @@
 import contextlib
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import types
 
 import launchpad as lp
 import psutil
@@ -30,11 +32,18 @@ def test_the_graph_has_every_role_and_no_courier():
   for node in graph.get_all_nodes():
     assert type(node) is lp.PyClassNode
     assert not node.addresses, 'a node listens'
+  # Each actor has its number; what there is once is the first.
+  indices = {
+    name: [node._construct_instance().index for node in nodes]
+    for name, nodes in graph.groups.items()
+  }
+  assert indices == {'reverb': [0], 'learner': [0], 'actor': [0, 1, 2, 3]}
 
 
 def test_an_evaluator_is_one_more_node():
   graph = launchpad.build(_place(evaluate_every=1000))
-  assert len(graph.groups['evaluator']) == 1
+  (node,) = graph.groups['evaluator']
+  assert node._construct_instance().index == 0
   assert len(graph.get_all_nodes()) == 7
 
 
@@ -144,3 +153,132 @@ def test_a_start_that_is_cut_short_leaves_no_worker(tmp_path):
     process.wait()
     with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):
       psutil.Process(int((tmp_path / 'pid').read_text())).kill()
+
+
+class _Launched:
+  """In place of `lp.launch`; `runs`: how many of the nodes do what they do."""
+
+  def __init__(self, monkeypatch, runs=0):
+    self.given, self.waited, self._runs = [], 0, runs
+    monkeypatch.setattr(lp, 'launch', self)
+    monkeypatch.setattr(launchpad, '_parse_launchpad_flags', self._parse)
+    self.parsed = 0
+
+  def _parse(self):
+    self.parsed += 1
+
+  def __call__(self, program, **options):
+    assert self.parsed == 1
+    self.given.append((program, options))
+    for node in list(program.get_all_nodes())[: self._runs]:
+      node._function(*node._func_args)
+    return self
+
+  def wait(self):
+    self.waited += 1
+
+
+def test_every_role_is_a_process_that_knows_its_parent(monkeypatch):
+  launched = _Launched(monkeypatch)
+  launchpad.launch(_place(evaluate_every=1000))
+  ((program, options),) = launched.given
+  # A worker that fails is heard of.
+  assert launched.waited == 1
+  resources = options.pop('local_resources')
+  assert options == {
+    'launch_type': 'local_mp', 'terminal': 'output_to_files',
+  }  # fmt: skip
+  assert set(resources) == set(program.groups)
+  for name, process in resources.items():
+    expected = process_environment.of_role(name)
+    assert process.env == {**expected, **lifecycle.known_parent()}
+
+
+def test_a_self_check_counts_the_processes_that_ran(monkeypatch):
+  clock = iter([100.0, 101.5])
+  monkeypatch.setattr(launchpad.time, 'monotonic', lambda: next(clock))
+  launched = _Launched(monkeypatch, runs=9)
+  assert launchpad.self_check() == 'two nodes ran and ended in 1.5 s'
+  ((_, options),) = launched.given
+  assert launched.waited == 1
+  assert options.pop('local_resources')['node'].env.items() >= (
+    lifecycle.known_parent().items()
+  )
+  assert options == {
+    'launch_type': 'local_mp', 'terminal': 'output_to_files',
+  }  # fmt: skip
+  clock = iter([0.0])
+  _Launched(monkeypatch, runs=1)
+  with pytest.raises(RuntimeError, match=r"of two nodes only \['0'\] ran"):
+    launchpad.self_check()
+
+
+def test_the_launcher_ends_its_workers_if_it_cannot_go_on(
+  tmp_path, monkeypatch
+):
+  done, fault = [], []
+
+  def launch(place):
+    done.append(place)
+    if fault:
+      raise fault[0]
+
+  place = topology.Topology(str(tmp_path), 'x:1', 'x:2', (0,), 4)
+  argv = ['launcher', f'--topology={topology.to_json(place)}']
+  monkeypatch.setattr(sys, 'argv', argv)
+  monkeypatch.setattr(
+    launchpad.stopping, 'leave_to_parent', lambda: done.append('left')
+  )
+  monkeypatch.setattr(lifecycle, 'die_with_parent', lambda: done.append('tied'))
+  monkeypatch.setattr(lifecycle, 'log_to_file', lambda *args: done.append(args))
+  monkeypatch.setattr(launchpad, 'launch', launch)
+  monkeypatch.setattr(launchpad, '_end_workers', lambda: done.append('ended'))
+  assert launchpad.main() == 0
+  begins = ['left', 'tied', (str(tmp_path), 'launcher'), place]
+  assert done == begins
+  fault.append(SystemExit(3))
+  with pytest.raises(SystemExit):
+    launchpad.main()
+  assert done == [*begins, *begins, 'ended']
+
+
+def test_workers_that_do_not_end_in_time_are_killed(monkeypatch):
+  done = []
+
+  class Worker:
+    def __init__(self, name, is_gone=False):
+      self.name, self._is_gone = name, is_gone
+
+    def terminate(self):
+      if self._is_gone:
+        raise psutil.NoSuchProcess(1)
+      done.append(f'{self.name} asked')
+
+    def kill(self):
+      done.append(f'{self.name} killed')
+      raise psutil.NoSuchProcess(1)
+
+  workers = [Worker('a', is_gone=True), Worker('b'), Worker('c'), Worker('d')]
+
+  def wait_procs(waited, timeout):
+    assert waited == workers
+    done.append(timeout)
+    return workers[:2], workers[2:]
+
+  monkeypatch.setattr(
+    launchpad.psutil, 'Process',
+    lambda: types.SimpleNamespace(children=lambda: workers),
+  )  # fmt: skip
+  monkeypatch.setattr(launchpad.psutil, 'wait_procs', wait_procs)
+  monkeypatch.setattr(
+    launchpad.signal, 'signal', lambda *given: done.append(given)
+  )
+  launchpad._end_workers()
+  assert done == [
+    # Launchpad's alarm would break this off.
+    (signal.SIGALRM, signal.SIG_IGN),
+    'b asked', 'c asked', 'd asked',
+    # As long as Launchpad gives them.
+    10,
+    'c killed', 'd killed',
+  ]  # fmt: skip

@@ -4,13 +4,17 @@ import errno
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 import types
 from unittest import mock
 
+import jax
+import pytest
+
 from attn_agents.distributed import lifecycle, outcome, supervisor, topology
 from attn_agents.distributed.programs import threads
-from attn_agents.distributed.roles import actor, actor_supervisor
+from attn_agents.distributed.roles import actor, actor_supervisor, learner
 from configs import resolution
 from tests.distributed import stopping
 
@@ -52,9 +56,12 @@ class _Run:
       trajectory_spec=lambda: (),
       replay=None,
     )
-    self.role._connect(parts)
+    self.connection = self.role._connect(parts)
 
   def _play(self, place, parts, index, restart, *args, should_stop, **kwargs):
+    # As a debugger shows it; and no end of the process waits for it.
+    thread = threading.current_thread()
+    assert (thread.name, thread.daemon) == (f'actor-{index}', True)
     self.played.append((index, restart))
     if restart < self._failures.get(index, 0):
       raise ValueError(f'emulator {index} broke')
@@ -91,6 +98,7 @@ def test_an_actor_that_broke_plays_again_as_another_incarnation(
   assert {s.shared_log for s in told.values()} == {'threads'}
   run.role._disconnect()
   assert run.stopped
+  assert run.connection.make_sink()
   for index in range(2):
     assert run.statuses()[f'actor_supervisor-{index}'].state == 'stopped'
     run.wait_for(f'actor-{index}', 'stopped')
@@ -213,3 +221,139 @@ def test_numpy_gets_no_threads_of_its_own(tmp_path, monkeypatch):
   run = supervisor.Supervisor(place, mock.Mock())
   assert run._start(str(tmp_path)).wait(timeout=60) == 0
   assert (tmp_path / 'logs' / 'launcher.log').read_text() == '1 2\n'
+
+
+class _Status:
+  """Remembers all that was said."""
+
+  def __init__(self):
+    self.said = []
+
+  def set(self, *said, **extra):
+    self.said.append((*said, extra))
+
+  def set_failed(self, error):
+    self.set('failed', str(error))
+
+
+def _role(tmp_path, monkeypatch, evaluate=False):
+  place = topology.Topology(
+    str(tmp_path), '', '', (0, 1), 1, runtime='threads', evaluate=evaluate
+  )
+  role = threads.OneProcess(place)
+  role._stop = stopping.Stop()
+  status = _Status()
+  asked = []
+  monkeypatch.setattr(
+    role, '_status_file', lambda *given: asked.append(given) or status
+  )
+  return role, status, asked
+
+
+@pytest.mark.parametrize('fails', [False, True])
+def test_the_evaluator_is_a_thread_whose_fault_ends_the_run(
+  tmp_path, monkeypatch, capsys, fails
+):
+  evaluated = []
+
+  def evaluate(*given):
+    thread = threading.current_thread()
+    evaluated.append((given, thread.name, thread.daemon))
+    if fails:
+      raise ValueError('no more')
+
+  role, status, asked = _role(tmp_path, monkeypatch, evaluate=True)
+  monkeypatch.setattr(
+    learner.LearnerRole, '_make_training', lambda self: 'training'
+  )
+  monkeypatch.setattr(threads.evaluator, 'evaluate', evaluate)
+  parts = types.SimpleNamespace(config='config')
+  monkeypatch.setattr(role, '_experiment', lambda: parts)
+  before = set(threading.enumerate())
+  assert role._make_training() == 'training'
+  for thread in set(threading.enumerate()) - before:
+    thread.join(10)
+  assert asked == [('evaluator', 0)]
+  given = (role.place, 'config', status, role._stop)
+  assert evaluated == [(given, 'evaluator', True)]
+  assert status.said == [('failed', 'no more', {})] * fails
+  assert role._stop() == fails
+  assert ('Traceback' in capsys.readouterr().err) == fails
+  # At the end it is told of as the actors are.
+  role._disconnect()
+  assert status.said[fails:] == [('stopped', {})]
+  assert role._stop()
+
+
+def test_without_an_evaluator_there_is_no_thread(tmp_path, monkeypatch):
+  role, _, asked = _role(tmp_path, monkeypatch)
+  monkeypatch.setattr(
+    learner.LearnerRole, '_make_training', lambda self: 'training'
+  )
+  assert role._make_training() == 'training'
+  assert asked == []
+
+
+@pytest.mark.parametrize(
+  ('backend', 'replay', 'keeps'),
+  [('cpu', None, False), ('gpu', None, True), ('gpu', 'a replay', False)],
+)
+def test_unrolls_stay_on_an_accelerator_that_has_room(
+  tmp_path, monkeypatch, backend, replay, keeps
+):
+  role, status, asked = _role(tmp_path, monkeypatch)
+  played = []
+  monkeypatch.setattr(jax, 'default_backend', lambda: backend)
+  monkeypatch.setattr(
+    actor, 'play', lambda *given, **named: played.append((given, named))
+  )
+  parts = types.SimpleNamespace(replay=replay)
+  connection = types.SimpleNamespace(
+    make_variable_source=lambda: 'variables', make_sink=lambda: 'sink'
+  )
+  assert role._run_actor(1, 4, parts, connection) is None
+  assert asked == [('actor', 1)]
+  assert played == [
+    (
+      (role.place, parts, 1, 4, status, 'variables', 'sink'),
+      {'should_stop': role._stop, 'keep_on_device': keeps},
+    )
+  ]
+  assert status.said == [('starting', {'restarts': 4}), ('stopped', {})]
+
+
+def test_an_actors_fault_is_in_the_log_and_its_status(
+  tmp_path, monkeypatch, capsys
+):
+  def fail(*given, **named):
+    raise ValueError('no more')
+
+  role, status, _ = _role(tmp_path, monkeypatch)
+  monkeypatch.setattr(actor, 'play', fail)
+  parts = types.SimpleNamespace(replay=None)
+  assert role._run_actor(1, 4, parts, mock.Mock()) == (
+    'failed: ValueError: no more'
+  )
+  assert status.said[1:] == [('failed', 'no more', {})]
+  assert 'Traceback' in capsys.readouterr().err
+
+
+def test_the_process_has_no_tensorflow_and_leaves_signals_to_its_parent(
+  tmp_path, monkeypatch
+):
+  done = []
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1, runtime='threads')
+  argv = ['threads', f'--topology={topology.to_json(place)}']
+  monkeypatch.setattr(sys, 'argv', argv)
+  monkeypatch.setattr(
+    threads.stopping, 'leave_to_parent', lambda: done.append('left')
+  )
+  monkeypatch.setattr(
+    threads.left_out, 'tensorflow', lambda: done.append('without')
+  )
+  monkeypatch.setattr(
+    threads.OneProcess, 'run',
+    lambda self: done.append((self.place, self.index, self.shared_log)),
+  )  # fmt: skip
+  assert threads.main() == 0
+  assert done == ['left', 'without', (place, 0, 'threads')]

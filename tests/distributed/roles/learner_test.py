@@ -8,11 +8,17 @@ import jax
 import pytest
 
 from attn_agents.distributed import lifecycle, topology
-from attn_agents.distributed.hosts import joining
+from attn_agents.distributed.hosts import joining, membership
 from attn_agents.distributed.roles import base
 from attn_agents.distributed.roles import learner as learner_role
-from attn_agents.learning import company, training
-from attn_agents.runs import run_directory, snapshots
+from attn_agents.learning import (
+  company,
+  game_scores,
+  metrics,
+  profiling,
+  training,
+)
+from attn_agents.runs import checkpoints, run_directory, snapshots
 from configs import overrides, resolution
 from tests.distributed import stopping
 
@@ -43,6 +49,9 @@ class _Training:
     self.late_saves = 0
 
   def run(self, should_stop):
+    # As a debugger shows it; and no end of the process waits for it.
+    thread = threading.current_thread()
+    assert (thread.name, thread.daemon) == ('learner', True)
     return self._end(should_stop)
 
   def save_latest(self):
@@ -108,7 +117,7 @@ def test_a_run_of_one_host_says_what_is_saved_and_how_it_ends(
   assert (written['state'], written['extra']['saved']) == (last, 300)
 
 
-def test_a_fault_is_raised_after_what_is_saved_is_told(tmp_path):
+def test_a_fault_is_raised_after_what_is_saved_is_told(tmp_path, capsys):
   def fail(stop):
     raise ValueError('no more')
 
@@ -117,6 +126,7 @@ def test_a_fault_is_raised_after_what_is_saved_is_told(tmp_path):
     learner.work(status, stopping.Stop())
   assert status.said == [_SAVED]
   assert learner.disconnected == 1
+  assert 'Traceback' in capsys.readouterr().err
 
 
 def test_a_fault_before_there_is_a_training_is_raised(tmp_path):
@@ -129,11 +139,38 @@ def test_an_update_that_does_not_end_is_left_and_the_newest_saved(
 ):
   monkeypatch.setattr(base, 'GRACE_SECONDS', 0.2)
   stop, ended = stopping.Stop(), threading.Event()
-  stop.event.set()
-  learner = _Learner(tmp_path, _Training(lambda stop: ended.wait(30)))
+
+  def learn(stop):
+    # It is heard in the middle of an update.
+    stop.event.set()
+    ended.wait(30)
+
+  learner = _Learner(tmp_path, _Training(learn))
   assert _work(tmp_path, learner, stop)[-1] == ('stopped', '', {})
   ended.set()
   assert learner.made.late_saves == 1
+
+
+def test_a_learner_is_looked_at_several_times_a_second(tmp_path, monkeypatch):
+  joins, stop = [], stopping.Stop()
+
+  class Thread:
+    def __init__(self, target, name, daemon):
+      self._looks, self.start = 0, lambda: None
+
+    def is_alive(self):
+      self._looks += 1
+      assert self._looks < 20, 'it does not wait'
+      return len(joins) < 3
+
+    def join(self, timeout):
+      joins.append(timeout)
+      if len(joins) == 2:
+        stop.event.set()
+
+  monkeypatch.setattr(learner_role.threading, 'Thread', Thread)
+  _work(tmp_path, _Learner(tmp_path, _Training(None)), stop)
+  assert joins == [0.1] * 3
 
 
 def test_a_run_that_lacks_its_actor_hosts_says_that_it_was_interrupted(
@@ -230,6 +267,14 @@ def test_without_the_other_host_it_saves_what_there_is_and_ends(
   hosts = _Hosts()
   hosts.company.differs = differs
   learner = _Learner(tmp_path, _Training(lambda stop: True), hosts, index=index)
+  save = learner.made.save_latest
+
+  def save_slowly():
+    assert threading.current_thread().daemon
+    threading.Event().wait(0.05)
+    save()
+
+  learner.made.save_latest = save_slowly
   learner._training, learner._hosts = learner.made, hosts
   learner._status = _Status(tmp_path)
   with pytest.raises(_GoneError):
@@ -238,6 +283,19 @@ def test_without_the_other_host_it_saves_what_there_is_and_ends(
   assert learner.made.late_saves == saves
   assert (codes, learner.disconnected) == ([code], 1)
   assert capsys.readouterr().out == 'leaving: host 1 is lost\n'
+
+
+def test_a_save_that_does_not_end_is_left(tmp_path, monkeypatch):
+  monkeypatch.setattr(base, 'GRACE_SECONDS', 0.02)
+  monkeypatch.setattr(learner_role.os, '_exit', lambda code: None)
+  ended = threading.Event()
+  learner = _Learner(tmp_path, None)
+  learner.made = learner._training = _Training(None)
+  learner.made.save_latest = lambda: ended.wait(30)
+  learner._hosts, learner._status = None, _Status(tmp_path)
+  learner._end_without('host 1 is lost', True)
+  assert learner._status.said == [('failed', 'host 1 is lost', {})]
+  ended.set()
 
 
 @pytest.mark.parametrize(('count', 'used'), [(0, 'abcd'), (1, 'a'), (3, 'abc')])
@@ -249,8 +307,11 @@ def test_a_learner_uses_as_many_devices_as_it_is_told(monkeypatch, count, used):
 class _Connection:
   """To nobody."""
 
+  def __init__(self):
+    self.source = stdlib_types.SimpleNamespace(batches=lambda: iter(()))
+
   def make_source(self):
-    return stdlib_types.SimpleNamespace(batches=lambda: iter(()))
+    return self.source
 
   def make_publisher(self):
     return stdlib_types.SimpleNamespace(publish=lambda values, version: None)
@@ -270,13 +331,18 @@ def test_only_who_learns_alone_compiles_before_there_is_data(
   )
   place = topology.Topology(
     str(tmp_path), '', '', (0,), config.runtime.envs_per_actor,
-    num_hosts=num_hosts, devices=1,
+    num_hosts=num_hosts, devices=1, has_actor_hosts=True,
   )  # fmt: skip
-  made = {}
+  made, given, profiled = {}, [], []
 
   def remember(*args, **named):
-    del args
+    given.extend(args)
     made.update(named)
+    return 'training'
+
+  monkeypatch.setattr(
+    profiling, 'Profiler', lambda *args: profiled.append(args) or 'profiler'
+  )
 
   monkeypatch.setattr(training, 'Training', remember)
   role = learner_role.LearnerRole(place)
@@ -286,10 +352,108 @@ def test_only_who_learns_alone_compiles_before_there_is_data(
     company=company.Alone(), hand_over=lambda start: start
   )
   monkeypatch.setattr(role, '_join_hosts', lambda: hosts)
-  monkeypatch.setattr(role, '_connect', lambda parts: _Connection())
-  role._make_training()
+  connection = _Connection()
+  monkeypatch.setattr(role, '_connect', lambda parts: connection)
+  assert role._make_training() == 'training'
+  waiting = ('starting', 'waiting for the other learner hosts', {})
+  devices = [str(jax.local_devices()[0])]
+  assert role._status.said == [waiting] * (num_hosts - 1) + [
+    ('starting', 'connecting to the actors', {'frames': 0, 'devices': devices})
+  ]
+  learner, _, _, _, runtime, start = given
+  kind = 'Learner' if num_hosts == 1 else 'JointLearner'
+  assert type(learner).__name__ == kind
+  assert (runtime, start.counters.frames) == (config.runtime, 0)
+  assert made['max_frames'] == config.max_frames
+  assert made['source'] is connection.source
+  assert profiled == [(tmp_path / 'tensorboard', None)]
+  assert made['profiler'] == 'profiler'
+  assert isinstance(made['scores'], game_scores.GameScores)
+  made['report']('compiling the update')
+  assert role._status.said[-1] == ('running', 'compiling the update', {})
+  if num_hosts == 1:
+    # Without data it is to be continued.
+    assert made['company_'] is role._alone
+    assert role._alone._has_actor_hosts
+  else:
+    assert (made['company_'], role._alone) == (hosts.company, None)
   assert made['compile_first'] == (num_hosts == 1)
   if num_hosts == 1:
     batch, info = made['empty']()
     assert not batch.action.any()
     assert info.agent_steps == 0
+
+
+@pytest.mark.parametrize('hosts', ['none', 'first', 'other'])
+@pytest.mark.parametrize('saved', [None, 7])
+@pytest.mark.parametrize('init_from', ['', '/another/run'])
+def test_where_a_learner_begins(monkeypatch, hosts, saved, init_from):
+  made = []
+
+  class Checkpointer:
+    def __init__(self, *args, **named):
+      made.append((args, named))
+
+    def newest(self):
+      return saved
+
+    def restore(self, spec):
+      assert spec == 'spec'
+      return snapshots.Snapshot('restored', snapshots.Counters(learner_steps=9))
+
+  def initial(values):
+    return snapshots.Snapshot(values, snapshots.Counters())
+
+  def load_into(config, start):
+    assert (config, start.state) == (parts.config, 'initial')
+    return initial('loaded')
+
+  def hand_over(start):
+    handed.append(start.state)
+    return start
+
+  monkeypatch.setattr(checkpoints, 'Checkpointer', Checkpointer)
+  monkeypatch.setattr(learner_role.initial_parameters, 'load_into', load_into)
+  monkeypatch.setattr(metrics, 'MetricsWriter', lambda *given: given)
+  runtime = stdlib_types.SimpleNamespace(
+    checkpoints_kept=5, init_from=init_from
+  )
+  parts = stdlib_types.SimpleNamespace(
+    config=stdlib_types.SimpleNamespace(runtime=runtime),
+    games=('catch',),
+    initial_snapshot=lambda: initial('initial'),
+    nothing_yet=lambda: initial('nothing'),
+    state_spec=lambda: 'spec',
+  )
+  handed = []
+  role = learner_role.LearnerRole(topology.Topology('/run', '', '', (), 1))
+  role._hosts = None
+  if hosts != 'none':
+    role._hosts = stdlib_types.SimpleNamespace(
+      company=stdlib_types.SimpleNamespace(leads=hosts == 'first'),
+      hand_over=hand_over,
+    )
+  run = stdlib_types.SimpleNamespace(path='/run', checkpoints='/run/saved')
+  start, checkpointer, writer = role._open_run(run, parts)
+  if hosts == 'other':
+    # The first host has everything.
+    assert (start.state, handed, made) == ('nothing', ['nothing'], [])
+    assert isinstance(checkpointer, company.NoCheckpoints)
+    assert isinstance(writer, company.NoMetrics)
+    return
+  expected = 'loaded' if init_from else 'initial'
+  if saved is not None:
+    expected = 'restored'
+  assert start.state == expected
+  assert handed == [expected] * (hosts == 'first')
+  of_many = {'keep': 5, 'host_of_many': hosts == 'first'}
+  assert made == [(('/run/saved',), of_many)]
+  assert writer == ('/run', start.counters.learner_steps, ('catch',))
+
+
+def test_other_hosts_can_end_this_one(monkeypatch):
+  monkeypatch.setattr(membership, 'Membership', lambda *given: given)
+  place = topology.Topology('/run', '', '', (), 1, num_hosts=2)
+  role = learner_role.LearnerRole(place)
+  role._stop = stopping.Stop()
+  assert role._join_hosts() == (place, role._stop.event, role._end_without)

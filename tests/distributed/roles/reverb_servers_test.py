@@ -2,7 +2,11 @@
 
 import dataclasses
 import os
+import pathlib
+import subprocess
+import sys
 import threading
+import types
 
 import pytest
 
@@ -17,12 +21,12 @@ from configs import overrides, resolution
 # After ours, which loads rlax before TensorFlow.
 import reverb
 
-from tests.distributed import stopping
+from tests.distributed import flushed, stopping
 
 
 @pytest.mark.parametrize('has_actor_hosts', [True, False])
 def test_frames_of_84x84_are_packed_where_they_cross_hosts(
-  tmp_path, has_actor_hosts
+  tmp_path, monkeypatch, has_actor_hosts
 ):
   request = resolution.Request(agent='s3ta', preset='small', game='catch')
   config = resolution.resolve(request, 'cpu', 1, 2)
@@ -36,7 +40,11 @@ def test_frames_of_84x84_are_packed_where_they_cross_hosts(
   )  # fmt: skip
   # As its process has it.
   place = topology.from_json(topology.to_json(place))
-  stop = stopping.Stop()
+  stop, outlasted = stopping.Stop(), []
+  monkeypatch.setattr(
+    reverb_servers.ReverbServers, '_outlast_learner',
+    lambda self: outlasted.append('learner'),
+  )  # fmt: skip
   thread = threading.Thread(
     target=reverb_servers.ReverbServers(
       topology.from_json(topology.to_json(place))
@@ -50,6 +58,12 @@ def test_frames_of_84x84_are_packed_where_they_cross_hosts(
     stop.event.set()
     thread.join()
   assert (servers.UNPACKED_TABLE in tables) == has_actor_hosts
+  (told,) = lifecycle.read_statuses(tmp_path)
+  ports = [topology.port_of(address) for address in (queue, variables)]
+  assert (told.state, told.detail) == (
+    'running', 'queue {}, variables {}'.format(*ports),
+  )  # fmt: skip
+  assert outlasted == ['learner']
 
 
 @pytest.mark.parametrize(
@@ -137,3 +151,73 @@ def test_servers_that_die_in_their_network_are_named(tmp_path, monkeypatch):
   (told,) = lifecycle.read_statuses(tmp_path)
   assert (told.state, told.role) == ('running', 'reverb')
   assert told.detail.endswith('ports 11, 12')
+
+
+def test_servers_in_another_network_are_killed_after_the_learner(
+  tmp_path, monkeypatch
+):
+  done, waits = [], []
+
+  class Child:
+    def __init__(self, command, **options):
+      assert command[:3] == [
+        sys.executable, '-m', 'attn_agents.distributed.roles.reverb_servers',
+      ]  # fmt: skip
+      assert options.pop('env').items() >= lifecycle.known_parent().items()
+      assert options == {
+        'stdin': subprocess.DEVNULL, 'cwd': pathlib.Path(__file__).parents[3],
+      }  # fmt: skip
+
+    def poll(self):
+      return None
+
+    def kill(self):
+      done.append('killed')
+
+    def wait(self):
+      done.append('waited for')
+
+  def wait(seconds):
+    waits.append(seconds)
+    return len(waits) == 3
+
+  monkeypatch.setattr(reverb_servers.subprocess, 'Popen', Child)
+  monkeypatch.setattr(
+    reverb_servers.ReverbServers, '_outlast_learner',
+    lambda self: done.append('learner'),
+  )  # fmt: skip
+  place = topology.Topology(
+    str(tmp_path), '10.0.0.1:11', '10.0.0.1:12', (0,), 1, network=7
+  )
+  stop = types.SimpleNamespace(event=types.SimpleNamespace(wait=wait))
+  status = lifecycle.StatusFile(tmp_path, 'reverb')
+  reverb_servers.ReverbServers(place).work(status, stop)
+  assert done == ['learner', 'killed', 'waited for']
+  # A dead child is noticed soon.
+  assert waits == [0.2] * 3
+  (told,) = lifecycle.read_statuses(tmp_path)
+  assert told.state == 'stopped'
+
+
+def test_the_child_serves_in_the_network_that_it_joins(tmp_path, monkeypatch):
+  done, said = [], flushed.Flushed()
+
+  def serve(self, status, stop):
+    status.set('running', 'queue 11')
+    done.append((self.place, self.index, stop))
+
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1, network=7)
+  monkeypatch.setattr(
+    sys, 'argv', ['servers', f'--topology={topology.to_json(place)}']
+  )
+  monkeypatch.setattr(sys, 'stdout', said)
+  monkeypatch.setattr(reverb_servers.isolation, 'join', done.append)
+  monkeypatch.setattr(lifecycle, 'die_with_parent', lambda: done.append('tied'))
+  monkeypatch.setattr(lifecycle, 'StopSignal', lambda: 'stop')
+  monkeypatch.setattr(reverb_servers.ReverbServers, 'serve', serve)
+  assert reverb_servers.main() == 0
+  # New capabilities would untie it.
+  assert done == [7, 'tied', (place, 0, 'stop')]
+  # It is killed in the end. Its status is its parent's.
+  assert said.lines == ['servers: running queue 11']
+  assert list(lifecycle.read_statuses(tmp_path)) == []
