@@ -12,7 +12,6 @@ import psutil
 from configs import errors
 
 UNIX = 'unix:'
-_BACKLOG = 128
 # A name that no host has; stands where nothing better is known.
 _EXAMPLE = '10.0.0.1:7000'
 
@@ -77,7 +76,7 @@ def listen(
     # SO_REUSEPORT: two owners would share the clients.
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind((address, port))
-    made.listen(_BACKLOG)
+    made.listen()
   except OSError as error:
     made.close()
     why = _why_not(error, address, port)

@@ -23,7 +23,6 @@ from configs import errors
 _ROOT = pathlib.Path(__file__).parents[3]
 # Room for a path in `struct sockaddr_un`, with its end.
 _MOST_PATH_BYTES = 107
-_BACKLOG = 128
 _START_SECONDS = 30.0
 _STOP_SECONDS = 5.0
 
@@ -238,7 +237,7 @@ def _listen_here(path: str) -> socket.socket:
   made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
   try:
     made.bind(path)
-    made.listen(_BACKLOG)
+    made.listen()
   except OSError as error:
     made.close()
     raise errors.ConfigError(

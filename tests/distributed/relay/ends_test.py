@@ -158,13 +158,13 @@ def test_words_that_nobody_takes_are_not_waited_for_long(tmp_path, monkeypatch):
 
 def test_an_end_is_sent_after_all_else_and_once(tmp_path):
   with carrying_test._two_encrypted(tmp_path) as (sender, receiver):
-    piece = memoryview(bytearray(ends._RECORD_BYTES + 1))
+    piece = memoryview(bytearray(16_385))
     sender.send(memoryview(b'x' * 20_000))
     # Whole records, which are all that OpenSSL gives at once.
     poll = select.poll()
     poll.register(receiver.socket, _IN)
     assert poll.poll(10_000)
-    assert receiver.receive(piece) == ends._RECORD_BYTES
+    assert receiver.receive(piece) == 16_384
     real, full = sender.socket, _Socket([1, None, None])
     sender.socket = full
     sender.finish()

@@ -123,6 +123,8 @@ def test_servers_do_not_wait_for_ever(tmp_path, monkeypatch):
   reverb_servers.ReverbServers(place)._outlast_learner()
   # Launchpad kills it after ten seconds.
   assert base.GRACE_SECONDS <= len(slept) <= 9
+  # And it ends soon after the learner.
+  assert set(slept) == {0.1}
 
 
 def test_servers_that_die_in_their_network_are_named(tmp_path, monkeypatch):
