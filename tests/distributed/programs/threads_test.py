@@ -15,6 +15,8 @@ import pytest
 from attn_agents.distributed import lifecycle, outcome, supervisor, topology
 from attn_agents.distributed.programs import threads
 from attn_agents.distributed.roles import actor, actor_supervisor, learner
+from attn_agents.runs import run_directory
+from attn_agents.transport.threads import transport
 from configs import resolution
 from tests.distributed import stopping
 
@@ -248,6 +250,32 @@ def _role(tmp_path, monkeypatch, evaluate=False):
     role, '_status_file', lambda *given: asked.append(given) or status
   )
   return role, status, asked
+
+
+def test_an_actor_is_told_of_before_it_runs(tmp_path, monkeypatch):
+  role, status, asked = _role(tmp_path, monkeypatch)
+  started = []
+
+  class Thread:
+    def __init__(self, target, args, name, daemon):
+      self._args = args
+
+    def start(self):
+      started.append((self._args, list(status.said)))
+
+  monkeypatch.setattr(
+    threads, 'threading', types.SimpleNamespace(Thread=Thread)
+  )
+  monkeypatch.setattr(transport, 'ThreadsTransport', lambda *given: given)
+  connection = role._connect('parts')
+  run = run_directory.RunDirectory(tmp_path)
+  assert connection == ('parts', run.replay, None, role._stop)
+  said = ('starting', {})
+  assert started == [
+    ((0, status, 'parts', connection), [said]),
+    ((1, status, 'parts', connection), [said, said]),
+  ]
+  assert asked == [('actor_supervisor', 0), ('actor_supervisor', 1)]
 
 
 @pytest.mark.parametrize('fails', [False, True])
