@@ -34,7 +34,8 @@ _Handlers = dict[socket.socket, Callable[[socket.socket], None]]
 def main() -> int:
   """Serves until told to stop, or until its parent ends."""
   parser = argparse.ArgumentParser()
-  parser.add_argument('--settings', help='as JSON')
+  # As JSON.
+  parser.add_argument('--settings')
   settings = json.loads(parser.parse_args().settings)
   lifecycle.log_to_file(settings['logdir'], f'{ROLE}-0')
   status = lifecycle.StatusFile(settings['logdir'], ROLE)
