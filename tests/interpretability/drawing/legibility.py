@@ -24,6 +24,17 @@ def image(axes):
   return np.asarray(axes.images[0].get_array())
 
 
+def boxes(figure):
+  """Left, top, right and bottom of all axes, inches from the upper left."""
+  figure.draw_without_rendering()
+  found = []
+  for axes in figure.axes:
+    box = axes.get_window_extent()
+    top, bottom = figure.bbox.y1 - box.y1, figure.bbox.y1 - box.y0
+    found.append((box.x0, top, box.x1, bottom))
+  return np.array(found) / figure.dpi
+
+
 def check(figure):
   """Fails unless all text is large enough, inside the figure and apart."""
   boxes, edges = [], figure.bbox

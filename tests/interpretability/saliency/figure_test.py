@@ -48,3 +48,23 @@ def test_saliency_is_green_for_the_policy_and_outlines_the_head():
     drawn = overlays.saliency(legibility.FRAMES[0], values, colour)
     np.testing.assert_array_equal(legibility.image(panel), drawn)
     assert bool(panel.collections) == title.endswith('b')
+    assert panel.get_xlabel() == f'largest: {values.max():.2g}'
+    for outline in panel.collections:
+      # Half of the largest weight, as it is drawn.
+      largest = overlays.enlarge(values, (42, 32)).max()
+      assert list(outline.levels) == [pytest.approx(largest / 2)]
+      assert (outline.get_edgecolor() == 1).all()
+      assert (outline.get_linewidths() > 1).all()
+      assert (outline.get_linewidths() < 2).all()
+
+
+@pytest.mark.parametrize(('name', 'width'), [('one', 4.5), ('two', 6.75)])
+def test_pictures_of_one_agent_are_a_third_of_the_page_and_fill_it(name, width):
+  made = _MADE[f'{name} agent{"s" * (name == "two")}']()
+  assert made.get_size_inches()[0] == width
+  left, top, right, bottom = legibility.boxes(made).T
+  np.testing.assert_allclose((bottom - top) / (right - left), 42 / 32, 0.01)
+  assert (left[1:] - right[:-1] < 0.1).all()
+  # Above are two lines of title, below is a number.
+  assert 0.3 < top[0] < 0.5
+  assert 0.2 < made.get_size_inches()[1] - bottom[0] < 0.5

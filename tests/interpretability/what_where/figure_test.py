@@ -36,3 +36,7 @@ def test_what_where_has_one_scale_a_head():
   assert legibility.image(axes[2, 2])[0, 0].tolist() == list(
     overlays.WHAT_COLOUR
   )
+  assert axes[2, 0].get_ylabel() == 'head 2\n±0.01'
+  assert made.get_supxlabel() == (
+    'red: what (content) · blue: where (place) · white: neither, or both alike'
+  )
