@@ -29,7 +29,6 @@ def heads_row(
   attention: np.ndarray | None,
   *,
   scale: int = 2,
-  names: Sequence[str] | None = None,
 ) -> np.ndarray:
   """The frame and, to its right, what each head attends to, with labels.
 
@@ -37,7 +36,6 @@ def heads_row(
     frame: uint8 [H, W, 3].
     attention: [heads, h, w], or None for an agent without.
     scale: pixels along each side that one of the frame becomes.
-    names: of the heads; None for 'head 1', 'head 2', ...
 
   Returns:
     uint8 [height, width, 3].
@@ -46,7 +44,7 @@ def heads_row(
   for head, weights in enumerate(() if attention is None else attention):
     colour = overlays.head_colour(head)
     pictures.append(overlays.spotlight(frame, weights[None], [colour]))
-    labels.append(names[head] if names else f'head {head + 1}')
+    labels.append(f'head {head + 1}')
     colours.append(colour)
   return labelled_row(pictures, labels, colours, scale=scale)
 
@@ -54,9 +52,9 @@ def heads_row(
 def labelled_row(
   pictures: Sequence[np.ndarray],
   labels: Sequence[str],
-  colours: Sequence[overlays.Colour] | None = None,
+  colours: Sequence[overlays.Colour],
   *,
-  scale: int = 2,
+  scale: int,
 ) -> np.ndarray:
   """Pictures of one size in a row, each with a label above it.
 
@@ -77,11 +75,12 @@ def labelled_row(
   )
   draw = ImageDraw.Draw(canvas)
   font = ImageFont.load_default(_FONT_SIZE)
-  for index, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
+  for index, (picture, label, colour) in enumerate(
+    zip(pictures, labels, colours, strict=True)
+  ):
     left = _GAP + index * (width + _GAP)
     large = picture.repeat(scale, axis=0).repeat(scale, axis=1)
     canvas.paste(Image.fromarray(large), (left, _LABEL_HEIGHT))
-    colour = colours[index] if colours else _TEXT
     draw.text(
       (left, _LABEL_HEIGHT // 2), label, fill=colour, font=font, anchor='lm'
     )
@@ -93,8 +92,6 @@ def heads_video(
   frames: Iterable[np.ndarray],
   attention: Iterable[np.ndarray] | None,
   *,
-  scale: int = 2,
-  names: Sequence[str] | None = None,
   rows_per_second: float = ROWS_PER_SECOND,
 ) -> int:
   """Writes the pictures of `heads_row` in the time of the game.
@@ -103,8 +100,6 @@ def heads_video(
     path: ends in .mp4 or .gif.
     frames: uint8 [H, W, 3], one after the other.
     attention: [heads, h, w] for each frame, or None.
-    scale: see `heads_row`.
-    names: see `heads_row`.
     rows_per_second: of the game.
 
   Returns:
@@ -117,10 +112,10 @@ def heads_video(
   def rows() -> Iterator[np.ndarray]:
     if attention is None:
       for frame in frames:
-        yield heads_row(frame, None, scale=scale)
+        yield heads_row(frame, None)
     else:
       for frame, weights in zip(frames, attention, strict=True):
-        yield heads_row(frame, weights, scale=scale, names=names)
+        yield heads_row(frame, weights)
 
   return write(path, rows(), rows_per_second)
 

@@ -34,16 +34,6 @@ def effective_cells(maps: np.ndarray) -> np.ndarray:
   return np.exp(entropy(maps))
 
 
-def row_sums(maps: np.ndarray) -> np.ndarray:
-  """The vertical bars of Figure 10, float64 [..., h] of maps [..., h, w]."""
-  return np.asarray(maps, np.float64).sum(axis=-1)
-
-
-def column_sums(maps: np.ndarray) -> np.ndarray:
-  """The horizontal bars of Figure 10, float64 [..., w] of maps [..., h, w]."""
-  return np.asarray(maps, np.float64).sum(axis=-2)
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Distribution:
   """Of every head at every row, and over the rows.

@@ -264,6 +264,66 @@ def test_lags_stay_within_games():
   np.testing.assert_array_equal(found.lags[known], np.arange(-4, 5))
 
 
+def _against(target):
+  """A head that is where the target is not: mirrored at its mean."""
+  return _look(2 * target.mean(axis=0) - target)[:, None]
+
+
+def _wandering(rows, game):
+  """A target that is at another cell of the middle of the screen each row."""
+  places = np.random.default_rng(1).integers(3, 12, (rows, 2)) * 10 + 5.0
+  places[-1] = 2 * 75.0 * np.ones(2) - places[:-1].mean(axis=0)
+  area = np.full(rows, 1 / 336)
+  return targets.Target(_look(places), area, places, game)
+
+
+@pytest.mark.parametrize(('rows', 'known'), [(29, []), (30, [0])])
+def test_a_correlation_needs_thirty_pairs_and_may_be_negative(rows, known):
+  target = _wandering(rows, np.zeros(rows, int))
+  found = behaviour.measure(_against(target.centre), target, GRID)
+  there = ~np.isnan(found.correlation[0])
+  assert found.lags[there].tolist() == known
+  if known:
+    assert found.best_correlation[0] < -0.9
+    assert found.look_ahead[0] == 0
+
+
+@pytest.mark.parametrize(('rows', 'known'), [(81, False), (82, True)])
+def test_chance_needs_twenty_shifts_beyond_all_lags(rows, known):
+  # From 31 rows to 31 rows before the end, and twenty more.
+  target = _wandering(rows, np.zeros(rows, int))
+  found = behaviour.measure(_look(target.centre)[:, None], target, GRID)
+  assert (not np.isnan(found.chance[0])) == known
+
+
+def test_games_of_one_row_say_nothing_of_motion():
+  target = _wandering(5, np.arange(5))
+  found = behaviour.measure(_look(target.centre)[:, None], target, GRID)
+  assert np.isnan(found.speed[0]) and np.isnan(found.persistence[0])
+  assert found.overlap[0, 0] == 1 and np.isnan(found.overlap[0, 1:]).all()
+  assert found.lags[~np.isnan(found.lift[0])].tolist() == [0]
+
+
+def test_rows_where_the_target_is_unknown_are_left_out():
+  target = _wandering(40, np.zeros(40, int))
+  attention = _look(target.centre)[:, None]
+  attention[:20] = 1 / 336
+  target.area[:20], target.centre[:20] = np.nan, np.nan
+  found = behaviour.measure(attention, target, GRID)
+  assert (found.share[0], found.area) == pytest.approx((1, 1 / 336))
+  assert found.lift[0, behaviour.MAX_LAG] == pytest.approx(336)
+
+
+def test_what_moves_by_a_thousandth_of_a_pixel_stands_still():
+  moving = np.random.default_rng(0).normal(size=(40, 2))
+  wobble = np.resize([1.0, -1.0], 40)[:, None] * [1, 0]
+  for still, moved in ((0.9e-3, 1.1e-3),):
+    for pair in ((still * wobble, moving), (moving, still * wobble)):
+      assert np.isnan(behaviour.correlation(*pair))
+    found = behaviour.correlation(moved * wobble, moving)
+    assert found == pytest.approx(behaviour.correlation(wobble, moving))
+
+
 def test_summary_is_json(measured):
   summary = json.loads(json.dumps(measured.summary(), allow_nan=False))
   assert summary['look_ahead'] == [0, 5, None, summary['look_ahead'][3], None]

@@ -29,6 +29,7 @@ def test_a_strip_is_as_wide_as_the_text_and_full_of_pictures():
   # By column and row.
   assert (left[1:] - right[:-1] < 0.35).all()
   assert (top[:, 1:] - bottom[:, :-1] < 0.1).all()
+  assert made.get_size_inches()[1] - bottom[0, -1] < 0.1 and top[0, 0] < 0.3
   above, below = np.array(made.axes).reshape(2, 3)
   assert [panel.get_title() for panel in above] == ['0.0 s', '1.0 s', '2.0 s']
   assert [panel.get_ylabel() for panel in (above[0], below[0])] == ['a', 'b']

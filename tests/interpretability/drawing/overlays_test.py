@@ -82,10 +82,14 @@ def test_without_tint_the_frame_stays_where_attended_and_is_black_elsewhere():
   np.testing.assert_array_equal(same, frame)
 
 
-def test_saliency_is_a_colour_over_grey():
+@pytest.mark.parametrize('scale', [None, 0.4])
+def test_saliency_is_a_colour_over_grey(scale):
   frame, values = _frame(), np.random.default_rng(3).random((5, 5))
-  level = _slowly_enlarged(values, _SHAPE) / values.max()
-  drawn = overlays.saliency(frame, values, (10, 200, 30), opacity=0.5)
+  level = _slowly_enlarged(values, _SHAPE) / (scale or values.max())
+  level = np.minimum(level, 1)
+  drawn = overlays.saliency(
+    frame, values, (10, 200, 30), opacity=0.5, scale=scale
+  )
   for y, x in np.ndindex(*_SHAPE):
     red, green, blue = map(float, frame[y, x])
     grey = round(0.299 * red + 0.587 * green + 0.114 * blue)
@@ -118,6 +122,31 @@ def test_what_is_red_where_is_blue_and_neither_is_white():
   assert what.argmax() == 0 and where.argmax() == 2
   own = overlays.what_where(values / 100, (1, 5), limit=None)[0]
   np.testing.assert_array_equal(own[-1], overlays.WHAT_COLOUR)
+
+
+def test_what_nobody_chose_is_partly_seen_through():
+  # Of neither the frame nor the colours is anything lost.
+  assert 0.5 < overlays.OPACITY < 1 and 0.5 < overlays.TINT < 1
+  frame, one = np.full((1, 1, 3), 100, np.uint8), np.ones((1, 1))
+  for name in ('saliency', 'signed'):
+    drawn = getattr(overlays, name)(frame, one)
+    explicit = getattr(overlays, name)(frame, one, opacity=overlays.OPACITY)
+    np.testing.assert_array_equal(drawn, explicit)
+  green, red = overlays.saliency(frame, one)[0, 0], overlays.signed(frame, one)
+  assert green.argmax() == 1 and red[0, 0].argmax() == 0
+
+
+def test_heads_have_the_colours_of_okabe_and_ito():
+  # Color Universal Design, 2008, without black; the last is almost white.
+  published = [
+    '56b4e9', 'e69f00', '009e73', 'cc79a7', 'f0e442', 'd55e00', '0072b2',
+  ]  # fmt: skip
+  *heads, last = overlays.HEAD_COLOURS
+  assert [bytes(colour).hex() for colour in heads] == published
+  assert min(last) == max(last) > 240
+  for head in range(8):
+    assert overlays.head_colour(head) == overlays.HEAD_COLOURS[head]
+    assert overlays.head_colour(head + 8) == overlays.HEAD_COLOURS[head]
 
 
 # Machado et al. 2009, for colours in linear light, at full severity.

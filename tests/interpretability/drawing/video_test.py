@@ -47,13 +47,15 @@ def test_ffmpeg_takes_the_cores_of_a_quota(tmp_path, monkeypatch, name):
   write_frames = imageio_ffmpeg.write_frames
 
   def recording(*args, **kwargs):
-    given.append(kwargs['output_params'])
+    given.append(kwargs)
     return write_frames(*args, **kwargs)
 
   monkeypatch.setattr(imageio_ffmpeg, 'write_frames', recording)
   monkeypatch.setattr(video.machine, 'cores', lambda: 3)
   assert video.write(tmp_path / name, _pictures(2)) == 2
-  assert given[0][-2:] == ['-threads', '3']
+  assert given[0]['output_params'][-2:] == ['-threads', '3']
+  # It says nothing to the user unless it fails.
+  assert given[0]['ffmpeg_log_level'] == 'error'
 
 
 def test_a_gif_has_the_colours_of_each_picture(tmp_path):
@@ -144,3 +146,38 @@ def test_a_row_holds_the_frame_and_each_head_with_a_label():
     row[:top, gap + 119 : gap + 230].reshape(-1, 3).max(axis=0),
     overlays.HEAD_COLOURS[0],
   )
+  # The first label is in grey that is almost white, on what is almost black,
+  # in the middle of its height, from the picture's left edge on.
+  title = row[:top, : gap + 111].astype(int)
+  ground = title[0, 0]
+  assert ground.max() < 40
+  drawn = (title != ground).any(axis=-1)
+  assert title[drawn].max() > 225 and np.ptp(title[drawn].max(axis=0)) < 15
+  down, across = np.argwhere(drawn).T
+  assert (down.min() + down.max()) / 2 == pytest.approx(top / 2, abs=3)
+  assert gap <= across.min() <= gap + 2
+  # Letters are about half as high as their row.
+  assert 10 <= np.ptp(down) + 1 <= 18
+  assert (row[:, -gap:] == ground).all() and (row[-gap:] == ground).all()
+
+
+@pytest.mark.parametrize('heads', [None, 2])
+def test_a_video_is_of_the_rows_at_twice_the_size_in_their_time(
+  monkeypatch, heads
+):
+  written = []
+
+  def write(path, pictures, rows_per_second):
+    written.append((path, list(pictures), rows_per_second))
+    return 5
+
+  monkeypatch.setattr(video, 'write', write)
+  frames = list(_pictures(3))
+  attention = heads and np.random.default_rng(0).random((3, heads, 4, 4))
+  assert video.heads_video('a', frames, attention, rows_per_second=50.0) == 5
+  ((path, pictures, rows_per_second),) = written
+  assert (path, rows_per_second, len(pictures)) == ('a', 50.0, 3)
+  for index, picture in enumerate(pictures):
+    maps = None if heads is None else attention[index]
+    expected = video.heads_row(frames[index], maps, scale=2)
+    np.testing.assert_array_equal(picture, expected)

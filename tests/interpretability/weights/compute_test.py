@@ -35,16 +35,6 @@ def test_entropy_of_k_equal_cells_is_log_k():
   assert not np.signbit(attention_maps.entropy(maps)).any()
 
 
-def test_bars_sum_along_the_other_axis():
-  # Fig. 10: DARQN's 7 x 7 maps as any others.
-  maps = np.zeros((2, 1, 7, 7))
-  maps[0, 0, 2, 5], maps[0, 0, 2, 6], maps[0, 0, 4, 5] = 0.5, 0.3, 0.2
-  rows = attention_maps.row_sums(maps)[0, 0]
-  columns = attention_maps.column_sums(maps)[0, 0]
-  np.testing.assert_allclose(rows, [0, 0, 0.8, 0, 0.2, 0, 0])
-  np.testing.assert_allclose(columns, [0, 0, 0, 0, 0, 0.7, 0.3])
-
-
 def test_summary_tells_a_peaked_from_a_wandering_and_a_diffuse_head():
   maps = np.zeros((20, 3, 4, 5), np.float32)
   maps[:, 0, 1, 1] = 1
