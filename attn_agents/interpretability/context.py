@@ -86,10 +86,6 @@ class Context:
     """`attention` for drawing, see `to_draw`; not for numbers."""
     return self.to_draw(self.attention)
 
-  def on_screen(self, maps: np.ndarray) -> np.ndarray:
-    """Maps over attention's cells [..., h, w] as float32 [..., H, W]."""
-    return cells.resize(maps, self.grid, 'bilinear')
-
   def to_draw(self, maps: np.ndarray) -> np.ndarray:
     """Maps over attention's cells for drawing, see `cells.to_draw`."""
     return cells.to_draw(maps, self.grid)

@@ -153,9 +153,10 @@ def test_an_analysis_of_a_file_alone_is_in_the_report(of_s3ta, monkeypatch):
   monkeypatch.setattr(given, 'chosen', [toy_analysis.Options(every=2)])
   told = []
   path = pipeline.run(
-    given, ['toy', 'weights'], 'c', ended=lambda *line: told.append(line)
-  )
-  assert told == [('weights', ''), ('toy', '')]
+    given, ['toy', 'weights'], 'c', started=told.append,
+    ended=lambda *line: told.append(line),
+  )  # fmt: skip
+  assert told == ['weights', ('weights', ''), 'toy', ('toy', '')]
   page = path.read_text()
   assert path.name == 'report_weights_toy.html'
   assert 'How bright it is' in page

@@ -3,6 +3,7 @@
 import numpy as np
 
 from attn_agents.interpretability import context, findings
+from attn_agents.interpretability.drawing import overlays
 from attn_agents.interpretability.grad_cam import (
   compute,
   figure,
@@ -12,8 +13,6 @@ from attn_agents.interpretability.recordings import moments
 from attn_agents.interpretability.report import report_data
 from attn_agents.interpretability.saliency import options
 from attn_agents.runs import saved_runs
-
-_COLOUR = (213, 94, 0)
 
 
 def run(given: context.Context) -> findings.Findings:
@@ -77,7 +76,7 @@ def _layer(maps: np.ndarray, rows: list[int]) -> report_data.Layer:
     'heat',
     maps,
     np.array(rows),
-    _COLOUR,
+    overlays.HEAD_COLOURS[5],
   )
 
 

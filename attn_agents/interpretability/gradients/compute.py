@@ -104,8 +104,8 @@ class PixelGradients:
 def histogram(
   played: trained_agent.TrainedAgent,
   recorded: recording.Recording,
-  first_row: int = 0,
-  num_rows: int = 100,
+  first_row: int,
+  num_rows: int,
   output: str = 'probability',
 ) -> GradientHistogram:
   """Counts gradients over consecutive rows of a recording.

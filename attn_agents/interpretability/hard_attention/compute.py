@@ -16,9 +16,6 @@ from attn_agents.evaluation import episodes, evaluator, results
 from attn_agents.evaluation.reporting import published
 from attn_agents.interpretability.recordings import json_values, trained_agent
 
-THRESHOLDS = tuple(step / 10 for step in range(11))
-# The paper's number of games.
-PLAN = evaluator.Plan(num_episodes=15, num_envs=15)
 # Table 5 has one threshold only.
 _PUBLISHED_THRESHOLD = 0.1
 
@@ -140,8 +137,8 @@ def with_threshold(
 
 def measure(
   played: trained_agent.TrainedAgent,
-  plan: evaluator.Plan = PLAN,
-  thresholds: Sequence[float] = THRESHOLDS,
+  plan: evaluator.Plan,
+  thresholds: Sequence[float],
   *,
   report: Callable[[float, episodes.Episode], None] = lambda t, episode: None,
   should_stop: Callable[[], bool] = lambda: False,

@@ -7,7 +7,6 @@ Both are base64 in one JSON document, which `templates/data.js` reads.
 import base64
 import io
 import math
-import pathlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -102,13 +101,8 @@ def encode_maps(name: str, maps: np.ndarray, signed: bool) -> dict[str, Any]:
     'height': maps.shape[1],
     'width': maps.shape[2],
     'scales': [_short(scale) for scale in scales],
-    'values': _text(np.rint(levels).astype(np.uint8).tobytes()),
+    'values': text(np.rint(levels).astype(np.uint8).tobytes()),
   }
-
-
-def image_text(image: bytes | pathlib.Path) -> str:
-  """Encodes a PNG in base64."""
-  return _text(image.read_bytes() if isinstance(image, pathlib.Path) else image)
 
 
 def _encode_frames(
@@ -123,7 +117,7 @@ def _encode_frames(
         f'frame {len(texts)} is {frame.dtype} {frame.shape}, expected uint8 '
         f'{shape}'
       )
-    texts.append(_text(encode_png(frame)))
+    texts.append(text(encode_png(frame)))
   if shape is None:
     raise ValueError('there are no frames to report on')
   return texts, shape
@@ -191,7 +185,8 @@ def _short(value: float) -> float | None:
   return float(f'{value:.6g}') if math.isfinite(value) else None
 
 
-def _text(content: bytes) -> str:
+def text(content: bytes) -> str:
+  """Bytes, such as those of a PNG, in base64."""
   return base64.b64encode(content).decode('ascii')
 
 

@@ -58,7 +58,7 @@ def render(data: report_data.ReportData) -> str:
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  environment.filters['image'] = encoding.image_text
+  environment.filters['image'] = encoding.text
   environment.filters['shown_width'] = _shown_width
   environment.filters['cell'] = _cell
   environment.tests['numeric'] = _is_numeric
@@ -105,11 +105,10 @@ def _hash(content: str) -> str:
   return f'sha256-{base64.b64encode(digest).decode()}'
 
 
-def _shown_width(image: bytes | pathlib.Path) -> int:
+def _shown_width(image: bytes) -> int:
   """The width of a PNG on a wide page: text has one size in all of them."""
-  content = image.read_bytes() if isinstance(image, pathlib.Path) else image
   # The PNG's header: width is the first field of the first chunk.
-  return round(_PAGE_PIXELS * int.from_bytes(content[16:20], 'big'))
+  return round(_PAGE_PIXELS * int.from_bytes(image[16:20], 'big'))
 
 
 def _is_numeric(value: str | float) -> bool:

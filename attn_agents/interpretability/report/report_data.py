@@ -1,7 +1,6 @@
 """The content of a report; `encoding.py` puts it into the page."""
 
 import dataclasses
-import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -58,11 +57,11 @@ class Figure:
 
   Attributes:
     caption: what the picture shows; also its alternative text.
-    image: a PNG, or its path.
+    image: a PNG.
   """
 
   caption: str
-  image: bytes | pathlib.Path
+  image: bytes
 
 
 @dataclasses.dataclass(frozen=True)

@@ -65,7 +65,7 @@ def test_histogram_counts_all_gradients_of_the_rows_with_an_action(tmp_path):
   with pytest.raises(ValueError, match='no action'):
     gradients.histogram(played, recording.Recording(path), 4, 1)
   with pytest.raises(ValueError, match='must be one of'):
-    gradients.histogram(played, recorded, output='value')
+    gradients.histogram(played, recorded, 0, 1, output='value')
 
 
 def test_intervals_begin_with_their_lower_edge():

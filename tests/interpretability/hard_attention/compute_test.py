@@ -164,7 +164,7 @@ def test_table_5_has_ours_beside_the_published():
 
 def test_agents_without_attention_are_named():
   with pytest.raises(ValueError, match='impala_ff cannot play with hard'):
-    hard_attention.measure(playing.make_agent(resnet=True), PLAN)
+    hard_attention.measure(playing.make_agent(resnet=True), PLAN, [0.5])
 
 
 def test_thresholds_are_shares(played):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from attn_agents import types
+from attn_agents.evaluation import evaluator
 from attn_agents.interpretability.recordings import (
   moments,
   parts,
@@ -18,6 +19,7 @@ from attn_agents.interpretability.recordings import (
   writing,
 )
 from attn_agents.networks.layers import spatial_basis
+from attn_agents.watching import games
 from tests.interpretability import playing
 
 PLAN = record.Plan(num_episodes=3, max_steps=100, with_states=True)
@@ -40,6 +42,8 @@ def test_rows_are_those_of_whole_games(recorded):
   # Catch lasts nine steps: rows 0..9 of each game.
   assert recorded.ended
   assert len(recorded) == 30
+  end = json.loads((recorded.path / 'end.json').read_text())
+  assert end == {'num_rows': 30, 'num_games': 3}
   np.testing.assert_array_equal(recorded['game'], np.repeat([0, 1, 2], 10))
   np.testing.assert_array_equal(recorded['row'], np.tile(np.arange(10), 3))
   first, last = types.StepType.FIRST, types.StepType.LAST
@@ -121,6 +125,83 @@ def test_steps_are_bounded(played, tmp_path):
   short = record.record(played, plan, tmp_path / 'short')
   # 9 steps, the row that starts the next game, which is none, and 3 more.
   np.testing.assert_array_equal(short['row'], [*range(10), *range(4)])
+
+
+def test_games_are_no_actor_s_and_no_other_watcher_s(
+  played, tmp_path, monkeypatch
+):
+  asked, closed = [], []
+  real, close = record.seeding.actor_seeds, views.Views.close
+
+  def seeds(*place):
+    asked.append(place)
+    # Those of this place exist.
+    return real(*place)
+
+  def closing(both):
+    closed.append(both)
+    close(both)
+
+  monkeypatch.setattr(record.seeding, 'actor_seeds', seeds)
+  monkeypatch.setattr(views.Views, 'close', closing)
+  plan = record.Plan(num_episodes=1, max_steps=2, seed=5)
+  record.record(played, plan, tmp_path / 'r')
+  monkeypatch.undo()
+  ((seed, incarnation, host, actor, num_envs),) = asked
+  assert (seed, incarnation, num_envs) == (5, 0, 1)
+  # The last host's last places are those of evaluations, recordings and views.
+  others = {(part._HOST, part._ACTOR) for part in (evaluator, games)}
+  assert {(host, actor), *others} == {(31, 255), (31, 254), (31, 253)}
+  # Both environments are freed, also by what breaks a recording off.
+  assert len(closed) == 1
+
+
+def test_a_recording_that_breaks_off_frees_its_games(
+  played, tmp_path, monkeypatch
+):
+  closed = []
+  close = views.Views.close
+  monkeypatch.setattr(
+    views.Views, 'close', lambda both: (closed.append(both), close(both))
+  )
+
+  def fall_over(row):
+    raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    record.record(played, PLAN, tmp_path / 'r', report=fall_over)
+  assert len(closed) == 1
+
+
+def test_both_views_are_whole_games_of_one_seed(played, monkeypatch):
+  made, closed = [], []
+
+  class Environment:
+    """Of no game."""
+
+    spec = played.environment_spec
+
+    def __init__(self, view, *options, **more):
+      made.append((view, options, more))
+
+    def close(self):
+      closed.append(self)
+
+  monkeypatch.setattr(views.environments, 'make_environment', Environment)
+  config = dataclasses.replace(played.config.environment, grayscale=True)
+  both = views.Views(config, 77)
+  (seen, *ours), (drawn, *theirs) = made
+  assert seen == config and not drawn.grayscale
+  assert ours == theirs == [(1, 77), {'num_threads': 1, 'evaluation': True}]
+  both.close()
+  assert len(set(closed)) == 2
+
+
+def test_a_plan_nobody_chose_is_a_minute_without_states():
+  # 15 agent steps are a second of Atari.
+  plan = record.Plan()
+  assert (plan.num_episodes, plan.max_steps, plan.seed) == (1, 60 * 15, 0)
+  assert not plan.with_states
 
 
 def test_broken_off_recording_goes_on(played, recorded, tmp_path):

@@ -85,6 +85,12 @@ def test_as_many_rows_fit_as_their_bytes_allow():
   )
 
 
+def test_the_budget_is_sixty_megabytes_less_six_for_all_else():
+  # 0.08 x 25 x 50 for a frame and 44 for its numbers are 144 bytes.
+  assert size.rows_that_fit((25, 50), 0, 0, False) == 375_000
+  assert 144 * 375_000 == 60_000_000 - 6_000_000
+
+
 def _played(agent):
   """An agent that plays Ms. Pac-Man with parameters of zeros."""
   config = agents.make(agent, 'small')
@@ -106,6 +112,12 @@ def test_more_steps_than_fit_are_refused_with_those_that_do():
   ):
     size.require_fitting(played, ['what_where'], 60_000, 5)
   size.require_fitting(played, ['weights'], fit, 5)
+  with pytest.raises(errors.ConfigError, match='a report of 60 MB holds with'):
+    size.require_fitting(played, ['what_where'], fit - 4, 5)
+  # However many games there are, a step is allowed.
+  size.require_fitting(played, ['what_where'], 1, 10**9)
+  with pytest.raises(errors.ConfigError, match='at most 1, '):
+    size.require_fitting(played, ['what_where'], 2, 10**9)
   bare = _played('impala_ff')
   fit = size.rows_that_fit((210, 160), 0, 0, True)
   with pytest.raises(errors.ConfigError, match=f'at most {fit - 1}, .* holds$'):

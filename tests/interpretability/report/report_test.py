@@ -65,14 +65,21 @@ def test_frames_are_read_back_exactly():
     np.testing.assert_array_equal(np.asarray(image.convert('RGB')), frame)
 
 
-@pytest.mark.parametrize('colours', [1, 2, 3, 5, 17, 256, 257])
-def test_pngs_are_exact_and_have_a_palette_where_it_fits(colours):
+@pytest.mark.parametrize(
+  ('colours', 'bits'),
+  [(1, 1), (2, 1), (3, 2), (4, 2), (5, 4), (16, 4), (17, 8), (256, 8),
+   (257, 8)],
+)  # fmt: skip
+def test_pngs_are_exact_and_have_a_palette_where_it_fits(colours, bits):
   rng = np.random.default_rng(colours)
   palette = rng.choice(2**24, colours, replace=False)
   packed = np.resize(palette, (40, 30))
   frame = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], -1)
   frame = frame.astype(np.uint8)
-  image = Image.open(io.BytesIO(encoding.encode_png(frame)))
+  content = encoding.encode_png(frame)
+  # The header has the bits of a pixel, or of a channel, after the size.
+  assert content[24] == bits
+  image = Image.open(io.BytesIO(content))
   assert image.mode == ('P' if colours <= 256 else 'RGB')
   np.testing.assert_array_equal(np.asarray(image.convert('RGB')), frame)
 
@@ -157,8 +164,14 @@ def test_text_is_text_wherever_it_stands():
 def test_nothing_in_json_can_begin_or_end_a_script():
   content = ['<!--<script>', '</script>', '&lt;', '\u2028']
   text = str(report.embedded_json(content))
-  assert not set(text) & set('<>&\u2028')
+  # Nor is there a space that nobody reads.
+  assert not set(text) & set('<>&\u2028 ')
   assert json.loads(text) == content
+
+
+def test_what_no_browser_reads_as_json_is_refused():
+  with pytest.raises(ValueError, match='JSON'):
+    report.embedded_json([float('nan')])
 
 
 def test_the_page_asks_for_nothing_outside_itself():
@@ -223,7 +236,9 @@ def test_a_minute_of_noise_stays_small_for_every_row():
     ({'attention': np.full((12, 1, 2, 2), np.nan)}, 'are finite'),
     ({'attention': np.full((12, 1, 2, 2), -1.0)}, 'negative'),
     ({'timelines': [report_data.Timeline('Value', np.ones(5))]}, 'Value: exp'),
-    ({'layers': [sample.layer(rows=[0, 12])]}, 'rows must ascend'),
+    ({'layers': [sample.layer(rows=[0, 12])]}, 'ascend within 0 to 11'),
+    ({'layers': [sample.layer(rows=[-1, 4])]}, 'rows must ascend'),
+    ({'layers': [sample.layer(rows=[5, 4])]}, 'rows must ascend'),
     ({'layers': [sample.layer(rows=[4, 4])]}, 'rows must ascend'),
     ({'layers': [sample.layer(rows=[4])]}, 'expected 1 rows'),
     ({'frames': [np.zeros((2, 2, 3))]}, 'float64'),
@@ -241,3 +256,46 @@ def test_the_page_s_formulas_have_the_numbers_of_ours():
   assert content['tint'] == overlays.TINT
   assert content['opacity'] == overlays.OPACITY
   assert content['headColours'] == [list(x) for x in overlays.HEAD_COLOURS]
+  assert content['signedColours'] == [
+    list(overlays.WHAT_COLOUR), list(overlays.WHERE_COLOUR),
+  ]  # fmt: skip
+
+
+def test_the_player_is_told_the_size_and_time_of_the_game():
+  data = dataclasses.replace(
+    sample.data(), starts=np.array([0, 7]), rows_per_second=12.5
+  )
+  page = _Page(report.render(data))
+  content = page.content()
+  assert (content['height'], content['width']) == sample.SHAPE
+  assert (content['starts'], content['rowsPerSecond']) == ([0, 7], 12.5)
+  assert content['actionNames'] == ['NOOP', 'UP', 'DOWN']
+  inputs = {
+    attrs['id']: attrs for tag, attrs in page.elements if tag == 'input'
+  }
+  # The last row, and the share that the overlays have in Python.
+  assert inputs['scrub']['max'] == '11'
+  assert int(inputs['opacity']['value']) == 100 * overlays.OPACITY
+
+
+def test_maps_for_drawing_may_be_finer_than_the_weights():
+  data = sample.data()
+  finer = data.attention.repeat(2, axis=2).repeat(3, axis=3)
+  content = _content(dataclasses.replace(data, drawn_attention=finer))
+  drawn = content['drawnAttention']
+  assert (drawn['height'], drawn['width']) == (10, 12)
+  assert content['attention'] == _content(data)['attention']
+
+
+def test_text_of_figures_has_the_size_of_text_beside_them():
+  # 9 points are 18.75 pixels of a figure, at 150 in an inch.
+  buffer = io.BytesIO()
+  Image.fromarray(np.zeros((70, 1000, 3), np.uint8)).save(buffer, 'png')
+  data = sample.data()
+  figure = report_data.Figure('wide', buffer.getvalue())
+  section = dataclasses.replace(data.sections[0], figures=[figure])
+  page = report.render(dataclasses.replace(data, sections=[section]))
+  (width,) = (
+    int(attrs['width']) for tag, attrs in _Page(page).elements if tag == 'img'
+  )
+  assert width / 1000 * 18.75 == pytest.approx(14.25, abs=0.1)

@@ -3,6 +3,7 @@ import pytest
 import scipy.ndimage
 
 from attn_agents.interpretability.saliency import compute as saliency
+from attn_agents.interpretability.screen import perturbation
 from attn_agents.interpretability.trust import deletion
 from tests.interpretability import synthetic
 
@@ -91,3 +92,71 @@ def test_what_is_asked_has_to_be_what_was_announced(played, seen):
   ):
     with pytest.raises(ValueError, match='expected 1 maps'):
       maker.at(played.params, seen, maps)
+
+
+def _without_a_network(monkeypatch, **options):
+  """A maker whose policy and value are told by the mask alone."""
+  sizes = []
+
+  class Perturber:
+    """Policy is the share that is blurred; the value the first pixel, thrice."""
+
+    def __init__(self, played, blur_sigma, num_masks):
+      sizes.append((blur_sigma, num_masks))
+
+    def responses(self, params, moment, masks):
+      masks = np.stack([np.zeros(synthetic.SIZE), *masks])
+      share = masks.mean(axis=(1, 2))
+      said = perturbation.Responses(
+        np.stack([share, 1 - share], axis=1), 3 * masks[:, 0, 0]
+      )
+      before, after = (
+        perturbation.Responses(*(x[some] for x in said))
+        for some in (slice(0, 1), slice(1, None))
+      )
+      return before, after
+
+  monkeypatch.setattr(deletion.perturbation, 'Perturber', Perturber)
+  maker = deletion.Deletion(
+    synthetic.make_agent(), synthetic.CELLS, 1, **options
+  )
+  return maker, sizes[0]
+
+
+def _at(maker, row=0, first=1.0):
+  values = np.zeros(synthetic.CELLS)
+  values[0, 0] = first
+  return maker.at(None, synthetic.moment(None)._replace(row=row), {'a': values})
+
+
+def test_curves_have_steps_of_five_percent_and_five_random_orders(monkeypatch):
+  maker, (blur, masks) = _without_a_network(monkeypatch)
+  found = _at(maker)
+  # Of 30 cells, whole ones.
+  np.testing.assert_allclose(found.fractions, np.arange(21) / 20, atol=1 / 60)
+  assert found.ordered.shape == (2, 2, 1, 21)
+  assert found.random.shape == (2, 2, 5, 21)
+  # Deletion and insertion of a map and five orders, 21 points each.
+  assert masks == 2 * 6 * 21
+  # That of saliency, 3 of 80 columns.
+  assert blur == pytest.approx(3 * 48 / 80)
+  assert _without_a_network(monkeypatch, blur_sigma=2.0)[1][0] == 2.0
+  # The share that is blurred is the total variation, whatever the order.
+  deleted, inserted = found.ordered[:, 0, 0]
+  np.testing.assert_allclose(deleted, found.fractions, atol=1e-6)
+  np.testing.assert_allclose(inserted, 1 - found.fractions, atol=1e-6)
+  # The value changes with the first cell, which goes first or last.
+  step = np.arange(21) >= 1
+  np.testing.assert_allclose(found.ordered[:, 1, 0], [3 * step, 3 - 3 * step])
+  last = _at(maker, first=-1.0).ordered[0, 1, 0]
+  np.testing.assert_allclose(last, 3 * (np.arange(21) == 20))
+
+
+def test_random_orders_hang_on_seed_and_row(monkeypatch):
+  maker, _ = _without_a_network(monkeypatch)
+  other, _ = _without_a_network(monkeypatch, seed=1)
+  orders = [
+    each.random[0, 1].tobytes()
+    for each in (_at(maker), _at(maker), _at(maker, row=1), _at(other))
+  ]
+  assert orders[0] == orders[1] and len(set(orders)) == 3
