@@ -99,7 +99,7 @@ def _without_a_network(monkeypatch, **options):
   sizes = []
 
   class Perturber:
-    """Policy is the share that is blurred; the value the first pixel, thrice."""
+    """Its policy is the share that is blurred, its value the first pixel."""
 
     def __init__(self, played, blur_sigma, num_masks):
       sizes.append((blur_sigma, num_masks))
@@ -126,7 +126,9 @@ def _without_a_network(monkeypatch, **options):
 def _at(maker, row=0, first=1.0):
   values = np.zeros(synthetic.CELLS)
   values[0, 0] = first
-  return maker.at(None, synthetic.moment(None)._replace(row=row), {'a': values})
+  return maker.at(
+    None, synthetic.moment(np.zeros(1))._replace(row=row), {'a': values}
+  )
 
 
 def test_curves_have_steps_of_five_percent_and_five_random_orders(monkeypatch):
