@@ -41,6 +41,8 @@ def test_a_video_of_all_and_six_seconds_from_the_middle(
     checkpoints=pathlib.Path(),
   )  # fmt: skip
   if attends:
+    # Also where an earlier run has left some.
+    (tmp_path / 'new' / 'heads').mkdir(parents=True)
     recorded['attention'] = np.zeros((_ROWS, 2, 1, 1))
     given.__dict__['drawn_attention'] = rows + 100
   written = {}
