@@ -64,16 +64,16 @@ def test_deletion_and_insertion_are_over_the_cells_in_percent():
 
 def test_each_box_stands_above_its_name():
   agreement = {
-    'head 1': np.array([0.1, 0.3]), 'all heads': np.array([0.5, 0.7]),
-    'the other steps': np.array([-0.2, 0.2]),
+    'head 1': np.array([0.1, 0.3]), 'all of heads': np.array([0.5, 0.7]),
+    'the steps one': np.array([-0.2, 0.2]),
   }  # fmt: skip
   curve = {'attention': np.zeros(2)}
-  made = figure.draw([0, 1], curve, curve, agreement, ['the other steps'])
+  made = figure.draw([0, 1], curve, curve, agreement, ['the steps one'])
   *_, panel = made.axes
   assert list(panel.get_xticks()) == [1, 2, 3]
   assert [text.get_text() for text in panel.get_xticklabels()] == [
     # Twelve characters go on a line.
-    'head 1', 'all heads', 'the other\nsteps',
+    'head 1', 'all of heads', 'the steps\none',
   ]  # fmt: skip
   # Slanted names end below their box.
   for text in panel.get_xticklabels():
@@ -87,7 +87,7 @@ def test_each_box_stands_above_its_name():
     assert extents.y0 == pytest.approx(np.quantile(values, 0.25))
     assert extents.y1 == pytest.approx(np.quantile(values, 0.75))
     *colour, opacity = box.get_facecolor()
-    if name == 'the other steps':
+    if name == 'the steps one':
       assert colour == [colour[0]] * 3 and 0.7 < colour[0] < 1
     else:
       # Pale, so that the median is seen.
