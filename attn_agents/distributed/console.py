@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-import rich.console
 import rich.live
 import rich.progress_bar
 import rich.table
@@ -40,7 +39,7 @@ class _LastRow:
 
   def __init__(self, logdir: pathlib.Path | str):
     self._path = pathlib.Path(logdir) / 'metrics.csv'
-    self._read_at = 0.0
+    self._read_at = -math.inf
     self._row: Row = {}
     # A row of an earlier start says nothing about this one.
     self._old = metrics_table.last(self._path)
@@ -101,9 +100,7 @@ class LiveConsole:
     self._last_row = _LastRow(logdir)
     self._title = title
     self._max_frames, self._max_hours = max_frames, max_hours
-    self._live = rich.live.Live(
-      console=rich.console.Console(), refresh_per_second=4, transient=False
-    )
+    self._live = rich.live.Live()
     self._live.start()
 
   def update(self, statuses: Sequence[lifecycle.Status]) -> None:

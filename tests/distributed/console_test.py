@@ -1,4 +1,6 @@
+import io
 import math
+import sys
 
 import pytest
 
@@ -9,6 +11,9 @@ ROW = dict.fromkeys(metrics.columns(), 0.0) | {
   'frames': 5_000.0,
   'fps': 100.0,
   'episode_return_mean': 12.5,
+  'episodes': 1_234.0,
+  'policy_lag_mean': 2.5,
+  'policy_lag_max': 8.0,
 }
 
 
@@ -19,6 +24,13 @@ ROW = dict.fromkeys(metrics.columns(), 0.0) | {
     (0.6, 0.0, 0.2, 0.7, 'actors, in the policy'),
     (0.0, 0.5, 0.3, 0.1, 'learner (actors wait 50%)'),
     (0.1, 0.1, 0.3, 0.1, 'none'),
+    # Who waits more is served too slowly; a fifth of the time is notable.
+    (0.3, 0.5, 0.3, 0.1, 'learner (actors wait 50%)'),
+    (0.5, 0.5, 0.3, 0.3, 'actors, in the policy'),
+    (0.2, 0.1, 0.3, 0.1, 'actors, in the environments'),
+    (0.19, 0.1, 0.3, 0.1, 'none'),
+    (0.1, 0.2, 0.3, 0.1, 'learner'),
+    (0.1, 0.19, 0.3, 0.1, 'none'),
   ],
 )
 def test_the_bottleneck_is_named(learner, actors, env, inference, words):
@@ -36,6 +48,8 @@ def test_facts_tell_progress_and_time_left():
   assert facts['frames'] == '5,000 of 11,000'
   assert facts['ETA'] == '0:01:00'
   assert facts['return'] == '12.5'
+  assert (facts['fps'], facts['episodes']) == ('100', '1,234')
+  assert facts['policy lag'] == '2.5 mean, 8 max'
   assert 'ETA' not in dict(console.facts(ROW, 0, 0.0))
   # By whichever end comes first: of frames in 60 s, of hours in 30 s or 90 s.
   row = ROW | {'wall_time': 7170.0}
@@ -47,6 +61,8 @@ def test_facts_tell_progress_and_time_left():
   assert dict(console.facts(row, 0, 1.0))['ETA'] == '0:00:00'
   assert dict(console.facts(ROW, 4_000, 0.0))['ETA'] == '0:00:00'
   assert 'ETA' not in dict(console.facts(ROW | {'fps': 0.0}, 11_000, 0.0))
+  slow = console.facts(ROW | {'fps': 0.5}, 11_000, 0.0)
+  assert dict(slow)['ETA'] == '3:20:00'
 
 
 def test_what_lies_between_actors_and_learner_is_shown():
@@ -77,6 +93,10 @@ def test_of_several_games_each_return_or_one_score_is_shown():
   assert facts['returns'] == 'catch 0.5, pong -'
   assert facts['score'] == '-, 1 of 2 games'
   assert 'return' not in facts
+  for count, listed in ((7, True), (8, False)):
+    few = [str(number) for number in range(count)]
+    row = ROW | dict.fromkeys(metrics.columns(few), 0.0)
+    assert ('returns' in dict(console.facts(row, 0, 0.0))) is listed
   many = [str(number) for number in range(57)]
   row = ROW | dict.fromkeys(metrics.columns(many), 0.0)
   row |= {'fps': 1.0, 'capped_score': -0.0625, 'scored_games': 56.0}
@@ -109,6 +129,68 @@ def test_plain_console_prints_news_once_and_no_old_numbers(
     shown.update([status])
   assert capsys.readouterr().out.count('frames 800 of 11,000') == 1
   shown.close()
+
+
+class _Clock:
+  """In place of the module `time`."""
+
+  now = 100.0
+
+  def monotonic(self):
+    return self.now
+
+  def strftime(self, form):
+    assert form == '%H:%M:%S'
+    return '12:30:00'
+
+
+class _Output(io.StringIO):
+  """Knows what a reader of a pipe would have."""
+
+  flushed = ''
+
+  def flush(self):
+    self.flushed = self.getvalue()
+
+
+def test_plain_lines_come_every_ten_seconds_and_at_once(tmp_path, monkeypatch):
+  clock, output = _Clock(), _Output()
+  monkeypatch.setattr(console, 'time', clock)
+  monkeypatch.setattr(sys, 'stdout', output)
+  shown = console.PlainConsole(tmp_path, 0, 0.0)
+
+  def said(now, *statuses):
+    clock.now = now
+    before = len(output.getvalue())
+    shown.update(statuses)
+    return output.flushed[before:]
+
+  _write(tmp_path, 400)
+  learner = lifecycle.Status('learner', 0, 1, 'running', '')
+  actor = lifecycle.Status('actor', 0, 1, 'running', '')
+  assert said(100.5, learner, actor) == '12:30:00 learner-0: running\n'
+  assert said(109.9, learner, actor) == ''
+  assert said(110.0).startswith('12:30:00 frames 400, fps 100, ')
+  _write(tmp_path, 800)
+  assert said(119.9) == ''
+  assert said(120.0).startswith('12:30:00 frames 800, ')
+  assert said(140.0) == ''
+  # Numbers are news again as soon as there are other ones.
+  _write(tmp_path, 900)
+  assert said(141.5).startswith('12:30:00 frames 900, ')
+
+
+def test_metrics_are_read_once_a_second(tmp_path, monkeypatch):
+  clock, reads = _Clock(), []
+  monkeypatch.setattr(console, 'time', clock)
+  monkeypatch.setattr(
+    console.metrics_table, 'last', lambda path: reads.append(clock.now)
+  )
+  shown = console.PlainConsole(tmp_path, 0, 0.0)
+  for clock.now in (0.25, 1.0, 1.25, 1.5, 2.25, 2.75):
+    shown.update([])
+  # When it is made, and later than a second after the last.
+  assert reads == [100.0, 0.25, 1.5, 2.75]
 
 
 def test_live_console_draws_everything(tmp_path, capsys, monkeypatch):
@@ -147,6 +229,28 @@ def test_live_console_is_a_table_without_heads(tmp_path, capsys, monkeypatch):
   assert dict(rows)['learner-0'] == 'running'
 
 
+def _drawn(path, capsys, max_frames):
+  shown = console.LiveConsole(path, 's3ta on pong', max_frames, 0.0)
+  _write(path, 800)
+  shown.update([])
+  shown.close()
+  return capsys.readouterr().out
+
+
+def test_a_table_is_as_wide_as_its_bar(tmp_path, capsys, monkeypatch):
+  monkeypatch.setattr(console, '_READ_SECONDS', -1.0)
+  (tmp_path / 'a').mkdir()
+  (tmp_path / 'b').mkdir()
+  ends = _drawn(tmp_path / 'a', capsys, 800)
+  endless = _drawn(tmp_path / 'b', capsys, 0)
+  # Full at the end, without a bar if there is none.
+  assert ends.count('\u2501') == 44
+  assert '\u2501' not in endless
+  width = {max(map(len, text.splitlines())) for text in (ends, endless)}
+  # A cell beside the longest name, four spaces and three lines.
+  assert width == {44 + len('policy lag') + 7}
+
+
 @pytest.mark.parametrize('terminal', [False, True])
 def test_a_terminal_gets_the_live_one(tmp_path, monkeypatch, terminal):
   monkeypatch.setattr(console.sys.stdout, 'isatty', lambda: terminal)
@@ -155,4 +259,5 @@ def test_a_terminal_gets_the_live_one(tmp_path, monkeypatch, terminal):
   assert type(made) is kinds[terminal]
   ends = (made._max_frames, made._max_hours) if terminal else made._ends
   assert ends == (5, 2.0)
+  assert made._last_row._path == tmp_path / 'metrics.csv'
   made.close()

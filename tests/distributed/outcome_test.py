@@ -241,3 +241,18 @@ def test_a_program_that_ends_by_itself_has_failed():
 )
 def test_a_run_is_over_when_nothing_is_left_to_do(statuses, over):
   assert outcome.is_over([_status(*each) for each in statuses]) is over
+
+
+@pytest.mark.parametrize(
+  ('role', 'state', 'pid'),
+  [
+    ('learner', 'running', ALIVE),
+    # No run ends by this one; this one said that it ends; of this one nobody
+    # knows.
+    ('mirror', 'running', GONE),
+    ('learner', 'stopped', GONE),
+    ('learner', 'starting', lifecycle.UNKNOWN_PID),
+  ],
+)
+def test_who_lives_or_may_be_gone_is_not_dead(role, state, pid):
+  assert outcome.first_dead([_status(role, state, pid)]) == ''

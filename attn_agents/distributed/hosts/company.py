@@ -61,7 +61,7 @@ class Company:
   def words(self) -> dict[str, Any]:
     """What this host has to say now; asked to be told to the others."""
     with self.changed:
-      if self._stop.is_set() and not self._own['closed']:
+      if self._stop.is_set():
         self._close(ASKED)
       return dict(self._own)
 

@@ -1,5 +1,7 @@
 """How hosts agree on the last update, told by hand."""
 
+import io
+import sys
 import threading
 
 import numpy as np
@@ -18,6 +20,42 @@ class _Hosts:
   def talk(self):
     for teller, hearer in ((0, 1), (1, 0)):
       self.members[hearer].hear({teller: self.members[teller].words()})
+
+
+class _Output(io.StringIO):
+  """Knows what a reader of a pipe would have."""
+
+  flushed = ''
+
+  def flush(self):
+    self.flushed = self.getvalue()
+
+
+class _Clock:
+  """In place of the module `time`."""
+
+  now = 0.0
+
+  def monotonic(self):
+    return self.now
+
+
+def _alone(monkeypatch, count=3, index=0):
+  """One of several hosts, its clock, how long it waited, and who is told.
+
+  Each wait takes a second.
+  """
+  clock, waits, told = _Clock(), [], []
+  monkeypatch.setattr(company, 'time', clock)
+  made = company.Company(count, index, threading.Event())
+
+  def wait(seconds):
+    waits.append(seconds)
+    clock.now += 1.0
+
+  made.changed.wait = wait
+  made.changed.notify_all = lambda: told.append(clock.now)
+  return made, clock, waits, told
 
 
 def _update(member, count=1):
@@ -50,7 +88,9 @@ def test_who_closes_first_itself_has_been_asked_too():
   while not hosts.members[1].words()['closed']:
     pass
   hosts.talk()
+  hosts.talk()
   closing.join(10)
+  assert not closing.is_alive()
   assert hosts.members[0].why() == 'host 1: was asked to stop'
 
 
@@ -136,3 +176,152 @@ def test_an_update_is_overdue_unless_a_host_waits_for_data(monkeypatch):
   assert first.overdue(200.0, 1000.0) == 0.0
   first.forgive(90.0)
   assert first.overdue(60.0, 1000.0) == 0.0
+
+
+def test_at_first_a_host_waits_for_data_and_asks_for_nothing(monkeypatch):
+  made, *_ = _alone(monkeypatch)
+  assert made.words() == {
+    'updates': 0, 'closed': False, 'waiting': True, 'wish': '', 'failed': '',
+    'saved': None, 'left': False, 'states': [],
+  }  # fmt: skip
+  assert made.wishes_to_stop() is False
+  assert made.wishes_to_save() is False
+  assert made.saves_after(5) is False
+  assert made.why() == ''
+  assert made.begin_update() is True
+  assert made.words()['waiting'] is False
+  made.end_update()
+  assert made.words()['waiting'] is True
+  made.hear_wish()
+  assert made.begin_update() is False
+  assert made.wishes_to_stop() is True
+
+
+def test_whoever_waits_for_news_is_woken_by_them(monkeypatch):
+  made, clock, _, told = _alone(monkeypatch)
+  for clock.now, news in (
+    (1.0, lambda: made.hear({1: {'updates': 3}})),
+    (2.0, lambda: made.tell(saved=5)),
+    (3.0, lambda: made.leave_for('no data')),
+  ):
+    news()
+  assert told == [1.0, 2.0, 3.0]
+  # The first reason stays.
+  assert made.leave_for('another') is True
+  assert made.why() == 'no data'
+  assert made.words()['saved'] == 5
+
+
+def test_updates_are_made_until_no_host_has_more(monkeypatch):
+  made, _, waits, _ = _alone(monkeypatch)
+  _update(made, 4)
+  said = {1: {'updates': 5, 'closed': True}, 2: {'updates': 7}}
+  made.hear(said)
+  # One that begins no more is enough to begin no more.
+  assert made.begin_update() is False
+
+  def wait(seconds):
+    waits.append(seconds)
+    if len(waits) == 2:
+      made.hear({2: {'updates': 9, 'closed': True}})
+
+  made.changed.wait = wait
+  assert made.behind() == 5
+  assert waits == [1.0, 1.0]
+  assert made.words()['updates'] == 9
+  # Such an update has no beginning.
+  made.end_update()
+  made.forgive(5.0)
+  assert made.overdue(0.0, 0.0) == 0.0
+  assert made.behind() == 0
+
+
+def test_of_several_hosts_the_first_that_gives_a_reason_is_named(monkeypatch):
+  made, *_ = _alone(monkeypatch)
+  made.hear({2: {'wish': 'b', 'left': True}, 1: {'wish': 'a'}})
+  assert made.why() == 'host 1: a'
+  assert made.said('wish', 2) == 'b'
+  assert made.said('wish') is None
+  assert made.all_have_left() is False
+  made.hear({1: {'left': True}})
+  assert made.all_have_left() is True
+
+
+def test_a_state_is_compared_for_ten_seconds(monkeypatch):
+  made, clock, waits, told = _alone(monkeypatch)
+  output = _Output()
+  monkeypatch.setattr(sys, 'stdout', output)
+  made.hear({1: {'states': [[3, 7]]}})
+  told.clear()
+  made.compare(_snapshot(0.5, 4))
+  # One that waits asks at once and again ten times a second.
+  assert (clock.now, set(waits)) == (11.0, {0.1})
+  assert told == [0.0]
+  assert output.flushed == 'update 4: not all hosts told their state\n'
+  # A second try to save the same has been compared.
+  made.compare(_snapshot(0.5, 4))
+  assert clock.now == 11.0
+  ((update, number),) = made.words()['states']
+  assert update == 4
+  # All must have told it, not some.
+  state = snapshots.digest(_snapshot(0.5, 5))
+  made.hear({1: {'states': [[5, state]]}, 2: {'states': [[4, number]]}})
+  made.compare(_snapshot(0.5, 5))
+  assert output.flushed.count('not all hosts told') == 2
+  assert made.differs == ''
+  # The first that differs is named, whoever else does.
+  for other in (2, 1):
+    made.hear({other: {'states': [[5, state + 1]]}})
+    assert made.differs.startswith('hosts 0 and 2 have different')
+
+
+def test_the_newest_three_states_are_told(monkeypatch):
+  made, *_ = _alone(monkeypatch, count=2)
+  output = _Output()
+  monkeypatch.setattr(sys, 'stdout', output)
+  twin, *_ = _alone(monkeypatch, count=2, index=1)
+  for update in (3, 4, 5, 6):
+    twin.compare(_snapshot(0.5, update))
+    made.hear({1: twin.words()})
+    made.compare(_snapshot(0.5, update))
+    state = snapshots.digest(_snapshot(0.5, update))
+    assert output.flushed.endswith(
+      f'update {update}: all hosts have state {state:08x}\n'
+    )
+  assert [update for update, _ in made.words()['states']] == [4, 5, 6]
+
+
+def _overdue(made, least=5.0):
+  return made.overdue(least, 50.0)
+
+
+def test_an_update_may_take_twenty_times_the_longest(monkeypatch):
+  made, clock, *_ = _alone(monkeypatch)
+  # The first three compile.
+  for _ in range(3):
+    assert made.begin_update()
+    clock.now += 50.0
+    assert _overdue(made) == 0.0
+    clock.now += 0.5
+    assert _overdue(made) == 50.5
+    made.end_update()
+  for took in (1.0, 0.5):
+    assert made.begin_update()
+    clock.now += 5.0
+    assert _overdue(made, 5.0) == 0.0
+    clock.now += 0.5
+    assert _overdue(made, 5.0) == (5.5 if took == 1.0 else 0.0)
+    made.forgive(5.5 - took)
+    made.end_update()
+    assert _overdue(made) == 0.0
+  assert made.begin_update()
+  clock.now += 20.0
+  assert _overdue(made) == 0.0
+  clock.now += 0.25
+  assert _overdue(made) == 20.25
+  # Others may have no data yet: they wait, and have begun fewer updates.
+  for updates, waiting, late in (
+    (6, True, 20.25), (5, False, 20.25), (5, True, 0.0),
+  ):  # fmt: skip
+    made.hear({2: {'updates': updates, 'waiting': waiting}})
+    assert _overdue(made) == late
