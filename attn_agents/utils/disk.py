@@ -174,7 +174,7 @@ def trouble(directory: pathlib.Path | str) -> str:
     return str(explained(error, directory) or error)
   finally:
     with contextlib.suppress(OSError):
-      path.unlink(missing_ok=True)
+      path.unlink()
   return ''
 
 

@@ -31,7 +31,7 @@ def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     os.replace(partial, path)
   except BaseException:
     with contextlib.suppress(OSError):
-      partial.unlink(missing_ok=True)
+      partial.unlink()
     raise
 
 

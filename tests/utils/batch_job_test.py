@@ -45,3 +45,7 @@ def test_a_port_of_a_node_is_reached_through_the_login_node():
   assert batch_job.ssh_line(inside, 'login1', 80) == (
     'ssh -N -L 80:127.0.0.1:80 login1'
   )
+  # Where Slurm does not say from which host the job was submitted.
+  assert batch_job.ssh_line({'SLURM_JOB_ID': '3'}, 'n7', 80) == (
+    'ssh -N -L 80:127.0.0.1:80 n7'
+  )

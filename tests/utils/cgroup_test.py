@@ -19,13 +19,13 @@ def _tree(tmp_path: pathlib.Path, membership: str, files: dict[str, str]):
 def test_version_2_smallest_limit_on_the_way_up_counts(tmp_path):
   tree = _tree(
     tmp_path,
-    '0::/batch/job7/step0\n',
+    '0::/batch/job7/step:0\n',
     {
-      'batch/job7/step0/cpu.max': 'max 100000',
+      'batch/job7/step:0/cpu.max': 'max 100000',
       'batch/job7/cpu.max': '250000 100000',
       'batch/cpu.max': '800000 100000',
       'batch/other/cpu.max': '100000 100000',
-      'batch/job7/step0/memory.max': '4096',
+      'batch/job7/step:0/memory.max': '4096',
       'batch/job7/memory.max': 'max',
       'batch/memory.max': '8192',
     },

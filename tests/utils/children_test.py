@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -7,10 +8,33 @@ import pytest
 from attn_agents.utils import children, patience
 
 
+@pytest.fixture(name='terminal')
+def _terminal():
+  """Somebody has typed something for this process."""
+  before = os.dup(0)
+  ours, theirs = os.pipe()
+  os.dup2(ours, 0)
+  os.write(theirs, b'typed')
+  os.close(theirs)
+  yield
+  os.dup2(before, 0)
+  for descriptor in (before, ours):
+    os.close(descriptor)
+
+
+@pytest.mark.usefixtures('terminal')
 def test_what_it_wrote_and_how_it_ended():
-  code = 'import sys; print("out"); print("err", file=sys.stderr); sys.exit(3)'
-  done = children.run([sys.executable, '-c', code], 60.0, {})
-  assert (done.returncode, done.stdout, done.stderr) == (3, 'out\n', 'err\n')
+  code = (
+    'import os, sys; print("out", os.environ["X"], sys.stdin.read());'
+    'print("err", file=sys.stderr); sys.exit(3)'
+  )
+  command = [sys.executable, '-c', code]
+  done = children.run(command, 60.0, {'X': 'x'})
+  # What is typed is not for a child.
+  assert (done.returncode, done.stdout, done.stderr) == (
+    3, 'out x \n', 'err\n'
+  )  # fmt: skip
+  assert done.args == command
 
 
 def test_one_that_hangs_is_killed():

@@ -74,8 +74,16 @@ def test_other_errors_are_left_as_they_are(tmp_path):
     with pytest.raises(type(error)) as caught, disk.explaining(tmp_path):
       raise error
     assert caught.value is error
-  with pytest.raises(disk.StorageError), disk.explaining(tmp_path):
+  with (
+    pytest.raises(disk.StorageError, match=r'\([^,]* are free\)$') as caught,
+    disk.explaining(tmp_path),
+  ):
     raise ValueError(_TENSORSTORE)
+  # What is explained already has no other cause.
+  again = disk.StorageError(errno.ENOSPC, 'no room in x')
+  with pytest.raises(disk.StorageError) as caught, disk.explaining(tmp_path):
+    raise again
+  assert caught.value is again and again.__cause__ is None
 
 
 _ROM = OSError(errno.EIO, os.strerror(errno.EIO), '/usr/roms/pong.bin')
@@ -139,7 +147,10 @@ def test_where_nothing_can_be_written_is_refused_by_its_flag(
   monkeypatch.chdir(tmp_path)
   disk.require_writable('--out', 'new/one')
   # As the system answers; root may write whatever modes say.
-  monkeypatch.setattr(os, 'access', lambda path, mode: path != tmp_path)
+  wanted = os.W_OK | os.X_OK
+  monkeypatch.setattr(
+    os, 'access', lambda path, mode: path != tmp_path or mode & wanted != wanted
+  )
   for path in ('.', 'new/one'):
     with pytest.raises(
       errors.ConfigError, match=f'^--out={path}: {tmp_path} cannot be written'
@@ -173,3 +184,18 @@ def test_sizes_in_words():
   assert disk.in_words(0) == '0 bytes'
   assert disk.in_words(37_249_000) == '37.2 MB'
   assert disk.in_words(2.5e9) == '2.5 GB'
+  limits = {999: '999 bytes', 1e3: '1.0 kB', 1e6: '1.0 MB', 1e9: '1.0 GB'}
+  assert {size: disk.in_words(size) for size in limits} == limits
+
+
+def test_a_new_directory_is_empty_or_not_there(tmp_path):
+  for new in (tmp_path, tmp_path / 'gone' / 'below'):
+    disk.require_new('--out', new)
+  file = tmp_path / 'file'
+  file.touch()
+  for path in (file, tmp_path):
+    with pytest.raises(errors.ConfigError) as caught:
+      disk.require_new('--out', path)
+    assert str(caught.value).startswith(
+      f'--out={path} exists and is not empty; '
+    )

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from attn_agents.utils import jax_import
+
 # Counts the collections that fall into the import of that module.
 _COUNT = """
 import gc, sys
@@ -42,3 +44,15 @@ def _count(first: str) -> int:
 def test_no_collection_falls_into_the_import_of_the_registries():
   assert _count('import attn_agents') == 0
   assert _count('') > 0, 'this way nothing would be found'
+
+
+def test_it_looks_first_and_once_and_only_for_that_module(monkeypatch):
+  others = [object(), object()]
+  monkeypatch.setattr(sys, 'meta_path', [*others])
+  for _ in range(2):
+    jax_import.protect()
+  finder, *after = sys.meta_path
+  assert after == others
+  assert finder.find_spec('json', None) is None
+  # Without JAX there is nothing to protect.
+  assert finder.find_spec('jax._src.tree_util', []) is None

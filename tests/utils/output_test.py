@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from attn_agents.utils import output
+
 _SAY = """
 import sys
 from attn_agents.utils import output
@@ -56,3 +58,13 @@ def test_a_line_is_there_as_soon_as_it_is_said():
   finally:
     process.kill()
     process.wait()
+
+
+def test_nobody_reads_what_cannot_be_encoded_either(monkeypatch):
+  for name in ('stdout', 'stderr'):
+    monkeypatch.setattr(sys, name, None)
+  output.ensure()
+  output.say('\udcff')
+  print('\udcff', file=sys.stderr, flush=True)
+  for stream in (sys.stdout, sys.stderr):
+    stream.close()
