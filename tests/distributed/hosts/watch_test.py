@@ -1,5 +1,7 @@
 """Whom a learner host misses, with times that the test says."""
 
+import io
+import sys
 import threading
 import types
 import typing
@@ -29,6 +31,28 @@ class _Company:
 
   def forgive(self, seconds):
     self.forgiven.append(seconds)
+
+
+class _Changed:
+  """In place of a condition; remembers how long it was waited for."""
+
+  def __init__(self, waits):
+    self.wait = waits.append
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    pass
+
+
+class _Output(io.StringIO):
+  """Knows what a reader of a file would have."""
+
+  flushed = ''
+
+  def flush(self):
+    self.flushed = self.getvalue()
 
 
 def _watch(answered=100.0, seen=None, refused=False, **changes):
@@ -109,17 +133,9 @@ def test_what_hosts_say_is_noted_when_it_is_new(monkeypatch):
     put=lambda name, words: put.append(words), get=get
   )
 
-  class _Changed:
-    def __enter__(self):
-      return self
-
-    def __exit__(self, *_):
-      pass
-
-    wait = staticmethod(lambda seconds: None)
-
+  waits = []
   vars(made._company).update(
-    words=lambda: {'updates': 3}, hear=heard.append, changed=_Changed()
+    words=lambda: {'updates': 3}, hear=heard.append, changed=_Changed(waits)
   )
   monkeypatch.setattr(
     watch, 'time', types.SimpleNamespace(monotonic=lambda: next(times))
@@ -131,6 +147,31 @@ def test_what_hosts_say_is_noted_when_it_is_new(monkeypatch):
   assert put == [{'updates': 3, 'number': i} for i in (1, 2, 3)]
   # What this host said itself is left out.
   assert heard[0] == {0: {'number': 4}, 2: {'number': 5}}
+  # Five times a second, or as soon as there is news.
+  assert waits == [0.2, 0.2]
+
+
+def test_a_coordinator_that_does_not_answer_is_asked_again(monkeypatch):
+  class _Ended(BaseException):
+    pass
+
+  answers = iter([RuntimeError('no way'), _Ended()])
+
+  def put(name, words):
+    raise next(answers)
+
+  made = _watch()
+  made._store = types.SimpleNamespace(put=put)
+  made._company.words = dict
+  slept, output = [], _Output()
+  monkeypatch.setattr(watch.time, 'sleep', slept.append)
+  monkeypatch.setattr(sys, 'stdout', output)
+  with pytest.raises(_Ended):
+    made._talk()
+  assert output.flushed == 'the coordinator does not answer: no way\n'
+  assert slept == [0.5]
+  # It is no answer.
+  assert made._answered == 100.0
 
 
 def _guarded(made, now, beat):
@@ -194,25 +235,26 @@ def test_who_relaxes_misses_nobody(tmp_path, monkeypatch):
   assert not made._beat.exists()
 
 
-def test_after_a_failed_update_all_hosts_are_waited_for(monkeypatch):
+@pytest.mark.parametrize(
+  ('words', 'until'),
+  # More than eight words of each, or twice as long as silence may last.
+  [((3, 3), 1.5), ((4, 4), 1.5), ((9, 3), 1.5), ((0, 9), 40.0)],
+)
+def test_after_a_failed_update_all_hosts_are_waited_for(
+  monkeypatch, words, until
+):
   now = [0.0]
   made = _watch(seen={0: (5, 100.0), 2: (7, 100.0)})
+  more = dict(zip((0, 2), words, strict=True))
 
   def sleep(seconds):
     now[0] += seconds
-    made._seen = {i: (n + 3, t) for i, (n, t) in made._seen.items()}
+    made._seen = {i: (n + more[i], t) for i, (n, t) in made._seen.items()}
 
   monkeypatch.setattr(watch.time, 'sleep', sleep)
   monkeypatch.setattr(watch.time, 'monotonic', lambda: now[0])
   made.doubt()
-  # More than eight words: three a look, so that it is the third.
-  assert (made._doubts, now) == (True, [1.5])
-  monkeypatch.setattr(
-    watch.time, 'sleep', lambda seconds: now.__setitem__(0, now[0] + seconds)
-  )
-  made.doubt()
-  # Twice as long as silence may last.
-  assert now == [41.5]
+  assert (made._doubts, now) == (True, [until])
 
 
 @pytest.mark.parametrize(
@@ -238,3 +280,28 @@ def test_how_long_hosts_are_waited_for():
   limits = watch.Limits()
   assert (limits.silent, limits.doubted) == (20.0, 5.0)
   assert (limits.update, limits.first_update) == (60.0, 1800.0)
+
+
+@pytest.mark.parametrize('limits', [None, _LIMITS._replace(silent=9.0)])
+def test_both_threads_start_with_all_hosts_unheard(
+  monkeypatch, tmp_path, limits
+):
+  started = []
+
+  class _Thread:
+    def __init__(self, target, name, daemon):
+      self.start = lambda: started.append((target.__name__, name, daemon))
+
+  monkeypatch.setattr(watch.threading, 'Thread', _Thread)
+  monkeypatch.setattr(watch.time, 'monotonic', lambda: 7.0)
+  made = watch.Watch(
+    None, _Company(), 3, 1, '10.0.0.1:7', tmp_path / 'beat', print, limits
+  )
+  # Neither keeps the process from ending.
+  assert started == [('_talk', 'words', True), ('_guard', 'watch', True)]
+  # No number has been said, so that the first is new.
+  assert made._seen == {0: (-1, 7.0), 2: (-1, 7.0)}
+  assert made._trouble(7.0) == ('', False)
+  silent = 20.0 if limits is None else 9.0
+  assert made._trouble(7.0 + silent) == ('', False)
+  assert made._trouble(7.25 + silent)[0].startswith('host 0, the coordinator ')
