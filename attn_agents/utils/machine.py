@@ -101,8 +101,7 @@ def cores() -> int:
   """CPUs this process may use, >= 1; see `Machine.cores`."""
   # A fraction of a core is not worth a process that gets throttled for it.
   limit = min(cgroup.cpu_limit(), batch_job.cpu_limit(os.environ))
-  quota = max(1, int(min(limit, 1e6)))
-  return min(cores_of_affinity(), quota)
+  return max(1, int(min(limit, cores_of_affinity())))
 
 
 def cores_of_affinity() -> int:

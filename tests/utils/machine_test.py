@@ -33,6 +33,7 @@ def test_the_cpu_is_named_by_its_model_or_its_architecture(
   path = tmp_path / 'cpuinfo'
   monkeypatch.setattr(machine, '_CPU_INFO', path)
   assert machine.describe().cpu == platform.machine()
+  assert machine.cpu_info('flags') == ''
   path.write_text(
     'processor\t: 0\nmodel\t\t: 1\nmodel name\t: Some: CPU\n\n'
     'processor\t: 1\nmodel name\t: Another\nflags\t\t: a b\n'
@@ -62,7 +63,10 @@ def test_cores_follow_affinity():
   ('limit', 'cores'), [(0.5, 1), (1.9, 1), (2.0, 2), (99.0, 4)]
 )
 def test_cores_follow_quota(monkeypatch, limit, cores):
-  monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: {0, 1, 2, 3})
+  # 0 stands for this process.
+  monkeypatch.setattr(
+    os, 'sched_getaffinity', lambda pid: {0, 1, 2, 3} if pid == 0 else {0}
+  )
   monkeypatch.setattr(cgroup, 'cpu_limit', lambda: limit)
   assert machine.describe().cores == cores
 
@@ -175,3 +179,63 @@ def test_without_affinities_all_cores_count(monkeypatch):
   monkeypatch.delattr(os, 'sched_getaffinity')
   monkeypatch.setattr(os, 'cpu_count', lambda: 3)
   assert machine.cores_of_affinity() == 3
+  # Nor does every system say how many there are.
+  monkeypatch.setattr(os, 'cpu_count', lambda: None)
+  assert machine.cores_of_affinity() == 1
+
+
+def test_free_ports_are_distinct_and_can_be_had():
+  assert machine.free_ports(0) == []
+  ports = machine.free_ports(20)
+  assert len(set(ports)) == 20
+  assert min(ports) > 1023
+  machine.check_port(ports[-1])
+
+
+_COUNT = '--xla_force_host_platform_device_count'
+
+
+@pytest.mark.parametrize(
+  ('platforms', 'plugin', 'flags', 'cpus'),
+  [
+    ('cpu', 'jax_plugins', '', 1), ('', '', '', 1),
+    # XLA lets the last one win.
+    ('', '', f'{_COUNT}=2 --x=7 {_COUNT}=5', 5),
+    ('', 'jax_plugins', '', None), ('', 'libtpu', '', None),
+    ('tpu', '', '', None),
+  ],
+)  # fmt: skip
+def test_jax_is_asked_unless_only_cpus_are_possible(
+  monkeypatch, platforms, plugin, flags, cpus
+):
+  asked = []
+
+  def run(command, seconds, env):
+    asked.append((seconds, env['XLA_PYTHON_CLIENT_PREALLOCATE']))
+    return subprocess.CompletedProcess(command, 0, 'x\n["gpu", 2, "X"]\n', '')
+
+  monkeypatch.setattr(children, 'run', run)
+  monkeypatch.setattr(
+    machine.importlib.util, 'find_spec', lambda name: name == plugin or None
+  )
+  monkeypatch.setenv('JAX_PLATFORMS', platforms)
+  monkeypatch.setenv('XLA_FLAGS', flags)
+  found = machine.probe_devices()
+  if cpus is not None:
+    assert (found, asked) == (machine.Devices('cpu', cpus, 'cpu'), [])
+  else:
+    assert found == machine.Devices('gpu', 2, 'X')
+    # Two minutes; and the memory stays for whoever is to compute.
+    assert asked == [(120.0, 'false')]
+
+
+def test_a_process_that_ends_without_a_word_is_a_reason(monkeypatch):
+  monkeypatch.delenv('JAX_PLATFORMS', raising=False)
+  monkeypatch.setattr(machine, '_only_cpu_possible', lambda: False)
+  monkeypatch.setattr(
+    children, 'run',
+    lambda command, *_: subprocess.CompletedProcess(command, 3, '', ''),
+  )  # fmt: skip
+  assert machine.probe_devices() == machine.Devices(
+    'cpu', 0, '', 'JAX ended with 3: no message'
+  )

@@ -1,8 +1,12 @@
 """What hosts compare."""
 
+import dataclasses
+
 import pytest
 
 from attn_agents.distributed.hosts import facts
+from attn_agents.runs import run_directory
+from attn_agents.utils import machine
 from configs import resolution
 
 
@@ -50,3 +54,33 @@ def test_few_of_many_differences_are_listed():
   assert facts.differences(
     {'x': {'a': '1'}, 'y': {'a': '1'}, 'z': {'a': '2'}}
   ) == ('a is 1 x and 2 z')
+
+
+def test_learner_hosts_share_all_but_what_each_fits_to_itself():
+  devices = machine.Devices('gpu', 4, 'NVIDIA H200')
+  config = _config('vtrace')
+  found = facts.of(config, devices)
+  assert found['the device'] == '4 x NVIDIA H200'
+  assert found['learning.batch_size'] == '8'
+  assert 'jax (version)' in found
+  assert found['the commit'] == run_directory.git_commit()
+  own = {'num_actors', 'envs_per_actor', 'env_threads'}
+  runtime = {f'runtime.{x.name}' for x in dataclasses.fields(config.runtime)}
+  assert runtime - {*found} == {f'runtime.{name}' for name in own}
+
+
+def test_a_program_without_a_commit_says_so(monkeypatch):
+  monkeypatch.setattr(run_directory, 'git_commit', lambda: None)
+  found = facts.of_play(_config('vtrace'))
+  assert found['the commit'] == 'unknown'
+
+
+def test_as_many_differences_as_are_listed_leave_none():
+  values = [dict.fromkeys('abc', x) for x in '12']
+  assert facts.differences({'x': values[0], 'y': values[1]}) == (
+    'a is 1 x and 2 y; b is 1 x and 2 y; c is 1 x and 2 y'
+  )
+  values = [dict.fromkeys('abcd', x) for x in '12']
+  assert facts.differences({'x': values[0], 'y': values[1]}).endswith(
+    '; c is 1 x and 2 y; and 1 more'
+  )

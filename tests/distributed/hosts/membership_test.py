@@ -2,6 +2,7 @@
 
 import threading
 import time
+import types
 
 import jax
 import numpy as np
@@ -81,6 +82,48 @@ def test_no_host_begins_a_collective_before_all_are_there(
   assert [found[i].counters.frames for i in (0, 1)] == [7, 7]
 
 
+def test_a_host_is_joined_and_watched_by_what_its_place_says(
+  monkeypatch, tmp_path
+):
+  asked = {'join': [], 'Watch': [], 'gather': []}
+  joined = types.SimpleNamespace(
+    put=lambda *said: None,
+    get=lambda name: {0: {'frames': 7}},
+    gather=lambda *said: asked['gather'].append(said),
+  )
+
+  def join(*place):
+    asked['join'].append(place)
+    return joined
+
+  monkeypatch.setattr(joining, 'join', join)
+  monkeypatch.setattr(joining, 'hand_over', lambda state: state + 1)
+  monkeypatch.setattr(
+    watch, 'Watch', lambda *place: asked['Watch'].append(place)
+  )
+  place = topology.Topology(
+    str(tmp_path), '', '', (0,), 1, host_index=1, num_hosts=3,
+    coordinator='10.0.0.1:7', join_seconds=9.0,
+  )  # fmt: skip
+  stop = threading.Event()
+  made = membership.Membership(place, stop, print)
+  assert asked['join'] == [('10.0.0.1:7', 3, 1, 9.0)]
+  assert asked['Watch'] == [
+    (
+      joined, made.company, 3, 1, '10.0.0.1:7',
+      tmp_path / 'status' / 'learner-0.beat', print,
+    )
+  ]  # fmt: skip
+  assert not made.company.leads
+  # One of three, which stops with the others.
+  made.company.hear({i: {'closed': True, 'left': True} for i in (0, 2)})
+  assert stop.is_set() and made.company.all_have_left()
+  # Host 0 may take long to restore.
+  start = made.hand_over(snapshots.Snapshot(1, snapshots.Counters()))
+  assert asked['gather'] == [('ready', 3, 1800.0)]
+  assert (start.state, start.counters.frames) == (2, 7)
+
+
 def test_a_host_that_lives_but_does_not_come_is_named():
   client = _Client()
   store.Store(client, 2).put('ready', True)
@@ -131,6 +174,34 @@ def test_the_first_host_waits_a_moment_for_one_that_has_not_left(monkeypatch):
   assert set(slept) == {0.05}
 
 
+class _Clock:
+  """In place of the module `time`, where any sleep takes half a second."""
+
+  def __init__(self):
+    self.now, self.slept = 100.0, []
+
+  def monotonic(self):
+    return self.now
+
+  def sleep(self, seconds):
+    self.slept.append(seconds)
+    self.now += 0.5
+
+
+def test_hosts_wait_for_one_another_and_no_longer(monkeypatch):
+  made, _ = _member(monkeypatch, 0, {'left': False})
+  monkeypatch.setattr(membership, 'time', _Clock())
+  made.part(5, 20.0)
+  assert membership.time.slept == [0.05] * 4
+  made, _ = _member(monkeypatch, 1, {'saved': None})
+  monkeypatch.setattr(membership, 'time', _Clock())
+  assert made.part(None, 3.0) is None
+  # At last for its own words to be carried.
+  assert membership.time.slept == [0.05] * 6 + [0.5]
+  made.relax()
+  assert len(made._watch.seen) == 2
+
+
 @pytest.mark.parametrize(
   ('told', 'saved'), [(300, 300), (0, 0), (-1, None), (None, None)]
 )
@@ -178,4 +249,12 @@ def test_who_waits_for_others_asks_a_few_times_a_second(monkeypatch):
   monkeypatch.setattr(store.time, 'sleep', sleep)
   ours.gather('ready', 2, 20.0)
   assert slept == [0.2] * 3
+  # At the end of the time it asks once more.
+  slept.clear()
+  now = iter([0.0, 5.0, 5.5])
+  monkeypatch.setattr(store.time, 'monotonic', lambda: next(now))
+  with pytest.raises(TimeoutError) as caught:
+    ours.gather('there', 3, 5.0)
+  assert str(caught.value) == 'not there after 5 s: learner hosts 1, 2'
+  assert slept == [0.2]
   assert ours.get('ready') == {0: True, 1: True}
