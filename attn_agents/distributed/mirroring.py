@@ -227,7 +227,7 @@ def _mirror(address: addresses.Address) -> int:
       return 1
     except (errors.ConfigError, stores.BucketError, OSError) as error:
       trouble = f'it waits: {error}'
-      print(trouble, flush=True)
+      print(trouble)
     newest = None if copying is None else copying.committed
     what = 'no checkpoint' if newest is None else f'checkpoint {newest}'
     text = trouble or f'{what} is in {address}'
