@@ -201,7 +201,7 @@ def _unshare(flags: int) -> None:
 
 
 def _write(path: str, text: str) -> None:
-  pathlib.Path(path).write_text(text, encoding='utf-8')
+  pathlib.Path(path).write_text(text)
 
 
 def _flags(interface: str) -> int:

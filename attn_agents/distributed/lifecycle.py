@@ -300,7 +300,7 @@ def tie_to(parent: int) -> None:
 
 
 def _set_death_signal(parent: int, signal_number: int) -> None:
-  ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number)
+  ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal_number)
   if os.getppid() != parent:
     os.kill(os.getpid(), signal_number)
 
@@ -317,7 +317,7 @@ def adopt_orphans() -> None:
   Where the system cannot, they end by `die_with_parent` alone.
   """
   if _HAS_PRCTL:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
 def is_alive(pid: int) -> bool:
@@ -375,4 +375,4 @@ def log_to_file(logdir: pathlib.Path | str, name: str) -> None:
   os.close(descriptor)
   sys.stdout, sys.stderr = _lossy(1), _lossy(2)
   stamp = time.strftime('%Y-%m-%d %H:%M:%S')
-  print(f'--- {name}, pid {os.getpid()}, {stamp} ---', flush=True)
+  print(f'--- {name}, pid {os.getpid()}, {stamp} ---')

@@ -234,7 +234,7 @@ def _mirror(address: addresses.Address) -> int:
     if settled and not trouble:
       status.set('done', text)
       return 0
-    status.set('running', text, committed=newest)
+    status.set('running', text)
     # A parent that lives says how long it waits.
     if left is not None and os.getppid() != parent and left.is_over():
       status.set('failed', text)

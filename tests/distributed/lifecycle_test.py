@@ -1,4 +1,5 @@
 import errno
+import io
 import json
 import os
 import pathlib
@@ -70,6 +71,34 @@ def test_what_is_no_full_disk_is_told_as_it_is(tmp_path, error):
   assert status.detail == f'{type(error).__name__}: {error}'
 
 
+class _Output(io.StringIO):
+  """Knows what a reader of a file would have."""
+
+  flushed = ''
+
+  def flush(self):
+    self.flushed = self.getvalue()
+
+
+def test_what_is_half_written_is_removed_and_other_errors_are_raised(
+  tmp_path, monkeypatch
+):
+  file = lifecycle.StatusFile(tmp_path, 'learner')
+  file.set('starting')
+  path = tmp_path / 'status' / 'learner-0.json'
+
+  def refuse(*_):
+    raise OSError(number, os.strerror(number))
+
+  monkeypatch.setattr(os, 'replace', refuse)
+  number = errno.EDQUOT
+  file.set('running')
+  assert [p.name for p in path.parent.iterdir()] == ['learner-0.json']
+  number = errno.EINVAL
+  with pytest.raises(OSError, match='Invalid argument'):
+    file.set('running', 'more')
+
+
 def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
   tmp_path, monkeypatch
 ):
@@ -92,10 +121,15 @@ def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
 
   monkeypatch.setattr(pathlib.Path, 'write_text', refuse)
   monkeypatch.setattr(os, 'pwrite', take)
-  for room in (0, 30, 120):
+  monkeypatch.setattr(sys, 'stdout', output := _Output())
+  for number, room in enumerate((0, 30, 120), 1):
     left[0] = room
     file.set('running', 'a longer detail ' * 5)
     assert path.read_bytes() == before
+    told = output.flushed.splitlines()
+    assert len(told) == number
+    assert told[-1].startswith('status not written ([Errno 28] No space left ')
+    assert told[-1].count('a longer detail') == 5
   left[0] = 10**6
   file.set('running', 'a longer detail ' * 5)
   (status,) = lifecycle.read_statuses(tmp_path)
@@ -103,14 +137,19 @@ def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
 
 
 @pytest.mark.parametrize('kept', [0, 60, 100])
-def test_a_status_that_stays_damaged_is_told(tmp_path, kept):
+def test_a_status_that_stays_damaged_is_told(tmp_path, monkeypatch, kept):
   lifecycle.StatusFile(tmp_path, 'actor_supervisor', 3).set('running', 'x' * 99)
   path = tmp_path / 'status' / 'actor_supervisor-3.json'
   path.write_bytes(path.read_bytes()[:kept])
+  slept = []
+  monkeypatch.setattr(time, 'sleep', slept.append)
   (status,) = lifecycle.read_statuses(tmp_path)
   assert (status.name, status.state) == ('actor_supervisor-3', 'unreadable')
   assert status.pid == (os.getpid() if kept else lifecycle.UNKNOWN_PID)
   assert status.detail == f'{path} is damaged'
+  assert status.time == path.stat().st_mtime
+  # As often, and as shortly after one another.
+  assert slept == [0.01] * 5
   # Alive, or nobody knows.
   assert not outcome.first_dead([status])
 
@@ -253,18 +292,34 @@ def test_the_parent_is_not_inherited(monkeypatch):
 
 def test_logs_append_and_catch_native_output(tmp_path):
   code = (
-    'import os\n'
+    'import os, sys\n'
     'from attn_agents.distributed import lifecycle\n'
+    'print("early", end="")\n'
+    'print("early", end="", file=sys.stderr)\n'
+    'files = os.listdir("/proc/self/fd")\n'
     f'lifecycle.log_to_file({str(tmp_path)!r}, "learner-0")\n'
+    'assert os.listdir("/proc/self/fd") == files\n'
     'print("python")\n'
     'os.write(2, b"native\\n")\n'
   )
   for _ in range(2):
-    assert _python(code).wait(timeout=20) == 0
+    child = _python(code, stderr=subprocess.PIPE)
+    # What was said before goes where it was said.
+    assert child.communicate(timeout=20) == ('early', 'early')
+    assert child.returncode == 0
   text = (tmp_path / 'logs' / 'learner-0.log').read_text()
+  assert 'early' not in text
+  mode = (tmp_path / 'logs' / 'learner-0.log').stat().st_mode
+  assert mode & 0o777 == 0o644 & ~_umask()
   assert text.count('--- learner-0, pid') == 2
   assert text.count('python') == 2
   assert text.count('native') == 2
+
+
+def _umask():
+  mask = os.umask(0)
+  os.umask(mask)
+  return mask
 
 
 def test_nothing_is_written_after_the_final_status(tmp_path):
@@ -335,3 +390,81 @@ def test_the_children_of_a_dead_launcher_are_adopted():
     psutil.Process(pid).kill()
     adopter.kill()
     adopter.wait()
+
+
+def test_a_status_that_goes_away_meanwhile_is_none(tmp_path, monkeypatch):
+  """As a mirror, which goes on, may replace its own."""
+  gone, there = tmp_path / 'gone-0.json', tmp_path / 'there-0.json'
+  there.touch()
+  monkeypatch.setattr(pathlib.Path, 'glob', lambda *_: [gone, there])
+  lifecycle.clear_statuses(tmp_path)
+  assert not there.exists()
+  assert list(lifecycle.read_statuses(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+  ('code', 'words'),
+  [(0, 'ended with exit code 0'), (3, 'ended with exit code 3'),
+   (-1, 'was killed by signal 1'), (-9, 'was killed by signal 9')],
+)  # fmt: skip
+def test_exit_codes_in_words(code, words):
+  assert lifecycle.describe_exit(code) == words
+
+
+@pytest.mark.usefixtures('restored_handlers')
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_the_first_signal_asks_to_stop(number):
+  stop = lifecycle.StopSignal()
+  assert stop() is False
+  signal.raise_signal(number)
+  assert stop() is True
+
+
+@pytest.mark.parametrize(('later', 'left'), [(-0.5, 0), (0.0, 1), (0.5, 1)])
+def test_a_process_is_no_older_than_what_it_said(tmp_path, later, left):
+  born = psutil.Process().create_time()
+  path = tmp_path / 'status' / 'learner-0.json'
+  path.parent.mkdir()
+  status = lifecycle.Status(
+    'learner', 0, os.getpid(), 'running', '', born + later
+  )
+  path.write_text(json.dumps(vars(status)))
+  assert len(lifecycle.left_behind(tmp_path)) == left
+
+
+def test_a_zombie_is_not_alive():
+  child = subprocess.Popen(['true'])
+  deadline = time.monotonic() + 20
+  while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
+    assert time.monotonic() < deadline
+    time.sleep(0.001)
+  assert not lifecycle.is_alive(child.pid)
+  child.wait()
+
+
+def test_without_prctl_a_thread_looks_for_the_parent(monkeypatch):
+  started, slept, sent = [], [], []
+  parents = iter([7, 7, 1])
+
+  class _Thread:
+    def __init__(self, target, args, daemon):
+      # It must not keep the process from ending.
+      assert daemon
+      self.start = lambda: started.append((target, args))
+
+  monkeypatch.setenv('ATTN_AGENTS_PARENT', '7')
+  for module, name, value in (
+    (lifecycle, '_HAS_PRCTL', False),
+    (lifecycle.threading, 'Thread', _Thread),
+    (os, 'getppid', lambda: next(parents)),
+    (os, 'kill', lambda *asked: sent.append(asked)),
+    (time, 'sleep', slept.append),
+  ):
+    monkeypatch.setattr(module, name, value)
+  lifecycle.die_with_parent()
+  ((watch, arguments),) = started
+  assert not sent
+  # One call of it was for who has no such variable.
+  watch(*arguments)
+  assert slept == [0.5]
+  assert sent == [(os.getpid(), signal.SIGTERM)]
