@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -14,10 +15,17 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 
 class _BrokenTerminal:
+  """Remembers what it was to show."""
+
+  def __init__(self):
+    self.shown, self.closed = [], 0
+
   def update(self, statuses):
+    self.shown.append([status.state for status in statuses])
     raise BrokenPipeError
 
   def close(self):
+    self.closed += 1
     raise BrokenPipeError
 
 
@@ -54,9 +62,18 @@ def _place(directory, monkeypatch, **environment):
 @pytest.mark.usefixtures('restored_handlers')
 def test_a_run_does_not_depend_on_being_watched(tmp_path, monkeypatch):
   place = _place(tmp_path, monkeypatch, END='done')
-  ending = supervisor.Supervisor(place, _BrokenTerminal()).run()
+  # What a former start has left is no news of this one.
+  lifecycle.StatusFile(tmp_path, 'evaluator').set('failed', 'yesterday')
+  unfinished = tmp_path / 'checkpoints' / '8.orbax-checkpoint-tmp'
+  unfinished.mkdir()
+  console = _BrokenTerminal()
+  ending = supervisor.Supervisor(place, console).run()
   assert ending.code == 0
   assert ending.cause.startswith('done')
+  assert not unfinished.exists()
+  assert 'failed' not in {state for shown in console.shown for state in shown}
+  # The last that it shows is how the run ended.
+  assert (console.shown[-1], console.closed) == (['done'], 1)
 
 
 @pytest.mark.usefixtures('restored_handlers')
@@ -237,3 +254,140 @@ def test_checkpoints_are_here_or_on_the_first_host(
   )
   made = supervisor.Supervisor(place, _BrokenTerminal())
   assert made._has_checkpoint() is has
+
+
+class _Console:
+  def __init__(self):
+    self.shown = []
+
+  def update(self, statuses):
+    self.shown.append([status.state for status in statuses])
+
+
+class _Launcher:
+  """A child that lives; remembers what it was sent."""
+
+  def __init__(self, code=None):
+    self.code, self.sent = code, []
+
+  def poll(self):
+    return self.code
+
+  def send_signal(self, number):
+    self.sent.append(number)
+
+
+def _look(directory, requests=None, code=None, hosts=1):
+  """Two looks at a run; what the launcher was sent, and the supervisor."""
+  place = topology.Topology(str(directory), '', '', (0,), 1, num_hosts=hosts)
+  console, launcher = _Console(), _Launcher(code)
+  made = supervisor.Supervisor(place, console, requests)
+  for _ in range(2):
+    made._look(launcher)
+  statuses = [x.state for x in lifecycle.read_statuses(directory)]
+  assert console.shown == [statuses] * 2
+  return launcher.sent, made
+
+
+def test_a_run_without_a_reason_to_stop_goes_on(tmp_path):
+  lifecycle.StatusFile(tmp_path, 'learner').set('running')
+  lifecycle.beat_path(tmp_path).write_text('1')
+  sent, made = _look(tmp_path)
+  assert sent == []
+  # Nobody else is there who could be waited for.
+  assert made._watch.beating is None
+  assert not made._out_of_patience()
+
+
+def test_a_run_is_asked_to_stop_once(tmp_path):
+  requests = stopping.Requests()
+  requests.first = signal.SIGINT
+  assert _look(tmp_path, requests)[0] == [signal.SIGTERM]
+  # One that is gone needs no signal.
+  assert _look(tmp_path, requests, code=0)[0] == []
+  lifecycle.StatusFile(tmp_path, 'learner').set('done')
+  sent, made = _look(tmp_path)
+  assert (sent, made._watch.missing) == ([signal.SIGTERM], '')
+
+
+def _gone():
+  child = subprocess.Popen(['true'])
+  child.wait()
+  return child.pid
+
+
+def test_a_process_that_is_gone_ends_the_run(tmp_path, monkeypatch):
+  monkeypatch.setattr(lifecycle.os, 'getpid', _gone)
+  lifecycle.StatusFile(tmp_path, 'learner').set('running')
+  monkeypatch.undo()
+  sent, made = _look(tmp_path)
+  assert sent == [signal.SIGTERM]
+  assert made._watch.missing.startswith('learner-0: it (pid ')
+  # It may have said meanwhile how it ended.
+  (dead,) = lifecycle.read_statuses(tmp_path)
+  lifecycle.StatusFile(tmp_path, 'learner').set('done')
+  assert made._find_dead([dead]) == ''
+  # Once it is asked to stop, whoever ends does so as asked.
+  requests = stopping.Requests()
+  place = topology.Topology(str(tmp_path), '', '', (0,), 1)
+  made = supervisor.Supervisor(place, _Console(), requests)
+  made._stop(_Launcher())
+  monkeypatch.setattr(made, '_find_dead', None)
+  made._look(_Launcher())
+
+
+@pytest.mark.parametrize('hosts', [2, 3])
+def test_a_learner_that_stands_still_ends_the_run(tmp_path, monkeypatch, hosts):
+  over = types.SimpleNamespace(is_over=lambda: True)
+  monkeypatch.setattr(supervisor.patience, 'Patience', lambda seconds: over)
+  lifecycle.StatusFile(tmp_path, 'learner').set('running')
+  lifecycle.beat_path(tmp_path).write_text('1')
+  sent, made = _look(tmp_path, hosts=hosts)
+  assert sent == [signal.SIGTERM]
+  assert made._watch.stuck == 'learner-0 has not moved for 30 s'
+  assert made._out_of_patience()
+
+
+def test_a_hurry_does_not_wait(tmp_path):
+  requests = stopping.Requests()
+  made = _look(tmp_path, requests)[1]
+  assert not made._out_of_patience()
+  requests.in_a_hurry = True
+  assert made._out_of_patience()
+
+
+def test_a_program_is_started_where_its_run_and_parent_are_known(
+  tmp_path, monkeypatch
+):
+  started = []
+
+  def start(command, **options):
+    options['stdout'].write('said\n')
+    started.append((command, options))
+    return 'launcher'
+
+  monkeypatch.setattr(supervisor.subprocess, 'Popen', start)
+  logs = tmp_path / 'run' / 'logs'
+  place = topology.Topology(
+    str(tmp_path / 'run'), '', '', (0,), 1, runtime='threads'
+  )
+  made = supervisor.Supervisor(place, _Console())
+  for _ in range(2):
+    assert made._start('/temporary') == 'launcher'
+  # A continued run keeps its history.
+  assert (logs / 'launcher.log').read_text() == 'said\n' * 2
+  command, options = started[0]
+  assert command[:3] == [
+    sys.executable, '-m', 'attn_agents.distributed.programs.threads'
+  ]  # fmt: skip
+  assert topology.from_json(command[3].removeprefix('--topology=')) == place
+  assert options['stderr'] is options['stdout']
+  # Neither what is typed nor Ctrl-C is for it.
+  assert options['stdin'] == subprocess.DEVNULL
+  assert options['start_new_session'] is True
+  assert options['cwd'] == _ROOT
+  environment = options['env']
+  assert environment['OMP_NUM_THREADS'] == '1'
+  assert environment['TMPDIR'] == '/temporary'
+  assert environment['LAUNCHPAD_LOGGING_DIR'] == f'{logs}/launchpad/'
+  assert environment.items() >= lifecycle.known_parent().items()

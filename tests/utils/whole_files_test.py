@@ -32,7 +32,14 @@ def test_after_an_error_the_file_is_as_it_was(tmp_path):
 
 def test_records_wait_for_room_and_none_is_cut(tmp_path):
   path = tmp_path / 'file'
-  file = whole_files.PatientFile(path)
+  before = os.umask(0)
+  try:
+    file = whole_files.PatientFile(path)
+  finally:
+    os.umask(before)
+  # Others may read it.
+  assert path.stat().st_mode & 0o777 == 0o644
+  assert file.trouble == ''
   file.append(b'first\n')
   assert file.trouble == ''
   with full_disk.without_room(room=3):
@@ -69,6 +76,8 @@ def test_records_that_are_lost_are_counted(tmp_path, monkeypatch):
     file.append(b'6\n')
     file.append(b'7\n')
     file.close()
+  # They are lost, even if there is room later.
+  file.flush()
   assert file.trouble == 'file lacks 4 of its records, for lack of room'
   assert path.read_bytes() == b'2\n3\n4\n5\n'
 
@@ -92,3 +101,24 @@ def test_a_write_that_takes_a_part_is_gone_on_with(tmp_path, monkeypatch):
   with open(path, 'r+b') as file:
     whole_files.overwrite(file.fileno(), b'afterwards')
   assert path.read_bytes() == b'afterwards'
+
+
+@pytest.mark.parametrize('room', [0, 3, 8])
+def test_what_does_not_fit_in_place_leaves_what_was_there(
+  tmp_path, monkeypatch, room
+):
+  path = tmp_path / 'file'
+  path.write_bytes(b'before')
+  write, left = os.pwrite, [room]
+
+  def take(file, data, at):
+    if not left[0] and data != b'before':
+      raise OSError(errno.ENOSPC, 'No space left on device')
+    part = data if data == b'before' else data[: left[0]]
+    left[0] -= min(left[0], len(part))
+    return write(file, part, at)
+
+  monkeypatch.setattr(os, 'pwrite', take)
+  with open(path, 'r+b') as file, pytest.raises(OSError, match='No space'):
+    whole_files.overwrite(file.fileno(), b'afterwards')
+  assert path.read_bytes() == b'before'
