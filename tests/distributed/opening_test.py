@@ -3,6 +3,7 @@
 import dataclasses
 import socket
 import threading
+import types
 
 import pytest
 
@@ -94,4 +95,70 @@ def test_a_run_that_is_not_is_refused_unless_it_may(monkeypatch):
   )
   assert opening.confine(_PLACE, True).startswith(
     'NOT confined (as the test says): whoever reaches ports 1 and 2 of this'
+  )
+
+
+class _Clock:
+  """In place of the module `time`."""
+
+  now = 100.0
+
+  def __init__(self):
+    self.slept = []
+
+  def monotonic(self):
+    return self.now
+
+  def sleep(self, seconds):
+    self.slept.append(seconds)
+    self.now += seconds
+
+
+def test_an_actor_host_tries_each_second_until_the_time_is_over(monkeypatch):
+  clock, tried = _Clock(), []
+
+  def connect(address, seconds):
+    tried.append((address, seconds))
+    raise OSError('no way')
+
+  monkeypatch.setattr(opening, 'time', clock)
+  monkeypatch.setattr(opening.addresses, 'connect', connect)
+  with pytest.raises(errors.ConfigError) as caught:
+    opening.reach_directly(_PLACE, '[::1]:7', 3.0)
+  assert str(caught.value).startswith(
+    '--learner_address=[::1]:7: [::1]:7 does not answer (no way) for 3 seconds;'
+  )
+  assert set(tried) == {('[::1]:7', 10.0)}
+  # At the end of the time it is tried once more.
+  assert clock.slept == [1.0] * 4
+
+
+def test_a_learner_host_answers_at_two_ports(monkeypatch):
+  closed = []
+
+  def connect(address, seconds):
+    return types.SimpleNamespace(close=lambda: closed.append(address))
+
+  monkeypatch.setattr(opening.addresses, 'connect', connect)
+  place = opening.reach_directly(_PLACE, '[::1]:7', 3.0)
+  assert (place.queue_address, place.variables_address) == (
+    '[::1]:7', '[::1]:8'
+  )  # fmt: skip
+  assert closed == ['[::1]:7', '[::1]:8']
+
+
+def test_after_the_last_port_there_is_no_next():
+  with pytest.raises(errors.ConfigError, match=r'port 6553[56] cannot be had'):
+    opening.open_to_hosts(_PLACE, '10.0.0.1:65535')
+
+
+def test_four_addresses_of_a_host_are_named(monkeypatch):
+  monkeypatch.setattr(
+    opening.addresses,
+    'own_addresses',
+    lambda: [f'10.0.0.{i}' for i in range(9)],
+  )
+  assert (
+    'of this host (10.0.0.0, 10.0.0.1, 10.0.0.2, 10.0.0.3), without TLS'
+    in opening.describe(_PLACE)
   )

@@ -83,3 +83,27 @@ def test_looks_that_are_long_now_and_then_still_end(
     clock.time += (0.2, long)[number % 2]
     number += 1
   assert clock.time - start >= seconds
+
+
+@pytest.mark.parametrize(
+  ('seconds', 'step', 'looks'),
+  [
+    # One second of each long look counts, from the first of which there are as
+    # many more as there were.
+    (2.0, 100.0, 4),
+    # A quarter of the limit.
+    (8.0, 100.0, 6),
+    # Five seconds, from the first of which there are ten more at least.
+    (40.0, 100.0, 9),
+    (12.0, 100.0, 5),
+    # A look as long as what counts is not too long, nor is the limit itself.
+    (8.0, 2.0, 5),
+  ],
+)
+def test_how_much_of_a_long_look_counts(clock, seconds, step, looks):
+  waiting = patience.Patience(seconds)
+  for _ in range(looks - 1):
+    clock.time += step
+    assert not waiting.is_over()
+  clock.time += step
+  assert waiting.is_over()
