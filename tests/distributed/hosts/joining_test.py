@@ -4,8 +4,11 @@ import socket
 import threading
 import types as stdlib_types
 
+import jax
+import numpy as np
 import pytest
 from jax._src import distributed
+from jax.experimental import multihost_utils
 
 from attn_agents.distributed.hosts import joining, store
 
@@ -120,6 +123,37 @@ def test_what_takes_too_long_goes_on_without_us():
   assert store.within(5.0, lambda: None) is True
   assert store.within(0.01, lambda: ended.wait(20)) is False
   assert store.within(-1.0, lambda: ended.wait(20)) is False
+  left = [x for x in threading.enumerate() if x.name == 'connecting']
+  # They do not keep the process.
+  assert left and all(x.daemon for x in left)
   ended.set()
   with pytest.raises(KeyError):
     store.within(5.0, lambda: {}['gone'])
+
+
+def test_arrays_are_handed_over_bit_by_bit(monkeypatch):
+  """Whatever they take beside whole words, and whatever their type."""
+  handed = []
+
+  def broadcast(words):
+    # As collectives do, which sum.
+    assert words.dtype == np.uint32
+    handed.append(words.size)
+    return words + np.zeros_like(words)
+
+  monkeypatch.setattr(multihost_utils, 'broadcast_one_to_all', broadcast)
+  tree = {
+    'a': np.float32([[1.5, -0.0], [np.nan, 2.0]]), 'b': np.int8([1, -2, 3]),
+    'c': (np.float64(0.1), np.bool_([True, False])), 'd': np.zeros((0, 3)),
+  }  # fmt: skip
+  found = joining.hand_over(tree)
+  # 16, 3, 8 and 2 bytes.
+  assert handed == [8]
+  leaves, structure = jax.tree.flatten(tree)
+  others, same = jax.tree.flatten(found)
+  assert same == structure
+  for ours, theirs in zip(leaves, others, strict=True):
+    assert (theirs.dtype, theirs.shape) == (ours.dtype, ours.shape)
+    assert theirs.tobytes() == ours.tobytes()
+    # For whoever learns to write to.
+    assert theirs.flags.writeable
