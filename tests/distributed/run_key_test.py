@@ -1,5 +1,6 @@
 """A run's key: made once, for its owner only, and checked when it is read."""
 
+import hashlib
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography import x509
 
 from attn_agents.distributed import run_key
 from configs import errors
@@ -46,6 +48,11 @@ def test_the_first_start_makes_what_later_ones_load(tmp_path):
   first = run_key.make_or_load(tmp_path)
   files = {path: path.read_bytes() for path in run_key.paths(tmp_path).values()}
   assert run_key.make_or_load(tmp_path) == first
+  der = ssl.PEM_cert_to_DER_cert(first.authority)
+  assert first.run == hashlib.sha256(der).hexdigest()[:12]
+  assert (first.path, first.role) == (
+    str(tmp_path / 'keys' / 'learner.pem'), 'learner'
+  )  # fmt: skip
   assert {path: path.read_bytes() for path in files} == files
   other = run_key.load(run_key.paths(tmp_path)['actor'], 'actor')
   assert other.run == first.run
@@ -127,6 +134,9 @@ def test_hosts_that_start_at_once_have_one_key(tmp_path):
 
 def test_a_key_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
   def fail(path: pathlib.Path, text: str) -> None:
+    # On the same disk, so that both can appear in one step.
+    assert path.parent.parent == tmp_path
+    assert path.parent.name.startswith('keys.')
     path.write_text(text[:100])
     raise OSError(28, 'No space left on device')
 
@@ -142,7 +152,7 @@ def test_the_control_is_read(path):
   assert run_key.load(path, 'actor').path == str(path)
 
 
-@pytest.mark.parametrize('mode', [0o640, 0o604, 0o660, 0o777])
+@pytest.mark.parametrize('mode', [0o640, 0o604, 0o610, 0o601, 0o777])
 def test_a_key_that_others_may_read_is_refused(path, mode):
   path.chmod(mode)
   line = _refused(path)
@@ -160,6 +170,12 @@ def test_a_missing_key_names_what_makes_it(tmp_path):
 def test_what_is_no_file_is_no_key(tmp_path, make):
   make(tmp_path / 'x', 0o600)
   assert 'expected a file' in _refused(tmp_path / 'x')
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason='looking as another needs root')
+def test_a_key_of_root_is_taken(path, monkeypatch):
+  monkeypatch.setattr(os, 'geteuid', lambda: _NOBODY)
+  assert run_key.load(path, 'actor').role == 'actor'
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason='giving files away needs root')
@@ -203,3 +219,60 @@ def test_a_key_of_two_runs_is_damaged(path, tmp_path):
 def test_what_is_no_key_is_damaged(path, data):
   path.write_bytes(data)
   assert 'is damaged' in _refused(path)
+
+
+def test_a_run_whose_key_is_spoilt_says_whose_it_is(tmp_path):
+  run_key.make_or_load(tmp_path / 'new' / 'run')
+  path = run_key.paths(tmp_path / 'new' / 'run')['learner']
+  path.write_text('no key')
+  with pytest.raises(errors.ConfigError) as caught:
+    run_key.make_or_load(tmp_path / 'new' / 'run')
+  assert str(caught.value).startswith(f"the run's key {path} is damaged (")
+
+
+def test_reading_leaves_no_file_open(path):
+  before = os.listdir('/proc/self/fd')
+  run_key.load(path, 'actor')
+  path.chmod(0o644)
+  _refused(path)
+  assert os.listdir('/proc/self/fd') == before
+
+
+def test_a_key_is_on_the_disk_before_it_appears(tmp_path, monkeypatch):
+  synced = []
+
+  def sync(file):
+    assert not run_key.paths(tmp_path)['actor'].exists()
+    synced.append(os.fstat(file).st_size)
+
+  monkeypatch.setattr(os, 'fsync', sync)
+  run_key.make_or_load(tmp_path)
+  sizes = [path.stat().st_size for path in run_key.paths(tmp_path).values()]
+  assert synced == sizes
+
+
+@pytest.mark.parametrize('role', ['learner', 'actor'])
+def test_certificates_have_no_end_and_say_what_they_are_for(made, role):
+  _, own, authority = (
+    run_key.paths(made)[role].read_text().split('-----BEGIN C')
+  )
+  begin, usage = '-----BEGIN C', x509.ExtendedKeyUsage
+  always = {
+    x509.BasicConstraints: True,
+    x509.SubjectKeyIdentifier: False,
+    x509.AuthorityKeyIdentifier: False,
+  }
+  for text, name, authorities, expected in (
+    (own, role, (False, None), always | {usage: True}),
+    # It signs nobody who signs.
+    (authority, 'run', (True, 0), always),
+  ):
+    found = x509.load_pem_x509_certificate((begin + text).encode())
+    assert found.subject.rfc4514_string() == f'CN=attn_agents {name}'
+    assert found.issuer.rfc4514_string() == 'CN=attn_agents run'
+    # RFC 5280, 4.1.2.5; the earlier one for hosts whose clock is wrong.
+    assert str(found.not_valid_after_utc) == '9999-12-31 23:59:59+00:00'
+    assert str(found.not_valid_before_utc) == '2000-01-01 00:00:00+00:00'
+    assert {type(x.value): x.critical for x in found.extensions} == expected
+    limits = found.extensions.get_extension_for_class(x509.BasicConstraints)
+    assert (limits.value.ca, limits.value.path_length) == authorities
