@@ -47,6 +47,8 @@ def _run(tmp_path, monkeypatch):
 
   def run(bucket, when, others=(), parents=(7,), over=False):
     stop, others, parents = _Stop(when), list(others), list(parents)
+    # It begins once, with so many seconds.
+    begin = {30.0: stdlib_types.SimpleNamespace(is_over=lambda: over)}
     did = []
     directory = mirroring.run_directory.RunDirectory
     config = stdlib_types.SimpleNamespace(
@@ -64,14 +66,10 @@ def _run(tmp_path, monkeypatch):
         lambda: parents.pop(0) if len(parents) > 1 else parents[0],
       ),
       (stores, 'connect', lambda address: 'store'),
-      (mirror, 'Mirror', lambda run, store, kept: bucket),
+      (mirror, 'Mirror', lambda run, *how: {('store', 3): bucket}[how]),
       (mirroring, '_others', lambda run: bool(others and others.pop(0))),
       (mirroring.time, 'sleep', stop.waits.append),
-      (
-        mirroring.patience, 'Patience', lambda seconds: {
-          30.0: stdlib_types.SimpleNamespace(is_over=lambda: over)
-        }[seconds],
-      ),
+      (mirroring.patience, 'Patience', begin.pop),
     ):  # fmt: skip
       monkeypatch.setattr(module, name, value)
     address = addresses.parse('--logdir', 'gs://bucket/run')
@@ -299,8 +297,8 @@ def _end(address, monkeypatch):
 
 
 def test_what_is_left_is_waited_for_and_told_once(end):
-  process = _Ending(0, 6.0)
-  assert end(process) == (0, 'done; gs://bucket/run has it', 6.0)
+  process = _Ending(0, 3.5)
+  assert end(process) == (0, 'done; gs://bucket/run has it', 3.5)
   assert process.did == ['asked']
   assert process.said == ['copying what is left to gs://bucket/run']
   # Of what takes two seconds nobody need know.

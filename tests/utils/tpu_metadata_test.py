@@ -79,3 +79,21 @@ def test_jax_finds_no_hosts_once_that_is_set(monkeypatch, skip):
   if skip:
     monkeypatch.setenv('TPU_SKIP_MDS_QUERY', '1')
   assert cloud_tpu_cluster.GceTpuCluster.is_env_present() is not skip
+
+
+def test_the_clouds_own_server_is_asked_for_seconds_at_most(monkeypatch):
+  asked = []
+
+  def ask(request, timeout):
+    asked.append((request.full_url, timeout))
+    raise OSError('timed out')
+
+  monkeypatch.setattr(tpu_metadata.urllib.request, 'urlopen', ask)
+  monkeypatch.setattr(tpu_metadata, '_SERVER', 'metadata.google.internal')
+  assert tpu_metadata.read() == ''
+  assert asked == [
+    (
+      'http://metadata.google.internal/computeMetadata/v1/instance/attributes/'
+      'tpu-env', 5.0,
+    )
+  ]  # fmt: skip
