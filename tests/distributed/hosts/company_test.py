@@ -236,6 +236,19 @@ def test_updates_are_made_until_no_host_has_more(monkeypatch):
   assert made.behind() == 0
 
 
+def test_who_has_no_more_says_so_before_it_waits(monkeypatch):
+  made, *_ = _alone(monkeypatch, count=2)
+  closed = []
+
+  def wait(seconds):
+    closed.append(made.words()['closed'])
+    made.hear({1: {'updates': 2, 'closed': True}})
+
+  made.changed.wait = wait
+  assert made.behind() == 2
+  assert closed == [True]
+
+
 def test_of_several_hosts_the_first_that_gives_a_reason_is_named(monkeypatch):
   made, *_ = _alone(monkeypatch)
   made.hear({2: {'wish': 'b', 'left': True}, 1: {'wish': 'a'}})
@@ -325,3 +338,6 @@ def test_an_update_may_take_twenty_times_the_longest(monkeypatch):
   ):  # fmt: skip
     made.hear({2: {'updates': updates, 'waiting': waiting}})
     assert _overdue(made) == late
+  made.end_update()
+  clock.now += 1000.0
+  assert _overdue(made) == 0.0
