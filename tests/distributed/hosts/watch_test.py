@@ -305,3 +305,6 @@ def test_both_threads_start_with_all_hosts_unheard(
   silent = 20.0 if limits is None else 9.0
   assert made._trouble(7.0 + silent) == ('', False)
   assert made._trouble(7.25 + silent)[0].startswith('host 0, the coordinator ')
+  assert not made._over.is_set()
+  made.relax()
+  assert made._over.is_set()
