@@ -442,10 +442,11 @@ def test_a_way_is_tried_in_a_child(monkeypatch, enter, confined, refusal):
 
 
 def test_a_namespace_that_cannot_be_entered_is_left_closed():
-  # Into its own user namespace no process may move.
+  # Into its own user namespace no process may move; some may not move at all.
   path = '/proc/self/ns/user'
   open_files = os.listdir('/proc/self/fd')
-  with pytest.raises(OSError, match='setns refused: Invalid') as caught:
+  with pytest.raises(OSError, match=r'setns refused: [IO]') as caught:
     isolation._set_namespace(path)
-  assert (caught.value.errno, caught.value.filename) == (errno.EINVAL, path)
+  assert caught.value.errno in (errno.EINVAL, errno.EPERM)
+  assert caught.value.filename == path
   assert os.listdir('/proc/self/fd') == open_files

@@ -63,7 +63,7 @@ def test_learner_hosts_share_all_but_what_each_fits_to_itself():
   assert found['the device'] == '4 x NVIDIA H200'
   assert found['learning.batch_size'] == '8'
   assert 'jax (version)' in found
-  assert found['the commit'] == run_directory.git_commit()
+  assert found['the commit'] == (run_directory.git_commit() or 'unknown')
   own = {'num_actors', 'envs_per_actor', 'env_threads'}
   runtime = {f'runtime.{x.name}' for x in dataclasses.fields(config.runtime)}
   assert runtime - {*found} == {f'runtime.{name}' for name in own}
