@@ -98,7 +98,9 @@ def test_what_is_stopped_before_it_starts_does_not_start(tmp_path, monkeypatch):
   requests = stopping.Requests()
   requests.listen()
   signal.raise_signal(signal.SIGTERM)
-  ending = supervisor.Supervisor(place, _BrokenTerminal(), requests).run()
+  console = _BrokenTerminal()
+  ending = supervisor.Supervisor(place, console, requests).run()
+  assert console.closed == 1
   assert ending.code == 75
   assert ending.cause == 'stopped; the last checkpoint stands'
   assert not (tmp_path / 'logs').exists()
