@@ -170,7 +170,7 @@ def _state(plan: tpu_slices.Plan) -> str:
 
 
 def _wait_until_ready(plan: tpu_slices.Plan) -> bool:
-  before = ''
+  before: str | None = None
   while (found := _state(plan)) not in tpu_slices.READY:
     if found != before:
       output.say(f'{plan.name}: {found or "no state yet"}')

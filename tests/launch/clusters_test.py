@@ -5,9 +5,11 @@ import shlex
 import subprocess
 import sys
 
+import pytest
 import yaml
 
-from tests.launch import commands
+from configs import errors
+from tests.launch import commands, loading
 
 _TPU = ('--tpu=v5litepod-16', '--zone=us-west4-a', '--spot', '--queued')
 _RUN = ('--game=pong', '--logdir=gs://bucket/a', '--set=learning.batch_size=64')
@@ -100,3 +102,57 @@ def test_mistakes_are_refused():
   )
   assert 'pods lose their disks' in commands.refused('kubernetes', '--image=a')
   assert '--image is not set' in commands.refused('kubernetes')
+
+
+def test_every_flag_of_a_manifest_is_in_it(capsys):
+  with loading.command(
+    'kubernetes', '--image=a/b:c', '--kind=jobset', '--name=mine', '--hosts=3',
+    '--accelerator=gpu:2', '--cpus=5', '--memory=7Gi', '--claim=disk',
+    '--service_account=who', '--namespace=there', '--game=pong',
+  ) as kubernetes:  # fmt: skip
+    assert kubernetes.main() == 0
+  text = capsys.readouterr().out
+  # People write what a manifest is first.
+  assert text.startswith('apiVersion: ')
+  assert '&id' not in text and not text.endswith('\n\n')
+  made = list(yaml.safe_load_all(text))
+  assert {each['metadata']['namespace'] for each in made} == {'there'}
+  (jobset,) = [each for each in made if each['kind'] == 'JobSet']
+  assert jobset['metadata']['name'] == 'mine'
+  (job,) = jobset['spec']['replicatedJobs']
+  assert job['template']['spec']['completions'] == 3
+  pod = job['template']['spec']['template']['spec']
+  assert pod['serviceAccountName'] == 'who'
+  assert 'disk' in str(pod['volumes'])
+  (container,) = pod['containers']
+  assert container['image'] == 'a/b:c'
+  limits = container['resources']['requests']
+  assert (str(limits['cpu']), limits['memory']) == ('5', '7Gi')
+  assert container['resources']['limits']['nvidia.com/gpu'] == '2'
+
+
+@pytest.mark.parametrize(
+  ('given', 'line'),
+  [
+    (['--logdir=gs://bucket/../a'], '--logdir=gs://bucket/../a'),
+    (['--kind=jobst', '--claim=a'], "did you mean 'jobset'"),
+  ],
+)
+def test_mistakes_in_manifests_are_one_line(given, line):
+  with (
+    loading.command('kubernetes', '--image=a', *given) as kubernetes,
+    pytest.raises(errors.ConfigError) as caught,
+  ):
+    kubernetes.main()
+  assert line in str(caught.value)
+
+
+def test_a_name_is_short_enough_for_pods(capsys):
+  games = 'asterix,battle_zone,beam_rider'
+  arguments = ('--image=a', '--logdir=gs://bucket/a', f'--game={games}')
+  with loading.command('kubernetes', *arguments) as kubernetes:
+    assert kubernetes.main() == 0
+  made = list(yaml.safe_load_all(capsys.readouterr().out))
+  name = made[-1]['metadata']['name']
+  assert name.startswith('attn-agents-s3ta-') and len(name) == 40
+  assert '_' not in name and not name.endswith('-')
