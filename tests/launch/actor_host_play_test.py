@@ -17,8 +17,9 @@ from attn_agents.distributed import console, supervisor
 directory, key, signalled = sys.argv[1], sys.argv[2], sys.argv[3] == 'stop'
 flags.FLAGS(['x', '--game=catch', '--preset=small', '--runtime=launchpad',
              '--algorithm=vtrace', '--set=learning.max_policy_lag=none',
-             '--num_actors=2', '--envs_per_actor=8', f'--logdir={directory}'])
-seen = {'closed': 0}
+             '--num_actors=2', '--envs_per_actor=8', f'--logdir={directory}',
+             '--evaluate_every=4000'])
+seen = {'closed': 0, 'listened': 0}
 
 class Relay:
   pid = 77
@@ -50,7 +51,10 @@ def former(run, requests):
 def make(*given):
   return list(map(str, given))
 
-stand_in = types.SimpleNamespace(first=0, listen=lambda: None)
+def listen():
+  seen['listened'] += 1
+
+stand_in = types.SimpleNamespace(first=0, listen=listen)
 a = actor_host
 a.run_key.load = lambda path, role: types.SimpleNamespace(run=f'{path} {role}')
 a.serving.start_at_actors = through_relay
@@ -92,6 +96,9 @@ def test_an_actor_host_plays_its_actors_until_it_is_stopped(tmp_path, key):
   assert seen['code'] == 75
   config = json.loads((directory / 'config.json').read_text())['config']
   assert config['runtime']['max_actor_restarts'] == 1000
+  # That is the learner host's.
+  assert config['runtime']['evaluate_every_frames'] == 0
+  assert seen['listened'] == 1
   if key:
     assert seen['asked'] == ['h:7', 9.0, 'catch']
     assert seen['relay'] == ['h:7', 'k.pem actor']
