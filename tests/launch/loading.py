@@ -20,6 +20,20 @@ def command(name: str, *arguments: str) -> Iterator[Any]:
   """The module `launch.<name>`, whose flags are as in these arguments."""
   from absl import flags
 
+  with alone(name):
+    module = importlib.import_module(f'launch.{name}')
+    for flag in list(flags.FLAGS):
+      if flags.FLAGS[flag].present:
+        flags.FLAGS[flag].unparse()
+    flags.FLAGS([name, *arguments])
+    yield module
+
+
+@contextlib.contextmanager
+def alone(name: str) -> Iterator[None]:
+  """No command is loaded but what was within this before, by its name."""
+  from absl import flags
+
   flags_before, modules_before = _copy(flags.FLAGS), _take_modules()
   try:
     if name in _LOADED:
@@ -27,17 +41,11 @@ def command(name: str, *arguments: str) -> Iterator[Any]:
       sys.modules.update(modules)
       flags.FLAGS.__dict__.update(values)
     else:
-      for flag in list(flags.FLAGS):
-        if str(flags.FLAGS.find_module_defining_flag(flag)).startswith(
-          ('launch.', 'tests.')
-        ):
-          delattr(flags.FLAGS, flag)
-    module = importlib.import_module(f'launch.{name}')
-    for flag in list(flags.FLAGS):
-      if flags.FLAGS[flag].present:
-        flags.FLAGS[flag].unparse()
-    flags.FLAGS([name, *arguments])
-    yield module
+      for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.partition('.')[0] == 'launch':
+          for flag in defined:
+            delattr(flags.FLAGS, flag.name)
+    yield
   finally:
     _LOADED[name] = _take_modules(), _copy(flags.FLAGS)
     sys.modules.update(modules_before)
