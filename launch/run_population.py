@@ -160,7 +160,7 @@ def _population() -> decisions.Population:
     ConfigError: of a flag, with what was expected.
   """
   given = training_flags.given()
-  size, interval = _SIZE.value or 0, _INTERVAL.value or 0
+  size, interval = _SIZE.value, _INTERVAL.value or 0
   errors.require(
     2 <= size <= _MOST_MEMBERS,
     '--size',
@@ -170,7 +170,7 @@ def _population() -> decisions.Population:
   errors.choice('--rule', _RULE.value, tuple(rules.RULES))
   errors.require(_MARGIN.value >= 0, '--margin', _MARGIN.value, 'at least 0')
   errors.require(
-    (_BURN_IN.value or 0) >= 0, '--burn_in_frames', _BURN_IN.value, 'at least 0'
+    _BURN_IN.value >= 0, '--burn_in_frames', _BURN_IN.value, 'at least 0'
   )
   errors.require(_JOBS.value >= 1, '--jobs', _JOBS.value, 'at least 1')
   errors.require(
@@ -209,7 +209,6 @@ def _population() -> decisions.Population:
       f'--algorithm={config.algorithm}: expected an algorithm without a '
       f'replay, whose contents members cannot copy (appo, for example)'
     )
-  own = (*_OWN, *(f'--{name}' for name in slurm_flags.present()))
   optimizer = config.optimizer
   return decisions.Population(
     size=size,
@@ -226,7 +225,7 @@ def _population() -> decisions.Population:
       'clip_threshold': optimizer.clip_threshold,
     },
     game=config.environment.game,
-    arguments=tuple(x for x in given.arguments if x.split('=')[0] not in own),
+    arguments=tuple(x for x in given.arguments if x.split('=')[0] not in _OWN),
   )
 
 
