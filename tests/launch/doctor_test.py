@@ -126,6 +126,50 @@ def test_failing_game_is_named(answers, capsys):
   assert lines[-1] == '1 of 57 failed: tennis'
 
 
+@pytest.mark.parametrize(
+  ('flags', 'kind', 'names', 'seconds'),
+  [
+    (['--games', '--noagents'], 'game', games.ATARI_GAMES, 60.0),
+    (['--nogames', '--agents'], 'agent', list(agents.AGENTS), 60.0),
+  ],
+)
+def test_children_are_asked_for_all_of_a_kind(
+  monkeypatch, capsys, flags, kind, names, seconds
+):
+  asked = []
+  for name in ('games', 'agents'):
+    # Put back for other tests.
+    monkeypatch.setattr(doctor.flags.FLAGS[name], 'value', False)
+
+  def ask(*given):
+    asked.append(given)
+    yield runner.Answer('x', True, 'a [b] 1.5 and more' * 9)
+
+  monkeypatch.setattr(runner, 'ask', ask)
+  assert _run(['doctor', *flags]) == 0
+  assert asked == [(kind, names, seconds)]
+  *head, line, last = capsys.readouterr().out.splitlines()
+  # In one line, however long, and with what looks like markup.
+  assert line == f'ok   {"x":19}' + 'a [b] 1.5 and more' * 9
+  assert last == 'all 1 passed'
+  assert [x.split()[0] for x in head] == ['agent'] * (kind == 'agent')
+
+
+def test_each_check_has_its_own_time(monkeypatch, capsys):
+  asked = []
+
+  def ask(kind, names, timeout):
+    asked.append((kind, *names, timeout))
+    yield runner.Answer(names[0], names[0] == 'isolation', 'x')
+
+  monkeypatch.setattr(runner, 'ask', ask)
+  flags = ['--nogames', '--noagents', '--allow_open_ports']
+  assert _run(['doctor', *flags]) == 1
+  assert asked == [('check', x.name, x.timeout) for x in checks.applicable()]
+  # What works is not made less of.
+  assert 'not required' not in capsys.readouterr().out
+
+
 def test_imports_nothing_heavy():
   code = (
     'import sys; sys.argv[:] = ["doctor"]; from launch import doctor\n'
