@@ -37,25 +37,8 @@ def given() -> Given:
   Raises:
     ConfigError: of a name, with the nearest.
   """
-  value = flags.FLAGS.flag_values_dict()
-  resolution.check_names(
-    resolution.Request(
-      agent=value['agent'],
-      game=value['game'],
-      preset=value['preset'],
-      algorithm=value['algorithm'],
-      runtime=value['runtime'],
-      seed=value['seed'],
-      max_frames=value['max_frames'],
-      max_hours=value['max_hours'],
-      num_actors=value['num_actors'],
-      envs_per_actor=value['envs_per_actor'],
-      evaluate_every=value['evaluate_every'],
-      profile_updates=value['profile_updates'],
-      init_from=value['init_from'],
-      settings=value['set'],
-    )
-  )
+  run = run_local.requested()
+  resolution.check_names(run)
   arguments = [
     line
     for module, defined in flags.FLAGS.flags_by_module_dict().items()
@@ -65,8 +48,8 @@ def given() -> Given:
     for line in flag.serialize().splitlines()
   ]
   return Given(
-    value['agent'],
-    games.in_directory(games.canonical(value['game']), joint='-'),
-    value['logdir'] or '',
+    run.agent,
+    games.in_directory(games.canonical(run.game), joint='-'),
+    flags.FLAGS['logdir'].value or '',
     tuple(arguments),
   )
