@@ -20,7 +20,7 @@ def unknown(what: str, value: str, choices: Iterable[str]) -> ConfigError:
     choices: every valid name.
   """
   choices = list(choices)
-  close = difflib.get_close_matches(value.lower(), choices, n=1, cutoff=0.4)
+  close = difflib.get_close_matches(value.lower(), choices, cutoff=0.4)
   if close:
     return ConfigError(f"unknown {what} '{value}'; did you mean '{close[0]}'?")
   listed = ', '.join(choices[:12]) + (', ...' if len(choices) > 12 else '')

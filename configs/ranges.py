@@ -85,7 +85,7 @@ def check_section(section: Any, prefix: str = '') -> None:
       f'at most {_MOST_NUMBERS} numbers',
     )
     for number in numbers:
-      if isinstance(number, int | float) and not isinstance(number, bool):
+      if isinstance(number, int | float):
         _check_number(number, path, value, ranges.get(field.name))
 
 

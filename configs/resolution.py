@@ -248,7 +248,7 @@ def fit_to_machine(
   the learner waits for them.
   """
   runtime, learning = config.runtime, config.learning
-  batch = max(learning.batch_size, 1)
+  batch = learning.batch_size
   spare = max(1, cores // 2 if platform == 'cpu' else cores - 2)
   replays = registry.get(config.algorithm).replay(config) is not None
   if runtime.kind == 'threads' and not (learning.lock_step or replays):
@@ -261,9 +261,7 @@ def fit_to_machine(
   else:
     num_actors, envs = _fit_free(runtime, batch, spare)
   theirs = cores if learning.lock_step else cores // 2
-  threads = runtime.env_threads or min(
-    max(1, envs), max(1, theirs // max(1, num_actors))
-  )
+  threads = runtime.env_threads or min(envs, max(1, theirs // num_actors))
   return dataclasses.replace(
     config,
     runtime=dataclasses.replace(
@@ -277,7 +275,7 @@ def _fit_free(
 ) -> tuple[int, int]:
   """Number of actors, and of environments per actor, if no actor waits."""
   envs = runtime.envs_per_actor or errors.nearest_divisor(
-    batch, min(_MAX_ENVS_PER_ACTOR, batch)
+    batch, _MAX_ENVS_PER_ACTOR
   )
   most = min(schema.MAX_ACTORS, _MAX_BATCHES_IN_ACTORS * max(1, batch // envs))
   return runtime.num_actors or min(spare, most), envs
@@ -291,7 +289,7 @@ def _fit_waiting(
     num_actors = batch // runtime.envs_per_actor
     return runtime.num_actors or max(1, num_actors), runtime.envs_per_actor
   num_actors = runtime.num_actors or errors.nearest_divisor(
-    batch, min(spare, batch), least=batch / schema.MAX_ENVS_PER_ACTOR
+    batch, spare, least=batch / schema.MAX_ENVS_PER_ACTOR
   )
   errors.require(
     bool(runtime.num_actors) or num_actors <= schema.MAX_ACTORS,
@@ -301,4 +299,4 @@ def _fit_waiting(
     f'{schema.MAX_ENVS_PER_ACTOR} environments each, since one unroll of every '
     'actor makes a batch; 32768 is one',
   )
-  return num_actors, max(1, batch // max(1, num_actors))
+  return num_actors, max(1, batch // num_actors)

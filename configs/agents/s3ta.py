@@ -156,7 +156,7 @@ class S3TAConfig(schema.NetworkConfig):
       self.conv_channels, self.conv_kernels, self.conv_strides
     )
     errors.require(
-      0 < self.key_channels < self.vision_channels,
+      self.key_channels < self.vision_channels,
       'network.key_channels',
       self.key_channels,
       f'between 1 and vision_channels - 1 = {self.vision_channels - 1}, since '

@@ -68,6 +68,11 @@ def test_directories_of_different_lists_have_different_names():
   names = [games.in_directory(name) for name in long]
   assert names[0] != names[1]
   assert [name.split('_')[0] for name in names] == ['56', '55']
+  # One of 60 characters is written out, one of 61 is not.
+  just = 'beam_rider,boxing,breakout,enduro,freeway,gravitar,ms_pacman'
+  assert games.in_directory(just) == just.replace(',', '+')
+  longer = just.replace('ms_pacman', 'pong,qbert')
+  assert games.in_directory(longer).startswith('8_games_')
 
 
 def test_the_spec_is_that_of_the_environment_and_of_each_game():
