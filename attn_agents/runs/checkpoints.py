@@ -42,7 +42,7 @@ class Checkpointer:
   def __init__(
     self,
     directory: pathlib.Path | str,
-    keep: int | None = 3,
+    keep: int | None = None,
     *,
     host_of_many: bool = False,
   ):
@@ -181,7 +181,7 @@ class Checkpointer:
         f'({named_trees.listed(misfits)})'
       )
     empty = {
-      name: np.zeros(shape, dtype) for name, (dtype, shape) in expected.items()
+      name: np.empty(shape, dtype) for name, (dtype, shape) in expected.items()
     }
     restored = self._read(
       step, state=ocp.args.StandardRestore(named_trees.nest(empty))

@@ -180,7 +180,7 @@ def _convert_checkpoints(
   ):
     if not source.is_dir():
       continue
-    checkpointer = checkpoints.Checkpointer(target, keep=None)
+    checkpointer = checkpoints.Checkpointer(target)
     for step in saved_runs.steps(source):
       snapshot = read_old(source, step, spec)
       checkpointer.save(snapshot)
@@ -208,7 +208,7 @@ def read_old(
   expected = named_trees.specs(spec)
   names = _old_order(expected)
   manager = ocp.CheckpointManager(directory, item_names=('state', 'meta'))
-  empty = [np.zeros(expected[name][1], expected[name][0]) for name in names]
+  empty = [np.empty(expected[name][1], expected[name][0]) for name in names]
   try:
     restored: Any = manager.restore(
       step,

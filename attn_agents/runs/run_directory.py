@@ -101,7 +101,7 @@ def remove_partial_checkpoints(directory: pathlib.Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
     # It may be a file.
     with contextlib.suppress(OSError):
-      path.unlink(missing_ok=True)
+      path.unlink()
 
 
 class RunDirectory:

@@ -34,6 +34,7 @@ def _snapshot(step, value=0.0):
     ),
     recent_returns=(1.0, 2.5),
     recent_lengths=(3.0, 4.0),
+    recent_of_games=((1, 0.5), (0, 2.0)),
   )  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def test_everything_comes_back(tmp_path):
   assert got.counters == saved.counters
   assert got.recent_returns == (1.0, 2.5)
   assert got.recent_lengths == (3.0, 4.0)
+  assert got.recent_of_games == ((1, 0.5), (0, 2.0))
   for name in ('w', 'steps', 'bf'):
     np.testing.assert_array_equal(got.state[name], saved.state[name])
     assert got.state[name].dtype == saved.state[name].dtype
@@ -156,7 +158,7 @@ def test_what_kills_have_left_is_removed_at_a_start(tmp_path):
     (run.evaluations / name).mkdir(parents=True)
     (run.evaluations / name / 'summary.json.partial').touch()
   old = run.evaluations / 'old' / 'summary.json.partial'
-  os.utime(old, (time.time() - 3600,) * 2)
+  os.utime(old, (time.time() - 90,) * 2)
   run.remove_unfinished()
   assert all(path.is_dir() for path in whole)
   assert not old.exists()
@@ -265,6 +267,20 @@ def test_names_and_shapes_can_be_listed_without_reading_arrays(tmp_path):
   assert arrays['params/first/kernel'] == ['float32', [4, 4]]
   assert arrays['opt_state/0/mu/second/bias'] == ['float32', [4]]
   assert arrays['opt_state/0/count'] == ['int32', []]
+
+
+def test_of_a_long_cause_200_characters_are_told(tmp_path):
+  manager = checkpoints.Checkpointer(tmp_path)
+
+  def fail(step, args):
+    raise ValueError(500 * 'x')
+
+  manager._manager.restore = fail
+  told = f'ValueError: {188 * "x"}'
+  assert len(told) == 200
+  with pytest.raises(errors.ConfigError) as caught:
+    manager.counters(3)
+  assert f' is damaged ({told}); without this ' in str(caught.value)
 
 
 def test_a_checkpoint_of_another_version_is_refused_in_one_line(

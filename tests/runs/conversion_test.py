@@ -20,6 +20,7 @@ from attn_agents.runs import (
   old_configs,
   run_directory,
   saved_runs,
+  snapshots,
 )
 from configs import errors
 from tests.runs import old_runs
@@ -60,7 +61,10 @@ def test_every_checkpoint_is_the_same_bit_for_bit(tmp_path, name):
   old = old_runs.copy(name, tmp_path)
   out = tmp_path / 'out'
   before = _files(old)
-  assert str(out) in conversion.convert(old, out)
+  said = conversion.convert(old, out)
+  assert said.startswith(f'converted {out}: ')
+  assert (', 1 checkpoint' if name == 'dqn' else ', 3 checkpoints;') in said
+  assert name != 'dqn' or said.endswith(' checkpoint')
   assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
   run = run_directory.RunDirectory(out)
   for part in ('checkpoints', 'best'):
@@ -239,10 +243,46 @@ def test_a_file_system_that_cannot_exchange_is_told(tmp_path, monkeypatch):
   old = old_runs.copy('appo', tmp_path)
   before = _files(old)
   monkeypatch.setattr(conversion, '_RENAME_EXCHANGE', 1 << 20)
-  with pytest.raises(errors.ConfigError, match='--out='):
+  with pytest.raises(errors.ConfigError, match=r'\(Invalid arg.*--out='):
     conversion.convert(old)
   assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
   assert [p.name for p in tmp_path.iterdir()] == ['appo']
+
+
+def test_files_are_linked_or_copied_and_links_stay_links(tmp_path, monkeypatch):
+  old = tmp_path / 'old'
+  (old / 'logs').mkdir(parents=True)
+  (old / 'logs' / 'best').write_text('told')
+  (old / 'newest').symlink_to('logs')
+  (old / 'checkpoints').mkdir()
+
+  def copied(name, linked):
+    conversion._copy_files(old, tmp_path / name, linked)
+    assert (tmp_path / name / 'newest').is_symlink()
+    assert not (tmp_path / name / 'checkpoints').exists()
+    copy = tmp_path / name / 'logs' / 'best'
+    assert copy.read_text() == 'told'
+    return copy.samefile(old / 'logs' / 'best')
+
+  assert copied('linked', True)
+  assert not copied('copied', False)
+
+  def refuse(source, target):
+    raise OSError('no links between file systems')
+
+  monkeypatch.setattr(os, 'link', refuse)
+  assert not copied('elsewhere', True)
+
+
+def test_a_copy_of_a_snapshot_is_compared_bit_by_bit():
+  def made(a=0.0, b=1.0, frames=5):
+    state = {'a': np.float32([a, 2.0]), 'b': np.float32(b)}
+    return snapshots.Snapshot(state, snapshots.Counters(frames=frames))
+
+  assert conversion._same(made(), made())
+  assert conversion._same(made(np.nan), made(np.nan))
+  for other in (made(-0.0), made(b=3.0), made(frames=6)):
+    assert not conversion._same(made(), other)
 
 
 def _change_config(path, **sections):

@@ -59,11 +59,33 @@ def test_v_trace_without_the_clip_loses_the_fields_of_ppo():
   assert config.learning.vtrace_lambda == values['learning']['vtrace_lambda']
 
 
-@pytest.mark.parametrize('steps', [(3, 1), (1, 4)])
+@pytest.mark.parametrize('steps', [(3, 1), (1, 4), (2, 1)])
 def test_v_trace_with_several_steps_and_no_clip_is_refused(steps):
   values = _old(clip_epsilon=0.0, num_epochs=steps[0], num_minibatches=steps[1])
   with pytest.raises(errors.ConfigError, match='which no algorithm does'):
     _today(values)
+
+
+def test_v_trace_from_before_all_of_these_took_one_step():
+  values = _old()
+  learning = {
+    name: value
+    for name, value in values['learning'].items()
+    if name
+    not in (
+      *('num_epochs', 'num_minibatches', 'clip_epsilon'),
+      *('normalize_advantages', 'max_policy_lag'),
+    )
+  }
+  values['learning'] = learning
+  completed = old_configs.complete(values)
+  assert completed['learning'] == {
+    **learning, 'num_epochs': 1, 'num_minibatches': 1, 'clip_epsilon': 0.0,
+    'normalize_advantages': False, 'max_policy_lag': 0,
+  }  # fmt: skip
+  assert _today(values).algorithm == 'vtrace'
+  # The same of a section that nobody has completed.
+  assert old_configs.convert(values)['algorithm'] == 'vtrace'
 
 
 def test_a_lag_of_0_was_no_bound():

@@ -103,7 +103,7 @@ class Mirror:
     if not theirs:
       # Somebody may have emptied the place.
       self._copied.clear()
-    ours = self._run.content().get('started', [])
+    ours = self._run.content()['started']
     if theirs != ours[: len(theirs)]:
       raise TakenOverError(
         f'{self._store.name}: the run was started elsewhere, at '
@@ -145,7 +145,7 @@ class Mirror:
       return False
     if not files or not top.is_dir():
       return False
-    commit = json.dumps({'files': files}, indent=2)
+    commit = json.dumps({'files': files})
     self._store.put(f'{folder}/{name}/{layout.COMMIT}', commit.encode())
     self._there[folder].add(name)
     self._prune(folder)

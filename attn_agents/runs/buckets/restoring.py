@@ -110,12 +110,8 @@ class Restoring:
     pattern = layout.FOLDERS[folder]
     ours = layout.complete(self._run.path / folder, pattern)
     least = layout.step_of(ours[0], pattern) if ours else -1
-    names = sorted(
-      there[folder], key=lambda name: -layout.step_of(name, pattern)
-    )
-    for name in names:
-      if layout.step_of(name, pattern) <= least:
-        break
+    names = [x for x in there[folder] if layout.step_of(x, pattern) > least]
+    for name in sorted(names, key=lambda x: -layout.step_of(x, pattern)):
       if self._get_directory(folder, name):
         return layout.step_of(name, pattern)
     return None

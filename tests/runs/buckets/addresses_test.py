@@ -12,6 +12,7 @@ from configs import errors
     ('gs://my-bucket/runs/a', ('gs', 'my-bucket', 'runs/a')),
     ('s3://my.bucket_1/a/', ('s3', 'my.bucket_1', 'a')),
     ('GS:///abc//a//b', ('gs', 'abc', 'a/b')),
+    (f'gs://{63 * "b"}/a', ('gs', 63 * 'b', 'a')),
   ],
 )
 def test_addresses_are_read(value, expected, monkeypatch, tmp_path):
@@ -52,6 +53,21 @@ def test_what_is_no_address_is_refused_in_one_line(value, said):
   assert str(caught.value).startswith(f'--logdir={value}: ')
   assert said in str(caught.value)
   assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+  ('value', 'end'),
+  [
+    ('https://bucket/a', ' or s3://bucket/path'),
+    ('s3://ab/a', ', dashes or underscores'),
+    ('s3://-ab-/a', ', dashes or underscores'),
+    ('s3://-abc-/a', '; the nearest is abc'),
+  ],
+)
+def test_a_hint_is_given_only_where_there_is_one(value, end):
+  with pytest.raises(errors.ConfigError) as caught:
+    addresses.parse('--logdir', value)
+  assert str(caught.value).endswith(end)
 
 
 def test_no_address_leads_out_of_its_directory():
