@@ -105,7 +105,7 @@ def test_a_config_need_not_fit_several_devices(tmp_path):
     agent.config()
   # Nor is one read whose facts are damaged.
   agent = _agent(tmp_path, {**_FACTS, 'name': 5})
-  with pytest.raises(errors.ConfigError, match='exported.name'):
+  with pytest.raises(errors.ConfigError, match=r'exported\.name'):
     agent.config()
 
 

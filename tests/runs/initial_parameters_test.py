@@ -109,7 +109,8 @@ def test_other_shapes_are_refused_by_name(source):
     initial_parameters.load_into(config, _snapshot(config))
 
 
-def test_a_run_that_is_none_is_refused(tmp_path):
+def test_a_run_that_is_none_is_refused_at_once(tmp_path, monkeypatch):
+  monkeypatch.setattr(initial_parameters.children, 'run', None)
   # Nothing stands beside it whose name could be meant.
   path = tmp_path / 'alone'
   path.mkdir()

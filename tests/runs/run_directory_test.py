@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import importlib.metadata
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import threading
+import types as stdlib_types
 
 import jax
 import pytest
@@ -34,7 +36,10 @@ def _open(path, config):
 def test_config_json_says_what_ran_where(tmp_path):
   config = _config('seed=3')
   run = _open(tmp_path / 'run', config)
-  content = json.loads((run.path / 'config.json').read_text())
+  text = (run.path / 'config.json').read_text()
+  # People read it.
+  assert '\n  "seed": 3,\n' in text and text.endswith('}\n')
+  content = json.loads(text)
   assert content['seed'] == 3
   assert content['config'] == json.loads(json.dumps(overrides.to_dict(config)))
   assert content['versions']['jax'] == jax.__version__
@@ -135,6 +140,89 @@ def test_a_look_at_the_lock_refuses_no_start(tmp_path):
   assert run.is_locked()
   with pytest.raises(errors.ConfigError, match='another run is using it'):
     run_directory.RunDirectory(tmp_path).lock()
+
+
+def test_a_start_waits_a_second_for_those_who_look(tmp_path, monkeypatch):
+  class Clock:
+    now, sleeps = 100.0, ()
+
+    def monotonic(self):
+      self.now += 1e-4
+      return self.now
+
+    def sleep(self, seconds):
+      self.sleeps += (seconds,)
+      self.now += seconds
+
+  clock = Clock()
+  run = run_directory.RunDirectory(tmp_path)
+  assert run.is_locked() is False, 'there is no file'
+  (tmp_path / 'lock').touch()
+  assert run.is_locked() is False, 'nobody holds it'
+  with (tmp_path / 'lock').open() as other:
+    fcntl.flock(other, fcntl.LOCK_EX)
+    monkeypatch.setattr(run_directory, 'time', clock)
+    with pytest.raises(errors.ConfigError, match='another run is using it'):
+      run.lock()
+  assert 1 <= sum(clock.sleeps) <= 1.05 + 1e-9
+  assert max(clock.sleeps) <= 0.05
+  run.lock()
+  assert run_directory.RunDirectory(tmp_path).is_locked() is True
+
+
+def test_a_config_of_many_megabytes_is_not_read(tmp_path):
+  path = tmp_path / 'config.json'
+  path.touch()
+  for size, words in (
+    (10_000_000, 'is damaged: Expecting value'),
+    (10_000_001, 'is damaged: 10,000,001 bytes'),
+  ):
+    os.truncate(path, size)
+    with pytest.raises(errors.ConfigError, match=words):
+      run_directory.RunDirectory(tmp_path).content_of_any_format()
+
+
+def test_versions_are_of_what_is_installed(monkeypatch):
+  version = importlib.metadata.version
+
+  def of(package):
+    if package == 'jax':
+      raise importlib.metadata.PackageNotFoundError
+    return version(package)
+
+  monkeypatch.setattr(importlib.metadata, 'version', of)
+  found = run_directory.versions()
+  assert 'jax' not in found
+  assert found['numpy'] == version('numpy')
+
+
+def test_the_commit_says_whether_files_differ_from_it(tmp_path, monkeypatch):
+  root = tmp_path / 'checkout'
+  file = root / 'package' / 'runs' / 'run_directory.py'
+  file.parent.mkdir(parents=True)
+  file.touch()
+  monkeypatch.setattr(run_directory, '__file__', str(file))
+  said, calls = {}, []
+
+  def run(command, **options):
+    assert command[:3] == ['git', '-C', str(root)]
+    calls.append(command[3:])
+    found = said[command[3]]
+    if isinstance(found, Exception):
+      raise found
+    kept = options == {'capture_output': True, 'text': True, 'check': True}
+    return stdlib_types.SimpleNamespace(stdout=f'{found}\n' if kept else None)
+
+  monkeypatch.setattr(subprocess, 'run', run)
+  said.update({'rev-parse': '0123abc', 'status': ''})
+  assert run_directory.git_commit() == '0123abc'
+  assert calls == [['rev-parse', 'HEAD'], ['status', '-s']]
+  said['status'] = ' M package/a.py'
+  assert run_directory.git_commit() == '0123abc+'
+  # No checkout, or no Git.
+  for error in (subprocess.CalledProcessError(128, 'git'), OSError('no git')):
+    said['rev-parse'] = error
+    assert run_directory.git_commit() == ''
 
 
 def test_a_lock_that_is_held_is_not_let_go_to_lock_again(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from attn_agents.runs import run_directory, saved_runs
 from attn_agents.runs.buckets import addresses, stores
-from configs import agents, errors
+from configs import agents, errors, overrides
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from configs import agents, errors
     # Killed before it had saved.
     ([(300, 7)], (5,), False),
     ([(300, 7)], (), False),
+    ([(300, 1)], (), False),
   ],
 )
 def test_a_run_is_trained_when_its_last_frames_are_saved(
@@ -31,6 +32,9 @@ def test_a_run_is_trained_when_its_last_frames_are_saved(
   for step in steps:
     (run.checkpoints / str(step)).mkdir(parents=True)
   assert saved_runs.is_trained(run, 300) == done
+  assert not saved_runs.is_trained(run, 0), 'it has no end'
+  if done:
+    assert saved_runs.is_trained(run, 1)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +42,7 @@ def test_a_run_is_trained_when_its_last_frames_are_saved(
   [
     (7200, 7, 2.0, True),
     (7199, 7, 2.0, False),
+    (1800, 7, 0.5, True),
     # Killed before it had saved.
     (7200, 5, 2.0, False),
     # Others are asked for now, or none.
@@ -52,6 +57,7 @@ def test_a_run_is_trained_when_its_hours_are_over(
   run.metrics.write_text(f'wall_time,frames,learner_steps\n{seconds},299,7\n')
   (run.checkpoints / str(step)).mkdir(parents=True)
   assert saved_runs.is_trained(run, 300, hours) == done
+  assert not saved_runs.is_trained(run, 300)
 
 
 def _checkpoints(directory, *steps):
@@ -127,6 +133,23 @@ def _config(game):
   return dataclasses.replace(
     config, environment=config.environment.of_game(game)
   )
+
+
+def test_a_run_of_screens_that_its_game_has_not_is_refused(tmp_path):
+  config = _config('catch')
+  run = run_directory.RunDirectory(tmp_path)
+  for height, fits in ((10, True), (9, False)):
+    environment = dataclasses.replace(config.environment, height=height)
+    values = overrides.to_dict(
+      dataclasses.replace(config, environment=environment)
+    )
+    run.write({'config': values})
+    if fits:
+      found, opened = saved_runs.open_run(str(tmp_path))
+      assert found.path == tmp_path and opened.environment == environment
+    else:
+      with pytest.raises(errors.ConfigError, match='at least 10 x 5'):
+        saved_runs.open_run(str(tmp_path))
 
 
 def test_a_run_plays_its_game_or_another():
