@@ -8,115 +8,16 @@ import time
 import numpy as np
 import pytest
 
-from attn_agents.learning import batching, blindness, metrics, training
+from attn_agents.learning import blindness, metrics, training
 from attn_agents.runs import checkpoints, snapshots
 from attn_agents.utils import disk, metrics_table, patience
-from configs import schema
 from tests import full_disk
-
-_UPDATE = {
-  'loss': 1.0, 'pg_loss': 1.0, 'baseline_loss': 1.0, 'entropy': 1.0,
-  'baseline_mean': 0.0, 'rho_mean': 1.0, 'grad_norm': 1.0, 'clipped': 0.0,
-  'nonfinite': 0.0,
-}  # fmt: skip
-_INFO = batching.BatchInfo(
-  agent_steps=100,
-  versions=np.array([0]),
-  game_returns=np.array([5.0]),
-  game_lengths=np.array([9]),
-  games=np.array([0]),
-  steps_of_games=np.array([100]),
-  actor_seconds=np.ones(4),
-)
-RUNTIME = schema.RuntimeConfig(
-  log_every_seconds=1e-6, checkpoint_every_seconds=1e9, stall_seconds=0.5
-)
-
-
-class FakeLearner:
-  def __init__(self, update=None, before_step=lambda: None, deviation=1.0):
-    self.deviation = deviation
-    self.measured = []
-    self.compiled = []
-    self.time_is_over = False
-    self.counters = snapshots.Counters()
-    self._metrics = {**_UPDATE, **(update or {})}
-    self._before_step = before_step
-
-  def step(self, unroll, info):
-    self._before_step()
-    steps = self.counters.agent_steps + info.agent_steps
-    self.counters = dataclasses.replace(
-      self.counters,
-      agent_steps=steps,
-      frames=4 * steps,
-      learner_steps=self.counters.learner_steps + 1,
-    )
-    return self._metrics, np.array([0])
-
-  compiles_fast = True
-
-  def compile(self, state, batch):
-    self.compiled.append((state, batch))
-
-  def measure(self, batch):
-    self.measured.append(batch)
-    return {'logits_deviation': self.deviation}
-
-  def check(self):
-    """All is well."""
-
-  def snapshot(self, returns=(), lengths=(), of_games=()):
-    return snapshots.Snapshot(
-      {'w': np.float32(self.counters.learner_steps)},
-      self.counters, returns, lengths, of_games,
-    )  # fmt: skip
-
-
-class NoSource:
-  def __init__(self):
-    self.saved = []
-
-  def batches(self):
-    raise AssertionError('the feeder reads')
-
-  def stats(self):
-    return {}
-
-  def save(self, learner_steps, at_end):
-    self.saved.append((learner_steps, at_end))
-
-
-class FakeFeeder:
-  def __init__(self, batches):
-    self._batches = iter(batches)
-
-  def get(self, timeout):
-    del timeout
-    return next(self._batches, None)
-
-
-def _training(
-  tmp_path, learner, batches, max_frames=0, runtime=RUNTIME, **options
-):
-  checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
-  reports = []
-  made = training.Training(
-    learner, FakeFeeder(batches), metrics.MetricsWriter(tmp_path, 0),
-    checkpointer, runtime, learner.snapshot((), ()),
-    max_frames=max_frames, source=NoSource(),
-    watch=blindness.Watch('policy'), report=reports.append, **options,
-  )  # fmt: skip
-  return made, checkpointer, reports
-
-
-def _forever():
-  return itertools.repeat((None, _INFO))
+from tests.learning import loops
 
 
 def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
-  made, checkpointer, reports = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=1000
+  made, checkpointer, reports = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=1000
   )
   assert made.run(lambda: False) is True
   assert made.saved.frames == 1200
@@ -133,11 +34,11 @@ def test_it_ends_at_max_frames_with_a_checkpoint_and_the_last_row(tmp_path):
 
 @pytest.mark.parametrize('fast', [True, False])
 def test_it_compiles_before_it_waits_where_that_is_fast(tmp_path, fast):
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
   learner.compiles_fast = fast
   batches = iter([('empty', None)] if fast else [])
-  made, _, reports = _training(
-    tmp_path, learner, _forever(), max_frames=100,
+  made, _, reports = loops.make(
+    tmp_path, learner, loops.forever(), max_frames=100,
     empty=lambda: next(batches), compile_first=True,
   )  # fmt: skip
   start = made.latest.state
@@ -152,10 +53,10 @@ def test_it_compiles_before_it_waits_where_that_is_fast(tmp_path, fast):
 
 
 def test_a_run_that_is_over_compiles_nothing(tmp_path):
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
   learner.time_is_over = True
-  made, _, _ = _training(
-    tmp_path, learner, _forever(), empty=lambda: ('empty', None),
+  made, _, _ = loops.make(
+    tmp_path, learner, loops.forever(), empty=lambda: ('empty', None),
     compile_first=True,
   )  # fmt: skip
   assert made.run(lambda: False)
@@ -163,12 +64,13 @@ def test_a_run_that_is_over_compiles_nothing(tmp_path):
 
 
 def test_a_continued_run_goes_on_with_the_games_before_it(tmp_path):
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
   start = learner.snapshot((1.0, 2.0), (30.0, 50.0))
   checkpointer = checkpoints.Checkpointer(tmp_path / 'checkpoints')
   made = training.Training(
-    learner, FakeFeeder(_forever()), metrics.MetricsWriter(tmp_path, 0),
-    checkpointer, RUNTIME, start, max_frames=400, source=NoSource(),
+    learner, loops.FakeFeeder(loops.forever()),
+    metrics.MetricsWriter(tmp_path, 0), checkpointer, loops.RUNTIME, start,
+    max_frames=400, source=loops.NoSource(),
     watch=blindness.Watch('policy'), report=lambda line: None,
   )  # fmt: skip
   assert made.run(lambda: False) is True
@@ -182,41 +84,45 @@ def test_a_continued_run_goes_on_with_the_games_before_it(tmp_path):
 
 
 def test_it_ends_when_time_is_over_as_at_max_frames(tmp_path):
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
 
   def batches():
-    for batch in itertools.islice(_forever(), 4):
+    for batch in itertools.islice(loops.forever(), 4):
       learner.time_is_over = learner.counters.learner_steps == 2
       yield batch
 
-  made, checkpointer, _ = _training(tmp_path, learner, batches())
+  made, checkpointer, _ = loops.make(tmp_path, learner, batches())
   assert made.run(lambda: False) is True
   # The batch that was on its way when time was over is learned from.
   assert checkpointer.newest() == made.saved.learner_steps == 3
 
 
 def test_max_frames_already_reached_trains_no_more(tmp_path):
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
   learner.counters = snapshots.Counters(
     agent_steps=500, frames=2000, learner_steps=5
   )
-  made, _, _ = _training(tmp_path, learner, _forever(), max_frames=2000)
+  made, _, _ = loops.make(tmp_path, learner, loops.forever(), max_frames=2000)
   assert made.run(lambda: False) is True
   assert learner.counters.learner_steps == 5
 
 
 def test_a_stop_saves_and_says_it_is_not_done(tmp_path):
   stop = threading.Event()
-  learner = FakeLearner(before_step=stop.set)
-  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  learner = loops.FakeLearner(before_step=stop.set)
+  made, checkpointer, _ = loops.make(tmp_path, learner, loops.forever())
   assert made.run(stop.is_set) is False
   assert checkpointer.newest() == 1
 
 
 def test_checkpoints_come_at_intervals(tmp_path):
-  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), itertools.islice(_forever(), 3), 0, runtime
+  runtime = dataclasses.replace(loops.RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, _ = loops.make(
+    tmp_path,
+    loops.FakeLearner(),
+    itertools.islice(loops.forever(), 3),
+    0,
+    runtime,
   )
   with pytest.raises(training.StalledError):
     made.run(lambda: False)
@@ -225,8 +131,8 @@ def test_checkpoints_come_at_intervals(tmp_path):
 
 
 def test_no_data_is_a_named_fault_that_saves(tmp_path):
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), itertools.islice(_forever(), 2)
+  made, checkpointer, _ = loops.make(
+    tmp_path, loops.FakeLearner(), itertools.islice(loops.forever(), 2)
   )
   with pytest.raises(training.StalledError, match=r'runtime\.stall_seconds'):
     made.run(lambda: False)
@@ -238,25 +144,32 @@ def test_time_in_which_nothing_ran_is_no_stall(tmp_path, monkeypatch):
   monkeypatch.setattr(patience, '_now', lambda: time.monotonic() + slept[0])
 
   def batches():
-    yield from itertools.islice(_forever(), 2)
+    yield from itertools.islice(loops.forever(), 2)
     yield None
     slept[0] += 1000.0
     # The batch is late, since others wake up too.
     yield None
-    yield from itertools.islice(_forever(), 1)
+    yield from itertools.islice(loops.forever(), 1)
 
-  made, checkpointer, _ = _training(tmp_path, FakeLearner(), batches())
+  made, checkpointer, _ = loops.make(tmp_path, loops.FakeLearner(), batches())
   with pytest.raises(training.StalledError):
     made.run(lambda: False)
   assert checkpointer.newest() == 3
 
 
 def test_gradients_that_stay_infinite_are_a_named_fault(tmp_path):
-  learner = FakeLearner({'nonfinite': 1.0})
-  made, checkpointer, _ = _training(tmp_path, learner, _forever())
-  with pytest.raises(training.DivergedError, match='learning_rate'):
+  learner = loops.FakeLearner()
+  # Not two rows, nor three of which one had a finite gradient.
+  shares = iter([0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0])
+
+  def before_step():
+    learner._metrics['nonfinite'] = next(shares)
+
+  learner._before_step = before_step
+  made, checkpointer, _ = loops.make(tmp_path, learner, loops.forever())
+  with pytest.raises(training.DivergedError, match=r'last 3 rows.*learning_r'):
     made.run(lambda: False)
-  assert checkpointer.newest() is not None
+  assert checkpointer.newest() == 10
 
 
 def test_in_a_long_update_another_thread_can_save_what_is_known(
@@ -264,7 +177,7 @@ def test_in_a_long_update_another_thread_can_save_what_is_known(
 ):
   monkeypatch.setattr(training, '_LONG_UPDATE_SECONDS', -1.0)
   blocked, release = threading.Event(), threading.Event()
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
 
   def before_step():
     if learner.counters.learner_steps == 2:
@@ -273,7 +186,7 @@ def test_in_a_long_update_another_thread_can_save_what_is_known(
 
   learner._before_step = before_step
   stop = threading.Event()
-  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  made, checkpointer, _ = loops.make(tmp_path, learner, loops.forever())
   thread = threading.Thread(target=made.run, args=(stop.is_set,))
   thread.start()
   assert blocked.wait(10)
@@ -288,14 +201,14 @@ def test_in_a_long_update_another_thread_can_save_what_is_known(
 
 def test_a_failure_elsewhere_is_named_while_waiting_for_data(tmp_path):
   """What the learner's threads ran into, not the silence that follows."""
-  learner = FakeLearner()
+  learner = loops.FakeLearner()
 
   def check():
     raise RuntimeError('publishing parameters failed: disk full')
 
   learner.check = check
-  made, checkpointer, _ = _training(
-    tmp_path, learner, itertools.islice(_forever(), 2)
+  made, checkpointer, _ = loops.make(
+    tmp_path, learner, itertools.islice(loops.forever(), 2)
   )
   with pytest.raises(RuntimeError, match='disk full'):
     made.run(lambda: False)
@@ -303,9 +216,13 @@ def test_a_failure_elsewhere_is_named_while_waiting_for_data(tmp_path):
 
 
 def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
-  runtime = dataclasses.replace(RUNTIME, evaluate_every_frames=1000)
-  made, _, _ = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=3600, runtime=runtime
+  runtime = dataclasses.replace(loops.RUNTIME, evaluate_every_frames=1000)
+  made, _, _ = loops.make(
+    tmp_path,
+    loops.FakeLearner(),
+    loops.forever(),
+    max_frames=3600,
+    runtime=runtime,
   )
   saved = []
   save = made.save_latest
@@ -319,9 +236,13 @@ def test_every_so_many_frames_leave_a_checkpoint_to_evaluate(tmp_path):
 
 def test_what_was_not_written_is_not_reported_as_saved(tmp_path):
   """Nor is anything saved beside it."""
-  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=9999, runtime=runtime
+  runtime = dataclasses.replace(loops.RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, _ = loops.make(
+    tmp_path,
+    loops.FakeLearner(),
+    loops.forever(),
+    max_frames=9999,
+    runtime=runtime,
   )
   later = snapshots.Counters(learner_steps=10**9)
   checkpointer.save(snapshots.Snapshot({'w': np.float32(0)}, later))
@@ -347,10 +268,14 @@ class _Full:
     return getattr(self.real, name)
 
 
-def test_without_room_it_learns_on_and_tries_again(tmp_path):
-  runtime = dataclasses.replace(RUNTIME, checkpoint_every_seconds=1e-6)
-  made, checkpointer, reports = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=4000, runtime=runtime
+def test_without_room_it_learns_on_and_tries_again(tmp_path, capsys):
+  runtime = dataclasses.replace(loops.RUNTIME, checkpoint_every_seconds=1e-6)
+  made, checkpointer, reports = loops.make(
+    tmp_path,
+    loops.FakeLearner(),
+    loops.forever(),
+    max_frames=4000,
+    runtime=runtime,
   )
   made._checkpointer = full = _Full(checkpointer, 5)
   assert made.run(lambda: False)
@@ -363,6 +288,8 @@ def test_without_room_it_learns_on_and_tries_again(tmp_path):
   assert [line.partition(' (')[0] for line in told] == [
     'training', trouble, 'training',
   ]  # fmt: skip
+  # In the run's output once, too.
+  assert capsys.readouterr().out.count('no room in /runs/a') == 1
   assert made.saved.learner_steps == 10
   assert made.warning == ''
 
@@ -372,15 +299,46 @@ def test_two_troubles_are_told_once_whichever_comes_first(
 ):
   monkeypatch.setattr(metrics.MetricsWriter, 'trouble', 'metrics.csv waits')
   runtime = dataclasses.replace(
-    RUNTIME, checkpoint_every_seconds=1e-6, log_every_seconds=1e-6
+    loops.RUNTIME, checkpoint_every_seconds=1e-6, log_every_seconds=1e-6
   )
-  made, checkpointer, reports = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=4000, runtime=runtime
+  made, checkpointer, reports = loops.make(
+    tmp_path,
+    loops.FakeLearner(),
+    loops.forever(),
+    max_frames=4000,
+    runtime=runtime,
   )
   made._checkpointer = _Full(checkpointer, 6)
   assert made.run(lambda: False)
   both = [line for line in reports if 'waits' in line and 'no room' in line]
   assert len(both) == 1
+
+
+class _Writer:
+  """Has one of these troubles after each row."""
+
+  trouble = ''
+
+  def __init__(self, troubles):
+    self._troubles = iter(troubles)
+
+  def write(self, row):
+    del row
+    self.trouble = next(self._troubles)
+
+  def close(self):
+    pass
+
+
+def test_metrics_that_found_room_again_are_no_trouble_any_more(tmp_path):
+  made, _, reports = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=1200
+  )
+  made._writer = _Writer(['metrics.csv waits', '', ''])
+  assert made.run(lambda: False)
+  told = ['training; metrics.csv waits', 'training', 'saving']
+  assert reports[-3:] == told
+  assert made.warning == ''
 
 
 def test_another_file_that_waits_is_told_and_other_numbers_are_not(
@@ -395,22 +353,12 @@ def test_another_file_that_waits_is_told_and_other_numbers_are_not(
       for i in itertools.count(999)
     ),
   )
-  made, _, reports = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=4000,
-    runtime=dataclasses.replace(RUNTIME, log_every_seconds=1e-6),
+  made, _, reports = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=4000,
+    runtime=dataclasses.replace(loops.RUNTIME, log_every_seconds=1e-6),
   )  # fmt: skip
 
-  class Writer:
-    trouble = ''
-
-    def write(self, row):
-      del row
-      self.trouble = next(troubles)
-
-    def close(self):
-      pass
-
-  made._writer = Writer()
+  made._writer = _Writer(troubles)
   assert made.run(lambda: False)
   told = [line for line in reports if line.startswith('training; ')]
   assert [line.partition(' waits')[0].split(' of ')[0] for line in told] == [
@@ -422,10 +370,10 @@ def test_another_file_that_waits_is_told_and_other_numbers_are_not(
 def test_what_finds_no_room_is_tried_again_after_a_pause(tmp_path):
   stop = threading.Event()
   runtime = dataclasses.replace(
-    RUNTIME, log_every_seconds=60.0, checkpoint_every_seconds=0.05
+    loops.RUNTIME, log_every_seconds=60.0, checkpoint_every_seconds=0.05
   )
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), _forever(), runtime=runtime
+  made, checkpointer, _ = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), runtime=runtime
   )
   made._checkpointer = full = _Full(checkpointer, 10**6)
   start = time.monotonic()
@@ -438,8 +386,8 @@ def test_what_finds_no_room_is_tried_again_after_a_pause(tmp_path):
 
 def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):
   monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
-  made, checkpointer, reports = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=400
+  made, checkpointer, reports = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=400
   )
   made._checkpointer = _Full(checkpointer, 3)
   assert made.run(lambda: False)
@@ -452,8 +400,8 @@ def test_the_last_checkpoint_waits_for_room(tmp_path, monkeypatch):
 
 def test_it_fails_by_the_cause_if_no_room_comes(tmp_path, monkeypatch):
   monkeypatch.setattr(training, '_LAST_RETRY_SECONDS', 0.05)
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=400
+  made, checkpointer, _ = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=400
   )
   made._checkpointer = full = _Full(checkpointer, 10**6)
   start = time.monotonic()
@@ -463,7 +411,7 @@ def test_it_fails_by_the_cause_if_no_room_comes(tmp_path, monkeypatch):
   ):
     made.run(lambda: False)
   assert made.warning == 'metrics.csv lacks 1 of its records, for lack of room'
-  assert RUNTIME.stall_seconds < time.monotonic() - start < 5
+  assert loops.RUNTIME.stall_seconds < time.monotonic() - start < 5
   assert full.refused > 3
   assert made.saved is None
   assert made._source.saved == []
@@ -471,10 +419,10 @@ def test_it_fails_by_the_cause_if_no_room_comes(tmp_path, monkeypatch):
 
 def test_a_stop_does_not_wait_for_room(tmp_path):
   stop = threading.Event()
-  learner = FakeLearner(before_step=stop.set)
-  runtime = dataclasses.replace(RUNTIME, stall_seconds=60)
-  made, checkpointer, _ = _training(
-    tmp_path, learner, _forever(), runtime=runtime
+  learner = loops.FakeLearner(before_step=stop.set)
+  runtime = dataclasses.replace(loops.RUNTIME, stall_seconds=60)
+  made, checkpointer, _ = loops.make(
+    tmp_path, learner, loops.forever(), runtime=runtime
   )
   made._checkpointer = _Full(checkpointer, 10**6)
   start = time.monotonic()
@@ -484,8 +432,8 @@ def test_a_stop_does_not_wait_for_room(tmp_path):
 
 
 def test_a_full_disk_does_not_hide_what_ended_the_run(tmp_path):
-  learner = FakeLearner({'nonfinite': 1.0})
-  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  learner = loops.FakeLearner({'nonfinite': 1.0})
+  made, checkpointer, _ = loops.make(tmp_path, learner, loops.forever())
   made._checkpointer = _Full(checkpointer, 10**6)
   with pytest.raises(training.DivergedError):
     made.run(lambda: False)
@@ -494,8 +442,8 @@ def test_a_full_disk_does_not_hide_what_ended_the_run(tmp_path):
 def test_metrics_that_cannot_be_closed_do_not_hide_it_either(
   tmp_path, monkeypatch
 ):
-  learner = FakeLearner({'nonfinite': 1.0})
-  made, checkpointer, _ = _training(tmp_path, learner, _forever())
+  learner = loops.FakeLearner({'nonfinite': 1.0})
+  made, checkpointer, _ = loops.make(tmp_path, learner, loops.forever())
 
   def refuse():
     raise OSError(9, 'Bad file descriptor')
@@ -507,8 +455,8 @@ def test_metrics_that_cannot_be_closed_do_not_hide_it_either(
 
 
 def test_rows_that_are_lost_are_told_at_the_end(tmp_path):
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=400
+  made, checkpointer, _ = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=400
   )
   with full_disk.without_room():
     assert made.run(lambda: False)
@@ -517,8 +465,8 @@ def test_rows_that_are_lost_are_told_at_the_end(tmp_path):
 
 
 def test_a_replay_without_room_is_told_at_the_end(tmp_path):
-  made, checkpointer, _ = _training(
-    tmp_path, FakeLearner(), _forever(), max_frames=400
+  made, checkpointer, _ = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), max_frames=400
   )
   made._source = _Full(made._source, 10**6)
   assert made.run(lambda: False)
@@ -526,11 +474,24 @@ def test_a_replay_without_room_is_told_at_the_end(tmp_path):
   assert made.warning.startswith('the replay was not saved: no room in /runs/a')
 
 
+def test_a_replay_that_finds_room_later_is_told_meanwhile_only(tmp_path):
+  runtime = dataclasses.replace(loops.RUNTIME, checkpoint_every_seconds=1e-6)
+  made, _, reports = loops.make(
+    tmp_path, loops.FakeLearner(), loops.forever(), 1600, runtime
+  )
+  made._source = _Full(made._source, 2)
+  assert made.run(lambda: False)
+  told = [line.partition(' (')[0] for line in reports]
+  trouble = 'training; the replay was not saved: no room in /runs/a'
+  assert told[2:] == ['training', trouble, 'training', 'saving']
+  assert made.warning == ''
+
+
 def _long(tmp_path, deviation):
   """Five updates and rows, of more steps than a young run has."""
-  info = _INFO._replace(agent_steps=blindness.SETTLED_STEPS)
-  learner = FakeLearner(deviation=deviation)
-  made, _, reports = _training(
+  info = loops.INFO._replace(agent_steps=blindness.SETTLED_STEPS)
+  learner = loops.FakeLearner(deviation=deviation)
+  made, _, reports = loops.make(
     tmp_path, learner, ((f'batch {i}', info) for i in itertools.count()),
     max_frames=4 * 5 * blindness.SETTLED_STEPS,
   )  # fmt: skip
@@ -560,10 +521,10 @@ def test_every_row_measures_the_batch_that_was_learned_from_last(tmp_path):
 
 def test_a_run_stopped_before_its_first_row_measures_nothing(tmp_path):
   stop = threading.Event()
-  learner = FakeLearner(before_step=stop.set)
-  batches = itertools.repeat(('a batch', _INFO))
-  runtime = dataclasses.replace(RUNTIME, log_every_seconds=1e9)
-  made, _, _ = _training(tmp_path, learner, batches, runtime=runtime)
+  learner = loops.FakeLearner(before_step=stop.set)
+  batches = itertools.repeat(('a batch', loops.INFO))
+  runtime = dataclasses.replace(loops.RUNTIME, log_every_seconds=1e9)
+  made, _, _ = loops.make(tmp_path, learner, batches, runtime=runtime)
   assert made.run(stop.is_set) is False
   assert learner.measured == []
   (row,) = metrics_table.read(tmp_path / 'metrics.csv')
