@@ -78,7 +78,7 @@ def test_a_full_queue_makes_the_writer_wait_until_there_is_room():
   thread.start()
   time.sleep(0.5)
   assert not waited, 'the writer went past a full queue'
-  assert made.depth() == CAPACITY
+  assert made.stats() == {'queue_depth': CAPACITY}
   batches = made.batches()
   assert _numbers(next(batches)) == [0]
   thread.join(timeout=10)

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+import types as stdlib_types
 
 import numpy as np
 import pytest
@@ -246,14 +247,44 @@ def test_without_room_nothing_is_left_and_the_last_one_stays(
   assert kept_replays.find(tmp_path, replay.RUNTIME, 19)
 
 
-def test_a_copy_is_made_no_more_often_than_asked_but_at_the_end(tmp_path):
+@pytest.fixture(name='now')
+def _now(monkeypatch):
+  """A clock that stands still."""
+  now = [100.0]
+  monkeypatch.setattr(
+    replay, 'time', stdlib_types.SimpleNamespace(monotonic=lambda: now[0])
+  )
+  return now
+
+
+def test_a_copy_is_made_no_more_often_than_asked_but_at_the_end(tmp_path, now):
   buffer = _make(tmp_path)
   _play(buffer, replays.Player(0), 3)
-  buffer._keeping = replay.Keeping(tmp_path, 3600.0)
-  buffer.save(1, at_end=False)
-  assert kept_replays.find(tmp_path, replay.RUNTIME, 1) is None
-  buffer.save(2, at_end=True)
-  assert kept_replays.find(tmp_path, replay.RUNTIME, 2)
+  buffer._keeping = replay.Keeping(tmp_path, 60.0)
+  kept = []
+  for step, (now[0], at_end) in enumerate((
+    (159.0, False), (160.0, False), (219.0, False), (225.0, False),
+    (230.0, True), (289.0, False), (290.0, False),
+  )):  # fmt: skip
+    buffer.save(step, at_end)
+    if kept_replays.find(tmp_path, replay.RUNTIME, step):
+      kept.append(now[0])
+  assert kept == [160.0, 225.0, 230.0, 290.0]
+
+
+def test_the_seconds_of_an_insert_are_those_in_the_replay(
+  tmp_path, now, monkeypatch
+):
+  buffer = _make(tmp_path)
+  insert = buffer.insert
+
+  def slow(*args):
+    now[0] += 2.5
+    return insert(*args)
+
+  monkeypatch.setattr(buffer, 'insert', slow)
+  sink, player = buffer.make_sink(), replays.Player(0)
+  assert [sink.insert(player.unroll()) for _ in range(2)] == [2.5, 2.5]
 
 
 def test_a_replay_of_other_frames_is_refused(tmp_path):
