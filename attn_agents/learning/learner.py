@@ -28,15 +28,11 @@ class Learner:
     devices: Sequence[jax.Device],
     *,
     action_repeat: int,
-    publish_every_updates: int = 1,
-    synchronous: bool = False,
-    max_seconds: float = 0.0,
-    to_publish: Callable[
-      [types.Nest, types.Array], types.Nest
-    ] = lambda params, _: params,
-    measure: Callable[
-      [types.Nest, types.Batch], train_state.Metrics
-    ] = lambda params, batch: {},
+    publish_every_updates: int,
+    synchronous: bool,
+    max_seconds: float,
+    to_publish: Callable[[types.Nest, types.Array], types.Nest],
+    measure: Callable[[types.Nest, types.Batch], train_state.Metrics],
   ):
     """Puts the state on the devices and publishes its parameters.
 

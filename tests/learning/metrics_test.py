@@ -202,6 +202,9 @@ def test_rows_without_room_are_written_later_and_none_is_lost(tmp_path):
     400 * step for step in range(1, 31)
   ]
   assert {e.value for e in reader.Scalars('grad_norm')} == {7.0}
+  # TensorBoard draws them over these times, too.
+  times = [e.wall_time for e in reader.Scalars('loss')]
+  assert times == sorted(times) and 0 <= time.time() - times[0] < 600
 
 
 def test_tensorboard_starts():

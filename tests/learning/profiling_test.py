@@ -51,6 +51,29 @@ def test_a_run_that_ends_before_leaves_what_there_is(tmp_path):
   assert _recorded(tmp_path) == [['number 1', 'number 2']]
 
 
+def test_the_last_update_has_ended_before_the_profile(tmp_path, monkeypatch):
+  happened = []
+
+  class Computing:
+    def __init__(self, number):
+      self._number = number
+
+    def block_until_ready(self):
+      happened.append(self._number)
+      return self
+
+  monkeypatch.setattr(jax.profiler, 'start_trace', happened.append)
+  monkeypatch.setattr(
+    jax.profiler, 'stop_trace', lambda: happened.append('stop')
+  )
+  profiler = profiling.Profiler(tmp_path, (1, 3), lambda line: None)
+  for number in range(5):
+    profiler.before(number)
+    profiler.after(number, Computing(number))
+  # The others wait for nothing.
+  assert happened == [str(tmp_path), 2, 'stop']
+
+
 def test_a_run_that_is_past_them_or_asked_for_none_records_nothing(tmp_path):
   for updates in (None, (3, 5)):
     profiler = profiling.Profiler(tmp_path, updates)

@@ -33,6 +33,10 @@ def _learner(devices):
     _Publisher(),
     devices,
     action_repeat=4,
+    publish_every_updates=1,
+    synchronous=False,
+    max_seconds=0.0,
+    to_publish=lambda params, agent_steps: params,
     measure=sight.of_batches(
       known.Agent(known.seeing), registry.get('vtrace').rows
     ),

@@ -122,10 +122,15 @@ def main() -> None:
     Variables(),
     devices,
   )
+  options = {
+    'action_repeat': 4, 'publish_every_updates': 1, 'synchronous': False,
+    'max_seconds': 0.0, 'to_publish': lambda params, agent_steps: params,
+    'measure': lambda params, batch: {},
+  }  # fmt: skip
   if count > 1:
-    made = joint_learner.JointLearner(*args, company_=company, action_repeat=4)
+    made = joint_learner.JointLearner(*args, company_=company, **options)
   else:
-    made = learner.Learner(*args, action_repeat=4)
+    made = learner.Learner(*args, **options)
   put = placement.sharder(devices)
   for update in range(UPDATES):
     shares = [share(update, host) for host in range(2)]

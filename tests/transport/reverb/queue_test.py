@@ -1,5 +1,6 @@
 """The queue's promises, kept by real Reverb servers."""
 
+import math
 import threading
 import time
 
@@ -141,7 +142,7 @@ def test_a_full_queue_makes_the_writer_wait_until_there_is_room(address):
   thread.start()
   time.sleep(1.0)
   assert not waited, 'the writer went past a full queue'
-  assert _reader(address).depth() == CAPACITY
+  assert _reader(address).stats() == {'queue_depth': CAPACITY}
   (first,) = next(_reader(address).batches())
   thread.join(timeout=10)
   assert first.report.params_version == 0
@@ -169,6 +170,24 @@ def test_a_wrong_shape_is_refused(address):
   with pytest.raises(ValueError, match=r'observation is uint8\[6, 2, 4'):
     _writer(address).insert(trajectories.numbered(0, steps=5))
   assert _reader(address).depth() == 0
+
+
+@_only_packed
+def test_a_server_that_is_busy_costs_a_measurement(address, monkeypatch):
+  import reverb
+
+  timeouts = []
+
+  class Late:
+    def server_info(self, timeout):
+      timeouts.append(timeout)
+      raise reverb.errors.DeadlineExceededError('no answer')
+
+  reader = _reader(address)
+  monkeypatch.setattr(reader, '_client', Late())
+  assert math.isnan(reader.stats()['queue_depth'])
+  # A row of metrics waits no longer.
+  assert timeouts == [1]
 
 
 def test_a_taken_port_is_refused_instead_of_shared(address):

@@ -1,7 +1,9 @@
 """The replay of real Reverb servers against a plain list, and its rate."""
 
 import collections
+import math
 import threading
+import types
 
 import numpy as np
 import pytest
@@ -222,4 +224,82 @@ def test_a_damaged_frame_ends_the_feeder(tmp_path):
   made.reader._unpacker = packed_frames.FrameUnpacker((5, 5, 1))
   with pytest.raises(compression.DamagedError, match='6 bytes, not 25'):
     next(made.batches)
+  made.server.stop()
+
+
+class _Late:
+  """A server that answers too late, however long it is waited for."""
+
+  def __init__(self, now=None):
+    self.timeouts, self.kept = [], []
+    self._now = now
+
+  def server_info(self, timeout):
+    import reverb
+
+    self.timeouts.append(timeout)
+    raise reverb.errors.DeadlineExceededError('no answer')
+
+  def checkpoint(self):
+    self.kept.append(self._now[0])
+    return 'somewhere'
+
+
+def test_a_server_that_is_busy_costs_a_measurement_or_reports_for_a_while(
+  tmp_path, monkeypatch
+):
+  made = Replay(tmp_path, 1, 4)
+  made.play(replays.Player(0), 3)
+  late = _Late()
+  with monkeypatch.context() as patch:
+    patch.setattr(made.reader, '_client', late)
+    stats = made.reader.stats()
+    assert set(stats) == {'replay_size', 'samples_per_insert'}
+    assert all(map(math.isnan, stats.values()))
+    assert not next(made.batches).reports
+  # A row of metrics waits no longer than a second.
+  assert late.timeouts[0] == 1 and late.timeouts[1] <= 10
+  assert len(next(made.batches).reports) == 3
+  made.server.stop()
+
+
+def test_a_copy_is_made_no_more_often_than_asked_but_at_the_end(
+  tmp_path, monkeypatch
+):
+  made, now = Replay(tmp_path, 1, 4), [100.0]
+  made.server.stop()
+  monkeypatch.setattr(
+    replay, 'time', types.SimpleNamespace(monotonic=lambda: now[0])
+  )
+  monkeypatch.setattr(kept_replays, 'adopt', lambda *args: None)
+  client = _Late(now)
+  reader = made.reader
+  reader._client, reader._checkpoint_seconds, reader._kept_at = client, 60, 100
+  for now[0], at_end in (
+    (159.0, False), (160.0, False), (219.0, False), (225.0, False),
+    (230.0, True), (289.0, False), (290.0, False),
+  ):  # fmt: skip
+    reader.save(1, at_end)
+  assert client.kept == [160.0, 225.0, 230.0, 290.0]
+
+
+def test_the_seconds_of_an_insert_are_those_that_the_limiter_took(
+  tmp_path, monkeypatch
+):
+  made, now = Replay(tmp_path, 1, 4), [100.0]
+  writer, player = made.writer(), replays.Player(0)
+  monkeypatch.setattr(
+    replay, 'time', types.SimpleNamespace(monotonic=lambda: now[0])
+  )
+  flush = replay.ReplaySink._flush
+
+  def slow(self, stream):
+    now[0] += 2.0
+    flush(self, stream)
+
+  monkeypatch.setattr(replay.ReplaySink, '_flush', slow)
+  # Reports wait for nothing.
+  assert [writer.insert(player.unroll()) for _ in range(2)] == [2.0, 2.0]
+  # A server that ends waits for who is connected.
+  del writer
   made.server.stop()
