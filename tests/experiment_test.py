@@ -1,6 +1,7 @@
 """What the parts that one `Experiment` makes have in common."""
 
 import concurrent.futures
+import dataclasses
 import threading
 
 import jax
@@ -88,3 +89,38 @@ def test_q_learning_sends_epsilon_with_the_parameters():
   other = experiment.Experiment(in_process.catch_config(agent='impala_shallow'))
   params = other.params_spec
   assert other.evaluation_variables(params) == (params, ())
+
+
+def test_each_host_has_its_share_of_a_batch():
+  config = in_process.catch_config(
+    'learning.batch_size=32', 'runtime.envs_per_actor=8',
+    'learning.max_policy_lag=none', agent='impala_shallow',
+  )  # fmt: skip
+  for hosts, items in ((1, 4), (2, 2)):
+    parts = experiment.Experiment(config, hosts)
+    assert (parts.items_per_batch, parts.items_per_read) == (items, items)
+  config = in_process.catch_config('learning.batch_size=16', agent='dqn')
+  whole = experiment.Experiment(config).replay
+  assert whole.batch_size == 16
+  assert experiment.Experiment(config, 2).replay == dataclasses.replace(
+    whole, batch_size=8
+  )
+  # In lock step, whatever has come is looked at, one by one.
+  config = in_process.catch_config(
+    'learning.batch_size=16', 'runtime.envs_per_actor=8',
+    agent='impala_shallow', algorithm='ppo',
+  )  # fmt: skip
+  parts = experiment.Experiment(config)
+  assert (parts.items_per_batch, parts.items_per_read) == (2, 1)
+
+
+def test_a_host_that_is_told_where_to_begin_has_room_for_it():
+  parts = experiment.Experiment(in_process.catch_config(agent='impala_shallow'))
+  nothing = parts.nothing_yet()
+  assert nothing.counters.learner_steps == nothing.counters.frames == 0
+
+  def check(empty, spec):
+    assert (empty.shape, empty.dtype) == (spec.shape, spec.dtype)
+    assert not empty.any()
+
+  jax.tree.map(check, nothing.state, parts.state_spec())

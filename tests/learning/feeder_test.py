@@ -58,6 +58,9 @@ def test_a_batch_that_is_late_is_waited_for_as_long_as_asked():
     yield [trajectories.numbered(7)]
 
   reading = _feeder(source())
+  # The end of the process does not wait for it.
+  waiting = [t for t in threading.enumerate() if t.name == 'feeder']
+  assert waiting and all(t.daemon for t in waiting)
   start = time.monotonic()
   assert reading.get(0.05) is None
   assert time.monotonic() - start >= 0.05

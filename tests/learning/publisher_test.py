@@ -37,6 +37,9 @@ def test_of_parameters_not_sent_yet_only_the_newest_go():
     made.publish(np.zeros(2), version)
     # The first is on its way by now; the others find it there.
     time.sleep(0.05 if version == 0 else 0)
+  # The end of the process waits for none.
+  sending = [t for t in threading.enumerate() if t.name == 'publisher']
+  assert sending and all(t.daemon for t in sending)
   store.go_on.set()
   _wait_until(lambda: 4 in store.versions)
   assert store.versions == [0, 4]

@@ -1,3 +1,4 @@
+import threading
 import time
 
 import numpy as np
@@ -60,6 +61,9 @@ def test_nothing_blocks_before_the_first_publication(address):
   assert poller.take() is None
   assert not poller.wait(0.2)
   assert time.monotonic() - start < 2
+  # The end of the process waits for none.
+  polling = [t for t in threading.enumerate() if t.name == 'variable-poller']
+  assert polling and all(t.daemon for t in polling)
 
 
 def test_only_the_newest_is_kept(address):
