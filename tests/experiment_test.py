@@ -10,6 +10,7 @@ from jax import flatten_util
 
 from attn_agents import agent as agent_lib
 from attn_agents import experiment
+from attn_agents.learning import company
 from tests import in_process
 
 
@@ -124,3 +125,72 @@ def test_a_host_that_is_told_where_to_begin_has_room_for_it():
     assert not empty.any()
 
   jax.tree.map(check, nothing.state, parts.state_spec())
+
+
+def test_each_life_of_each_actor_on_each_host_has_seeds_of_its_own():
+  config = in_process.catch_config(agent='impala_shallow')
+  parts = experiment.Experiment(config)
+  lives = ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+  found = {parts.seeds(*life) for life in lives}
+  assert len(found) == 4
+  assert parts.seeds(0, 0) in found
+  other = experiment.Experiment(dataclasses.replace(config, seed=7))
+  assert other.seeds(0, 0) not in found
+
+
+class _Made:
+  """What some classes and functions were given by name."""
+
+  def __init__(self, monkeypatch):
+    self.given = {}
+    self._monkeypatch = monkeypatch
+
+  def instead_of(self, module, name):
+    def make(*args, **named):
+      self.given[name] = args, named
+
+    self._monkeypatch.setattr(module, name, make)
+
+
+def test_actors_and_learners_are_made_with_the_numbers_of_the_config(
+  monkeypatch,
+):
+  config = in_process.catch_config(
+    'learning.unroll_length=6', 'learning.max_policy_lag=1',
+    'learning.batch_size=20', 'runtime.num_actors=4',
+    'runtime.envs_per_actor=5', 'runtime.env_threads=3', 'max_hours=2',
+    'runtime.publish_every_updates=1', 'queue.prefetch_batches=2',
+    agent='impala_shallow',
+  )  # fmt: skip
+  parts, made = experiment.Experiment(config), _Made(monkeypatch)
+  made.instead_of(experiment.environments, 'make_environment')
+  made.instead_of(experiment.actor, 'Actor')
+  made.instead_of(experiment.feeder, 'Feeder')
+  made.instead_of(experiment.learner, 'Learner')
+  made.instead_of(experiment.joint_learner, 'JointLearner')
+  seeds, devices = parts.seeds(1, 0), jax.local_devices()[:1]
+  parts.make_actor('variables', 'sink', seeds, 1, keep_on_device=True)
+  assert made.given['make_environment'] == (
+    (config.environment,),
+    {'num_envs': 5, 'seed': seeds.environment, 'num_threads': 3},
+  )
+  args, named = made.given['Actor']
+  assert args[1:] == (parts.policy, 'variables', 'sink')
+  assert named == {
+    'unroll_length': 6, 'policy_seed': seeds.policy, 'actor_id': 1,
+    'max_policy_lag': 1, 'keep_on_device': True,
+  }  # fmt: skip
+  parts.make_feeder('batches', devices)
+  assert made.given['Feeder'] == (('batches', devices, 2), {})
+  alone = company.Alone()
+  parts.make_learner('start', 'publisher', devices)
+  parts.make_learner('start', 'publisher', devices, alone)
+  for name, beside in (('Learner', {}), ('JointLearner', {'company_': alone})):
+    args, named = made.given[name]
+    assert args[1:] == ('start', 'publisher', devices)
+    del named['measure']
+    assert named == beside | {
+      'action_repeat': parts.environment_spec.action_repeat,
+      'publish_every_updates': 1, 'synchronous': False,
+      'max_seconds': 7200.0, 'to_publish': parts.variables,
+    }  # fmt: skip

@@ -207,6 +207,20 @@ def test_rows_without_room_are_written_later_and_none_is_lost(tmp_path):
   assert times == sorted(times) and 0 <= time.time() - times[0] < 600
 
 
+def test_what_waits_for_room_is_written_at_the_end(tmp_path):
+  writer = metrics.MetricsWriter(tmp_path, learner_steps=0)
+  writer.write(_row(1, 400))
+  with full_disk.without_room():
+    writer.write(_row(2, 800))
+    assert writer.trouble
+  writer.close()
+  rows = metrics_table.read(tmp_path / 'metrics.csv')
+  assert [row['learner_steps'] for row in rows] == [1, 2]
+  reader = event_accumulator.EventAccumulator(str(tmp_path / 'tensorboard'))
+  reader.Reload()
+  assert [e.step for e in reader.Scalars('loss')] == [400, 800]
+
+
 def test_tensorboard_starts():
   # With the libraries that the lock has beside it.
   done = subprocess.run(
