@@ -219,6 +219,10 @@ def test_what_waits_for_room_is_written_at_the_end(tmp_path):
   reader = event_accumulator.EventAccumulator(str(tmp_path / 'tensorboard'))
   reader.Reload()
   assert [e.step for e in reader.Scalars('loss')] == [400, 800]
+  # What is not known has no curve, nor have the frames that are their axis.
+  row = _row(1, 400)
+  known = {name for name, value in row.items() if value == value}
+  assert set(reader.Tags()['scalars']) == known - {'frames'} != set(row)
 
 
 def test_tensorboard_starts():
