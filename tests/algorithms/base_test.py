@@ -117,6 +117,19 @@ def test_a_replay_holds_a_sequence_beside_what_is_written():
     q_learning.ALGORITHM.validate(dataclasses.replace(fits, max_frames=1200))
 
 
+def test_openings_are_not_in_a_replay_of_stacks():
+  for agent, fits in (('drqn', True), ('dqn', False)):
+    config = dataclasses.replace(_q_learning(agent), max_frames=0)
+    q_learning.ALGORITHM.validate(config)
+    environment = dataclasses.replace(config.environment, fire_reset=True)
+    config = dataclasses.replace(config, environment=environment)
+    if fits:
+      q_learning.ALGORITHM.validate(config)
+      continue
+    with pytest.raises(errors.ConfigError, match=r'False with .*frame_stack=4'):
+      q_learning.ALGORITHM.validate(config)
+
+
 def test_a_section_takes_over_what_both_have():
   learning = appo.APPOConfig(
     unroll_length=7, clip_rho_threshold=2.0, num_epochs=9, baseline_cost=0.25
