@@ -65,7 +65,8 @@ def find(
     if found.num_bytes <= available and isinstance(found, compiled.Update):
       other, fits = fits, (guess, found.num_bytes)
     else:
-      refused = guess if refused is None else min(guess, refused)
+      # Less than any that was refused before.
+      refused = guess
       other = (guess, found.num_bytes)
     guess = _on_the_line(fits, other, available)
     if refused is not None:

@@ -114,14 +114,10 @@ def _nearest(value: str, known: list[str]) -> str:
   name, _, shape = value.lower().partition(':')
   same = [each for each in known if each.startswith(f'{name}:')]
   sides = shape.split('x')
-  if same and all(side.isdecimal() and 0 < len(side) < 6 for side in sides):
+  if same and all(side.isdecimal() and len(side) < 6 for side in sides):
     asked = math.prod(map(int, sides))
     return min(
-      same,
-      key=lambda each: (
-        abs(math.log(max(asked, 1) / _chips(each))),
-        -difflib.SequenceMatcher(None, value, each).ratio(),
-      ),
+      same, key=lambda each: abs(math.log(max(asked, 1) / _chips(each)))
     )
   close = difflib.get_close_matches(value.lower(), known, n=1, cutoff=0.0)
   return close[0]

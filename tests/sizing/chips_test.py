@@ -16,10 +16,12 @@ def test_a_device_of_v3_is_half_a_chip():
 
 def test_a_described_gpu():
   found = chips.gpu('--gpu', 'rtx4090:24:165:1008')
-  assert found.memory_bytes == 24 * 10**9
+  assert (found.name, found.memory_bytes) == ('rtx4090', 24 * 10**9)
   assert found.peak == {'float32': 165e12, 'bfloat16': 165e12}
   assert found.bandwidth == 1008e9
   assert chips.gpu('--gpu', 'H100') is chips.GPUS['h100']
+  small = chips.gpu('--gpu', 'x:0.5:0.25:0.125')
+  assert small.memory_bytes == 5 * 10**8
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,7 @@ def test_a_described_gpu():
     ('x:nan:2:3', 'name:memory:peak:bandwidth'),
     (':1:2:3', 'name:memory:peak:bandwidth'),
     ('x:1:inf:3', 'name:memory:peak:bandwidth'),
+    ('x:1:2:1e9', 'name:memory:peak:bandwidth'),
   ],
 )
 def test_what_is_no_gpu(value, says):

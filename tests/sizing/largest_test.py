@@ -79,3 +79,26 @@ def test_a_full_device_holds_no_more():
   found = largest.find(10, 1_000, 1_000, measure)
   assert (found.per_device, found.num_bytes, found.refused) == (10, 1_000, 11)
   assert asked == [11]
+
+
+def test_memory_that_does_not_grow_is_asked_for_five_times():
+  """More is asked for each time; docs say at most five compilations."""
+  measure, asked = _measure(lambda _: 100, 1_000)
+  found = largest.find(2, 100, 1_000, measure)
+  assert asked == [20, 40, 80, 160, 320]
+  assert found == largest.Largest(320, 100, None, 5)
+
+
+@pytest.mark.parametrize(('taken', 'next_one'), [(1_010, None), (1_000, 106)])
+def test_a_batch_that_is_two_percent_larger_is_not_tried(taken, next_one):
+  """On the line through 10 bytes for 1 and `taken` for 103."""
+  measure, asked = _measure({103: taken, 106: 1_040}.get, 1_030)
+  found = largest.find(1, 10, 1_030, measure)
+  assert asked == [103, next_one][: 1 + bool(next_one)]
+  assert (found.per_device, found.refused) == (103, next_one)
+
+
+def test_the_first_one_is_tried_however_near_it_is():
+  measure, asked = _measure(lambda share: 10 * share, 1_020)
+  assert largest.find(100, 1_000, 1_020, measure).per_device == 102
+  assert asked == [102]

@@ -41,6 +41,8 @@ def test_every_slice_fills_its_hosts():
     ('v4:2x2', 'v4:2x2x1'),
     ('v5e:99999x9', 'v5e:16x16'),
     ('v5e:0x4', 'v5e:1x1'),
+    # More chips than a float can say.
+    pytest.param(f'v5e:{"9" * 400}x4', 'v5e:.*', id='many'),
   ],
 )
 def test_the_nearest_is_named(name, nearest):
@@ -52,6 +54,19 @@ def test_the_nearest_is_named(name, nearest):
 def test_nonsense_is_refused_in_one_line(name):
   with pytest.raises(errors.ConfigError, match='the nearest is v'):
     topologies.parse('--topology', name)
+
+
+def test_what_libtpu_is_told():
+  def options(*args):
+    return topologies.parse('--topology', *args).options()
+
+  assert options('v5e:4x4') == {'chips_per_host_bounds': (2, 2, 1)}
+  assert options('v5e:2x4', 64) == {
+    'chips_per_host_bounds': (2, 4, 1),
+    'num_slices': 64,
+  }
+  for name in ('v4:2x2x1', 'v5p:2x2x1'):
+    assert options(name)['chip_config_name'] == 'megacore'
 
 
 def test_numbers_of_slices():
