@@ -155,7 +155,7 @@ class Program:
     instructions = [
       each
       for top in self.computations[condition].values()
-      for each in (top, *self.within(top))
+      for each in self.within(top)
     ]
     limits = {
       int(each.operands[0])

@@ -46,6 +46,10 @@ _NHWC = ('NHWC', 'HWIO', 'NHWC')
       ((2, 9, 8, 4), (3, 3, 2, 6)),
     ),
     (
+      _conv(_NHWC, window_strides=(1, 1), padding='VALID', batch_group_count=2),
+      ((4, 9, 8, 3), (3, 3, 3, 6)),
+    ),
+    (
       _conv(
         ('HWNC', 'OIHW', 'NCHW'), window_strides=(2, 2),
         padding=((-1, 2), (1, 0)),
@@ -162,10 +166,11 @@ def test_alike_collectives_are_one_line():
 
 def test_sizes_of_arrays():
   found = hlo.arrays(
-    '(bf16[2,3]{1,0:T(8,128)(2,1)S(1)}, pred[5], s4[7], f32[])'
+    '(bf16[2,3]{1,0:T(8,128)(2,1)S(1)}, pred[5], s4[7], f32[], token[], '
+    'f8e4m3fn[5]{0:S(0)}, s32[<=8])'
   )
-  assert [a.num_bytes for a in found] == [12, 5, 4, 4]
-  assert [a.on_chip for a in found] == [True, False, False, False]
+  assert [a.num_bytes for a in found] == [12, 5, 4, 4, 0, 5, 32]
+  assert [a.on_chip for a in found] == [True] + 6 * [False]
 
 
 def test_other_text_is_no_program():
