@@ -8,6 +8,9 @@ import re
 
 from configs import errors
 
+# Of each host of a slice of several hosts.
+HOST_CHIPS = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Generation:
@@ -16,21 +19,19 @@ class Generation:
   Attributes:
     sizes: the numbers that its types end with: of chips, or of cores.
     cores_per_chip: 2 where the number counts cores, else 1.
-    host_chips: chips of each host of a slice of several hosts.
-    largest_host: chips of the largest slice of one host.
     runtime_version: software of the virtual machine.
     kubernetes: what Kubernetes calls it in a node selector; '' if it does not
       have it.
     dimensions: of the torus of its chips.
+    largest_host: chips of the largest slice of one host.
   """
 
   sizes: tuple[int, ...]
   cores_per_chip: int
-  host_chips: int
-  largest_host: int
   runtime_version: str
   kubernetes: str = ''
   dimensions: int = 2
+  largest_host: int = HOST_CHIPS
 
 
 def _doubled(first: int, last: int) -> tuple[int, ...]:
@@ -42,22 +43,20 @@ def _doubled(first: int, last: int) -> tuple[int, ...]:
 
 _BASE = 'tpu-ubuntu2204-base'
 GENERATIONS = {
-  'v2': Generation((8, 32, 128, 256, 512), 2, 4, 4, _BASE),
-  'v3': Generation(
-    (8, *_doubled(32, 2048)), 2, 4, 4, _BASE, 'tpu-v3-slice'
-  ),
-  'v4': Generation(_doubled(8, 4096), 2, 4, 4, _BASE, 'tpu-v4-podslice', 3),
+  'v2': Generation((8, 32, 128, 256, 512), 2, _BASE),
+  'v3': Generation((8, *_doubled(32, 2048)), 2, _BASE, 'tpu-v3-slice'),
+  'v4': Generation(_doubled(8, 4096), 2, _BASE, 'tpu-v4-podslice', 3),
   'v5litepod': Generation(
-    (1, 4, 8, *_doubled(16, 256)), 1, 4, 8,
-    'v2-alpha-tpuv5-lite', 'tpu-v5-lite-podslice',
+    (1, 4, *_doubled(8, 256)), 1, 'v2-alpha-tpuv5-lite',
+    'tpu-v5-lite-podslice', largest_host=8,
   ),
   'v5p': Generation(
-    (*_doubled(8, 4096), 6144, 8192, 12288), 2, 4, 4,
-    'v2-alpha-tpuv5', 'tpu-v5p-slice', 3,
+    (*_doubled(8, 4096), 6144, 8192, 12288), 2, 'v2-alpha-tpuv5',
+    'tpu-v5p-slice', 3,
   ),
   'v6e': Generation(
-    (1, 4, 8, *_doubled(16, 256)), 1, 4, 8,
-    'v2-alpha-tpuv6e', 'tpu-v6e-slice',
+    (1, 4, *_doubled(8, 256)), 1, 'v2-alpha-tpuv6e', 'tpu-v6e-slice',
+    largest_host=8,
   ),
 }  # fmt: skip
 # As its documents and other tools write them.
@@ -129,9 +128,7 @@ def parse(flag: str, value: str) -> Slice:
     )
   chips = size // generation.cores_per_chip
   single = chips <= generation.largest_host
-  return Slice(
-    value, generation, chips, 1 if single else chips // generation.host_chips
-  )
+  return Slice(value, generation, chips, 1 if single else chips // HOST_CHIPS)
 
 
 def _nearest(sizes: tuple[int, ...], size: int) -> int:

@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 
 from attn_agents import experiment
 from attn_agents.learning import batching, train_state
@@ -68,6 +69,9 @@ def test_what_waits_on_a_device():
     )
     traced = lowering.trace(config, jax.devices('cpu')[:1])
     sizes[unpack_on] = traced.waiting_bytes - 3 * traced.batch_bytes
+    # A batch is of this many unrolls of 3 agent steps.
+    unrolls = config.learning.batch_size
+    assert traced.step_bytes * 3 * unrolls == pytest.approx(traced.batch_bytes)
   assert sizes['host'] == 0
   shape = experiment.Experiment(config).environment_spec.observation_shape
   assert sizes['device'] == 4 * config.learning.batch_size * np.prod(shape)
@@ -110,6 +114,12 @@ def test_an_update_from_a_replay():
   parts = experiment.Experiment(config)
   replay = parts.replay
   assert traced.step_bytes == replay.num_bytes / replay.capacity
+  # Of four hosts each feeds a quarter to its two devices.
+  quarter = lowering._batch(parts, 2, 4)
+  length, size = replay.sequence_length, replay.batch_size // 8
+  assert quarter.action.shape == (2, length, size)
+  assert quarter.timestep.reward.shape == (2, length + 1, size)
+  assert quarter.new_steps.shape == (2,)
 
 
 def test_what_the_backward_pass_keeps_grows_with_the_batch():
