@@ -133,6 +133,58 @@ def test_pods_find_one_another():
   assert tuple(container['command'][3:]) == _JOBS[1].training
 
 
+def _pod(job, kind='job'):
+  spec = manifests.make(job, kind)[-1]['spec']
+  if kind == 'jobset':
+    spec = spec['replicatedJobs'][0]['template']['spec']
+    assert spec['completions'] == spec['parallelism'] == job.pods
+  return spec['template']['spec']
+
+
+def test_what_a_pod_has():
+  pod = _pod(_JOBS[0])
+  (container,) = pod['containers']
+  wanted = {'cpu': '8', 'memory': '16Gi'}
+  assert container['resources'] == {'requests': wanted, 'limits': wanted}
+  assert container['image'] == _JOBS[0].image
+  assert container['workingDir'] == '/attn_agents'
+  assert container['env'] == [{'name': 'NUM_HOSTS', 'value': '1'}]
+  # Where hosts of a JobSet look for the first one.
+  assert container['ports'][0]['containerPort'] == 55527
+  assert container['volumeMounts'] == [
+    {'name': 'runs', 'mountPath': '/attn_agents/runs'}
+  ]
+  assert pod['volumes'] == [{'name': 'runs', 'emptyDir': {}}]
+  assert pod['restartPolicy'] == 'Never'
+  # A run saves within 20 seconds, and its bucket may need as long.
+  assert pod['terminationGracePeriodSeconds'] >= 40
+  assert not {'serviceAccountName', 'nodeSelector'} & pod.keys()
+  resources = _pod(_JOBS[1])['containers'][0]['resources']['requests']
+  assert resources == {'cpu': '500m', 'memory': '1.5Ti', 'nvidia.com/gpu': '8'}
+  assert _pod(_JOBS[2])['serviceAccountName'] == 'trainer'
+  assert _pod(_JOBS[3])['volumes'] == [
+    {'name': 'runs', 'persistentVolumeClaim': {'claimName': 'runs'}}
+  ]
+
+
+def test_a_set_makes_its_own_service_and_takes_pods_alike():
+  policy, made = manifests.make(_JOBS[1], 'jobset')
+  assert (policy['kind'], made['kind']) == ('NetworkPolicy', 'JobSet')
+  # Nobody else comes in.
+  own = {'podSelector': {'matchLabels': {'attn-agents/run': 'mine'}}}
+  assert policy['spec']['ingress'] == [{'from': [own]}]
+  pod = _pod(_JOBS[1], 'jobset')
+  assert 'subdomain' not in pod
+  assert pod == {k: v for k, v in _pod(_JOBS[1]).items() if k != 'subdomain'}
+  # One that fails by itself comes back three times, here and in a job.
+  job = manifests.make(_JOBS[1], 'job')[-1]
+  assert job['spec']['backoffLimitPerIndex'] == 3
+  assert made['spec']['failurePolicy']['maxRestarts'] == 3
+  (learners,) = made['spec']['replicatedJobs']
+  assert learners['replicas'] == 1
+  assert learners['template']['spec']['backoffLimit'] == 0
+
+
 def test_a_slice_of_tpus_says_how_many_pods_it_takes():
   job = manifests.make(_JOBS[2], 'job')[-1]
   assert job['spec']['completions'] == 4
@@ -150,7 +202,12 @@ def test_a_slice_of_tpus_says_how_many_pods_it_takes():
     ({'name': 'A_b'}, 'the nearest is a-b'),
     ({'name': 'a' * 41}, f'the nearest is {"a" * 40}'),
     ({'image': 'X/y'}, '--image=X/y: expected the name of an image'),
-    ({'hosts': 99}, '--hosts=99: expected 1 to 32'),
+    ({'hosts': 33}, '--hosts=33: expected 1 to 32'),
+    ({'hosts': 0}, '--hosts=0: expected 1 to 32'),
+    ({'name': f'{"a" * 39}-b'}, f'the nearest is {"a" * 39}'),
+    ({'name': '_'}, '--name=_: expected at most 40'),
+    ({'namespace': 'No'}, '--namespace=No: expected at most 40'),
+    ({'service_account': 'No'}, '--service_account=No: expected at most 40'),
     ({'accelerator': 'h100'}, 'expected none, gpu:<count of each pod>'),
     ({'accelerator': 'gpu:0'}, 'expected none, gpu:<count of each pod>'),
     ({'accelerator': 'v2-8'}, 'the nearest is v3-8'),
@@ -166,3 +223,11 @@ def test_what_is_wrong_is_refused_in_one_line(changes, said):
     manifests.make(_job(**changes), 'job')
   assert said in str(caught.value)
   assert '\n' not in str(caught.value)
+
+
+def test_the_largest_that_is_taken():
+  job = _job(name='a' * 40, hosts=32, accelerator='gpu:16')
+  assert job.pods == 32
+  # A slice has as many pods as hosts, whether that is said or not.
+  for hosts in (1, 4):
+    assert _job(hosts=hosts, accelerator='v5litepod-16').pods == 4

@@ -46,9 +46,47 @@ def test_a_slice_is_asked_for():
     '--accelerator-type=v5litepod-16 --runtime-version=v2-alpha --node-id=mine '
     '--spot'
   )
+  (spot,) = tpu_slices.create(_PLANS['spot'])
+  assert spot[-2:] == ('--version=v2-alpha-tpuv5-lite', '--spot')
+  assert spot[5:7] == ('mine', '--zone=us-west4-a')
+  assert spot[7] == '--project=some-project'
   (several,) = tpu_slices.create(_PLANS['several'])
   assert {'--node-count=3', '--node-prefix=mine'} < {*several}
   assert '--spot' not in several
+
+
+def test_what_else_is_asked_of_one_slice_and_of_several():
+  def lines(name):
+    plan = _PLANS[name]
+    return [
+      shlex.join(command).replace('gcloud compute tpus ', '')
+      for command in (
+        tpu_slices.state(plan),
+        *tpu_slices.delete(plan),
+        *tpu_slices.watch(plan),
+        *tpu_slices.set_up(plan, '/tmp/x.tar.gz')[:2],
+      )
+    ]
+
+  where = '--zone=us-west4-a'
+  unpack = (
+    'mkdir -p attn_agents && tar xzf attn_agents.tar.gz -C attn_agents && '
+    'cd attn_agents && make setup setup-buckets VARIANT=tpu'
+  )
+  tail = 'tail -n 50 -F attn_agents/run.log'
+  assert lines('plain') == [
+    f"tpu-vm describe mine {where} '--format=value(state)'",
+    f'tpu-vm delete mine {where} --quiet',
+    f"tpu-vm ssh mine {where} --worker=0 '--command={tail}'",
+    f'tpu-vm scp /tmp/x.tar.gz mine:attn_agents.tar.gz {where} --worker=all',
+    f"tpu-vm ssh mine {where} --worker=all '--command={unpack}'",
+  ]
+  assert lines('several')[:3] == [
+    f"queued-resources describe mine {where} '--format=value(state.state)'",
+    f'queued-resources delete mine {where} --force --quiet',
+    # The first host of the first slice coordinates.
+    f"tpu-vm ssh mine-0 {where} --worker=0 '--command={tail}'",
+  ]
 
 
 def test_every_slice_is_set_up_and_started():
@@ -97,7 +135,10 @@ def test_the_shell_of_a_host_gets_the_flags_as_they_were(tmp_path):
     ({'name': 'My_Slice'}, 'the nearest is my-slice'),
     ({'name': '1'}, '--name=1: expected at most 50'),
     ({'name': 'a' * 51}, f'the nearest is {"a" * 50}'),
+    ({'name': f'{"a" * 49}-b'}, f'the nearest is {"a" * 49}'),
+    ({'zone': 'xyz'}, '--zone=xyz: expected a zone such as us-west4-a'),
     ({'num_slices': 0}, '--num_slices=0: expected 1 to 256'),
+    ({'num_slices': 257, 'queued': True}, '=257: expected 1 to 256'),
     ({'num_slices': 2}, '--num_slices=2: several slices are one queued'),
     ({'project': 'No Project'}, '--project=No Project: expected'),
   ],
@@ -107,6 +148,12 @@ def test_what_is_wrong_is_refused_in_one_line(changes, said):
     _plan(**changes)
   assert said in str(caught.value)
   assert '\n' not in str(caught.value)
+
+
+def test_the_largest_that_is_taken():
+  plan = _plan(name='a' * 50, num_slices=256, queued=True)
+  assert plan.hosts == 4 * 256
+  assert plan.nodes[-1] == f'{"a" * 50}-255'
 
 
 def _ask(command, tmp_path) -> subprocess.CompletedProcess[str]:

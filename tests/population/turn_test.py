@@ -149,6 +149,25 @@ def test_a_turn_says_what_was_decided_once(root, monkeypatch, capsys):
   assert not capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+  ('changes', 'line'),
+  [
+    ({'parent': 2, 'compared_with': 2}, ', copies member_02'),
+    ({'compared_with': 0}, ', keeps its own before member_00'),
+    (
+      {'factors': {'epsilon': 1.2, 'learning_rate': 1 / 1.2}},
+      ', epsilon x 1.2, learning_rate x 0.833',
+    ),
+  ],
+)
+def test_a_decision_is_told_in_one_line(changes, line):
+  plain = {'parent': None, 'compared_with': None, 'factors': {}}
+  entry = dataclasses.replace(_entry(1, 0.51234), **{**plain, **changes})
+  assert turn.described(entry) == (
+    f'member_01: generation 0, fitness 0.512{line}'
+  )
+
+
 def test_a_turn_is_taken_once_and_only_at_the_end_of_a_generation(
   root, parts, spec
 ):

@@ -9,8 +9,14 @@ import jax.numpy as jnp
 import pytest
 from jax.experimental import topologies as jax_topologies
 
-from attn_agents.sizing import child, compiled, compiler, lowering, work
-from attn_agents.sizing import topologies
+from attn_agents.sizing import (
+  child,
+  compiled,
+  compiler,
+  lowering,
+  topologies,
+  work,
+)
 from configs import resolution
 
 # One product of [2, 3] and [3, 4]: 48 FLOPs.
