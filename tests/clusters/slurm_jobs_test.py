@@ -72,9 +72,17 @@ def test_records_come_back_in_the_order_of_submission(tmp_path):
   # 9 is before 10, and both have the same name and time.
   first = _submit(tmp_path, '10', [(0, '/a'), (3, '/b')])
   second = _submit(tmp_path, '9', '/c')
-  assert slurm_jobs.read(tmp_path) == [second, first]
   assert first.runs == {'10_0': '/a', '10_3': '/b'}
   assert first.path != second.path
+  third = _submit(tmp_path, '11', '/d')
+  start = 'a-20260101-000000'
+  assert [x.path.name for x in (first, second, third)] == [
+    start, f'{start}-2', f'{start}-3',
+  ]  # fmt: skip
+  assert third.output('11') == third.path / '11.out'
+  # People may run a script by hand, too.
+  assert (third.path / 'job.sbatch').stat().st_mode & 0o777 == 0o755
+  assert slurm_jobs.read(tmp_path) == [second, first, third]
   (first.path / '10_3.events').write_text('2026-01-01T00:00:00Z told to end\n')
   assert slurm_jobs.events(first, '10_3') == ['told to end']
   assert slurm_jobs.events(first, '10_0') == []
@@ -89,6 +97,7 @@ def test_jobs_are_found_by_number_or_element(tmp_path):
   assert slurm_jobs.find(known, '22') == (second, ['22'])
   for job, line in (
     ('10_4', 'job 10 has no such element; expected 10_0 to 10_3'),
+    ('22_0', 'job 22 has no such element; expected 22$'),
     ('221', "unknown job '221'; did you mean '22'"),
   ):
     with pytest.raises(errors.ConfigError, match=line):

@@ -333,12 +333,66 @@ def test_directives_say_what_was_asked_for(node):
     ({'partition': 'a\nb'}, '--partition=a\nb: expected letters, digits, '
      'dashes and dots; the nearest is a-b'),
     ({'most_idle': 0}, '--max_idle_starts=0: expected 1 to 1000'),
+    ({'most_idle': 1001}, '--max_idle_starts=1001: expected 1 to 1000'),
+    ({'cpus_per_task': 4097}, '--cpus_per_task=4097: expected 1 to 4096'),
+    ({'save_seconds': 59}, '--save_seconds=59: expected 60 to 3599, less than '
+     '--time=60'),
+    ({'time': '', 'save_seconds': 65_536}, '--save_seconds=65536: expected 60 '
+     'to 65535'),
+    ({'account': 'a b'}, '--account=a b: expected letters, digits, dashes and '
+     'dots; the nearest is a-b'),
+    ({'memory': 'much'}, '--mem=much: expected an amount of memory of Slurm, '
+     'as 64G'),
+    ({'records': pathlib.Path('/a%j')}, '--records=/a%j: expected a directory '
+     'without % and \\ in its path'),
+    ({'directives': ('-',)}, "--directive='-': expected an option of sbatch, "
+     'as --directive=--constraint=a100'),
   ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(node, changes, line):
   with pytest.raises(errors.ConfigError) as error:
     node.job(**changes)
   assert str(error.value) == line
+
+
+def test_the_least_and_the_most_that_can_be(node):
+  most = node.job(
+    nodes=32, cpus_per_task=4096, most_idle=1000, time='1:01', save_seconds=60
+  )
+  text = slurm_script.write(most)
+  assert '--nodes=32\n' in text and '--cpus-per-task=4096\n' in text
+  assert 'most_idle=1000 ' in text and 'B:USR1@60\n' in text
+  least = slurm_script.write(
+    node.job(cpus_per_task=1, most_idle=1, time='', save_seconds=65_535)
+  )
+  assert '--nodes=1\n' in least and '--cpus-per-task=1\n' in least
+  assert 'most_idle=1 ' in least and 'B:USR1@65535\n' in least
+  # What was not asked for is the cluster's own.
+  for name in ('gpus-per-node', 'mem', 'time', 'partition', 'account', 'array'):
+    assert f'#SBATCH --{name}' not in least
+  assert least.splitlines()[0] == '#!/bin/bash'
+  assert '\nafterwards=()\n' in least
+
+
+def test_elements_that_do_not_exist_are_refused_with_the_job(node):
+  array = slurm_arrays.Members(node.root, ('a', 'b'), which='2')
+  with pytest.raises(errors.ConfigError, match='there is no element 2'):
+    node.job(array=array)
+  chosen = slurm_arrays.Members(node.root, ('a', 'b'), which='1')
+  job = node.job(array=chosen)
+  assert job.runs == [(1, str(node.root / 'b'))]
+  assert '#SBATCH --array=1%16\n' in slurm_script.write(job)
+
+
+@pytest.mark.parametrize(
+  ('first', 'lines'),
+  [(69, ['names=({} y', '  z)']), (72, ['names=(', '  {} y z)'])],
+)
+def test_lists_of_names_are_broken_where_a_line_is_full(tmp_path, first, lines):
+  # "names=(", 69 letters and " y" are 78 columns.
+  names = ('x' * first, 'y', 'z')
+  found = slurm_arrays.Members(tmp_path, names).variables()[0]
+  assert found.splitlines() == [line.format('x' * first) for line in lines]
 
 
 @pytest.mark.parametrize(('code', 'starts'), [(0, 2), (1, 1), (75, 1)])
