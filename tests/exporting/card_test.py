@@ -199,9 +199,8 @@ def test_a_card_says_how_often_and_of_what_it_was_started(given):
     versions={'jax': '1', 'numpy': '2'}, environment={'grayscale': False},
   )  # fmt: skip
   assert (
-    '\n    a --b\n\nCommit `abc` of attn_agents. Files of the checkout '
-    'differed from it. It was started 2 times. Versions: jax 1, numpy 2.'
-    in twice
+    f'\n    a --b\n\n{commit}Files of the checkout differed from it. It was '
+    'started 2 times. Versions: jax 1, numpy 2.' in twice
   )
   assert ' pixels, RGB, ' in twice
 

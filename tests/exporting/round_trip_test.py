@@ -60,6 +60,18 @@ def test_an_export_of_an_export_has_the_same_bytes(agent_path, tmp_path):
   )
 
 
+def test_scores_of_checkpoints_come_along(agent_path, tmp_path):
+  given = contents.read(exported.find(str(agent_path)))
+  scored = dataclasses.replace(given, evaluation_curve=b'frames,score\n1,2\n')
+  out = tmp_path / 'new' / 'agent'
+  writing.write(scored, out)
+  found = contents.read(exported.find(str(out)))
+  assert found.evaluation_curve == scored.evaluation_curve
+  assert _bytes(out).keys() - _bytes(agent_path).keys() == {
+    exported.EVALUATION_CURVE
+  }
+
+
 def test_arrays_out_of_order_are_written_in_order(agent_path, tmp_path):
   given = contents.read(exported.find(str(agent_path)))
   turned = {
