@@ -71,7 +71,7 @@ def test_devices_are_told_or_why_there_are_none(monkeypatch):
   monkeypatch.setattr(machine, 'probe_devices', lambda: found)
   assert _ask('devices') == 'learner: gpu (2 x H100); actors: cpu'
   found.reason = 'no driver'
-  with pytest.raises(RuntimeError, match='^no driver$'):
+  with pytest.raises(RuntimeError, match=r'^no driver$'):
     _ask('devices')
 
 
@@ -83,7 +83,7 @@ def test_isolation_is_told_or_why_it_is_not_possible(monkeypatch):
   assert _ask('isolation') == 'reachable from no other host: a namespace'
   assert said == ['answered']
   found.confined = False
-  with pytest.raises(RuntimeError, match='^a namespace$'):
+  with pytest.raises(RuntimeError, match=r'^a namespace$'):
     _ask('isolation')
 
 

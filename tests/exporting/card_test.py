@@ -189,9 +189,8 @@ def test_a_card_says_how_often_and_of_what_it_was_started(given):
     given, commands=['a --b'], git_commit='abc', versions={}, seed=7,
     environment={'height': 84, 'width': 80, 'grayscale': True},
   )  # fmt: skip
-  assert (
-    '\n    a --b\n\nCommit `abc` of attn_agents. Versions: unknown.' in once
-  )
+  commit = 'Commit `abc` of attn_agents. '
+  assert f'\n    a --b\n\n{commit}Versions: unknown.' in once
   assert 'screens of 84 x 80 pixels, one grey channel, ' in once
   assert ' Seed 7. ' in once
   twice = _card(
