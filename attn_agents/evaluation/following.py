@@ -187,7 +187,7 @@ class Follower:
   def _write(self, row: Mapping[str, Any]) -> None:
     path = self._run.evaluation_curve
     columns = _columns(path, self._games)
-    text = io.StringIO()
+    text = io.StringIO(newline='')
     with disk.explaining(self._run.path), path.open('ab') as file:
       writer = csv.DictWriter(text, columns, extrasaction='ignore')
       if not path.stat().st_size:
@@ -207,7 +207,7 @@ def _columns(path: pathlib.Path, games: Sequence[str]) -> Sequence[str]:
   several = (game_columns.CAPPED, *(game_columns.RETURN + g for g in games))
   new = _COLUMNS if len(games) == 1 else (*_COLUMNS, *several)
   try:
-    with path.open() as file:
+    with path.open(newline='') as file:
       return next(csv.reader(file), new)
   except FileNotFoundError:
     return new

@@ -221,7 +221,7 @@ def write(
   directory.mkdir(parents=True, exist_ok=True)
   with (
     whole_files.replacing(directory / 'evaluation.csv') as partial,
-    partial.open('w') as file,
+    partial.open('w', newline='') as file,
   ):
     writer = csv.writer(file)
     writer.writerow(_COLUMNS)

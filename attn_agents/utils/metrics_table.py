@@ -27,7 +27,7 @@ def read(path: pathlib.Path | str) -> list[Row]:
   if not os.path.exists(path):
     return []
   try:
-    with open(path) as file:
+    with open(path, newline='') as file:
       lines = [line for line in file if line.endswith('\n')]
     return [
       _row(row) for row in csv.DictReader(lines) if None not in row.values()

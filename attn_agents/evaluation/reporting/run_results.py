@@ -209,7 +209,7 @@ def _newest_summary(
 
 def write_curves(path: pathlib.Path, results: Iterable[RunResult]) -> None:
   """Writes all curves into one CSV, a row per point."""
-  with path.open('w') as file:
+  with path.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(
       ('agent', 'game', 'seed', 'run', 'kind', 'frames', 'wall_time', 'return')

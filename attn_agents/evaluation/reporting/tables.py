@@ -100,7 +100,7 @@ def left_out(results: Sequence[run_results.RunResult]) -> list[str]:
 
 def write_csv(path: pathlib.Path, table: Table) -> None:
   """The table as CSV."""
-  with path.open('w') as file:
+  with path.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(table[0])
     writer.writerows(table[1])
