@@ -23,7 +23,8 @@ _UNITS = {'s': 1, 'm': 60, 'h': 3600, 'd': 86_400}
 _MEMORY = re.compile(r'[1-9]\d{0,8}[KMGT]?')
 _MEMORY_IN_WORDS = re.compile(r'([1-9]\d{0,8}) ?([kmgt])i?b?', re.IGNORECASE)
 _GPUS = re.compile(r'(?:[A-Za-z][\w.-]*:)?[1-9]\d{0,2}')
-_NAME = re.compile(r'[A-Za-z0-9][\w.+-]*')
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
+_NO_NAME = re.compile(r'[^A-Za-z0-9_.+-]+')
 _RANGE = re.compile(r'(\d+)(?:-(\d+)(?::([1-9]\d*))?)?')
 _LONGEST_NAME = 100
 
@@ -87,7 +88,8 @@ def check_name(flag: str, value: str) -> None:
     _NAME.fullmatch(each) for each in value.split(',')
   ):
     return
-  near = re.sub(r'[^\w.+,-]+', '-', value).strip('-.+,')[:_LONGEST_NAME]
+  names = (_NO_NAME.sub('-', each).strip('_.+-') for each in value.split(','))
+  near = ','.join(filter(None, names))[:_LONGEST_NAME].rstrip('_.+-,')
   raise errors.ConfigError(
     f'{flag}={value}: expected letters, digits, dashes and dots'
     + (f'; the nearest is {near}' if near else '')

@@ -82,6 +82,11 @@ def test_numbers_of_gpus(value):
   [
     ('a' * 101, 'a' * 100),
     ('two words', 'two-words'),
+    ('a,-b', 'a,b'),
+    ('fast,', 'fast'),
+    # Python's letters are more than Slurm's.
+    ('schnell_und_schön', 'schnell_und_sch-n'),
+    (f'{"a" * 99},b', 'a' * 99),
     ('--', ''),
   ],
 )
@@ -93,6 +98,8 @@ def test_names_that_slurm_does_not_take(value, near):
     f'--partition={value}: expected letters, digits, dashes and dots'
     + (f'; the nearest is {near}' if near else '')
   )
+  if near:
+    slurm_values.check_name('--partition', near)
 
 
 @pytest.mark.parametrize(
