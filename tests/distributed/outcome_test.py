@@ -253,6 +253,8 @@ def test_a_run_is_over_when_nothing_is_left_to_do(statuses, over):
     ('learner', 'stopped', GONE),
     ('learner', 'starting', lifecycle.UNKNOWN_PID),
   ],
+  # The number of a process is not in a name: workers collect the same tests.
+  ids=['alive', 'not needed', 'said', 'unknown'],
 )
 def test_who_lives_or_may_be_gone_is_not_dead(role, state, pid):
   assert outcome.first_dead([_status(role, state, pid)]) == ''
