@@ -11,6 +11,10 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+# Modules that define flags are loaded once. What a command would load first has
+# to be there before, or its flags would be taken away with the command's.
+from absl import app, flags, logging  # noqa: F401
+
 # Modules and flags of each command that was loaded once.
 _LOADED: dict[str, tuple[dict[str, types.ModuleType], dict[str, Any]]] = {}
 
@@ -18,8 +22,6 @@ _LOADED: dict[str, tuple[dict[str, types.ModuleType], dict[str, Any]]] = {}
 @contextlib.contextmanager
 def command(name: str, *arguments: str) -> Iterator[Any]:
   """The module `launch.<name>`, whose flags are as in these arguments."""
-  from absl import flags
-
   with alone(name):
     module = importlib.import_module(f'launch.{name}')
     for flag in list(flags.FLAGS):
@@ -31,9 +33,7 @@ def command(name: str, *arguments: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def alone(name: str) -> Iterator[None]:
-  """No command is loaded but what was within this before, by its name."""
-  from absl import flags
-
+  """No command is loaded, or the one that was loaded as `name` before."""
   flags_before, modules_before = _copy(flags.FLAGS), _take_modules()
   try:
     if name in _LOADED:
