@@ -1,4 +1,3 @@
-import io
 import math
 import sys
 
@@ -6,6 +5,7 @@ import pytest
 
 from attn_agents.distributed import console, lifecycle
 from attn_agents.learning import metrics
+from tests.distributed import clocks, flushed
 
 ROW = dict.fromkeys(metrics.columns(), 0.0) | {
   'frames': 5_000.0,
@@ -131,30 +131,8 @@ def test_plain_console_prints_news_once_and_no_old_numbers(
   shown.close()
 
 
-class _Clock:
-  """In place of the module `time`."""
-
-  now = 100.0
-
-  def monotonic(self):
-    return self.now
-
-  def strftime(self, form):
-    assert form == '%H:%M:%S'
-    return '12:30:00'
-
-
-class _Output(io.StringIO):
-  """Knows what a reader of a pipe would have."""
-
-  flushed = ''
-
-  def flush(self):
-    self.flushed = self.getvalue()
-
-
 def test_plain_lines_come_every_ten_seconds_and_at_once(tmp_path, monkeypatch):
-  clock, output = _Clock(), _Output()
+  clock, output = clocks.Clock(), flushed.Flushed()
   monkeypatch.setattr(console, 'time', clock)
   monkeypatch.setattr(sys, 'stdout', output)
   shown = console.PlainConsole(tmp_path, 0, 0.0)
@@ -181,7 +159,7 @@ def test_plain_lines_come_every_ten_seconds_and_at_once(tmp_path, monkeypatch):
 
 
 def test_metrics_are_read_once_a_second(tmp_path, monkeypatch):
-  clock, reads = _Clock(), []
+  clock, reads = clocks.Clock(), []
   monkeypatch.setattr(console, 'time', clock)
   monkeypatch.setattr(
     console.metrics_table, 'last', lambda path: reads.append(clock.now)

@@ -4,13 +4,18 @@ import io
 
 
 class Flushed(io.StringIO):
-  """In place of `sys.stdout`; `lines` are those that would be left."""
+  """In place of `sys.stdout`; `flushed` is the text that would be left."""
 
   def __init__(self):
     """Nothing is written yet."""
     super().__init__()
-    self.lines: list[str] = []
+    self.flushed = ''
+
+  @property
+  def lines(self) -> list[str]:
+    """The lines that would be left."""
+    return self.flushed.splitlines()
 
   def flush(self) -> None:
     """Takes what is written for left."""
-    self.lines = self.getvalue().splitlines()
+    self.flushed = self.getvalue()

@@ -1,5 +1,4 @@
 import errno
-import io
 import json
 import os
 import pathlib
@@ -12,6 +11,7 @@ import psutil
 import pytest
 
 from attn_agents.distributed import lifecycle, outcome
+from tests.distributed import flushed
 
 
 def test_status_round_trip_and_extra_facts_stay(tmp_path):
@@ -71,15 +71,6 @@ def test_what_is_no_full_disk_is_told_as_it_is(tmp_path, error):
   assert status.detail == f'{type(error).__name__}: {error}'
 
 
-class _Output(io.StringIO):
-  """Knows what a reader of a file would have."""
-
-  flushed = ''
-
-  def flush(self):
-    self.flushed = self.getvalue()
-
-
 def test_what_is_half_written_is_removed_and_other_errors_are_raised(
   tmp_path, monkeypatch
 ):
@@ -121,7 +112,7 @@ def test_a_status_that_finds_no_room_in_place_leaves_the_old_one(
 
   monkeypatch.setattr(pathlib.Path, 'write_text', refuse)
   monkeypatch.setattr(os, 'pwrite', take)
-  monkeypatch.setattr(sys, 'stdout', output := _Output())
+  monkeypatch.setattr(sys, 'stdout', output := flushed.Flushed())
   for number, room in enumerate((0, 30, 120), 1):
     left[0] = room
     file.set('running', 'a longer detail ' * 5)

@@ -9,6 +9,7 @@ import pytest
 
 from attn_agents.distributed import isolation, opening, topology
 from configs import errors
+from tests.distributed import clocks
 
 _PLACE = topology.Topology('/run', '127.0.0.1:1', '127.0.0.1:2', (0,), 4)
 
@@ -98,24 +99,8 @@ def test_a_run_that_is_not_is_refused_unless_it_may(monkeypatch):
   )
 
 
-class _Clock:
-  """In place of the module `time`."""
-
-  now = 100.0
-
-  def __init__(self):
-    self.slept = []
-
-  def monotonic(self):
-    return self.now
-
-  def sleep(self, seconds):
-    self.slept.append(seconds)
-    self.now += seconds
-
-
 def test_an_actor_host_tries_each_second_until_the_time_is_over(monkeypatch):
-  clock, tried = _Clock(), []
+  clock, tried = clocks.Clock(), []
 
   def connect(address, seconds):
     tried.append((address, seconds))

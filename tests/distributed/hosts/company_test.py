@@ -1,6 +1,5 @@
 """How hosts agree on the last update, told by hand."""
 
-import io
 import sys
 import threading
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from attn_agents.distributed.hosts import company
 from attn_agents.runs import snapshots
+from tests.distributed import clocks, flushed
 
 
 class _Hosts:
@@ -22,30 +22,13 @@ class _Hosts:
       self.members[hearer].hear({teller: self.members[teller].words()})
 
 
-class _Output(io.StringIO):
-  """Knows what a reader of a pipe would have."""
-
-  flushed = ''
-
-  def flush(self):
-    self.flushed = self.getvalue()
-
-
-class _Clock:
-  """In place of the module `time`."""
-
-  now = 0.0
-
-  def monotonic(self):
-    return self.now
-
-
 def _alone(monkeypatch, count=3, index=0):
   """One of several hosts, its clock, how long it waited, and who is told.
 
   Each wait takes a second.
   """
-  clock, waits, told = _Clock(), [], []
+  clock, waits, told = clocks.Clock(), [], []
+  clock.now = 0.0
   monkeypatch.setattr(company, 'time', clock)
   made = company.Company(count, index, threading.Event())
 
@@ -262,7 +245,7 @@ def test_of_several_hosts_the_first_that_gives_a_reason_is_named(monkeypatch):
 
 def test_a_state_is_compared_for_ten_seconds(monkeypatch):
   made, clock, waits, told = _alone(monkeypatch)
-  output = _Output()
+  output = flushed.Flushed()
   monkeypatch.setattr(sys, 'stdout', output)
   made.hear({1: {'states': [[3, 7]]}})
   told.clear()
@@ -290,7 +273,7 @@ def test_a_state_is_compared_for_ten_seconds(monkeypatch):
 
 def test_the_newest_three_states_are_told(monkeypatch):
   made, *_ = _alone(monkeypatch, count=2)
-  output = _Output()
+  output = flushed.Flushed()
   monkeypatch.setattr(sys, 'stdout', output)
   twin, *_ = _alone(monkeypatch, count=2, index=1)
   for update in (3, 4, 5, 6):
@@ -304,8 +287,8 @@ def test_the_newest_three_states_are_told(monkeypatch):
   assert [update for update, _ in made.words()['states']] == [4, 5, 6]
 
 
-def _overdue(made, least=5.0):
-  return made.overdue(least, 50.0)
+def _overdue(made):
+  return made.overdue(5.0, 50.0)
 
 
 def test_an_update_may_take_twenty_times_the_longest(monkeypatch):
@@ -321,9 +304,9 @@ def test_an_update_may_take_twenty_times_the_longest(monkeypatch):
   for took in (1.0, 0.5):
     assert made.begin_update()
     clock.now += 5.0
-    assert _overdue(made, 5.0) == 0.0
+    assert _overdue(made) == 0.0
     clock.now += 0.5
-    assert _overdue(made, 5.0) == (5.5 if took == 1.0 else 0.0)
+    assert _overdue(made) == (5.5 if took == 1.0 else 0.0)
     made.forgive(5.5 - took)
     made.end_update()
     assert _overdue(made) == 0.0

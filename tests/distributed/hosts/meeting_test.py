@@ -16,6 +16,7 @@ from attn_agents.distributed import lifecycle
 from attn_agents.distributed.hosts import meeting, store
 from configs import errors
 from tests import lingering
+from tests.distributed import clocks, flushed
 
 
 class _Coordinator:
@@ -199,15 +200,6 @@ def test_what_the_process_of_a_meeting_says_is_raised(
   assert (options['cwd'] / 'attn_agents').is_dir()
 
 
-class _Output(io.StringIO):
-  """Knows what a reader of a pipe would have."""
-
-  flushed = ''
-
-  def flush(self):
-    self.flushed = self.getvalue()
-
-
 @pytest.mark.parametrize(
   ('said', 'code', 'line'),
   [('', 0, ''), ('host 1: no GPU', 2, 'host 1: no GPU\n'),
@@ -216,7 +208,7 @@ class _Output(io.StringIO):
 def test_the_process_says_in_one_line_what_is_wrong(
   monkeypatch, said, code, line
 ):
-  waited, ended, left, output = [], [], [], _Output()
+  waited, ended, left, output = [], [], [], flushed.Flushed()
 
   class _Thread:
     """Runs at once, or never ends."""
@@ -258,23 +250,10 @@ def test_an_error_is_one_short_line(monkeypatch):
   assert said == start + 'no way' + 'x' * 194
 
 
-class _Clock:
-  """In place of the module `time`; remembers how long was slept."""
-
-  def __init__(self):
-    self.now, self.slept = 100.0, []
-
-  def monotonic(self):
-    return self.now
-
-  def sleep(self, seconds):
-    self.slept.append(seconds)
-    self.now += 1.0
-
-
 @pytest.fixture(name='clock')
 def _clock(monkeypatch):
-  made = _Clock()
+  """Any sleep takes a second."""
+  made = clocks.Clock(step=1.0)
   monkeypatch.setattr(meeting, 'time', made)
   return made
 

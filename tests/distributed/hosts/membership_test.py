@@ -17,6 +17,7 @@ from attn_agents.distributed.hosts import (
   watch,
 )
 from attn_agents.runs import snapshots
+from tests.distributed import clocks
 
 
 class _Client:
@@ -174,27 +175,14 @@ def test_the_first_host_waits_a_moment_for_one_that_has_not_left(monkeypatch):
   assert set(slept) == {0.05}
 
 
-class _Clock:
-  """In place of the module `time`, where any sleep takes half a second."""
-
-  def __init__(self):
-    self.now, self.slept = 100.0, []
-
-  def monotonic(self):
-    return self.now
-
-  def sleep(self, seconds):
-    self.slept.append(seconds)
-    self.now += 0.5
-
-
 def test_hosts_wait_for_one_another_and_no_longer(monkeypatch):
+  # Any sleep takes half a second.
   made, _ = _member(monkeypatch, 0, {'left': False})
-  monkeypatch.setattr(membership, 'time', _Clock())
+  monkeypatch.setattr(membership, 'time', clocks.Clock(step=0.5))
   made.part(5, 20.0)
   assert membership.time.slept == [0.05] * 4
   made, _ = _member(monkeypatch, 1, {'saved': None})
-  monkeypatch.setattr(membership, 'time', _Clock())
+  monkeypatch.setattr(membership, 'time', clocks.Clock(step=0.5))
   assert made.part(None, 3.0) is None
   # At last for its own words to be carried.
   assert membership.time.slept == [0.05] * 6 + [0.5]

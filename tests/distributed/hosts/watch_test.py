@@ -1,6 +1,5 @@
 """Whom a learner host misses, with times that the test says."""
 
-import io
 import sys
 import threading
 import types
@@ -9,6 +8,7 @@ import typing
 import pytest
 
 from attn_agents.distributed.hosts import watch
+from tests.distributed import flushed
 
 _LIMITS = watch.Limits(silent=20.0, doubted=5.0, update=60.0)
 
@@ -44,15 +44,6 @@ class _Changed:
 
   def __exit__(self, *_):
     pass
-
-
-class _Output(io.StringIO):
-  """Knows what a reader of a file would have."""
-
-  flushed = ''
-
-  def flush(self):
-    self.flushed = self.getvalue()
 
 
 def _watch(answered=100.0, seen=None, refused=False, **changes):
@@ -163,7 +154,7 @@ def test_a_coordinator_that_does_not_answer_is_asked_again(monkeypatch):
   made = _watch()
   made._store = types.SimpleNamespace(put=put)
   made._company.words = dict
-  slept, output = [], _Output()
+  slept, output = [], flushed.Flushed()
   monkeypatch.setattr(watch.time, 'sleep', slept.append)
   monkeypatch.setattr(sys, 'stdout', output)
   with pytest.raises(_Ended):
