@@ -14,6 +14,7 @@ from cryptography import x509
 
 from attn_agents.distributed import run_key
 from configs import errors
+from tests.distributed import open_files
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _NOBODY = 65534
@@ -231,11 +232,10 @@ def test_a_run_whose_key_is_spoilt_says_whose_it_is(tmp_path):
 
 
 def test_reading_leaves_no_file_open(path):
-  before = os.listdir('/proc/self/fd')
-  run_key.load(path, 'actor')
-  path.chmod(0o644)
-  _refused(path)
-  assert os.listdir('/proc/self/fd') == before
+  with open_files.none_left():
+    run_key.load(path, 'actor')
+    path.chmod(0o644)
+    _refused(path)
 
 
 def test_a_key_is_on_the_disk_before_it_appears(tmp_path, monkeypatch):

@@ -7,7 +7,13 @@ import threading
 from collections.abc import Callable, Iterator
 
 from attn_agents.distributed import run_key
-from attn_agents.distributed.relay import actor_end, learner_end, serving
+from attn_agents.distributed.relay import (
+  actor_end,
+  ends,
+  learner_end,
+  serving,
+  tls,
+)
 
 SERVICE = 'queue'
 # Long enough for any step here on a busy machine.
@@ -93,6 +99,31 @@ def running(
     stop.set()
     thread.join()
     hosts.close()
+
+
+@contextlib.contextmanager
+def two_encrypted(
+  logdir: pathlib.Path,
+) -> Iterator[tuple[ends.Encrypted, ends.Encrypted]]:
+  """Both ends of one connection of TLS, after the handshake."""
+  key = run_key.make_or_load(logdir)
+  actors = run_key.load(run_key.paths(logdir)['actor'], 'actor')
+  with socket.create_server(('127.0.0.1', 0)) as server:
+    dialed = []
+    address = f'127.0.0.1:{server.getsockname()[1]}'
+    dialing = threading.Thread(
+      target=lambda: dialed.append(
+        actor_end.dial(address, tls.context(actors, [SERVICE]), SECONDS)
+      )
+    )
+    dialing.start()
+    accepted = ends.Encrypted(
+      server.accept()[0], tls.context(key, [SERVICE, tls.CHECK])
+    )
+    accepted.handshake(SECONDS)
+    dialing.join()
+    with accepted.socket, dialed[0].socket:
+      yield dialed[0], accepted
 
 
 def read_all(connection: socket.socket) -> bytes:

@@ -1,6 +1,5 @@
 """What the relay carries arrives whole, in order, and as fast as it is read."""
 
-import contextlib
 import hashlib
 import pathlib
 import random
@@ -10,8 +9,7 @@ import threading
 
 import pytest
 
-from attn_agents.distributed import run_key
-from attn_agents.distributed.relay import actor_end, ends, tls
+from attn_agents.distributed.relay import ends, tls
 from tests.distributed.relay import both_ends
 
 # More than all buffers on the way hold.
@@ -61,33 +59,8 @@ def test_both_directions_arrive_whole_at_the_same_time(hosts):
   assert got['back'] == back
 
 
-@contextlib.contextmanager
-def _two_encrypted(logdir: pathlib.Path):
-  """Both ends of one connection of TLS, after the handshake."""
-  key = run_key.make_or_load(logdir)
-  actors = run_key.load(run_key.paths(logdir)['actor'], 'actor')
-  with socket.create_server(('127.0.0.1', 0)) as server:
-    dialed = []
-    address = f'127.0.0.1:{server.getsockname()[1]}'
-    dialing = threading.Thread(
-      target=lambda: dialed.append(
-        actor_end.dial(
-          address, tls.context(actors, ['queue']), both_ends.SECONDS
-        )
-      )
-    )
-    dialing.start()
-    accepted = ends.Encrypted(
-      server.accept()[0], tls.context(key, ['queue', tls.CHECK])
-    )
-    accepted.handshake(both_ends.SECONDS)
-    dialing.join()
-    with accepted.socket, dialed[0].socket:
-      yield dialed[0], accepted
-
-
 def test_a_stream_that_ends_loses_nothing_of_what_is_not_read_yet(tmp_path):
-  with _two_encrypted(tmp_path) as (sender, receiver):
+  with both_ends.two_encrypted(tmp_path) as (sender, receiver):
     data = _random_bytes(20 * _RECORD_BYTES, 6)
     sender.send(memoryview(data))
     # One record is read, and all others have arrived.
