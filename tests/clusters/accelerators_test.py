@@ -1,3 +1,5 @@
+"""Types of TPU slices, and the sizes that each of them has."""
+
 import pytest
 
 from attn_agents.clusters import accelerators

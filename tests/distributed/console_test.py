@@ -1,3 +1,5 @@
+"""What the console says and draws of a run."""
+
 import math
 import sys
 

@@ -1,3 +1,5 @@
+"""How a run has ended, by the last words of its processes."""
+
 import os
 
 import pytest

@@ -1,3 +1,5 @@
+"""The parent of a run: what it starts, and why it stops it."""
+
 import pathlib
 import signal
 import subprocess

@@ -248,7 +248,8 @@ def test_a_start_from_other_parameters_is_checked_once(train, monkeypatch):
 @pytest.mark.parametrize('saved', [True, False])
 def test_a_stop_before_the_start_is_said(train, monkeypatch, tmp_path, saved):
   step = tmp_path / 'run' / 'checkpoints' / '7'
-  step.mkdir(parents=True) if saved else None
+  if saved:
+    step.mkdir(parents=True)
   run = run_directory.RunDirectory
   monkeypatch.setattr(run, 'check', lambda *given: True)
   monkeypatch.setattr(run, 'lock', lambda run: None)
@@ -281,7 +282,7 @@ def test_names_are_checked_before_the_machine_is_asked(monkeypatch):
       local.main()
 
 
-def test_a_directory_is_named_after_what_runs(tmp_path, monkeypatch, train):
+def test_a_directory_is_named_after_what_runs(train):
   seen = train('--runtime=threads', '--logdir=')[3]
   assert seen['logdir'].startswith('runs/impala_ff_')
   assert seen['logdir'].endswith('_catch_small')

@@ -6,7 +6,7 @@ import pytest
 
 from tests.launch import commands, loading
 
-# It is how the first two end.
+# The first two have no other end.
 _ENDED_BY_CTRL_C = {'demo': 0, 'watch': 0, 'evaluate': 130, 'analyze': 130}
 
 

@@ -1,3 +1,5 @@
+"""Chips that are known, and GPUs that a flag describes."""
+
 import pathlib
 import re
 

@@ -1,3 +1,5 @@
+"""What the compiling child is asked, and what its answers are taken for."""
+
 import json
 import os
 import pathlib

@@ -1,3 +1,5 @@
+"""How the largest batch is found with few compilations."""
+
 import pytest
 
 from attn_agents.sizing import compiled, largest, work

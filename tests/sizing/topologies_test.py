@@ -1,3 +1,5 @@
+"""Slices of TPUs by name, and what libtpu is told of them."""
+
 import pytest
 
 from attn_agents.sizing import topologies

@@ -1,3 +1,5 @@
+"""Children that are run to their end, or killed."""
+
 import os
 import subprocess
 import sys

@@ -1,3 +1,5 @@
+"""What the cloud says of a TPU host, asked before it is confined."""
+
 import http.server
 import os
 import threading

@@ -42,7 +42,6 @@ def test_a_pod_without_a_domain_is_found_by_its_name_alone():
 @pytest.fixture(name='asked')
 def _asked(monkeypatch):
   """What was asked of JAX, which answers as the test says."""
-  asked = []
 
   def run(command, **options):
     asked.append((command, options))

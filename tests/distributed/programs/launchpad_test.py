@@ -1,3 +1,5 @@
+"""A run as a program of Launchpad, and the end of its workers."""
+
 import contextlib
 import os
 import pathlib

@@ -1,3 +1,5 @@
+"""How actors that break are started again, and how often."""
+
 import pathlib
 import subprocess
 import sys
