@@ -95,19 +95,28 @@ def test_rows_checkpoints_and_copies_come_when_they_are_due(
   ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+  ('every', 'refused', 'saved'),
+  [
+    # After a minute, half a minute, and a minute again.
+    (60, [1060.0, 1090.0], [12, 18, 19]),
+    # No later than they are due.
+    (20, [1020.0, 1040.0], [6, 8, 10, 12, 14, 16, 18, 19]),
+  ],
+)
 def test_without_room_checkpoints_are_tried_again_after_30_seconds(
-  tmp_path, monkeypatch
+  tmp_path, monkeypatch, every, refused, saved
 ):
+  """Updates take 10 s each."""
   clock = _Clock(monkeypatch)
   made, _, _ = loops.make(
-    tmp_path, _Learner(clock, [1.0] * 20), clock.batches([9.0] * 20),
-    max_frames=8000, runtime=_runtime(log=1e6, checkpoint=60),
+    tmp_path, _Learner(clock, [1.0] * 19), clock.batches([9.0] * 19),
+    max_frames=7600, runtime=_runtime(log=1e6, checkpoint=every),
   )  # fmt: skip
   saver = _Saver(made, clock, refuses=2)
   assert made.run(lambda: False)
-  # Updates of 10 s: after a minute, half a minute, and a minute again.
-  assert saver.refused == [1060.0, 1090.0]
-  assert saver.saved == [12, 18, 20]
+  assert saver.refused == refused
+  assert saver.saved == saved
 
 
 def test_the_last_checkpoint_is_tried_again_every_two_seconds(
