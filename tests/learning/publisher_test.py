@@ -13,18 +13,20 @@ class Store:
 
   def __init__(self, error=None):
     self.versions = []
+    self.is_asked = threading.Event()
     self.go_on = threading.Event()
     self._error = error
 
   def publish(self, values, version):
-    assert self.go_on.wait(5)
+    self.is_asked.set()
+    assert self.go_on.wait(30)
     if self._error is not None:
       raise self._error
     self.versions.append(version)
 
 
 def _wait_until(condition):
-  deadline = time.monotonic() + 5
+  deadline = time.monotonic() + 30
   while not condition():
     assert time.monotonic() < deadline
     time.sleep(0.005)
@@ -33,10 +35,11 @@ def _wait_until(condition):
 def test_of_parameters_not_sent_yet_only_the_newest_go():
   store = Store()
   made = publisher.BackgroundPublisher(store)
-  for version in range(5):
+  made.publish(np.zeros(2), 0)
+  # The others find the first on its way.
+  assert store.is_asked.wait(30)
+  for version in range(1, 5):
     made.publish(np.zeros(2), version)
-    # The first is on its way by now; the others find it there.
-    time.sleep(0.05 if version == 0 else 0)
   # The end of the process waits for none.
   sending = [t for t in threading.enumerate() if t.name == 'publisher']
   assert sending and all(t.daemon for t in sending)
