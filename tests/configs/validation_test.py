@@ -7,9 +7,9 @@ import pytest
 from configs import errors, memory, resolution, validation
 
 
-def _resolve(*settings, num_devices=1, **wishes):
+def _resolve(*settings, **wishes):
   return resolution.resolve(
-    resolution.Request(settings=settings, **wishes), 'cpu', num_devices, cores=8
+    resolution.Request(settings=settings, **wishes), 'cpu', 1, cores=8
   )
 
 
@@ -65,7 +65,7 @@ def test_a_game_is_cut_after_a_step_at_the_earliest():
     (('queue.packing=on', 'queue.unpack_on=device'), {}),
   ],
 )
-def test_the_last_values_that_go_are_accepted(settings, wishes):
+def test_the_last_values_that_fit_are_accepted(settings, wishes):
   _resolve(*settings, runtime='launchpad', **wishes)
 
 
@@ -110,7 +110,7 @@ def _bytes(config):
   return sum(part.num_bytes for part in memory.parts(config))
 
 
-def test_of_memory_the_most_that_fits_is_named_to_the_last_row():
+def test_the_most_that_fits_in_memory_is_named_to_the_last_row():
   def of(length):
     return _resolve(f'learning.unroll_length={length}')
 
@@ -126,7 +126,7 @@ def test_of_memory_the_most_that_fits_is_named_to_the_last_row():
   ('share', 'named'),
   [(0.4, 'learning.unroll_length='), (0.6, 'learning.replay_capacity=')],
 )
-def test_of_replay_and_games_the_larger_one_is_named(share, named):
+def test_the_larger_one_of_replay_and_games_is_named(share, named):
   def of(capacity, length=50):
     return _resolve(
       f'learning.replay_capacity={capacity}', 'learning.replay_min_size=1000',

@@ -123,7 +123,7 @@ def _continued(synchronous):
 
 
 @pytest.mark.parametrize('synchronous', [False, True])
-def test_it_counts_publishes_every_third_and_waits_for_one(synchronous):
+def test_updates_are_counted_published_now_and_then_and_awaited(synchronous):
   """In lock step for the update itself, else for the one before."""
   made, published, waited = _continued(synchronous)
   seen = []

@@ -29,6 +29,8 @@ RUNTIME = schema.RuntimeConfig(
 
 
 class FakeLearner:
+  compiles_fast = True
+
   def __init__(self, update=None, before_step=lambda: None, deviation=1.0):
     self.deviation = deviation
     self.measured = []
@@ -48,8 +50,6 @@ class FakeLearner:
       learner_steps=self.counters.learner_steps + 1,
     )
     return self._metrics, np.array([0])
-
-  compiles_fast = True
 
   def compile(self, state, batch):
     self.compiled.append((state, batch))

@@ -35,13 +35,15 @@ def test_a_digest_is_of_values_shapes_names_and_dtypes(other):
 
 
 @pytest.mark.parametrize(
-  ('count', 'end'), [(5, 'l4'), (6, 'l5'), (7, 'l5; and 1 more')]
+  ('lines', 'listed'),
+  [
+    ('abcdef', 'a; b; c; d; e; f'),
+    ('abcdefg', 'a; b; c; d; e; f; and 1 more'),
+    ('abcdefgh', 'a; b; c; d; e; f; and 2 more'),
+  ],
 )
-def test_six_lines_are_listed(count, end):
-  lines = [f'l{n}' for n in range(count)]
-  assert named_trees.listed(lines) == '; '.join(
-    [*lines[: min(count, 6) - 1], end]
-  )
+def test_six_lines_are_listed(lines, listed):
+  assert named_trees.listed(list(lines)) == listed
 
 
 def test_misfits_are_in_the_order_of_the_expected_parts():
