@@ -17,7 +17,7 @@ def _config(game, **settings):
   )
 
 
-def test_what_a_suite_need_not_say():
+def test_a_spec_has_defaults():
   spec = suite.EnvironmentSpec((8, 8, 1), ('noop', 'fire'), (8, 8, 3))
   assert (spec.num_actions, spec.action_repeat, spec.frames_in_stack) == (
     2, 1, 1,
@@ -36,7 +36,7 @@ def test_catch_is_shown_to_people_at_the_size_of_an_atari_screen():
   assert not spec.has_lives
 
 
-def test_several_games_are_as_what_holds_for_all():
+def test_the_spec_of_several_games_holds_for_all_of_them():
   stacked = {'frame_stack': 4, 'action_repeat': 3}
   breakout = registry.spec(_config('breakout,catch', **stacked))
   # Of the first; of Catch, which stacks nothing; of the one with lives.

@@ -269,7 +269,7 @@ def test_names_and_shapes_can_be_listed_without_reading_arrays(tmp_path):
   assert arrays['opt_state/0/count'] == ['int32', []]
 
 
-def test_of_a_long_cause_200_characters_are_told(tmp_path):
+def test_200_characters_of_a_long_cause_are_told(tmp_path):
   manager = checkpoints.Checkpointer(tmp_path)
 
   def fail(step, args):

@@ -32,7 +32,7 @@ def test_the_newest_takes_the_place_of_the_one_before(tmp_path, step):
   assert (tmp_path / f'threads-{step}' / 'data').read_text() == 'b'
 
 
-def test_one_begins_empty_and_what_is_unfinished_is_discarded(tmp_path):
+def test_an_unfinished_replay_begins_empty_and_can_be_discarded(tmp_path):
   kept_replays.discard_unfinished(tmp_path / 'none')
   path = _written(tmp_path, 'a')
   assert kept_replays.unfinished(tmp_path) == path

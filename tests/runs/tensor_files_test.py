@@ -58,7 +58,7 @@ def test_a_header_ends_within_the_file_and_a_million_bytes(
   assert (said in _line(path, 10**9)) != fits
 
 
-def test_of_a_long_cause_120_characters_are_told(tmp_path, monkeypatch):
+def test_120_characters_of_a_long_cause_are_told(tmp_path, monkeypatch):
   def fail(data):
     raise ValueError(300 * 'x')
 

@@ -93,7 +93,7 @@ def test_panels_are_open_above_and_to_the_right_and_legends_have_no_frame():
   assert not panel.get_legend().get_frame_on()
 
 
-def test_a_png_is_one_whatever_files_others_save():
+def test_a_figure_is_a_png_whatever_the_default_format_is():
   with matplotlib.rc_context({'savefig.format': 'svg'}):
     content = figures.png(_styled())
   assert Image.open(io.BytesIO(content)).size == (round(6.75 * 150), 300)

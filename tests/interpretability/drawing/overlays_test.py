@@ -124,8 +124,8 @@ def test_what_is_red_where_is_blue_and_neither_is_white():
   np.testing.assert_array_equal(own[-1], overlays.WHAT_COLOUR)
 
 
-def test_what_nobody_chose_is_partly_seen_through():
-  # Of neither the frame nor the colours is anything lost.
+def test_overlays_are_partly_seen_through_by_default():
+  # Both the frame and the colours are seen.
   assert 0.5 < overlays.OPACITY < 1 and 0.5 < overlays.TINT < 1
   frame, one = np.full((1, 1, 3), 100, np.uint8), np.ones((1, 1))
   for name in ('saliency', 'signed'):

@@ -154,7 +154,7 @@ def test_curves_have_steps_of_five_percent_and_five_random_orders(monkeypatch):
   np.testing.assert_allclose(last, 3 * (np.arange(21) == 20))
 
 
-def test_random_orders_hang_on_seed_and_row(monkeypatch):
+def test_random_orders_depend_on_seed_and_row(monkeypatch):
   maker, _ = _without_a_network(monkeypatch)
   other, _ = _without_a_network(monkeypatch, seed=1)
   orders = [

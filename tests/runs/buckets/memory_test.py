@@ -137,7 +137,7 @@ def test_checkpoints_are_copied_newest_first_and_as_many_as_are_kept(
 
 
 @pytest.mark.parametrize('keep', [None, 2])
-def test_of_replays_only_the_newest_is_there(run, store, keep):
+def test_only_the_newest_replay_is_there(run, store, keep):
   bucket = mirror.Mirror(run, store, keep)
   _write(run.replay / 'threads-0')
   assert bucket.push()
@@ -254,7 +254,7 @@ def test_a_run_without_checkpoints_comes_back(run, store, tmp_path):
   assert restore() == 'this machine has all of it'
 
 
-def test_of_what_is_damaged_nothing_is_left(run, store, tmp_path, capsys):
+def test_nothing_is_left_of_what_is_damaged(run, store, tmp_path, capsys):
   _write(run.checkpoints / '2')
   assert mirror.Mirror(run, store, 2).push()
   store.put('checkpoints/2/b', b'other')
