@@ -12,6 +12,7 @@ from attn_agents.interpretability.saliency import options as saliency
 from attn_agents.interpretability.screen import cells
 from attn_agents.interpretability.trust import section as trust
 from configs import agents
+from tests.interpretability import given as given_lib
 
 
 def _agent(run, checkpoint=7, agent='s3ta', params=0.0):
@@ -62,19 +63,6 @@ def test_labels_differ_and_say_no_more_than_it_takes(ours, theirs, labels):
   assert _given(ours, theirs).labels == labels
 
 
-class _Recorded(dict):
-  """As much of a recording as is asked for, in parts of two rows."""
-
-  path = pathlib.Path('recorded')
-
-  def __len__(self):
-    return len(self['action'])
-
-  def parts(self, name):
-    for first in range(0, len(self), 2):
-      yield first, {name: self[name][first : first + 2]}
-
-
 def test_each_other_agent_has_a_recording_of_its_own(monkeypatch):
   paths, plans = [], []
 
@@ -86,7 +74,7 @@ def test_each_other_agent_has_a_recording_of_its_own(monkeypatch):
   monkeypatch.setattr(context.record, 'record', record)
   for params in (1.0, 2.0, 1.0):
     given = _given(_agent('/a/pong'), _agent('/b/pong', params=params))
-    given.recorded = _Recorded(action=np.zeros(3, np.int32))
+    given.recorded = given_lib.Recorded(3, action=np.zeros(3, np.int32))
     given.plan = context.record.Plan(with_states=True)
     with pytest.raises(context.DoesNotApplyError):
       given.shown_to_other  # noqa: B018
@@ -97,7 +85,10 @@ def test_each_other_agent_has_a_recording_of_its_own(monkeypatch):
 
 def _played(frames):
   """A recording with these numbers as frames."""
-  return _Recorded(action=np.arange(len(frames)), frame=np.array(frames))
+  rows = len(frames)
+  return given_lib.Recorded(
+    rows, action=np.arange(rows), frame=np.array(frames)
+  )
 
 
 @pytest.mark.parametrize(

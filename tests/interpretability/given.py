@@ -10,23 +10,31 @@ from attn_agents.interpretability.recordings import record
 
 
 class Recorded(dict):
-  """Arrays of one game in which frame n is full of n."""
+  """Arrays of one game in which frame n is full of n, if not told otherwise."""
 
   path = pathlib.Path('recorded')
-  frame_size = (2, 2)
 
-  def __init__(self, rows, **arrays):
+  def __init__(self, rows, frame_size=(2, 2), **arrays):
+    self.frame_size = frame_size
     numbers = np.arange(rows)
+    frame = numbers.astype(np.uint8)[:, None, None, None] * np.ones(
+      (1, *frame_size, 3), np.uint8
+    )
+    step_type = np.ones(rows, np.int8)
     super().__init__(
-      frame=numbers[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8),
-      row=numbers, step_type=np.ones(rows, np.int8), **arrays,
-    )  # fmt: skip
+      {'frame': frame, 'row': numbers, 'step_type': step_type, **arrays}
+    )
 
   def __len__(self):
     return len(self['row'])
 
   def rows(self, name, rows):
     return self[name][rows]
+
+  def parts(self, name):
+    """Of two rows each."""
+    for first in range(0, len(self), 2):
+      yield first, {name: self[name][first : first + 2]}
 
 
 def make(recorded, **changes):

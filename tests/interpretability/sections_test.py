@@ -26,21 +26,9 @@ from attn_agents.interpretability.weights import compute as weights_compute
 from attn_agents.interpretability.weights import section as weights
 from attn_agents.interpretability.what_where import section as what_where
 from configs import agents
+from tests.interpretability import given as given_lib
 
 _FRAME = (20, 30)
-
-
-class _Recorded(dict):
-  """As much of a recording as is asked for."""
-
-  path = pathlib.Path('recorded')
-  frame_size = _FRAME
-
-  def __len__(self):
-    return len(self['step_type'])
-
-  def rows(self, name, rows):
-    return self[name][rows]
 
 
 def _given(recorded, **changes):
@@ -56,13 +44,9 @@ def _given(recorded, **changes):
 
 
 def _recorded(rows, **arrays):
-  return _Recorded(
-    step_type=np.ones(rows, np.int8), row=np.arange(rows),
-    action=np.zeros(rows, np.int32),
-    frame=np.arange(rows, dtype=np.uint8)[:, None, None, None]
-    * np.ones((1, *_FRAME, 3), np.uint8),
-    **arrays,
-  )  # fmt: skip
+  return given_lib.Recorded(
+    rows, _FRAME, action=np.zeros(rows, np.int32), **arrays
+  )
 
 
 def _map(row, policy, value, place):

@@ -10,38 +10,27 @@ import pytest
 from attn_agents.interpretability import context, findings
 from attn_agents.interpretability.recordings import record
 from attn_agents.interpretability.report import assembly, report_data
+from tests.interpretability import given as given_lib
 
 _FIRST, _MID, _LAST = 0, 1, 2
 
 
-class _Recorded(dict):
+def _recorded():
   """Two games of four rows: two actions, even odds but at row 1."""
-
-  path = pathlib.Path('there')
-
-  def __init__(self):
-    self.facts = {
-      'checkpoint': 1200, 'training_frames': 4_000_000, 'agent': 'an_agent',
-      'trained_game': 'demon_attack', 'game': 'ms_pacman', 'preset': 'small',
-      'algorithm': 'vtrace', 'training_seed': 3, 'action_repeat': 5,
-    }  # fmt: skip
-    rows = np.arange(8)
-    logits = np.zeros((8, 2), np.float32)
-    logits[1] = 100, 0
-    super().__init__(
-      frame=rows.astype(np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3)),
-      policy_logits=logits, baseline=rows + 0.5, action=rows % 2,
-      reward=rows * 10.0, row=rows % 4,
-      step_type=np.array([_FIRST, _MID, _MID, _LAST] * 2),
-    )  # fmt: skip
-
-  def __len__(self):
-    return 8
-
-  def parts(self, name):
-    """Of five rows and three."""
-    yield 0, {name: self[name][:5]}
-    yield 5, {name: self[name][5:]}
+  rows = np.arange(8)
+  logits = np.zeros((8, 2), np.float32)
+  logits[1] = 100, 0
+  recorded = given_lib.Recorded(
+    8, policy_logits=logits, baseline=rows + 0.5, action=rows % 2,
+    reward=rows * 10.0, row=rows % 4,
+    step_type=np.array([_FIRST, _MID, _MID, _LAST] * 2),
+  )  # fmt: skip
+  recorded.facts = {
+    'checkpoint': 1200, 'training_frames': 4_000_000, 'agent': 'an_agent',
+    'trained_game': 'demon_attack', 'game': 'ms_pacman', 'preset': 'small',
+    'algorithm': 'vtrace', 'training_seed': 3, 'action_repeat': 5,
+  }  # fmt: skip
+  return recorded
 
 
 def _given(epsilon=None, head='policy'):
@@ -53,7 +42,7 @@ def _given(epsilon=None, head='policy'):
     environment_spec=types.SimpleNamespace(actions=('NOOP', 'FIRE')),
   )  # fmt: skip
   return context.Context(
-    played=played, recorded=_Recorded(), plan=record.Plan(seed=7),
+    played=played, recorded=_recorded(), plan=record.Plan(seed=7),
     directory=pathlib.Path(), trained=None, checkpoints=pathlib.Path(),
   )  # fmt: skip
 
@@ -87,7 +76,7 @@ def test_a_report_says_who_plays_what_and_how_it_is_made_again():
     'Checkpoint': 'learner step 1,200',
     'Game': 'ms_pacman, protocol noop, sampled actions, seed 7',
     'Command': 'the command',
-    'Recording': 'there, 8 rows. A row is one agent step of 5 frames.',
+    'Recording': 'recorded, 8 rows. A row is one agent step of 5 frames.',
   }
   assert [frame[0, 0, 0] for frame in data.frames] == list(range(8))
   assert data.action_names == ('NOOP', 'FIRE')
