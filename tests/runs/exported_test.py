@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from attn_agents.runs import exported, run_directory, saved_runs
+from attn_agents.runs import exported, run_directory, saved_runs, snapshots
 from configs import errors, overrides, resolution
 
 _COUNTERS = {
@@ -90,7 +90,7 @@ def test_facts_are_an_object(tmp_path):
   )
 
 
-def test_of_a_later_version_it_is_said_so(tmp_path):
+def test_a_later_version_is_named(tmp_path):
   with pytest.raises(errors.ConfigError, match=r'later version \(format 2, th'):
     _agent(tmp_path, {**_FACTS, 'format': 2}).facts()
 
@@ -135,7 +135,5 @@ def test_only_an_agent_is_written_over(tmp_path):
 
 
 def test_counters_of_an_agent_are_those_of_a_checkpoint():
-  from attn_agents.runs import snapshots
-
   fields = {x.name for x in dataclasses.fields(snapshots.Counters)}
   assert fields == set(_COUNTERS)

@@ -114,12 +114,10 @@ def test_clients_of_a_replay_are_those_of_the_config(made, tmp_path):
     'learning.batch_size=24', 'learning.replay_checkpoint_seconds=77',
   )  # fmt: skip
   _make_all(parts, tmp_path)
-  height, width, channels = parts.environment_spec.observation_shape
-  stack = parts.environment_spec.frames_in_stack
-  rows = 6 + (stack if stack > 1 else 0)
-  assert made['ReplaySink'] == ('a:1', stack, rows, 7, _stop, {})
+  # Catch stacks nothing: the rows are those of five steps and one more.
+  assert made['ReplaySink'] == ('a:1', 1, 6, 7, _stop, {})
   address, report, *rest = made['ReplaySource']
   assert (address, report.agent_steps) == ('a:1', 0)
-  frame = (height, width, channels // stack)
+  frame = parts.environment_spec.observation_shape
   assert rest == [24, tmp_path, 77.0, frame, {}]
   assert made['VariablePoller'] == ('b:2', {'eager': False})

@@ -69,11 +69,9 @@ def test_the_replay_is_that_of_the_config_or_what_was_kept(
   transport.ThreadsTransport(parts, tmp_path, 17, _stop)
   assert restored == ([found] if found else [])
   row, *rest = given
-  height, width, channels = parts.environment_spec.observation_shape
-  stack = parts.environment_spec.frames_in_stack
-  assert row.frame.shape == (height, width, channels // stack)
-  rows = 6 + (stack if stack > 1 else 0)
+  assert row.frame.shape == parts.environment_spec.observation_shape
   keeping = replay.Keeping(tmp_path, 77.0)
-  assert rest == [700, stack, rows, 24, None, 9, _stop, keeping]
+  # Catch stacks nothing: the rows are those of five steps and one more.
+  assert rest == [700, 1, 6, 24, None, 9, _stop, keeping]
   # 24 samples for each 8 steps.
   assert limits == [(3.0, 60, parts.replay.tolerance)]
