@@ -85,15 +85,18 @@ def test_one_that_training_removes_meanwhile_is_no_problem(run, monkeypatch):
   _assert_plays(follower, params, 8)
 
 
+def test_it_looks_once_before_it_waits(run):
+  stop, follower = threading.Event(), _follower(run, [])
+  run.save(7)
+  stop.set()
+  follower.follow(threading.Event(), stop)
+  assert follower.newest.facts['checkpoint'] == 7
+
+
 def test_it_follows_only_while_somebody_wants_it(run):
   wanted, stop, told = threading.Event(), threading.Event(), []
   follower = _follower(run, told)
   run.save(7)
-  ended = threading.Event()
-  ended.set()
-  follower.follow(wanted, ended)
-  assert follower.newest.facts['checkpoint'] == 7, 'it looks at once'
-  follower = _follower(run, told)
   thread = threading.Thread(
     target=follower.follow, args=(wanted, stop, 0.05), daemon=True
   )
