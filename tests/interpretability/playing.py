@@ -2,10 +2,12 @@
 
 import dataclasses
 
-from attn_agents.interpretability.recordings import trained_agent
+from attn_agents.interpretability.recordings import record, trained_agent
 from tests.networks import tiny
 
 OBSERVATION_SHAPE = (33, 26, 3)
+# Three games of nine steps.
+PLAN = record.Plan(num_episodes=3, max_steps=100, with_states=True)
 
 
 def make_agent(resnet=False, **network):
