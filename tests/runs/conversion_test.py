@@ -56,15 +56,17 @@ def _restore(run, directory, step):
   return snapshot
 
 
-@pytest.mark.parametrize('name', ['appo', 'dqn'])
-def test_every_checkpoint_is_the_same_bit_for_bit(tmp_path, name):
+@pytest.mark.parametrize(
+  ('name', 'count'), [('appo', '3 checkpoints;'), ('dqn', '1 checkpoint')]
+)
+def test_every_checkpoint_is_the_same_bit_for_bit(tmp_path, name, count):
   old = old_runs.copy(name, tmp_path)
   out = tmp_path / 'out'
   before = _files(old)
   said = conversion.convert(old, out)
   assert said.startswith(f'converted {out}: ')
-  assert (', 1 checkpoint' if name == 'dqn' else ', 3 checkpoints;') in said
-  assert name != 'dqn' or said.endswith(' checkpoint')
+  assert f', {count}' in said
+  assert said.endswith(count) == (name == 'dqn')
   assert {**_files(old), 'lock': ''} == {**before, 'lock': ''}
   run = run_directory.RunDirectory(out)
   for part in ('checkpoints', 'best'):

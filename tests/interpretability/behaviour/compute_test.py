@@ -317,11 +317,11 @@ def test_rows_where_the_target_is_unknown_are_left_out():
 def test_what_moves_by_a_thousandth_of_a_pixel_stands_still():
   moving = np.random.default_rng(0).normal(size=(40, 2))
   wobble = np.resize([1.0, -1.0], 40)[:, None] * [1, 0]
-  for still, moved in ((0.9e-3, 1.1e-3),):
-    for pair in ((still * wobble, moving), (moving, still * wobble)):
-      assert np.isnan(behaviour.correlation(*pair))
-    found = behaviour.correlation(moved * wobble, moving)
-    assert found == pytest.approx(behaviour.correlation(wobble, moving))
+  still, moved = 0.9e-3 * wobble, 1.1e-3 * wobble
+  for pair in ((still, moving), (moving, still)):
+    assert np.isnan(behaviour.correlation(*pair))
+  found = behaviour.correlation(moved, moving)
+  assert found == pytest.approx(behaviour.correlation(wobble, moving))
 
 
 def test_summary_is_json(measured):
