@@ -41,9 +41,11 @@ def alone(name: str) -> Iterator[None]:
       sys.modules.update(modules)
       flags.FLAGS.__dict__.update(values)
     else:
+      # Those of benchmarks, too, which other tests may have imported.
       for module, defined in flags.FLAGS.flags_by_module_dict().items():
-        if module.partition('.')[0] == 'launch':
-          for flag in defined:
+        if module.partition('.')[0] in ('launch', 'benchmarks'):
+          # A copy: what is deleted leaves this list.
+          for flag in tuple(defined):
             delattr(flags.FLAGS, flag.name)
     yield
   finally:

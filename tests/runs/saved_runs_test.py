@@ -148,7 +148,7 @@ def test_a_run_of_screens_that_its_game_has_not_is_refused(tmp_path):
       found, opened = saved_runs.open_run(str(tmp_path))
       assert found.path == tmp_path and opened.environment == environment
     else:
-      with pytest.raises(errors.ConfigError, match='at least 10 x 5'):
+      with pytest.raises(errors.ConfigError, match='height=9: expected 10'):
         saved_runs.open_run(str(tmp_path))
 
 

@@ -35,7 +35,7 @@ def main() -> int:
   """Serves until told to stop, or until its parent ends."""
   parser = argparse.ArgumentParser()
   # As JSON.
-  parser.add_argument('--settings')
+  parser.add_argument('--settings', required=True)
   settings = json.loads(parser.parse_args().settings)
   lifecycle.log_to_file(settings['logdir'], f'{ROLE}-0')
   status = lifecycle.StatusFile(settings['logdir'], ROLE)

@@ -89,8 +89,8 @@ def play(
 def main() -> int:
   """The process: plays until killed, since an actor has nothing to save."""
   parser = argparse.ArgumentParser()
-  parser.add_argument('--topology')
-  parser.add_argument('--actor', type=int)
+  parser.add_argument('--topology', required=True)
+  parser.add_argument('--actor', type=int, required=True)
   parser.add_argument('--restart', type=int)
   args = parser.parse_args()
   place = topology.from_json(args.topology)

@@ -120,7 +120,7 @@ def main() -> None:
   update = vtrace.ALGORITHM.make_update(agent, _CONFIG, jax.devices())
   learner = joint_learner.JointLearner(
     _Faulty(update, index, devices), start, updating.Variables(), devices,
-    company_=hosts.company, action_repeat=4,
+    company_=hosts.company, **updating.OPTIONS,
   )  # fmt: skip
   training.Training(
     learner,

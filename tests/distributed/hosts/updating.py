@@ -7,6 +7,7 @@ which feeds what all hosts would.
 """
 
 import sys
+from typing import Any
 
 from attn_agents.utils import left_out
 
@@ -36,6 +37,12 @@ from tests.distributed.hosts import processes
 from tests.learning import linear
 
 UPDATES = 4
+# Of a `Learner` that publishes each update and measures nothing.
+OPTIONS: dict[str, Any] = {
+  'action_repeat': 4, 'publish_every_updates': 1, 'synchronous': False,
+  'max_seconds': 0.0, 'to_publish': lambda params, agent_steps: params,
+  'measure': lambda params, batch: {},
+}  # fmt: skip
 CONFIG = schema.Config(
   agent='linear', preset='small', network=s3ta.S3TAConfig(), algorithm='vtrace',
   learning=vtrace.VTraceConfig(unroll_length=linear.T, batch_size=2 * linear.B),
@@ -122,15 +129,10 @@ def main() -> None:
     Variables(),
     devices,
   )
-  options = {
-    'action_repeat': 4, 'publish_every_updates': 1, 'synchronous': False,
-    'max_seconds': 0.0, 'to_publish': lambda params, agent_steps: params,
-    'measure': lambda params, batch: {},
-  }  # fmt: skip
   if count > 1:
-    made = joint_learner.JointLearner(*args, company_=company, **options)
+    made = joint_learner.JointLearner(*args, company_=company, **OPTIONS)
   else:
-    made = learner.Learner(*args, **options)
+    made = learner.Learner(*args, **OPTIONS)
   put = placement.sharder(devices)
   for update in range(UPDATES):
     shares = [share(update, host) for host in range(2)]
