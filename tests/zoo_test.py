@@ -19,7 +19,10 @@ _LICENCE = 'apache-2.0'
 
 
 def test_some_ship():
-  games = {'boxing', 'breakout', 'catch', 'ms_pacman', 'pong', 'space_invaders'}
+  games = {
+    'boxing', 'breakout', 'catch', 'ms_pacman', 'pong', 'seaquest',
+    'space_invaders',
+  }  # fmt: skip
   assert {f's3ta_{game}' for game in games} <= set(_NAMES)
   assert 's3ta_fixed_query_pong' in _NAMES
 
