@@ -29,16 +29,23 @@ class _Full:
     return getattr(self.real, name)
 
 
-def test_without_room_it_learns_on_and_tries_again(tmp_path, capsys):
-  runtime = dataclasses.replace(loops.RUNTIME, checkpoint_every_seconds=1e-6)
+def _without_room(tmp_path, times, **runtime):
+  """A training that saves at each update, and so often has no room."""
   made, checkpointer, reports = loops.make(
     tmp_path,
     loops.FakeLearner(),
     loops.forever(),
     max_frames=4000,
-    runtime=runtime,
+    runtime=dataclasses.replace(
+      loops.RUNTIME, checkpoint_every_seconds=1e-6, **runtime
+    ),
   )
-  made._checkpointer = full = _Full(checkpointer, 5)
+  made._checkpointer = _Full(checkpointer, times)
+  return made, made._checkpointer, reports
+
+
+def test_without_room_it_learns_on_and_tries_again(tmp_path, capsys):
+  made, full, reports = _without_room(tmp_path, 5)
   assert made.run(lambda: False)
   assert full.refused == 5
   # Nothing was saved beside a checkpoint that was not; told once, and that it
@@ -59,17 +66,7 @@ def test_two_troubles_are_told_once_whichever_comes_first(
   tmp_path, monkeypatch
 ):
   monkeypatch.setattr(metrics.MetricsWriter, 'trouble', 'metrics.csv waits')
-  runtime = dataclasses.replace(
-    loops.RUNTIME, checkpoint_every_seconds=1e-6, log_every_seconds=1e-6
-  )
-  made, checkpointer, reports = loops.make(
-    tmp_path,
-    loops.FakeLearner(),
-    loops.forever(),
-    max_frames=4000,
-    runtime=runtime,
-  )
-  made._checkpointer = _Full(checkpointer, 6)
+  made, _, reports = _without_room(tmp_path, 6, log_every_seconds=1e-6)
   assert made.run(lambda: False)
   both = [line for line in reports if 'waits' in line and 'no room' in line]
   assert len(both) == 1
