@@ -72,7 +72,6 @@ def q_learning() -> q_learning_lib.QLearningConfig:
     replay_min_size=2_000,
     target_update_steps=1_000,
     epsilon_steps=50_000,
-    final_learning_rate=2.5e-4,
     learning_rate_steps=50_000,
   )
 
