@@ -147,6 +147,17 @@ class Glimpse(NamedTuple):
   drawn: Array
 
 
+class Reconstruction(NamedTuple):
+  """The screen as a network draws it again, for its loss; leading axes [T, B].
+
+  Attributes:
+    cells: float32 [..., n, n], the brightness of cells of equal area, each in
+      deviations from its own mean.
+  """
+
+  cells: Array
+
+
 class AgentState(NamedTuple):
   """What an agent carries from row to row; leading axis [B].
 

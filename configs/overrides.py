@@ -18,10 +18,12 @@ YOUNGER: Mapping[str, Any] = {
   'environment.shared_actions': False,
   'environment.stagger_steps': 0,
   'learning.part_length': 0,
+  'learning.reconstruction_cost': 0.5,
   'network.answer_sees_queries': True,
   'network.coupled_gates': False,
   'network.feature_norm': 'none',
   'network.head_sees_answer': False,
+  'network.reconstruction_size': 0,
   'network.vision_blur': 0.0,
   'network.vision_forget_bias': 1.0,
 }

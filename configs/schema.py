@@ -129,6 +129,8 @@ class NetworkConfig:
     quick_settings: 'section.field=value' that make the network narrow, and
       frames small enough, to learn Catch within a minute or two; for tests and
       smoke runs.
+    training_parts: parts that only training uses. Where `runtime.init_from` has
+      none of them, they start new.
     RANGES: of the numbers among the fields, see `configs.ranges`.
     convolution: 'lax' leaves convolutions to XLA, 'canonical' writes them and
       their gradients in the one form that is fast on CPU; 'auto' chooses by
@@ -139,6 +141,7 @@ class NetworkConfig:
 
   head: ClassVar[str] = 'policy'
   quick_settings: ClassVar[tuple[str, ...]] = ()
+  training_parts: ClassVar[tuple[str, ...]] = ()
   RANGES: ClassVar[Mapping[str, ranges.Range]] = {}
 
   convolution: str = 'auto'

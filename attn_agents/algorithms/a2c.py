@@ -70,7 +70,13 @@ class A2C(synchronous.Synchronous[A2CConfig]):
     from attn_agents.learning import update
     from attn_agents.losses import a2c
 
-    return update.make_update(agent, config, devices, a2c.a2c_loss)
+    return update.make_update(
+      agent,
+      config,
+      devices,
+      a2c.a2c_loss,
+      self.section(config).reconstruction_cost,
+    )
 
 
 ALGORITHM = A2C()

@@ -20,6 +20,9 @@ class ActorCriticConfig(base.LearningConfig):
     baseline_cost: weight of the value loss: of half the squared error for
       V-trace, APPO and PPO, of the whole for A2C, as in their sources.
     entropy_cost: weight of the entropy bonus.
+    reconstruction_cost: weight of the error with which a network draws the
+      screen again (`losses.reconstruction`), if it does: 1 if it draws nothing
+      [C].
     max_policy_lag: actors make one unroll for each update, at most so many
       updates ahead of the parameters they have. 0 is lock step: actors wait for
       the newest parameters, and an update takes exactly the unrolls made with
@@ -30,11 +33,13 @@ class ActorCriticConfig(base.LearningConfig):
   RANGES: ClassVar[Mapping[str, ranges.Range]] = {
     'baseline_cost': ranges.Range(0.0, 1e6),
     'entropy_cost': ranges.Range(0.0, 1e6),
+    'reconstruction_cost': ranges.Range(0.0, 1e6),
     'max_policy_lag': ranges.Range(0, 1000, '0 to 1000, or none'),
   }
 
   baseline_cost: float = 0.5
   entropy_cost: float = 0.01
+  reconstruction_cost: float = 0.5
   max_policy_lag: int | None = None
 
 
@@ -44,6 +49,7 @@ class ActorCritic(base.Algorithm[base.Section], abc.ABC):
   metrics = (
     'pg_loss',
     'baseline_loss',
+    'reconstruction_loss',
     'entropy',
     'baseline_mean',
     'rho_mean',

@@ -63,7 +63,13 @@ class VTrace(actor_critic.ActorCritic[VTraceConfig]):
     from attn_agents.learning import update
     from attn_agents.losses import vtrace
 
-    return update.make_update(agent, config, devices, vtrace.vtrace_loss)
+    return update.make_update(
+      agent,
+      config,
+      devices,
+      vtrace.vtrace_loss,
+      self.section(config).reconstruction_cost,
+    )
 
 
 ALGORITHM = VTrace()

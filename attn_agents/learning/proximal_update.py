@@ -20,7 +20,7 @@ from attn_agents.learning import (
   schedules,
   train_state,
 )
-from attn_agents.losses import ppo
+from attn_agents.losses import ppo, reconstruction
 from configs import schema
 
 # From outputs of the parameters before the update, unroll and config section.
@@ -189,13 +189,22 @@ class _Passes:
       outputs = self._agent.unroll(
         params, part.timestep, part.action, part.agent_state
       )
-      return ppo.ppo_loss(
+      loss, metrics = ppo.ppo_loss(
         outputs.policy_logits,
         outputs.baseline,
         part.targets,
         learning,
         state.hyperparams.entropy_cost,
         clip_epsilon,
+      )
+      return reconstruction.add(
+        loss,
+        metrics,
+        outputs,
+        part.timestep.observation,
+        part.targets.weight,
+        learning.reconstruction_cost,
+        train_state.AXIS,
       )
 
     grads, metrics = jax.grad(loss_fn, has_aux=True)(state.params)

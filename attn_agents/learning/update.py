@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from attn_agents import types
 from attn_agents.learning import gradient_step, train_state
+from attn_agents.losses import reconstruction, transitions
 from configs import schema
 
 # From outputs, unroll, config section and the weight of the entropy to a sum
@@ -19,6 +20,7 @@ def make_update(
   config: schema.Config,
   devices: Sequence[jax.Device],
   loss: Loss,
+  reconstruction_cost: float = 0.0,
 ) -> train_state.Update:
   """Makes the compiled update; see `algorithms.base.Algorithm.make_update`.
 
@@ -27,6 +29,8 @@ def make_update(
     config: the run's config.
     devices: of the learner.
     loss: of the whole unroll.
+    reconstruction_cost: weight of the error of networks that draw the screen
+      again.
   """
   gradient = gradient_step.GradientStep(config)
 
@@ -36,7 +40,17 @@ def make_update(
     outputs = agent.unroll(
       params, unroll.timestep, unroll.action, unroll.agent_state
     )
-    return loss(outputs, unroll, config.learning, entropy_cost)
+    value, metrics = loss(outputs, unroll, config.learning, entropy_cost)
+    return reconstruction.add(
+      value,
+      metrics,
+      # The last row is only there for its value.
+      jax.tree.map(lambda x: x[:-1], outputs),
+      unroll.timestep.observation[:-1],
+      transitions.weight(unroll.timestep),
+      reconstruction_cost,
+      train_state.AXIS,
+    )
 
   def update(
     state: train_state.TrainState, unroll: types.Unroll

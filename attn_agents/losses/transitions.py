@@ -15,7 +15,13 @@ from attn_agents.algorithms import base
 # Metrics that are sums over transitions; all others are means over the valid
 # ones, to be weighted by `num_transitions` when batches are put together.
 SUMMED_METRICS = frozenset(
-  {'loss', 'pg_loss', 'baseline_loss', 'num_transitions'}
+  {
+    'loss',
+    'pg_loss',
+    'baseline_loss',
+    'reconstruction_loss',
+    'num_transitions',
+  }
 )
 
 
@@ -82,7 +88,8 @@ def from_unroll(
   """
   _check_shapes(outputs, unroll)
   timestep = unroll.timestep
-  valid = timestep.step_type[1:] != types.StepType.FIRST
+  weights = weight(timestep)
+  valid = weights > 0
   # The result of action_t arrives with row t + 1.
   reward = timestep.reward[1:]
   if config.max_abs_reward > 0:
@@ -102,8 +109,21 @@ def from_unroll(
     baseline_t=outputs.baseline[1:],
     reward=jnp.where(valid, reward, baseline_tm1),
     discount=jnp.where(valid, discount, 0.0),
-    weight=valid.astype(jnp.float32),
+    weight=weights,
   )
+
+
+def weight(timestep: types.TimeStep) -> jax.Array:
+  """1 for transitions that count, 0 for those that arrive at FIRST.
+
+  Args:
+    timestep: `types.TimeStep` [T + 1, B].
+
+  Returns:
+    float32 [T, B].
+  """
+  arrives = timestep.step_type[1:] != types.StepType.FIRST
+  return jnp.asarray(arrives, jnp.float32)
 
 
 def _check_shapes(outputs: types.NetworkOutput, unroll: types.Unroll) -> None:

@@ -23,6 +23,9 @@ from attn_agents.networks.layers import (
 )
 from configs.agents import s3ta as s3ta_config
 
+# Units of the decoder's hidden layer.
+_DECODER_HIDDEN = 128
+
 
 class S3TAState(NamedTuple):
   """Recurrent state before a row.
@@ -98,7 +101,11 @@ class S3TA(nn.Module):
     policy_logits = nn.Dense(self.num_actions, name='policy')(hidden)
     baseline = nn.Dense(1, name='baseline')(hidden)
     return (
-      types.NetworkOutput(policy_logits, jnp.squeeze(baseline, axis=-1)),
+      types.NetworkOutput(
+        policy_logits,
+        jnp.squeeze(baseline, axis=-1),
+        self._reconstruct(outputs.output),
+      ),
       S3TAState(vision_state, policy_state),
     )
 
@@ -176,6 +183,17 @@ class S3TA(nn.Module):
       ),
     )
     return outputs, state
+
+  def _reconstruct(self, output: jax.Array) -> types.Nest:
+    """What the policy core's output tells of the screen, if it is to tell."""
+    size = self.config.reconstruction_size
+    if not size:
+      return ()
+    decoder = torsos.MLP((_DECODER_HIDDEN, size**2), name='reconstruction')
+    cells = decoder(output)
+    return types.Reconstruction(
+      jnp.reshape(cells, (*cells.shape[:-1], size, size))
+    )
 
   def _sow(
     self, features: jax.Array, outputs: policy_core.PolicyCoreOutput

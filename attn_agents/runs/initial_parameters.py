@@ -103,16 +103,21 @@ def _copied(
   ours: Mapping[str, 'named_trees.Spec'],
   theirs: Mapping[str, 'named_trees.Spec'],
 ) -> list[str]:
-  """Names of the parameters that are copied.
+  """Names of the parameters that are copied; new training parts are not.
 
   Raises:
     ConfigError: one of them is missing there or has another shape.
   """
   from attn_agents.runs import named_trees
 
-  parts = config.network.transferred
+  network = config.network
+  missing = {_part(name) for name in ours} - {_part(name) for name in theirs}
+  new = missing.intersection(network.training_parts)
   names = [
-    name for name in ours if not parts or name.partition('/')[0] in parts
+    name
+    for name in ours
+    if _part(name) not in new
+    and (not network.transferred or _part(name) in network.transferred)
   ]
   misfits = named_trees.misfits(
     {name: theirs[name] for name in names if name in theirs},
@@ -124,6 +129,10 @@ def _copied(
       f'other names or shapes ({named_trees.listed(misfits)})'
     )
   return names
+
+
+def _part(name: str) -> str:
+  return name.partition('/')[0]
 
 
 def _check_here(values: Mapping[str, Any]) -> None:

@@ -68,8 +68,17 @@ class Plain(nn.Module):
     core_state, hidden = layers.scan(step)(
       self, core_state, (seen, action, reward, inputs.is_first)
     )
+    drawn = _draw(hidden, self.config.reconstruction_size)
     hidden = nn.relu(nn.Dense(self.config.head_hidden, name='head')(hidden))
-    return layers.heads(hidden, self.num_actions), core_state
+    outputs = layers.heads(hidden, self.num_actions)
+    return outputs._replace(extras=drawn), core_state
+
+
+def _draw(hidden: jax.Array, size: int) -> types.Nest:
+  if not size:
+    return ()
+  cells = layers.MLP((128, size * size), name='reconstruction')(hidden)
+  return types.Reconstruction(cells.reshape(*cells.shape[:-1], size, size))
 
 
 class _ConvLSTM(nn.Module):

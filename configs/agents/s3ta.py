@@ -58,10 +58,14 @@ class S3TAConfig(schema.NetworkConfig):
       beside the policy LSTM's output [C: not].
     policy_core_size: units of the policy LSTM.
     head_hidden: units of the layer before policy and value.
+    reconstruction_size: a decoder draws the screen again from what policy and
+      value see, as so many cells each way; `learning.reconstruction_cost` is
+      the weight of its error. Only training computes it [C: 0, no decoder].
     remat: compute the vision core's gates again in the backward pass, which
       saves most of the memory and costs a third more work.
   """
 
+  training_parts: ClassVar[tuple[str, ...]] = ('reconstruction',)
   quick_settings: ClassVar[tuple[str, ...]] = (
     'environment.height=40',
     'environment.width=20',
@@ -90,6 +94,7 @@ class S3TAConfig(schema.NetworkConfig):
     'answer_size': ranges.UNITS,
     'policy_core_size': ranges.UNITS,
     'head_hidden': ranges.UNITS,
+    'reconstruction_size': ranges.Range(0, 210),
   }
 
   conv_channels: tuple[int, ...] = (32, 64)
@@ -115,6 +120,7 @@ class S3TAConfig(schema.NetworkConfig):
   head_sees_answer: bool = False
   policy_core_size: int = 256
   head_hidden: int = 128
+  reconstruction_size: int = 0
   remat: bool = False
 
   def make(

@@ -86,6 +86,7 @@ _SEEING = {
   'feature_norm': 'cells',
   'answer_sees_queries': False,
   'head_sees_answer': True,
+  'reconstruction_size': 3,
 }
 _MIRRORED = [
   agent for agent in agents.AGENTS if plain.form_of(agents.make(agent, 'paper'))

@@ -184,6 +184,40 @@ def test_gradient_reaches_every_parameter(variant):
     assert np.any(np.asarray(leaf) != 0.0), path
 
 
+def _with_decoder(size, sees_answer):
+  """A network that may draw the screen, and its parameters."""
+  config = tiny.make_config(
+    convolution='canonical',
+    head_sees_answer=sees_answer,
+    reconstruction_size=size,
+  )
+  network = factory.make_network(config, tiny.NUM_ACTIONS)
+  return network, tiny.random_params(network)
+
+
+@pytest.mark.parametrize('sees_answer', [True, False])
+def test_a_decoder_leaves_policy_and_value_alone(sees_answer):
+  inputs = tiny.random_inputs(2, 4, tiny.make_config().environment)
+  outputs = []
+  plain, params = _with_decoder(0, sees_answer)
+  drawing, more = _with_decoder(3, sees_answer)
+  decoder = more['reconstruction']
+  # The LSTM's units and, if the heads see it, the answer's.
+  assert decoder['Dense_0']['kernel'].shape == (10 + 20 * sees_answer, 128)
+  for network, given in (
+    (plain, params),
+    (drawing, params | {'reconstruction': decoder}),
+  ):
+    start = network.initial_state(4)
+    outputs.append(network.apply({'params': given}, inputs, start)[0])
+  without, drawn = outputs
+  assert without.extras == ()
+  assert drawn.extras.cells.shape == (2, 4, 3, 3)
+  assert np.std(drawn.extras.cells, axis=(0, 1)).min() > 0
+  np.testing.assert_array_equal(drawn.policy_logits, without.policy_logits)
+  np.testing.assert_array_equal(drawn.baseline, without.baseline)
+
+
 def test_several_maps_by_norm_are_refused():
   with pytest.raises(errors.ConfigError, match='num_queries=4: expected 1'):
     s3ta.S3TAConfig(queries='l2_norm').validate()

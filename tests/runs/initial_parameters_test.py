@@ -43,8 +43,11 @@ def _snapshot(config, seed=0):
 @pytest.fixture(name='source', scope='module')
 def _source(tmp_path_factory):
   """A soft agent's run that has parameters of its own."""
-  config = _config('darqn_soft')
-  run = run_directory.RunDirectory(tmp_path_factory.mktemp('soft') / 'run')
+  return _save(_config('darqn_soft'), tmp_path_factory.mktemp('soft') / 'run')
+
+
+def _save(config, path):
+  run = run_directory.RunDirectory(path)
   run.open(config, machine.Devices('cpu', 1, 'cpu'))
   snapshot = _snapshot(config, seed=1)
   checkpointer = checkpoints.Checkpointer(run.checkpoints)
@@ -87,6 +90,33 @@ def test_the_same_agent_takes_everything(source):
   made = initial_parameters.load_into(config, start)
   assert _same(made.state.params, theirs)
   assert not _same(start.state.params, theirs)
+
+
+def _s3ta(size):
+  return in_process.catch_config(f'network.reconstruction_size={size}')
+
+
+def test_a_decoder_that_is_not_there_starts_new(tmp_path):
+  path, theirs = _save(_s3ta(0), tmp_path / 'run')
+  config = _from(path, _s3ta(4))
+  initial_parameters.check(config)
+  start = _snapshot(config)
+  made = initial_parameters.load_into(config, start).state.params
+  assert 'reconstruction' not in theirs
+  for name in made:
+    expected = start.state.params if name == 'reconstruction' else theirs
+    assert _same(made[name], expected[name]), name
+
+
+def test_a_decoder_that_is_there_is_copied_or_left(tmp_path):
+  path, theirs = _save(_s3ta(4), tmp_path / 'run')
+  same, without = (_from(path, _s3ta(size)) for size in (4, 0))
+  made = initial_parameters.load_into(same, _snapshot(same)).state.params
+  assert _same(made, theirs)
+  made = initial_parameters.load_into(without, _snapshot(without)).state.params
+  assert _same(made, {x: theirs[x] for x in theirs if x != 'reconstruction'})
+  with pytest.raises(errors.ConfigError, match='reconstruction/Dense_1'):
+    initial_parameters.check(_from(path, _s3ta(5)))
 
 
 def test_a_check_that_hangs_is_one_line(source, monkeypatch):
