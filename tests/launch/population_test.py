@@ -212,6 +212,20 @@ def test_a_member_that_was_killed_before_it_saved_has_its_last_turn(tmp_path):
   assert first.name == 'member_01'
 
 
+def test_turns_wait_for_who_is_at_work_and_end_with_the_last(tmp_path):
+  asked = populations.make(size=2, max_frames=150)
+  history.History(tmp_path).create(asked)
+  for member in range(2):
+    run = members.run_of(tmp_path, member)
+    (run.checkpoints / '9').mkdir(parents=True)
+    run.metrics.write_text('frames,learner_steps\n150,9\n')
+  busy = ['member_01']
+  turns = iter(population.Turns(tmp_path, lambda: busy))
+  assert list(itertools.islice(turns, 3)) == [None, None, None]
+  busy.clear()
+  assert list(itertools.islice(turns, 3)) == []
+
+
 def test_the_last_generation_needs_no_turn_and_a_pending_one_comes_first(
   tmp_path,
 ):
