@@ -41,7 +41,7 @@ _THREADS = flags.DEFINE_list(
 )
 
 _SECONDS = 1.0
-_MOST_MINIBATCHES = 4
+_MOST_MINIBATCHES = 8
 
 
 def make_policy(

@@ -57,7 +57,7 @@ def measure(config: schema.Config) -> Cost:
 
   def forward(params: types.Nest) -> jax.Array:
     outputs, _ = network.apply(params, inputs, state)
-    return jnp.sum(outputs.policy_logits) + jnp.sum(outputs.baseline)
+    return jnp.stack([jnp.sum(x) for x in jax.tree.leaves(outputs)]).sum()
 
   def gflop(function: types.Nest) -> float:
     analysis = jax.jit(function).lower(params).cost_analysis() or {}

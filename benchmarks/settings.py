@@ -36,7 +36,7 @@ _SMOKE_RUN = (
   'environment.height=20',
   'environment.width=16',
   'learning.unroll_length=2',
-  'learning.batch_size=4',
+  'learning.batch_size=8',
 )
 
 

@@ -30,15 +30,16 @@ def learning() -> appo.APPOConfig:
   A few cores emulate few steps, so each has to be used more than once.
   docs/tried.md says what happens without the clip. Many environments play few
   steps each: the recurrent part of a network computes one row of all sequences
-  at a time, so that more sequences cost little. Lambda is 1, because V-trace's
-  ratios, none above 1, already shorten returns where actors are ahead.
+  at a time, so that more sequences cost little. With a lambda of 1 the policy
+  would follow luck where rewards say little (docs/sight.md, "Boxing").
   """
   return appo.APPOConfig(
     unroll_length=32,
     batch_size=64,
     loss_reduction='mean',
     num_epochs=3,
-    num_minibatches=4,
+    num_minibatches=8,
+    vtrace_lambda=0.95,
     clip_epsilon=0.1,
     normalize_advantages=True,
     max_policy_lag=1,

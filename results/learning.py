@@ -9,11 +9,18 @@ from typing import Any
 
 from attn_agents.evaluation import scores
 from attn_agents.evaluation.reporting import curves, run_results, tables
+from configs import overrides
 
 _HERE = pathlib.Path(__file__).parent
 
 # Whose settings the runs of a folder have.
 _SETTINGS = {'small': "today's", 'earlier': 'earlier'}
+# What a run has whose section lacks a field that is younger than it.
+_MISSING = {
+  path.partition('.')[2]: value
+  for path, value in overrides.YOUNGER.items()
+  if path.startswith('learning.')
+}
 # Mean returns that S3TA is to reach within an hour; Catch, in two minutes.
 _TARGETS = {'catch': 0.95, 'pong': 15.0, 'boxing': 50.0, 'breakout': 30.0}
 
@@ -76,12 +83,18 @@ def trained() -> str:
 
 
 def side_by_side() -> str:
-  """Agents after the same wall time on the same cores, by game."""
-  found = _runs('small')
+  """Agents after the same wall time, by game and settings of learning."""
+  groups: dict[tuple[str, ...], list[run_results.RunResult]] = {}
+  for folder in _SETTINGS:
+    for run in _runs(folder):
+      config = json.loads((run.path / 'config.json').read_text())['config']
+      learning = json.dumps(
+        [_MISSING | config['learning'], config['optimizer']], sort_keys=True
+      )
+      groups.setdefault((folder, run.game, learning), []).append(run)
   rows = []
-  for game in sorted({run.game for run in found}):
-    group = [run for run in found if run.game == game]
-    if len(group) == 1:
+  for group in groups.values():
+    if len({run.agent for run in group}) == 1:
       continue
     last = int(min(run.seconds for run in group) // 60)
     for run in group:
@@ -89,8 +102,8 @@ def side_by_side() -> str:
       minutes = run.training.seconds[index] / 60
       rows.append(
         {
-          'game': game,
-          'agent': f'`{run.agent}`',
+          'game': run.game,
+          'run': f'[`{run.agent}`](../{run.path.relative_to(_HERE.parent)})',
           'seed': str(run.seed),
           'last 100 games of training, halfway': _after(run, last // 2),
           'at the end of the shortest run': _after(run, last),

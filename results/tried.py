@@ -22,6 +22,8 @@ _IDLE = {'pong': _LIVES, 'boxing': _LIVES}
 # `small` of S3TA while its cells could grow and its features were not normed.
 # Runs from then lack those fields, and rows say it once (docs/sight.md).
 _FOUR_HEADS = {'key_channels': 8, 'num_queries': 4, 'query_spread': 0.5}
+# `small` before its decoder. Runs from then lack its size; rows say it once.
+_NO_DECODER = {'num_minibatches': 4, 'vtrace_lambda': 1.0}
 # Millions of agent steps, one column each.
 _TIMES = (0.25, 0.5, 1.0, 2.0)
 
@@ -100,6 +102,9 @@ def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
   newer = 'coupled_gates'
   had_four = newer in now['network'] and newer not in ran['network']
   found = ['four heads, cells that grow'] if had_four else []
+  newest = 'reconstruction_size'
+  had_none = bool(now['network'].get(newest)) and newest not in ran['network']
+  found += ['no decoder'] if had_none else []
   for section in _SECTIONS:
     for name, value in now[section].items():
       if name in idle or name == 'game' or name not in ran[section]:
@@ -107,7 +112,7 @@ def differences(ran: dict[str, Any], idle: tuple[str, ...]) -> list[str]:
       then = ran[section][name]
       if had_four and then == _FOUR_HEADS.get(name):
         continue
-      if then != value:
+      if then != (_NO_DECODER.get(name, value) if had_none else value):
         shown = ','.join(map(str, then)) if isinstance(then, list) else then
         found.append(f'`{name}={shown}`')
   return found

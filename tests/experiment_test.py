@@ -47,7 +47,8 @@ def test_actors_compile_one_policy_together(monkeypatch):
   monkeypatch.setattr(agent_lib.Agent, 'step', traced)
   parts = experiment.Experiment(
     in_process.catch_config(
-      'learning.batch_size=4', 'runtime.envs_per_actor=4',
+      'learning.batch_size=4', 'learning.num_minibatches=4',
+      'runtime.envs_per_actor=4',
       'learning.unroll_length=2', agent='impala_shallow',
     )
   )  # fmt: skip

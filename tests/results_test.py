@@ -131,7 +131,8 @@ def test_runs_are_in_the_form_of_today_but_those_it_cannot_say():
       old_configs.convert(content['config'])
     # What its section says is compared with that of `small`.
     found = tried.differences(content['config'], ())
-    assert any('baseline_cost' in x or 'vtrace_lambda' in x for x in found)
+    assert 'no decoder' in found
+  assert any('baseline_cost' in x or 'vtrace_lambda' in x for x in found)
 
 
 def test_every_note_is_of_a_run():

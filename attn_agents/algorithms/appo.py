@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class APPOConfig(proximal.ProximalConfig, vtrace.VTraceConfig):
-  """Asynchronous PPO; defaults are what our `small` presets found [C]."""
+  """Asynchronous PPO; defaults are our choice [C]."""
 
   num_epochs: int = 3
   max_policy_lag: int | None = 1

@@ -20,7 +20,7 @@ def make_update(
   config: schema.Config,
   devices: Sequence[jax.Device],
   loss: Loss,
-  reconstruction_cost: float = 0.0,
+  reconstruction_cost: float = 0.5,
 ) -> train_state.Update:
   """Makes the compiled update; see `algorithms.base.Algorithm.make_update`.
 

@@ -77,20 +77,38 @@ def squared_error(
   cells = jnp.where(valid[..., None, None], cells, 0.0)
   size = cells.shape[-1]
   screen = coarse(observation, size)
-  count = jnp.maximum(jax.lax.psum(jnp.sum(weight), axis_name), 1.0)
-
-  def mean(x: jax.Array) -> jax.Array:
-    kept = jnp.where(valid[..., None, None], x, 0.0)
-    return jax.lax.psum(jnp.sum(kept, axis=(0, 1)), axis_name) / count
-
-  centred = screen - mean(screen)
-  deviation = jnp.sqrt(mean(jnp.square(centred)))
-  target = centred / (deviation + _FLOOR)
+  mean, deviation = _moments(screen, valid, axis_name)
+  target = (screen - mean) / (deviation + _FLOOR)
   varies = jnp.sum(jnp.square(deviation / (deviation + _FLOOR)))
   squares = jnp.sum(jnp.square(cells - target), axis=(-2, -1))
   # A screen that is the same in the whole batch has nothing to be drawn.
   share = squares / jnp.maximum(varies, 1.0)
   return jnp.where(valid, share, 0.0)
+
+
+def _moments(
+  screen: jax.Array, valid: jax.Array, axis_name: str
+) -> tuple[jax.Array, jax.Array]:
+  """Mean and deviation of each cell over valid rows of all devices.
+
+  One all-reduce takes each device's own moments (Chan et al. 1979). Squares of
+  brightness alone would lose what varies by less than a thousandth.
+  """
+
+  def total(x: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.where(valid[..., None, None], x, 0.0), axis=(0, 1))
+
+  count = jnp.sum(valid.astype(jnp.float32))
+  own = total(screen) / jnp.maximum(count, 1.0)
+  within = total(jnp.square(screen - own))
+  packed = jnp.stack(
+    [jnp.full_like(own, count), count * own, within + count * own**2]
+  )
+  counts, sums, squares = jax.lax.psum(packed, axis_name)
+  counts = jnp.maximum(counts, 1.0)
+  mean = sums / counts
+  variance = jnp.maximum(squares / counts - mean**2, 0.0)
+  return mean, jnp.sqrt(variance)
 
 
 def coarse(observation: types.Array, size: int) -> jax.Array:
@@ -110,6 +128,7 @@ def coarse(observation: types.Array, size: int) -> jax.Array:
     _shares(height, size),
     observation.astype(jnp.float32),
     _shares(width, size),
+    precision='highest',
   ) / (255.0 * observation.shape[-1])
 
 

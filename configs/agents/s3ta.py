@@ -60,7 +60,7 @@ class S3TAConfig(schema.NetworkConfig):
     head_hidden: units of the layer before policy and value.
     reconstruction_size: a decoder draws the screen again from what policy and
       value see, as so many cells each way; `learning.reconstruction_cost` is
-      the weight of its error. Only training computes it [C: 0, no decoder].
+      the weight of its error. Acting does not compute it [C: 0, no decoder].
     remat: compute the vision core's gates again in the backward pass, which
       saves most of the memory and costs a third more work.
   """
@@ -186,8 +186,9 @@ def small() -> schema.Config:
 
   How it starts, the bounds of its cores and the norm of its features are our
   choice [C]: with the published ones a network as narrow stays blind for long
-  where rewards say little (docs/sight.md). tests/networks/sight_test.py asks
-  whether it sees drawn frames.
+  where rewards say little (docs/sight.md). The decoder's error gives attention
+  a gradient that rewards do not. tests/networks/sight_test.py asks whether the
+  network sees drawn frames.
   """
   return schema.Config(
     agent='s3ta',
@@ -207,6 +208,7 @@ def small() -> schema.Config:
       query_spread=1.0,
       answer_sees_queries=False,
       head_sees_answer=True,
+      reconstruction_size=14,
       answer_hidden=(128,),
       answer_size=128,
       policy_core_size=128,

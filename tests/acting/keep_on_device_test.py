@@ -11,6 +11,7 @@ _LARGE = ('observation', 'behaviour_logits', 'agent_state')
 _CONFIG = in_process.catch_config(
   *in_process.NARROWEST,
   'learning.batch_size=4',
+  'learning.num_minibatches=4',
   'runtime.envs_per_actor=4',
   'learning.unroll_length=12',
   agent='impala_lstm',

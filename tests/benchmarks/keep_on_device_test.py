@@ -14,6 +14,7 @@ _KINDS = [('cpu', np.ndarray), ('gpu', jax.Array)]
 def _config():
   return in_process.catch_config(
     'learning.batch_size=4',
+    'learning.num_minibatches=4',
     'runtime.envs_per_actor=2',
     'learning.unroll_length=3',
     agent='impala_shallow',

@@ -161,4 +161,5 @@ def test_a_run_from_before_a_field_that_computes_has_what_it_did():
     'network.coupled_gates',
     'network.feature_norm',
     'network.head_sees_answer',
+    'network.reconstruction_size',
   ]

@@ -585,7 +585,7 @@ def test_the_clip_is_between_0_and_1(value):
 def test_small_is_for_appo_and_vtrace_is_one_pass_over_the_same_batch():
   appo, vtrace = _resolve(), _resolve(algorithm='vtrace')
   assert (appo.algorithm, appo.preset) == ('appo', 'small')
-  assert (appo.learning.num_epochs, appo.learning.num_minibatches) == (3, 4)
+  assert (appo.learning.num_epochs, appo.learning.num_minibatches) == (3, 8)
   shared = dataclasses.asdict(vtrace.learning)
   assert 'clip_epsilon' not in shared
   assert shared.items() <= dataclasses.asdict(appo.learning).items()

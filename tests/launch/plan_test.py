@@ -147,10 +147,13 @@ def test_an_update_is_compiled_for_a_slice_that_is_not_here(tmp_path):
   assert lines['memory'].endswith('fits')
   found = json.loads(out.read_text())
   (program,) = found['update']['programs']
-  # All gradients and metrics travel together.
-  (collective,) = program['work']['collectives']
-  assert (collective['kind'], collective['devices']) == ('all-reduce', 4)
-  assert 0 < collective['num_bytes'] < program['argument_bytes']
+  # All gradients and metrics travel together; before them, of each cell of the
+  # screen that is drawn again, three moments.
+  collectives = program['work']['collectives']
+  assert {(x['kind'], x['devices']) for x in collectives} == {('all-reduce', 4)}
+  moments, gradients = sorted(x['num_bytes'] for x in collectives)
+  assert moments == 3 * 4 * 14**2
+  assert moments < gradients < program['argument_bytes']
   assert program['work']['unknown_loops'] == 0
   assert (
     found['update']['versions']['libtpu']

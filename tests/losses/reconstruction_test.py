@@ -84,7 +84,7 @@ def test_nothing_drawn_costs_one_and_the_target_nothing():
 
 
 def test_a_cell_that_seldom_changes_counts_as_one_that_often_does():
-  """A ball is in a cell once in hundred screens."""
+  """A ball is in a cell once in a hundred screens."""
   screens = np.zeros((100, 2, 2, 2, 1), np.uint8)
   screens[::2, :, 0, 0] = 255
   screens[50, :, 1, 1] = 255
