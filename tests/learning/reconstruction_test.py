@@ -91,11 +91,11 @@ def test_what_is_drawn_comes_to_be_the_screen(name):
 
 @pytest.mark.parametrize('name', _ALGORITHMS)
 def test_the_cost_is_the_weight_and_touches_nothing_else(name):
-  trained = [_train(name, cost) for cost in (0.0, 0.5, 2.0)]
-  params, metrics = zip(*trained, strict=True)
+  params, metrics = zip(*(_train(name, x) for x in (0.0, 0.5)), strict=True)
   losses = [float(x[0]['reconstruction_loss']) for x in metrics]
   assert losses[0] == 0.0
-  np.testing.assert_allclose(losses[2], 4 * losses[1], rtol=1e-5)
+  # Nothing is drawn yet.
+  np.testing.assert_allclose(losses[1], 0.5, rtol=0.05)
   totals = [float(x[0]['loss']) for x in metrics]
   np.testing.assert_allclose(
     np.subtract(totals, losses), totals[0], rtol=1e-4, atol=1e-5

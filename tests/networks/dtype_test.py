@@ -70,7 +70,7 @@ def test_bfloat16_is_near_and_keeps_float32(agent):
   def run(network):
     def loss(params):
       outputs, after = network.apply({'params': params}, inputs, state)
-      value = jnp.sum(outputs.policy_logits**2) + jnp.sum(outputs.baseline**2)
+      value = sum(jnp.sum(x**2) for x in jax.tree.leaves(outputs))
       return value, (outputs, after)
 
     return _run_once(jax.grad(loss, has_aux=True), params)

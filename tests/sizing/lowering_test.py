@@ -94,10 +94,10 @@ def test_an_update_of_several_steps_is_two_programs():
   traced = lowering.trace(config, jax.devices('cpu')[:1])
   prepare, step = traced.stages
   learning = config.learning
-  assert (prepare.times, step.times) == (1, 3 * 4)
+  assert (prepare.times, step.times) == (1, 3 * 8)
   assert not prepare.keeps_batch
   assert step.keeps_batch
-  assert (prepare.differentiated, step.differentiated) == (0.0, 0.25)
+  assert (prepare.differentiated, step.differentiated) == (0.0, 0.125)
   found = _flops(traced)
   steps = learning.batch_size * learning.unroll_length
   total = found['prepare'] + step.times * found['step']
