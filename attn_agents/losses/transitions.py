@@ -122,8 +122,8 @@ def weight(timestep: types.TimeStep) -> jax.Array:
   Returns:
     float32 [T, B].
   """
-  arrives = timestep.step_type[1:] != types.StepType.FIRST
-  return jnp.asarray(arrives, jnp.float32)
+  valid = timestep.step_type[1:] != types.StepType.FIRST
+  return jnp.asarray(valid, jnp.float32)
 
 
 def _check_shapes(outputs: types.NetworkOutput, unroll: types.Unroll) -> None:
