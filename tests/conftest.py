@@ -7,11 +7,14 @@ tools of `make docs`; nothing else may be left out by being absent.
 """
 
 import gc
+import importlib
 import importlib.util
 import os
 import signal
 
 import pytest
+
+from attn_agents.utils import left_out
 
 # Before JAX is imported, here and in the processes that tests start.
 os.environ['XLA_FLAGS'] = ' '.join(
@@ -19,6 +22,8 @@ os.environ['XLA_FLAGS'] = ' '.join(
     os.environ.get('XLA_FLAGS', ''),
     '--xla_backend_optimization_level=0',
     '--xla_llvm_disable_expensive_passes=true',
+    # Several modules a program are for cores that wait; here none does.
+    '--xla_cpu_parallel_codegen_split_count=1',
   ]
 )
 # Nobody reads where in the tests an operation comes from.
@@ -26,6 +31,11 @@ os.environ['JAX_TRACEBACK_IN_LOCATIONS_LIMIT'] = '0'
 # What JAX traces is many small objects, most of which stay: to look for
 # garbage after every 700 of them costs a sixth of the time.
 gc.set_threshold(100_000, 20, 20)
+
+# TensorFlow Probability, which rlax needs, would load all of TensorFlow, and
+# refuses it where Launchpad has loaded it before.
+with left_out.modules('tensorflow'):
+  importlib.import_module('rlax')
 
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import rlax
 
 from attn_agents import types
 
@@ -67,6 +66,9 @@ def epsilon_greedy(
   Returns:
     int32 [...]; actions of equal value are equally likely.
   """
+  # A second of imports, which no other selection needs.
+  import rlax
+
   # A number of its own: the network may draw from the key as well.
   key = jax.random.fold_in(key, 0)
   return rlax.epsilon_greedy(epsilon).sample(key, values).astype(jnp.int32)
