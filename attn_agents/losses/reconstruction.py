@@ -122,14 +122,23 @@ def coarse(observation: types.Array, size: int) -> jax.Array:
   Returns:
     float32 [T, B, size, size] in [0, 1], means over channels.
   """
-  height, width = observation.shape[2:4]
+  length, batch, height, width, channels = observation.shape
+  if height % size == width % size == 0:
+    # Whole pixels: a sum of integers, far faster than products with shares.
+    rows, columns = height // size, width // size
+    pixels = jnp.reshape(
+      observation.astype(jnp.int32),
+      (length, batch, size, rows, size, columns, channels),
+    )
+    total = jnp.sum(pixels, axis=(3, 5, 6)).astype(jnp.float32)
+    return total / (255.0 * rows * columns * channels)
   return jnp.einsum(
     'ih,tbhwc,jw->tbij',
     _shares(height, size),
     observation.astype(jnp.float32),
     _shares(width, size),
     precision='highest',
-  ) / (255.0 * observation.shape[-1])
+  ) / (255.0 * channels)
 
 
 def _shares(pixels: int, cells: int) -> np.ndarray:
