@@ -9,13 +9,15 @@ JAX:
   variables that size thread pools (`utils/pools.py`). Those that are set stay.
 - It names a directory where JAX keeps what it compiled
   (`utils/compile_cache.py`), unless there is one.
-- It puts a finder first in `sys.meta_path`, which pauses the garbage collector
-  while one module of JAX is imported (`utils/jax_import.py`).
+- It puts two finders first in `sys.meta_path`. One pauses the garbage collector
+  while one module of JAX is imported (`utils/jax_import.py`), the other lets
+  rlax be imported without distrax (`utils/rlax_import.py`).
 """
 
-from attn_agents.utils import compile_cache, jax_import, pools
+from attn_agents.utils import compile_cache, jax_import, pools, rlax_import
 
 # Before NumPy and JAX load.
 pools.fit_to_quota()
 compile_cache.use()
 jax_import.protect()
+rlax_import.lighten()

@@ -25,7 +25,7 @@ from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.interpretability import options, registry
 from attn_agents.runs import saved_runs
-from attn_agents.utils import disk, interrupt, left_out
+from attn_agents.utils import disk, interrupt
 from configs import errors, games, schema
 from launch import command_line, paths
 
@@ -80,7 +80,6 @@ _ANALYSIS_FLAGS = {
 
 def main() -> int:
   """Checks everything, records, analyses, writes; returns the exit code."""
-  left_out.tensorflow()
   wanted = _check_flags()
   chosen = _chosen()
   assert _RUN.value is not None

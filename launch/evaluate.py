@@ -20,7 +20,7 @@ from absl import flags
 
 from attn_agents.evaluation import protocols
 from attn_agents.runs import exported, saved_runs
-from attn_agents.utils import disk, left_out, machine, output
+from attn_agents.utils import disk, machine, output
 from configs import agents, errors, games, schema, validation
 from launch import command_line, paths
 
@@ -95,7 +95,6 @@ class _Player:
 
 def main() -> int:
   """Checks everything, plays, writes; returns the exit code."""
-  left_out.tensorflow()
   _check_flags()
   if _RUN.value is None:
     player = _Player(agents.make('s3ta', 'small'))

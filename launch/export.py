@@ -19,7 +19,7 @@ import sys
 from absl import flags
 
 from attn_agents.runs import exported, saved_runs
-from attn_agents.utils import disk, left_out
+from attn_agents.utils import disk
 from configs import errors
 from launch import command_line, paths
 
@@ -55,7 +55,6 @@ _LICENCE_NAME = re.compile(r'[a-z0-9][a-z0-9.+-]{0,63}')
 
 def main() -> int:
   """Checks everything, writes, uploads; returns the exit code."""
-  left_out.tensorflow()
   out = _check_flags()
   assert _RUN.value is not None
   run, config = saved_runs.open_run(_RUN.value)

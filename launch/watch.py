@@ -21,7 +21,7 @@ from absl import flags
 from attn_agents.environments import registry as environments
 from attn_agents.evaluation import protocols
 from attn_agents.runs import exported, saved_runs
-from attn_agents.utils import batch_job, left_out, stopping
+from attn_agents.utils import batch_job, stopping
 from configs import errors, games
 from launch import command_line, paths
 
@@ -55,7 +55,6 @@ _FASTEST = 60.0
 
 def main() -> int:
   """Checks all input and serves until the end; returns the exit code."""
-  left_out.tensorflow()
   if _RUN.value is None:
     raise errors.ConfigError(
       '--run is missing: expected the --logdir of a training run'

@@ -14,8 +14,6 @@ import signal
 
 import pytest
 
-from attn_agents.utils import left_out
-
 # Before JAX is imported, here and in the processes that tests start.
 os.environ['XLA_FLAGS'] = ' '.join(
   [
@@ -32,10 +30,8 @@ os.environ['JAX_TRACEBACK_IN_LOCATIONS_LIMIT'] = '0'
 # garbage after every 700 of them costs a sixth of the time.
 gc.set_threshold(100_000, 20, 20)
 
-# TensorFlow Probability, which rlax needs, would load all of TensorFlow, and
-# refuses it where Launchpad has loaded it before.
-with left_out.modules('tensorflow'):
-  importlib.import_module('rlax')
+# Before JAX and rlax, as in every process of a run.
+importlib.import_module('attn_agents')
 
 if importlib.util.find_spec('reverb') is None:
   collect_ignore = [

@@ -66,24 +66,23 @@ def epsilon_greedy(
   Returns:
     int32 [...]; actions of equal value are equally likely.
   """
-  # A second of imports, which no other selection needs.
-  import rlax
-
   # A number of its own: the network may draw from the key as well.
   key = jax.random.fold_in(key, 0)
-  return rlax.epsilon_greedy(epsilon).sample(key, values).astype(jnp.int32)
+  log_probs = _epsilon_greedy_log_probs(values, epsilon)
+  return jax.random.categorical(key, log_probs).astype(jnp.int32)
 
 
 def _epsilon_greedy_log_probs(
   values: types.Array, epsilon: types.Array
 ) -> jax.Array:
   num_actions = values.shape[-1]
-  best = jax.nn.one_hot(jnp.argmax(values, axis=-1), num_actions)
-  return jnp.log((1 - epsilon) * best + epsilon / num_actions)
+  best = values == jnp.max(values, axis=-1, keepdims=True)
+  share = best / jnp.sum(best, axis=-1, keepdims=True)
+  return jnp.log((1 - epsilon) * share + epsilon / num_actions)
 
 
 def _greedy_log_probs(logits: types.Array) -> jax.Array:
-  return _epsilon_greedy_log_probs(logits, 0.0)
+  return jnp.log(jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[-1]))
 
 
 SAMPLED = ActionSelection(sampled, lambda logits: logits)

@@ -15,7 +15,6 @@ import time
 from typing import Any
 
 from attn_agents.sizing import compiled, compiler, hlo, work
-from attn_agents.utils import left_out
 from configs import resolution, schema
 
 # libtpu says so of a program that is too large for its chip, and of one array.
@@ -151,5 +150,4 @@ def _as_json(
 
 
 if __name__ == '__main__':
-  left_out.tensorflow()
   main(sys.argv[1:])

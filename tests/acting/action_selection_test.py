@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import rlax
 
 from attn_agents import types
 from attn_agents.acting import action_selection, actor
@@ -71,3 +72,16 @@ def test_actions_are_taken_with_the_log_probabilities_stated(
   wanted = jax.nn.softmax(selection.log_probs(logits, *arguments))
   assert np.abs(shares - wanted).max() < 4 * 0.5 / _ENVS**0.5
   assert np.all(shares[np.asarray(wanted) == 0] == 0)
+
+
+@pytest.mark.parametrize('epsilon', [0.0, 0.1, 1.0])
+def test_epsilon_greedy_draws_as_rlax_does(epsilon):
+  """Actions of equal value are among them."""
+  values = jax.random.randint(jax.random.key(0), (_ENVS, 6), 0, 3) / 2
+  key = jax.random.key(1)
+  found = action_selection.epsilon_greedy(key, values, jnp.float32(epsilon))
+  # The first number of a key is the network's.
+  expected = rlax.epsilon_greedy(epsilon).sample(
+    jax.random.fold_in(key, 0), values
+  )
+  np.testing.assert_array_equal(found, expected)

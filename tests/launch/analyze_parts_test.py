@@ -49,7 +49,6 @@ def _analyze(monkeypatch, tmp_path):
     monkeypatch.setattr(record, 'record', recorded)
     monkeypatch.setattr(size, 'require_fitting', fits)
     with loading.command('analyze', *arguments, *[out] * bool(out)) as command:
-      monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
       monkeypatch.setattr(command, '_analyse', analyse)
       # The code is that of the analyses.
       assert command.main() == 9
@@ -133,7 +132,6 @@ def _refuse_other(name, value):
       '--baseline=zoo:s3ta_fixed_query_pong',
     ) as command,
   ):  # fmt: skip
-    patch.setattr(command.left_out, 'tensorflow', lambda: None)
     patch.setattr(saved_runs, 'open_run', changed)
     with pytest.raises(errors.ConfigError) as caught:
       command.main()
@@ -156,10 +154,11 @@ def test_what_cannot_be_analysed_is_refused(given, line, monkeypatch):
   monkeypatch.setattr(
     trained_agent, 'restore', lambda *given: pytest.fail('restored')
   )
-  with loading.command('analyze', *given) as command:
-    monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
-    with pytest.raises(errors.ConfigError) as caught:
-      command.main()
+  with (
+    loading.command('analyze', *given) as command,
+    pytest.raises(errors.ConfigError) as caught,
+  ):
+    command.main()
   assert line in str(caught.value)
 
 

@@ -72,7 +72,6 @@ def _evaluate(monkeypatch, tmp_path, capsys):
       ),
     )  # fmt: skip
     with loading.command('evaluate', *arguments) as command:
-      monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
       if members:
         monkeypatch.setattr(command.games, 'members', lambda game: members)
         monkeypatch.setattr(
@@ -153,10 +152,11 @@ def test_several_games_are_scored_side_by_side(evaluate, tmp_path):
 )
 def test_what_cannot_be_scored_is_refused(given, line, monkeypatch):
   monkeypatch.setattr(evaluator, 'Evaluator', _must_not)
-  with loading.command('evaluate', *given) as command:
-    monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
-    with pytest.raises(errors.ConfigError) as caught:
-      command.main()
+  with (
+    loading.command('evaluate', *given) as command,
+    pytest.raises(errors.ConfigError) as caught,
+  ):
+    command.main()
   assert line in str(caught.value)
 
 
@@ -166,10 +166,11 @@ def test_a_directory_that_cannot_be_written_is_refused_first(
   (tmp_path / 'file').touch()
   monkeypatch.setattr(evaluator, 'Evaluator', _must_not)
   out = f'{tmp_path}/file/a'
-  with loading.command('evaluate', *_RANDOM, f'--out={out}') as command:
-    monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
-    with pytest.raises(errors.ConfigError, match=f'--out={out}: '):
-      command.main()
+  with (
+    loading.command('evaluate', *_RANDOM, f'--out={out}') as command,
+    pytest.raises(errors.ConfigError, match=f'--out={out}: '),
+  ):
+    command.main()
 
 
 def test_a_terminal_has_a_bar_and_lines_in_full(monkeypatch):

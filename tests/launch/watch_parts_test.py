@@ -38,7 +38,6 @@ def _watch(monkeypatch, capsys):
     monkeypatch.setattr(server, 'listen', listen)
     monkeypatch.setattr(session, 'serve', serve)
     with loading.command('watch', _RUN, *arguments) as command:
-      monkeypatch.setattr(command.left_out, 'tensorflow', lambda: None)
       monkeypatch.setattr(
         command.batch_job, 'ssh_line', lambda env, host, *ports: (
           line and f'{line} {ports}'

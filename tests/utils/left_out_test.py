@@ -1,4 +1,4 @@
-"""Modules that count as not installed, for a while or for good."""
+"""Modules that count as not installed for a while."""
 
 import importlib
 import subprocess

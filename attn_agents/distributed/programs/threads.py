@@ -23,7 +23,7 @@ from attn_agents.distributed.roles import (
   learner,
 )
 from attn_agents.runs import run_directory, saved_runs
-from attn_agents.utils import left_out, stopping
+from attn_agents.utils import stopping
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -153,7 +153,6 @@ def main() -> int:
   """Entry point of the process."""
   stopping.leave_to_parent()
   place = topology.from_command_line()
-  left_out.tensorflow()
   OneProcess(place).run()
   return 0
 

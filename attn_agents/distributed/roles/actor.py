@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.environments import seeding
 from attn_agents.runs import run_directory
-from attn_agents.utils import disk, left_out
+from attn_agents.utils import disk
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -112,8 +112,7 @@ def _play_through_reverb(
   restart: int,
   status: lifecycle.StatusFile,
 ) -> None:
-  with left_out.modules('tensorflow'):
-    from attn_agents import experiment
+  from attn_agents import experiment
   from attn_agents.transport.reverb import transport
 
   run = run_directory.RunDirectory(place.logdir)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from attn_agents.distributed import lifecycle, topology
 from attn_agents.runs import run_directory
-from attn_agents.utils import left_out
 
 if TYPE_CHECKING:
   from attn_agents import experiment
@@ -64,9 +63,7 @@ class Role(abc.ABC):
     )
 
   def _experiment(self) -> 'experiment.Experiment':
-    # Whoever is the first to import rlax would load all of TensorFlow.
-    with left_out.modules('tensorflow'):
-      from attn_agents import experiment
+    from attn_agents import experiment
 
     config = run_directory.RunDirectory(self.place.logdir).config()
     config = topology.apply(self.place, config)

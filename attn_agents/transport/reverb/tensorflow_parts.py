@@ -13,8 +13,6 @@ import threading
 import types
 from typing import Any
 
-from attn_agents.utils import left_out
-
 _NAME = 'tensorflow'
 # What Reverb and this package take from TensorFlow, by the module that has it.
 _PARTS = {
@@ -56,18 +54,14 @@ def _load_whole() -> Any:
 
 
 def load() -> None:
-  """Loads rlax, and then as much of TensorFlow as Reverb uses.
+  """Loads as much of TensorFlow as Reverb uses.
 
-  In this order, since rlax needs TensorFlow Probability: where that finds
-  TensorFlow, it loads all of it, only to copy docstrings, and where 2.8 was
-  loaded before, it refuses it. Whoever asks TensorFlow for more afterwards gets
-  it all. Where all of it is loaded already, it stays.
+  Whoever asks TensorFlow for more afterwards gets it all. Where all of it is
+  loaded already, it stays.
   """
   if sys.modules.get(_NAME) is not None:
     return
   sys.modules.pop(_NAME, None)
-  with left_out.modules(_NAME):
-    importlib.import_module('rlax')
   spec = importlib.util.find_spec(_NAME)
   if spec is None or not spec.submodule_search_locations:
     # Reverb's own line says how to install it.

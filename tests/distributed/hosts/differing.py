@@ -12,13 +12,6 @@ import pathlib
 import sys
 import threading
 
-from attn_agents.utils import left_out
-
-# Its import would take longer than all the rest. Tests, which import this too,
-# have others beside them that need it.
-if __name__ == '__main__':
-  left_out.tensorflow()
-
 import jax
 import numpy as np
 

@@ -7,13 +7,6 @@ Writes its parameters. With a COUNT of 1 it is one device that gets all.
 
 import sys
 
-from attn_agents.utils import left_out
-
-# Its import would take longer than all the rest. Tests, which import this too,
-# have others beside them that need it.
-if __name__ == '__main__':
-  left_out.tensorflow()
-
 import jax
 import numpy as np
 from jax import flatten_util

@@ -176,8 +176,6 @@ def test_there_are_no_addresses(tmp_path):
 
 _PARTS = """
 import sys
-from attn_agents.utils import left_out
-left_out.tensorflow()
 from attn_agents.distributed.programs import threads
 from attn_agents import experiment
 from attn_agents.distributed import lifecycle, supervisor
@@ -377,11 +375,8 @@ def test_the_process_has_no_tensorflow_and_leaves_signals_to_its_parent(
     threads.stopping, 'leave_to_parent', lambda: done.append('left')
   )
   monkeypatch.setattr(
-    threads.left_out, 'tensorflow', lambda: done.append('without')
-  )
-  monkeypatch.setattr(
     threads.OneProcess, 'run',
     lambda self: done.append((self.place, self.index, self.shared_log)),
   )  # fmt: skip
   assert threads.main() == 0
-  assert done == ['left', 'without', (place, 0, 'threads')]
+  assert done == ['left', (place, 0, 'threads')]

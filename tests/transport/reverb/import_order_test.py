@@ -1,8 +1,8 @@
-"""Who may import what, and that rlax comes before TensorFlow whatever comes.
+"""Who may import what, and that the order of imports does not matter.
 
 The trap: rlax imports TensorFlow Probability, which refuses TensorFlow 2.8 if
-that is loaded already, and Reverb loads it.
-`attn_agents/transport/reverb/tensorflow_parts.py` deals with it.
+that is loaded already, and Reverb loads it. `attn_agents/utils/rlax_import.py`
+deals with it.
 """
 
 import ast
@@ -63,7 +63,7 @@ def _modules() -> list[str]:
 @pytest.mark.parametrize(
   'order',
   [
-    # The transport avoids the trap if it comes first; the rest is reversed.
+    # TensorFlow comes first; the rest is reversed.
     'transport',
     # Each order imports TensorFlow once more, 6 to 8 CPU-seconds.
     pytest.param('reversed', marks=pytest.mark.slow),

@@ -10,8 +10,6 @@ _WHOLE = ('keras', 'pandas', 'tensorflow.lite', 'tensorflow.python.keras')
 
 _USES_REVERB = """
 import pathlib, sys, threading
-from attn_agents.utils import left_out
-left_out.tensorflow()
 from attn_agents import experiment
 from attn_agents.learning import training
 from attn_agents.transport.reverb import servers, transport

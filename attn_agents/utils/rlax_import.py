@@ -1,0 +1,104 @@
+"""Lets rlax be imported without distrax, and distrax beside any TensorFlow.
+
+distrax loads TensorFlow Probability. That takes more than a second. Where it
+finds TensorFlow, it loads all of it, only to copy docstrings, or refuses it
+where Reverb has loaded 2.8 before. Of rlax only distributions need distrax, and
+nothing here uses them; whoever does, or imports distrax, gets it.
+"""
+
+import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
+import sys
+import types
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+_DISTRAX = 'distrax'
+_TENSORFLOW = 'tensorflow'
+
+
+class _Later(types.ModuleType):
+  """Stands for distrax, and imports it for whoever asks for a part of it."""
+
+  # rlax names it in annotations.
+  DistributionLike = Any
+
+  def __getattr__(self, name: str) -> Any:
+    if name.startswith('__'):
+      raise AttributeError(name)
+    _take_away(self)
+    return getattr(importlib.import_module(_DISTRAX), name)
+
+
+def _take_away(later: _Later) -> None:
+  if sys.modules.get(_DISTRAX) is later:
+    del sys.modules[_DISTRAX]
+
+
+@contextlib.contextmanager
+def _without_distrax() -> Iterator[None]:
+  if _DISTRAX in sys.modules:
+    yield
+    return
+  later = _Later(_DISTRAX)
+  sys.modules[_DISTRAX] = later
+  try:
+    yield
+  finally:
+    _take_away(later)
+
+
+@contextlib.contextmanager
+def _without_tensorflow() -> Iterator[None]:
+  hidden = {
+    name: module
+    for name, module in sys.modules.items()
+    if name.split('.')[0] == _TENSORFLOW
+  }
+  for name in hidden:
+    del sys.modules[name]
+  # An import of what stands there as None fails as one of a missing module.
+  sys.modules[_TENSORFLOW] = None  # type: ignore[assignment]
+  try:
+    yield
+  finally:
+    del sys.modules[_TENSORFLOW]
+    sys.modules.update(hidden)
+
+
+_WITHIN: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
+  'rlax': _without_distrax,
+  _DISTRAX: _without_tensorflow,
+}
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+  """Finds both, with loaders that leave out what they do not need."""
+
+  def find_spec(
+    self,
+    fullname: str,
+    path: Sequence[str] | None,
+    target: types.ModuleType | None = None,
+  ) -> importlib.machinery.ModuleSpec | None:
+    """See the base class; None for all other modules."""
+    if fullname not in _WITHIN:
+      return None
+    spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+    if spec is not None and spec.loader is not None:
+      execute = spec.loader.exec_module
+
+      def within(module: types.ModuleType) -> None:
+        with _WITHIN[fullname]():
+          execute(module)
+
+      spec.loader.exec_module = within  # type: ignore[method-assign]
+    return spec
+
+
+def lighten() -> None:
+  """From now on; too late for what a process has imported."""
+  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    sys.meta_path.insert(0, _Finder())
