@@ -18,7 +18,7 @@ CORE := $(filter core core-cuda,$(VARIANT))
 DEV_LOCK := requirements/$(if $(CORE),core-dev,dev).txt
 # A file's tests share what they make, and stay together. Each process takes
 # 1 to 2 GB. One more than there are cores, since some wait for what they start.
-IN_PARALLEL := -n $(shell expr $$(nproc) + 1) --maxprocesses=4 --dist=loadfile
+IN_PARALLEL = -n $(shell expr $$(nproc 2>/dev/null || echo 1) + 1) --maxprocesses=4 --dist=loadfile
 SOURCES := attn_agents configs launch tests benchmarks results docs requirements setup.py
 UV := $(shell command -v uv 2>/dev/null)
 

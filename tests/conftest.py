@@ -30,7 +30,8 @@ os.environ['JAX_TRACEBACK_IN_LOCATIONS_LIMIT'] = '0'
 # garbage after every 700 of them costs a sixth of the time.
 gc.set_threshold(100_000, 20, 20)
 
-# Before JAX and rlax, as in every process of a run.
+# Before JAX and rlax, as in every process of a run; tests compile into the same
+# cache as runs do.
 importlib.import_module('attn_agents')
 
 if importlib.util.find_spec('reverb') is None:

@@ -11,11 +11,9 @@ _ROOT = pathlib.Path(__file__).parents[1]
 
 _CODE = """
 import importlib, pkgutil, sys
-# TensorFlow Probability, which rlax needs, would load it where it can. An
-# import of what stands there as None fails.
-sys.modules['tensorflow'] = None
 above = {
-  'launchpad', 'courier', 'reverb', 'attn_agents.transport.reverb',
+  'tensorflow', 'launchpad', 'courier', 'reverb',
+  'attn_agents.transport.reverb',
   'attn_agents.transport.threads', 'attn_agents.experiment',
   'attn_agents.distributed', 'attn_agents.diagnostics', 'launch', 'benchmarks',
 }

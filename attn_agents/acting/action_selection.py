@@ -60,7 +60,8 @@ def epsilon_greedy(
 
   Args:
     key: PRNG key.
-    values: float32 [..., num_actions], of each action.
+    values: float32 [..., num_actions], of each action; if one is not a number,
+      any action is taken.
     epsilon: float32 [].
 
   Returns:

@@ -146,18 +146,10 @@ CHECKS = (
   _library('envpool', 'envpool', 'envpool'),
   Check('EnvPool and NumPy', _envpool_and_numpy, _INSTALL),
   _library('orbax', 'orbax-checkpoint', 'tensorstore', 'orbax.checkpoint'),
-  # The one order that works; see `attn_agents/transport/reverb/__init__.py`.
+  _library('tensorflow', 'tensorflow-cpu', 'tensorflow', only_launchpad=True),
+  _library('reverb', 'dm-reverb', 'reverb', only_launchpad=True),
   _library(
-    'tensorflow', 'tensorflow-cpu', 'rlax', 'tensorflow', only_launchpad=True
-  ),
-  _library('reverb', 'dm-reverb', 'rlax', 'reverb', only_launchpad=True),
-  _library(
-    'launchpad',
-    'dm-launchpad',
-    'rlax',
-    'courier',
-    'launchpad',
-    only_launchpad=True,
+    'launchpad', 'dm-launchpad', 'courier', 'launchpad', only_launchpad=True
   ),
   Check(
     'devices',

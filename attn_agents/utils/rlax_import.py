@@ -3,7 +3,8 @@
 distrax loads TensorFlow Probability. That takes more than a second. Where it
 finds TensorFlow, it loads all of it, only to copy docstrings, or refuses it
 where Reverb has loaded 2.8 before. Of rlax only distributions need distrax, and
-nothing here uses them; whoever does, or imports distrax, gets it.
+nothing here uses them; whoever does, or imports distrax, gets it. Not in two
+threads of which one imports TensorFlow.
 """
 
 import contextlib
@@ -25,6 +26,14 @@ class _Later(types.ModuleType):
   # rlax names it in annotations.
   DistributionLike = Any
 
+  def __init__(self) -> None:
+    super().__init__(_DISTRAX)
+    # For other threads that look for the package, or a module of it, meanwhile.
+    spec = importlib.machinery.PathFinder.find_spec(_DISTRAX)
+    if spec is not None:
+      self.__spec__ = spec
+      self.__path__ = spec.submodule_search_locations or []
+
   def __getattr__(self, name: str) -> Any:
     if name.startswith('__'):
       raise AttributeError(name)
@@ -42,7 +51,7 @@ def _without_distrax() -> Iterator[None]:
   if _DISTRAX in sys.modules:
     yield
     return
-  later = _Later(_DISTRAX)
+  later = _Later()
   sys.modules[_DISTRAX] = later
   try:
     yield
@@ -54,7 +63,7 @@ def _without_distrax() -> Iterator[None]:
 def _without_tensorflow() -> Iterator[None]:
   hidden = {
     name: module
-    for name, module in sys.modules.items()
+    for name, module in list(sys.modules.items())
     if name.split('.')[0] == _TENSORFLOW
   }
   for name in hidden:
@@ -64,8 +73,10 @@ def _without_tensorflow() -> Iterator[None]:
   try:
     yield
   finally:
-    del sys.modules[_TENSORFLOW]
-    sys.modules.update(hidden)
+    if sys.modules.get(_TENSORFLOW, hidden) is None:
+      del sys.modules[_TENSORFLOW]
+    for name, module in hidden.items():
+      sys.modules.setdefault(name, module)
 
 
 _WITHIN: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {

@@ -19,7 +19,7 @@ import sys
 _PR_SET_PDEATHSIG = 1
 _LIBRARIES = (
   'absl.flags', 'chex', 'flax.linen', 'jax', 'jax.numpy', 'matplotlib.figure',
-  'numpy', 'optax', 'pytest', 'rlax',
+  'numpy', 'optax', 'pytest',
 )  # fmt: skip
 
 

@@ -364,9 +364,7 @@ def test_an_actors_fault_is_in_the_log_and_its_status(
   assert 'Traceback' in capsys.readouterr().err
 
 
-def test_the_process_has_no_tensorflow_and_leaves_signals_to_its_parent(
-  tmp_path, monkeypatch
-):
+def test_the_process_leaves_signals_to_its_parent(tmp_path, monkeypatch):
   done = []
   place = topology.Topology(str(tmp_path), '', '', (0,), 1, runtime='threads')
   argv = ['threads', f'--topology={topology.to_json(place)}']

@@ -18,7 +18,7 @@ from attn_agents.utils import machine, patience
 from configs import overrides, resolution
 
 # isort: split
-# After ours, which loads rlax before TensorFlow.
+# After ours, which loads of TensorFlow what Reverb uses.
 import reverb
 
 from tests.distributed import flushed, stopping

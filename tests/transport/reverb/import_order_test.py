@@ -1,8 +1,8 @@
 """Who may import what, and that the order of imports does not matter.
 
-The trap: rlax imports TensorFlow Probability, which refuses TensorFlow 2.8 if
-that is loaded already, and Reverb loads it. `attn_agents/utils/rlax_import.py`
-deals with it.
+The trap: by itself rlax imports TensorFlow Probability, which refuses
+TensorFlow 2.8 if that is loaded already, and Reverb loads it.
+`attn_agents/utils/rlax_import.py` deals with it.
 """
 
 import ast

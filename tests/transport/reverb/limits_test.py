@@ -9,7 +9,7 @@ from attn_agents.transport.reverb import servers
 from attn_agents.transport.threads import limiter, queue
 
 # isort: split
-# After ours, which loads rlax before TensorFlow.
+# After ours, which loads of TensorFlow what Reverb uses.
 import reverb
 
 _COUNTS = range(1, 8)

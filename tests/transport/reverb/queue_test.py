@@ -69,7 +69,7 @@ def test_bytes_with_zeros_at_their_end_arrive_whole(address):
 
 def _put(address, packed):
   """Puts bytes into a packed queue, as whatever is no `QueueSink` would."""
-  # After rlax, which `queue` has imported.
+  # After ours, which loads of TensorFlow what Reverb uses.
   import reverb
 
   client = reverb.Client(address)

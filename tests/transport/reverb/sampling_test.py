@@ -6,7 +6,7 @@ import pytest
 from attn_agents.transport.reverb import sampling
 
 # isort: split
-# After ours, which loads rlax before TensorFlow.
+# After ours, which loads of TensorFlow what Reverb uses.
 import reverb
 
 _TABLE = 'queue'
