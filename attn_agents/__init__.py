@@ -9,9 +9,10 @@ JAX:
   variables that size thread pools (`utils/pools.py`). Those that are set stay.
 - It names a directory where JAX keeps what it compiled
   (`utils/compile_cache.py`), unless there is one.
-- It puts two finders first in `sys.meta_path`. One pauses the garbage collector
-  while one module of JAX is imported (`utils/jax_import.py`), the other lets
-  rlax be imported without distrax (`utils/rlax_import.py`).
+- It puts a finder first in `sys.meta_path` (`utils/import_contexts.py`). The
+  garbage collector pauses while one module of JAX is imported
+  (`utils/jax_import.py`), and rlax is imported without distrax
+  (`utils/rlax_import.py`).
 """
 
 from attn_agents.utils import compile_cache, jax_import, pools, rlax_import

@@ -9,12 +9,13 @@ threads of which one imports TensorFlow.
 
 import contextlib
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
+
+from attn_agents.utils import import_contexts
 
 _DISTRAX = 'distrax'
 _TENSORFLOW = 'tensorflow'
@@ -79,37 +80,7 @@ def _without_tensorflow() -> Iterator[None]:
       sys.modules.setdefault(name, module)
 
 
-_WITHIN: dict[str, Callable[[], contextlib.AbstractContextManager[None]]] = {
-  'rlax': _without_distrax,
-  _DISTRAX: _without_tensorflow,
-}
-
-
-class _Finder(importlib.abc.MetaPathFinder):
-  """Finds both, with loaders that leave out what they do not need."""
-
-  def find_spec(
-    self,
-    fullname: str,
-    path: Sequence[str] | None,
-    target: types.ModuleType | None = None,
-  ) -> importlib.machinery.ModuleSpec | None:
-    """See the base class; None for all other modules."""
-    if fullname not in _WITHIN:
-      return None
-    spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
-    if spec is not None and spec.loader is not None:
-      execute = spec.loader.exec_module
-
-      def within(module: types.ModuleType) -> None:
-        with _WITHIN[fullname]():
-          execute(module)
-
-      spec.loader.exec_module = within  # type: ignore[method-assign]
-    return spec
-
-
 def lighten() -> None:
   """From now on; too late for what a process has imported."""
-  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-    sys.meta_path.insert(0, _Finder())
+  import_contexts.add('rlax', _without_distrax)
+  import_contexts.add(_DISTRAX, _without_tensorflow)
