@@ -20,4 +20,6 @@ def modules(*names: str) -> Iterator[None]:
     yield
   finally:
     for name in absent:
-      sys.modules.pop(name, None)
+      # Unless another thread has loaded it meanwhile.
+      if sys.modules.get(name, absent) is None:
+        del sys.modules[name]

@@ -15,7 +15,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from attn_agents.utils import import_contexts
+from attn_agents.utils import import_contexts, left_out
 
 _DISTRAX = 'distrax'
 _TENSORFLOW = 'tensorflow'
@@ -69,13 +69,10 @@ def _without_tensorflow() -> Iterator[None]:
   }
   for name in hidden:
     del sys.modules[name]
-  # An import of what stands there as None fails as one of a missing module.
-  sys.modules[_TENSORFLOW] = None  # type: ignore[assignment]
   try:
-    yield
+    with left_out.modules(_TENSORFLOW):
+      yield
   finally:
-    if sys.modules.get(_TENSORFLOW, hidden) is None:
-      del sys.modules[_TENSORFLOW]
     for name, module in hidden.items():
       sys.modules.setdefault(name, module)
 
