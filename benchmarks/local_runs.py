@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from attn_agents.utils import metrics_table
-from benchmarks import harness
+from benchmarks import clean_environment, harness
 
 _RUN_LOCAL = pathlib.Path(__file__).parents[1] / 'launch' / 'run_local.py'
 # The first row of metrics.csv includes the compilation, the second what actors
@@ -77,6 +77,7 @@ def _steady_rows(
       stdin=subprocess.DEVNULL,
       stdout=file,
       stderr=subprocess.STDOUT,
+      env=clean_environment.variables(),
     )
   try:
     return _watch(process, folder / 'run' / 'metrics.csv', output, seconds)

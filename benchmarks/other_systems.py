@@ -6,7 +6,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 
-from benchmarks import harness
+from benchmarks import clean_environment, harness
 
 _RATE = 'agent_steps_per_second'
 
@@ -32,6 +32,7 @@ def arm(command: str, timeout: float) -> Callable[[], harness.Measurement]:
       stdout=subprocess.PIPE,
       text=True,
       start_new_session=True,
+      env=clean_environment.variables(),
     ) as process:
       try:
         output, _ = process.communicate(timeout=timeout)

@@ -9,18 +9,18 @@ continued run has both.
 
 import contextlib
 import functools
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from absl import flags
 
 from attn_agents.distributed import lifecycle
 from benchmarks import (
+  clean_environment,
   harness,
   local_runs,
   other_checkout,
@@ -131,24 +131,27 @@ def _is_training(logdir: pathlib.Path, began: float) -> bool:
 def _running(
   root: pathlib.Path, folder: pathlib.Path, flags_of_run: list[str]
 ) -> Iterator[subprocess.Popen]:
-  environment: Mapping[str, str] = {
-    **os.environ,
-    'PYTHONPATH': str(root),
-    # Where compiled programs are kept.
-    'XDG_CACHE_HOME': str(folder / 'cache'),
-  }
   run = subprocess.Popen(
     [sys.executable, str(root / 'launch' / 'run_local.py'), *flags_of_run],
     stdin=subprocess.DEVNULL,
     stdout=subprocess.DEVNULL,
     stderr=subprocess.DEVNULL,
-    env=environment,
+    env=environment(root, folder),
     cwd=root,
   )
   try:
     yield run
   finally:
     local_runs.stop(run)
+
+
+def environment(root: pathlib.Path, folder: pathlib.Path) -> dict[str, str]:
+  """Of a checkout's run, which keeps in a folder what it compiles."""
+  return {
+    **clean_environment.variables(),
+    'PYTHONPATH': str(root),
+    'XDG_CACHE_HOME': str(folder / 'cache'),
+  }
 
 
 if __name__ == '__main__':
