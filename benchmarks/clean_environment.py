@@ -1,7 +1,8 @@
 """The environment of systems that a benchmark starts.
 
-A benchmark's process changes its own: it computes as a learner does, and keeps
-what it compiles. Another system has to do as it does when a user starts it.
+A benchmark changes its own environment: a learner's memory settings, and where
+compiled programs are kept. Another system has to run without them. A user's own
+values of these are dropped, too.
 """
 
 import os
