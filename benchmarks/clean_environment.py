@@ -1,15 +1,22 @@
 """The environment of systems that a benchmark starts.
 
-A benchmark changes its own environment: a learner's memory settings, and where
-compiled programs are kept. Another system has to run without them. A user's own
-values of these are dropped, too.
+A benchmark changes its own environment: a learner's memory settings, how
+compiled programs are kept, and sizes of thread pools. Another system has to run
+without them. A user's own values of these are dropped, too.
 """
 
 import os
 
-from attn_agents.utils import compile_cache
+from attn_agents.utils import compile_cache, pools
 
-_OWN = frozenset({compile_cache.DIRECTORY, 'GLIBC_TUNABLES'})
+_OWN = frozenset(
+  {
+    'GLIBC_TUNABLES',
+    compile_cache.DIRECTORY,
+    *compile_cache.SETTINGS,
+    *pools.VARIABLES,
+  }
+)
 
 
 def variables() -> dict[str, str]:

@@ -10,12 +10,20 @@ from typing import Any
 
 from attn_agents.distributed import run_key
 from attn_agents.distributed.relay import addresses, start
-from benchmarks import cable, line_process
+from benchmarks import cable, line_process, role_memory
 
 _QUEUE = 'queue'
 # Items that wait between writers and reader, and those that are taken at once.
 _CAPACITY, BATCH = 8, 4
 DIRECT, RELAY = 'direct', 'relay'
+# Whose memory settings the functions below have. The process that starts a
+# run's servers starts its relays, too.
+_RUN_ROLES = {
+  'serve': 'reverb',
+  'read': 'learner',
+  'write': 'actor',
+  'relay': 'reverb',
+}
 
 
 def start_process(
@@ -27,7 +35,11 @@ def start_process(
     harness.FailedError: it ended instead of being ready.
   """
   module = [sys.executable, '-m', 'benchmarks.hosts_path', name]
-  return line_process.Process(name, [*host.prefix(), *module, *map(str, args)])
+  return line_process.Process(
+    name,
+    [*host.prefix(), *module, *map(str, args)],
+    role_memory.variables(line_process.ROOT, _RUN_ROLES[name]),
+  )
 
 
 def _items(path: str) -> dict[str, Any]:

@@ -1,10 +1,7 @@
 """What `packed_queue.py` measures: one way from actors to learner."""
 
 import contextlib
-import functools
-import os
 import pathlib
-import subprocess
 import sys
 from typing import NamedTuple
 
@@ -15,6 +12,7 @@ from benchmarks import (
   hosts_path,
   line_process,
   packed_queue_ends,
+  role_memory,
 )
 
 # What runs at a time.
@@ -25,15 +23,6 @@ _PORT = 7000
 _RUN, _FILLED = 0, 1
 # Roles of `packed_queue_ends`, and of a run.
 _ROLES = {'serve': 'reverb', 'read': 'learner', 'write': 'actor'}
-_TUNABLES = 'GLIBC_TUNABLES'
-_SAY_TUNABLES = """
-import sys
-from attn_agents.distributed import process_environment
-
-launcher = process_environment.of_launcher('launchpad')
-role = process_environment.of_role(sys.argv[1])
-print({**launcher, **role}.get('GLIBC_TUNABLES', ''))
-"""
 
 
 class Way(NamedTuple):
@@ -156,22 +145,8 @@ class Path:
       [*host.prefix(), *script, role, str(self._items), *map(str, args)],
       {
         'PYTHONPATH': str(self._way.root),
-        _TUNABLES: _tunables(self._way.root, _ROLES[role]),
+        **role_memory.variables(self._way.root, _ROLES[role]),
       },
     )
     self._stack.callback(made.close)
     return made
-
-
-@functools.lru_cache
-def _tunables(root: pathlib.Path, role: str) -> str:
-  """What a checkout sets of glibc's memory for a role of its runs."""
-  environment = {x: y for x, y in os.environ.items() if x != _TUNABLES}
-  said = subprocess.run(
-    [sys.executable, '-c', _SAY_TUNABLES, role],
-    env={**environment, 'PYTHONPATH': str(root)},
-    stdout=subprocess.PIPE,
-    check=True,
-    text=True,
-  )
-  return said.stdout.strip()

@@ -18,7 +18,7 @@ from attn_agents.utils import machine
 
 DIRECTORY = 'JAX_COMPILATION_CACHE_DIR'
 # What compiles in less is not worth a file.
-_SETTINGS = {'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.2'}
+SETTINGS = {'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.2'}
 _SUFFIX = '-cache'
 _ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 # As old as what was looked at the last time.
@@ -44,7 +44,7 @@ def use() -> None:
     return
   if is_own:
     os.environ[DIRECTORY] = str(directory)
-    for name, value in _SETTINGS.items():
+    for name, value in SETTINGS.items():
       os.environ.setdefault(name, value)
 
 

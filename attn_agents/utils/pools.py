@@ -15,7 +15,7 @@ import os
 from attn_agents.utils import machine
 
 # XLA reads NPROC.
-_VARIABLES = (
+VARIABLES = (
   'NPROC',
   'OMP_NUM_THREADS',
   'OPENBLAS_NUM_THREADS',
@@ -32,5 +32,5 @@ def fit_to_quota() -> None:
   """
   cores = machine.cores()
   if cores < machine.cores_of_affinity():
-    for name in _VARIABLES:
+    for name in VARIABLES:
       os.environ.setdefault(name, str(cores))
